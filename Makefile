@@ -1,0 +1,67 @@
+# make app     installs all that is needed and starts the app
+# make test    installs all that is needed and runs the tests
+# Everything goes into .venv; only a browser, for the tests, is taken from the system.
+
+PORT ?= 8501
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+# The first Python that is new enough; only asked for when something is to be installed.
+PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python $(NEW_ENOUGH) 2>/dev/null && echo $$python && break; done),python3)
+
+BIN := .venv/bin
+HOOK := --jaxtyping-packages=dysample,beartype.beartype
+PYTEST := $(BIN)/python -m pytest
+# The shape hook gets in the way of torch.compile and torch.export, so their tests run without it.
+UNHOOKED := $(PYTEST) -o addopts="--strict-markers --strict-config"
+
+.PHONY: help setup app test check test-data test-gpu clean
+
+help:
+	@echo "make app          start the app (PORT=$(PORT))"
+	@echo "make test         run the linter and the tests"
+	@echo "make check        run the linter, the formatter, the type checker and the import rules"
+	@echo "make test-data    run the tests that need the data sets in the folder DYSAMPLE_DATA"
+	@echo "make test-gpu     run the tests that need a CUDA device"
+	@echo "make setup        install everything that the commands above need"
+	@echo "make clean        remove .venv and what tools left behind"
+
+setup: .venv/.dev
+	@$(BIN)/python scripts/machine.py browser
+
+app: .venv/.app
+	$(BIN)/python -m streamlit run app/main.py --server.port=$(PORT)
+
+test: .venv/.test
+	$(BIN)/python -m ruff check .
+	CHROME="$$($(BIN)/python scripts/machine.py browser)" && export CHROME && \
+	$(PYTEST) && $(UNHOOKED) -m "unhooked and not data and not gpu"
+
+check: .venv/.dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m pyright
+	$(BIN)/lint-imports
+
+test-data: .venv/.test
+	@test -d "$$DYSAMPLE_DATA" || { echo "Set DYSAMPLE_DATA to the folder with the data sets."; exit 1; }
+	$(PYTEST) -m data
+
+test-gpu: .venv/.test
+	$(UNHOOKED) -m gpu
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache build dist *.egg-info
+
+# A stamp for each list of requirements: a second call installs nothing.
+.venv/.app: requirements.txt
+.venv/.test: requirements-test.txt requirements.txt
+.venv/.dev: requirements-dev.txt requirements-test.txt requirements.txt
+
+.venv/.app .venv/.test .venv/.dev: pyproject.toml
+	@$(PYTHON) $(NEW_ENOUGH) 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed. $(PYTHON) is: $$($(PYTHON) -V 2>&1)"; \
+		echo "With a newer one elsewhere: make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) scripts/machine.py venv
+	@echo "Installing into .venv what $(word 2,$^) names: several minutes the first time, for PyTorch is large."
+	$(BIN)/python -m pip install --disable-pip-version-check --requirement $(word 2,$^)
+	@touch $@

@@ -1,0 +1,1 @@
+"""The Streamlit app: what upsamplers do to your own photograph."""

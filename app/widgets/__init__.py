@@ -1,0 +1,1 @@
+"""Controls: each draws itself and returns a value."""

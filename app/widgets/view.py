@@ -1,0 +1,105 @@
+"""What the picture viewer shows: its record, its text in the URL, and who may change it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, astuple, dataclass, replace
+from typing import cast
+
+# 64 screen pixels for each of 50,000 picture pixels in a frame of 320: nothing needs more.
+_LIMITS = {"x": (0.0, 1.0), "y": (0.0, 1.0), "zoom": (1.0, 1e4), "opacity": (0.0, 1.0), "split": (0.0, 1.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The part of the pictures that is shown, and how.
+
+    Attributes:
+        x: Centre from the left, as a share of the picture's width.
+        y: Centre from the top, as a share of the picture's height.
+        zoom: Enlargement; 1 shows the whole picture. The window may allow less than is asked.
+        opacity: Opacity of the layers over the photograph, 0 to 1.
+        split: Place of the before/after bar from the left, as a share of the frame's width.
+    """
+
+    x: float = 0.5
+    y: float = 0.5
+    zoom: float = 1.0
+    opacity: float = 0.6
+    split: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _LIMITS.items():
+            value: float = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")
+
+    def to_query(self) -> str:
+        """Return the view as a short text for a URL, for example ``0.5,0.25,4,0.6,0.5``."""
+        return ",".join(f"{value:.6f}".rstrip("0").rstrip(".") for value in astuple(self))
+
+    @classmethod
+    def from_query(cls, query: str) -> "View":
+        """Read what `to_query` wrote.
+
+        Args:
+            query: Any text. A number that is missing or unreadable becomes that field's default,
+                one outside its limits the nearest limit.
+        """
+        return tolerant_view(dict(zip(_LIMITS, query.split(","), strict=False)))
+
+
+def tolerant_view(values: Mapping[str, object]) -> View:
+    """Make a view of values that came from outside: a URL or a browser."""
+    known = asdict(View())
+    for name, (low, high) in _LIMITS.items():
+        known[name] = min(high, max(low, _number(values.get(name), default=known[name])))
+    return View(**known)
+
+
+def _number(value: object, *, default: float) -> float:
+    try:
+        number = float(cast(str, value))
+    except (TypeError, ValueError):
+        return default
+    return number if math.isfinite(number) else default
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What page and browser last told each other, kept between reruns.
+
+    The browser moves the view by itself and reports it; the page may pass any view at any time. The
+    two would fight, and megabytes of pictures would travel again for every move, if each report came
+    back as new data. So `sent` stays as it is until the page asks for something really new.
+
+    Attributes:
+        sent: The view in the data that the browser has.
+        revision: Counts the views sent; the browser takes each once.
+        passed: The view that the page passed in its last run.
+        returned: The view that the page was given in its last run, and may pass in its next.
+        outdated: The report that was there when `sent` was sent, and no longer says what is shown.
+    """
+
+    sent: View
+    revision: int
+    passed: View
+    returned: View
+    outdated: View | None
+
+    @classmethod
+    def start(cls, view: View) -> "Exchange":
+        """Begin with the view of the page's first run."""
+        return cls(sent=view, revision=0, passed=view, returned=view, outdated=None)
+
+    def shown(self, reported: View | None) -> View:
+        """Return what the browser shows, as far as is known."""
+        return self.sent if reported is None or reported == self.outdated else reported
+
+    def advance(self, passed: View, reported: View | None) -> "Exchange":
+        """Take the view of the page's present run and the browser's latest report."""
+        shown = self.shown(reported)
+        # Without a report the elements may be new, and know of nothing but what was sent.
+        known = (shown,) if reported is None else (shown, self.passed, self.returned)
+        if passed.to_query() in {view.to_query() for view in known}:  # both sides round alike
+            return replace(self, passed=passed, returned=shown)
+        return Exchange(passed, self.revision + 1, passed=passed, returned=passed, outdated=reported)

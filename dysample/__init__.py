@@ -1,0 +1,11 @@
+"""Upsampling by learned point sampling: the DySample family, its hosts and its analysis."""
+
+from importlib.metadata import version
+
+from dysample.models.weights import load_host
+from dysample.ops.dysample import DySample
+from dysample.ops.registry import OPERATORS, build
+
+__version__ = version("dysample-lab")
+
+__all__ = ["OPERATORS", "DySample", "__version__", "build", "load_host"]

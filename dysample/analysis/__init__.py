@@ -1,0 +1,1 @@
+"""Analysis of what upsamplers do: records and arrays in, frozen results out."""

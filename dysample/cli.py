@@ -1,0 +1,62 @@
+"""The command line: `python -m dysample train | evaluate | pack`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dysample.models.weights import pretrained_folder
+from dysample.ops.registry import OPERATORS
+from dysample.training.recipe import recipe_names
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status, 2 for what the user can mend."""
+    options = _parser().parse_args(arguments)
+    # Imported here, so that --help answers at once.
+    import torch
+
+    from dysample.models.weights import WeightsError
+    from dysample.training import commands
+    from dysample.training.datasets import DataError, data_folder
+    from dysample.training.loop import TrainingError
+
+    try:
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        run = {"train": commands.train, "evaluate": commands.evaluate, "pack": commands.pack}[options.command]
+        run(options, data_folder(options.data))
+    except (DataError, TrainingError, WeightsError, ValueError) as error:
+        print(f"dysample: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dysample", description="Train and measure upsamplers.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("recipe", help=f"name ({', '.join(recipe_names())}) or path of a recipe")
+    common.add_argument("--data", help="folder of the data sets (default: the variable DYSAMPLE_DATA)")
+    common.add_argument("--device", default=None, help="cpu, cuda, ... (default: cuda if there is one)")
+    common.add_argument("--threads", type=int, default=None, help="CPU threads (default: all)")
+    runs = argparse.ArgumentParser(add_help=False)
+    runs.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
+    runs.add_argument("--seed", type=int, default=0, help="start, order and augmentation (default: 0)")
+    weights = argparse.ArgumentParser(add_help=False)
+    weights.add_argument(
+        "--pretrained", type=Path, default=pretrained_folder(), help="folder of the shipped weights"
+    )
+    train = commands.add_parser("train", parents=[common, runs], help="train the encoder, or heads on it")
+    train.add_argument("--stage", choices=["encoder", "heads", "both"], default="both")
+    train.add_argument(
+        "--upsampler",
+        nargs="+",
+        choices=list(OPERATORS),
+        default=list(OPERATORS),
+        metavar="NAME",
+        help=f"heads to train (default: {' '.join(OPERATORS)})",
+    )
+    commands.add_parser("evaluate", parents=[common, weights], help="score the shipped weights")
+    commands.add_parser("pack", parents=[common, runs, weights], help="ship a finished run, and score it")
+    return parser

@@ -1,0 +1,194 @@
+"""Bytes of an image file in, a colour tensor in [0, 1] out, and back to 8 bits.
+
+People bring every kind of file, so there are two promises: whatever the bytes, `decode` either returns the
+picture or raises an `ImageError` with one sentence that can be shown as it is; and nothing in Pillow is
+reconfigured, so any number of threads may decode at once.
+
+Grey of 16 bits keeps its precision. Colour of 16 bits is read to 8, as Pillow does it, and off by at most
+1/257. Grey without a nominal white (float, 32 bits, signed) is kept when all its values lie in [0, 1];
+otherwise its smallest finite value becomes black and its largest white. What is not finite is black.
+"""
+
+import io
+import threading
+import warnings
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, UInt8
+from PIL import Image, ImageFile
+from PIL.ExifTags import Base as Exif
+from PIL.TiffImagePlugin import TiffImageFile
+from torch import Tensor
+
+MIN_SIDE = 16  # pixels; below that an encoder has nothing left to enlarge
+MAX_PIXELS = 50_000_000  # as floats these take 600 MB
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+_ADVICE = "save it as JPEG or PNG and try again"
+# By EXIF orientation: the axes to mirror (1 vertical, 2 horizontal). From 5 on, they are swapped first.
+_MIRRORS = {2: (2,), 3: (1, 2), 4: (1,), 5: (), 6: (2,), 7: (1, 2), 8: (1,)}
+# Pillow brings these PNG samples to 8 bits, but leaves the transparent colour as the file has it.
+_KEY_SCALES = {"L;2": 255 / 3, "L;4": 255 / 15, "RGB;16B": 1 / 256}
+
+
+class ImageError(ValueError):
+    """The bytes are no usable image; the message is one sentence for people."""
+
+
+def decode(data: bytes) -> Float[Tensor, "3 h w"]:
+    """Read an image file: upright, in colour, its first frame, transparency laid over white.
+
+    Args:
+        data: The whole file: JPEG, PNG, WebP, BMP, TIFF, GIF, or AVIF where Pillow was built with it.
+
+    Returns:
+        RGB in [0, 1], float32; at least `MIN_SIDE` pixels a side and at most `MAX_PIXELS` in all.
+
+    Raises:
+        ImageError: The bytes are empty, no image, damaged, cut off, too small or too large.
+    """
+    if not data:
+        raise ImageError("The file is empty (0 bytes); choose another one.")
+    Image.init()
+    name = _format_name(data)
+    try:
+        with _silenced():
+            image = Image.OPEN[name][0](io.BytesIO(data), "")
+            _check_size(*image.size)
+            return _pixels(image)
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"The {name} image has more than {MAX_PIXELS:,} pixels; make it smaller.") from error
+    except Exception as error:  # Pillow's readers raise whatever their parsing stumbles over
+        raise ImageError(
+            f"The {name} file of {len(data):,} bytes is damaged, cut off or of a rare kind; {_ADVICE}."
+        ) from error
+
+
+def to_uint8(image: Float[Tensor, "3 h w"]) -> UInt8[np.ndarray, "h w 3"]:
+    """Turn a decoded image back into the 8-bit pixels that viewers and encoders take.
+
+    Args:
+        image: RGB in [0, 1]; values outside are clipped.
+
+    Returns:
+        RGB, each value rounded to the nearest of 256 levels.
+    """
+    levels = image.detach().cpu().float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return levels.permute(1, 2, 0).contiguous().numpy()
+
+
+class _Silence(threading.local):
+    """Stands where a warning filter has its module pattern; matches in the threads that are decoding."""
+
+    active = False
+
+    def match(self, _module: str) -> bool:
+        return self.active
+
+
+_silence = _Silence()
+
+
+@contextmanager
+def _silenced() -> Generator[None]:
+    """Ignore the warnings of this thread: odd metadata is no reason to print, or to refuse a picture.
+
+    `warnings.catch_warnings` swaps the filters of the whole process, and two threads can leave them swapped.
+    One filter more, which matches in this thread only, can come and go at any time.
+    """
+    entry = ("ignore", None, Warning, _silence, 0)
+    filters = cast(list[Any], warnings.filters)
+    filters.insert(0, entry)
+    _silence.active = True
+    try:
+        yield
+    finally:
+        _silence.active = False
+        filters.remove(entry)
+
+
+def _format_name(data: bytes) -> str:
+    """Tell the format by the first bytes; others that Pillow knows (some run programs) are never tried."""
+    for name in _FORMATS:
+        accept = Image.OPEN[name][1] if name in Image.OPEN else None
+        if accept is not None and accept(data[:16]) is True:  # it may also answer with a text: not built in
+            return name
+    raise ImageError(f"The file of {len(data):,} bytes is not an image that can be read here; {_ADVICE}.")
+
+
+def _check_size(width: int, height: int) -> None:
+    size = f"{width:,} × {height:,}"
+    if min(width, height) < MIN_SIDE:
+        raise ImageError(f"The image has {size} pixels and each side needs {MIN_SIDE}; choose a larger one.")
+    if (pixels := width * height) > MAX_PIXELS:
+        raise ImageError(f"The image has {size} = {pixels:,} pixels, over {MAX_PIXELS:,}; make it smaller.")
+
+
+def _pixels(image: ImageFile.ImageFile) -> Float[Tensor, "3 h w"]:
+    """Decode what has been opened."""
+    tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    planes = tags.get(Exif.PlanarConfiguration) == 2 and image.info.get("compression") == "raw"
+    if planes and max(tags.get(Exif.BitsPerSample, (1,))) > 8:
+        raise ValueError("Pillow reads raw planes of 16 bits as if they had 8")
+    packing = str(image.tile[0].args) if image.tile else ""
+    image.load()
+    deep = image.mode[0] in "IF"  # I;16, I, F
+    return _upright(_deep_grey(image, tags) if deep else _flat(image, _KEY_SCALES.get(packing)), image)
+
+
+def _upright(pixels: Float[Tensor, "3 h w"], image: Image.Image) -> Float[Tensor, "3 H W"]:
+    """Turn as the camera noted."""
+    try:
+        orientation = image.getexif().get(Exif.Orientation, 1)
+        mirrors = _MIRRORS[orientation]
+    except Exception:  # upright, or notes that cannot be read, and with these a picture is still a picture
+        return pixels
+    return (pixels.mT if orientation >= 5 else pixels).flip(mirrors).contiguous()
+
+
+def _flat(image: Image.Image, key_scale: float | None) -> Float[Tensor, "3 h w"]:
+    """Convert a mode of 8 bits or fewer to colour over white."""
+    if not image.has_transparency_data:
+        return _unit(image.convert("RGB"))
+    if key_scale is not None:
+        key = np.multiply(image.info["transparency"], key_scale).astype(int).tolist()
+        image.info["transparency"] = tuple(key) if isinstance(key, list) else key
+    if image.mode == "La":  # Pillow has no direct way from premultiplied grey to colour
+        image = image.convert("LA")
+    rgba = _unit(image.convert("RGBA"))
+    colour, alpha = rgba[:3], rgba[3:]
+    return colour.mul_(alpha).add(1 - alpha).clamp_(0, 1)
+
+
+def _unit(image: Image.Image) -> Float[Tensor, "c h w"]:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float().div_(255)
+
+
+def _deep_grey(image: Image.Image, tags: Mapping[int, Any]) -> Float[Tensor, "3 h w"]:
+    """Scale grey of more than 8 bits; `tags` are those of a TIFF file."""
+    values = np.array(image, dtype=np.float64)
+    if image.mode.startswith("I;16"):
+        grey = values / (2 ** tags.get(Exif.BitsPerSample, (16,))[0] - 1)
+    else:
+        wrapped = image.mode == "I" and tags.get(Exif.SampleFormat, (1,))[0] == 1  # unsigned, kept as signed
+        grey = _stretched(values % 2**32 if wrapped else values)
+    if tags.get(Exif.PhotometricInterpretation) == 0:  # white is zero: Pillow inverts 8 bits only
+        grey = 1 - grey
+    if "transparency" in image.info:
+        grey[values == image.info["transparency"]] = 1
+    return torch.from_numpy(grey.clip(0, 1)).float().repeat(3, 1, 1)
+
+
+def _stretched(values: Float64[np.ndarray, "h w"]) -> Float64[np.ndarray, "h w"]:
+    """Map the finite values onto [0, 1], unless they are there already; the others become 0."""
+    finite = np.isfinite(values)
+    low, high = (values[finite].min(), values[finite].max()) if finite.any() else (0, 1)
+    if low < 0 or high > 1:
+        values = (values - low) / (high - low) if high > low else values.clip(0, 1)
+    return np.where(finite, values, 0)

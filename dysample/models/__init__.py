@@ -1,0 +1,1 @@
+"""Hosts: encoder, decoder head and the pretrained weights, with any upsampler inside."""

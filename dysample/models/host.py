@@ -1,0 +1,75 @@
+"""Segmentation host: encoder, head, and the bookkeeping that lets a picture have any size."""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dysample.geometry import check_map
+from dysample.models.encoder import STRIDES, Encoder
+from dysample.models.segformer_head import SegFormerHead
+from dysample.types import Prediction
+
+
+class SegmentationHost(nn.Module):
+    """Class logits for every pixel of an RGB picture of any size."""
+
+    def __init__(self, encoder: Encoder, head: SegFormerHead) -> None:
+        """Join an encoder and a head made for its channels."""
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    def forward(self, image: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k H W"]:
+        """Predict logits of the picture's own size.
+
+        Args:
+            image: RGB in [0, 1].
+
+        Raises:
+            ValueError: The picture is not (batch, 3, height, width).
+        """
+        return self.intermediates(image).output
+
+    def intermediates(self, image: Float[Tensor, "b 3 H W"]) -> Prediction:
+        """As `forward`, with every upsampling inside the head.
+
+        The maps in the steps belong to the padded picture, see `encode`.
+        """
+        return decode(self.head, encode(self.encoder, image), image.shape[2], image.shape[3])
+
+    def operator(self, step: str) -> nn.Module:
+        """The upsampler of one step, by the step's name.
+
+        Raises:
+            ValueError: The host has no step of that name.
+        """
+        if step not in self.head.upsamplers:
+            raise ValueError(f"no step is called {step!r}; there are {', '.join(self.head.upsamplers)}")
+        return self.head.upsamplers[step]
+
+
+def encode(encoder: Encoder, image: Float[Tensor, "b 3 H W"]) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
+    """Compute an encoder's maps, so that several heads can share them.
+
+    The sides are raised to multiples of 32 by repeating the last row and column.
+
+    Raises:
+        ValueError: The picture is not (batch, 3, height, width).
+    """
+    check_map(image)
+    if image.shape[1] != 3:
+        raise ValueError(f"image must have 3 channels (RGB), got {image.shape[1]}")
+    padding = (0, -image.shape[3] % STRIDES[-1], 0, -image.shape[2] % STRIDES[-1])
+    return encoder(F.pad(image, padding, mode="replicate"))
+
+
+def decode(
+    head: SegFormerHead, maps: tuple[Float[Tensor, "b _c _h _w"], ...], height: int, width: int
+) -> Prediction:
+    """Turn an encoder's maps into logits of `height` x `width` pixels, cropped at right and bottom."""
+    inside = head.intermediates(maps)
+    # The last enlargement belongs to the network, not to the comparison (Sec. 4.1).
+    logits = F.interpolate(
+        inside.output, scale_factor=float(STRIDES[0]), mode="bilinear", align_corners=False
+    )
+    return Prediction(output=logits[:, :, :height, :width], steps=inside.steps)

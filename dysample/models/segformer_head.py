@@ -1,0 +1,90 @@
+"""The paper's SegFormer head: project four maps, enlarge three of them step by step, fuse, predict."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dysample.ops.registry import build, operator_spec
+from dysample.types import Prediction, Step
+
+# Upsamplings by two that each level needs to reach the finest one, coarsest level first.
+_CHAINS = {"c4": 3, "c3": 2, "c2": 1}
+_LEVELS = ("c1", "c2", "c3", "c4")
+
+
+class SegFormerHead(nn.Module):
+    """Six x2 upsamplers, each with its own weights (Sec. 4.1): three for c4, two for c3, one for c2.
+
+    Every level is projected to `width` channels first, so that all six work at that width; the
+    guide of each is the projected level of its output size.
+    """
+
+    def __init__(
+        self,
+        channels: tuple[int, ...],
+        *,
+        width: int = 256,
+        classes: int,
+        upsampler: str = "bilinear",
+        dropout: float = 0.1,
+    ) -> None:
+        """Make a head with random weights.
+
+        Args:
+            channels: Channels of the four maps, finest first.
+            width: Channels that each is projected to.
+            classes: Channels of the output.
+            upsampler: A name of `OPERATORS`.
+            dropout: Probability to drop a fused channel in training.
+
+        Raises:
+            ValueError: There are not four maps, or the upsampler cannot have this width.
+        """
+        super().__init__()
+        if len(channels) != len(_LEVELS):
+            raise ValueError(f"channels must name the {len(_LEVELS)} maps of an encoder, got {channels}")
+        self.spec = operator_spec(upsampler)
+        self.project = nn.ModuleDict(
+            {
+                level: nn.Conv2d(count, width, kernel_size=1)
+                for level, count in zip(_LEVELS, channels, strict=True)
+            }
+        )
+        self.upsamplers = nn.ModuleDict(
+            {
+                f"{level}_{k}": build(upsampler, width)
+                for level, steps in _CHAINS.items()
+                for k in range(steps)
+            }
+        )
+        self.fuse = nn.Sequential(
+            nn.Conv2d(len(_LEVELS) * width, width, kernel_size=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Dropout2d(dropout),
+        )
+        self.predict = nn.Conv2d(width, classes, kernel_size=1)
+
+    def forward(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Float[Tensor, "b k h w"]:
+        """Predict class logits at the size of the finest map.
+
+        Args:
+            maps: The encoder's four maps, finest first, each half the size of the one before.
+        """
+        return self.intermediates(maps).output
+
+    def intermediates(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Prediction:
+        """As `forward`, with every upsampling on the way."""
+        levels = {name: self.project[name](x) for name, x in zip(_LEVELS, maps, strict=True)}
+        steps: list[Step] = []
+        enlarged: list[Tensor] = []
+        for level, count in _CHAINS.items():
+            x = levels[level]
+            for k in range(count):
+                guide = levels[_LEVELS[count - 1 - k]]
+                output = self.upsamplers[f"{level}_{k}"](*self.spec.inputs(x, guide))
+                steps.append(Step(name=f"{level}_{k}", input=x, guide=guide, output=output))
+                x = output
+            enlarged.append(x)
+        fused = self.fuse(torch.cat([*enlarged, levels["c1"]], dim=1))
+        return Prediction(output=self.predict(fused), steps=tuple(steps))

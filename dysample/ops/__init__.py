@@ -1,0 +1,1 @@
+"""Upsampling operators, one file each, and the one table of them (`registry`)."""

@@ -1,0 +1,177 @@
+"""DySample: upsampling by dynamic point sampling (Sec. 3, Eqs. 1-5, Figures 2, 3 and 6).
+
+A 1x1 convolution predicts how far every output point moves from its place on a regular grid, and
+the low-res map is read there.
+"""
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dysample.geometry import (
+    InitialGrid,
+    check_map,
+    check_scale,
+    coordinate_dtype,
+    initial_positions,
+    sample,
+)
+from dysample.types import SamplingRecord
+
+Style = Literal["lp", "pl"]
+OFFSET_STD = 0.001
+
+
+class DySample(nn.Module):
+    """The DySample family.
+
+    =============  =====  =============  ======
+    name           style  dynamic_scope  groups
+    =============  =====  =============  ======
+    DySample       lp     no             4
+    DySample+      lp     yes            4
+    DySample-S     pl     no             8
+    DySample-S+    pl     yes            8
+    =============  =====  =============  ======
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        scale: int = 2,
+        groups: int = 4,
+        style: Style = "lp",
+        dynamic_scope: bool = False,
+        scope: float = 0.25,
+        initial: InitialGrid = "bilinear",
+    ) -> None:
+        """Make an upsampler for maps of `channels` channels.
+
+        Args:
+            channels: Channels of the map, a multiple of `groups` (and of scale squared for "pl").
+            scale: Enlargement s, an integer of at least 2.
+            groups: Groups of channels that share their offsets (Sec. 3.2).
+            style: "lp" predicts offsets in low-res, then shuffles them (linear + pixel shuffle);
+                "pl" shuffles the features first (Figure 6).
+            dynamic_scope: Predict the scope for every point, within (0, 2 * scope) (Eq. 5).
+            scope: Static scope factor (Eq. 4); where it is dynamic, its value at the start.
+            initial: Grid that the points start from (Figure 3).
+
+        Raises:
+            ValueError: The numbers do not fit together; the message names the rule and the value.
+        """
+        super().__init__()
+        _check_options(channels, scale, groups, style, scope, initial)
+        self.channels = channels
+        self.scale = scale
+        self.groups = groups
+        self.style: Style = style
+        self.scope_factor = scope
+        self.initial: InitialGrid = initial
+        per_pixel = scale * scale
+        inputs, outputs = (channels, per_pixel) if style == "lp" else (channels // per_pixel, 1)
+        self.offset = nn.Conv2d(inputs, 2 * groups * outputs, kernel_size=1)
+        self.scope = (
+            nn.Conv2d(inputs, 2 * groups * outputs, kernel_size=1, bias=False) if dynamic_scope else None
+        )
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Start close to the plain interpolation: tiny offsets, the scope at its static value."""
+        nn.init.normal_(self.offset.weight, std=OFFSET_STD)
+        if self.offset.bias is not None:
+            nn.init.zeros_(self.offset.bias)
+        if self.scope is not None:
+            nn.init.zeros_(self.scope.weight)
+
+    def plan(self, x: Float[Tensor, "b c h w"]) -> SamplingRecord:
+        """Decide where to read `x` (Eqs. 2-5).
+
+        Returns:
+            Positions in at least float32, whatever the dtype of `x` and under autocast.
+
+        Raises:
+            ValueError: `x` is not a batch of non-empty maps with the right number of channels.
+        """
+        check_map(x)
+        if x.shape[1] != self.channels:
+            raise ValueError(f"input must have channels={self.channels}, got {x.shape[1]}")
+        initial = initial_positions(x.shape[2], x.shape[3], scale=self.scale, like=x, initial=self.initial)
+        raw = self._per_point(self.offset, x)
+        if self.scope is None:
+            return SamplingRecord(initial=initial, offset=self.scope_factor * raw, scope=self.scope_factor)
+        scope = 2 * self.scope_factor * torch.sigmoid(self._per_point(self.scope, x))
+        return SamplingRecord(initial=initial, offset=scope * raw, scope=scope)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
+        """Enlarge `x` s times: decide, then read.
+
+        Raises:
+            ValueError: `x` is not a batch of non-empty maps with the right number of channels.
+        """
+        return sample(x, self.plan(x).points)
+
+    def _per_point(self, linear: nn.Conv2d, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b g 2 H W"]:
+        """Predict (x, y) for every output point; channels are ordered (axis, group, sub-row, sub-column)."""
+        if self.style == "lp":
+            predicted = F.pixel_shuffle(linear(x), self.scale)
+        else:
+            predicted = linear(F.pixel_shuffle(x, self.scale))
+        batch, _, rows, columns = predicted.shape
+        by_axis = predicted.reshape(batch, 2, self.groups, rows, columns).transpose(1, 2)
+        return by_axis.to(coordinate_dtype(by_axis.dtype))
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Load our own checkpoints and the published ones, strictly.
+
+        Published files hold the initial grid as `init_pos`, which follows from the options and is
+        only compared; some also hold a bias of the scope, which changes the function and is kept.
+        """
+        published = state_dict.pop(prefix + "init_pos", None)
+        if published is not None:
+            _check_published_grid(published, self.scale, self.groups, self.initial)
+        if self.scope is not None and self.scope.bias is None and prefix + "scope.bias" in state_dict:
+            self.scope.bias = nn.Parameter(torch.zeros_like(self.scope.weight[:, 0, 0, 0]))
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def extra_repr(self) -> str:
+        """Name the options in the printed module."""
+        return (
+            f"{self.channels}, scale={self.scale}, groups={self.groups}, style={self.style!r}, "
+            f"dynamic_scope={self.scope is not None}, scope={self.scope_factor}, initial={self.initial!r}"
+        )
+
+
+def _check_options(
+    channels: int, scale: int, groups: int, style: Style, scope: float, initial: InitialGrid
+) -> None:
+    check_scale(scale, least=2)
+    if groups < 1 or channels < 1 or channels % groups:
+        raise ValueError(f"channels must be a positive multiple of groups={groups}, got {channels}")
+    if style not in ("lp", "pl"):
+        raise ValueError(f"style must be 'lp' or 'pl', got {style!r}")
+    if initial not in ("bilinear", "nearest"):
+        raise ValueError(f"initial must be 'bilinear' or 'nearest', got {initial!r}")
+    if style == "pl" and channels % (scale * scale):
+        raise ValueError(
+            f"channels must be a multiple of scale squared ({scale * scale}) for style 'pl', got {channels}"
+        )
+    if not 0 < scope < float("inf"):
+        raise ValueError(f"scope must be a positive number, got {scope!r}")
+
+
+def _check_published_grid(published: Tensor, scale: int, groups: int, initial: InitialGrid) -> None:
+    """Compare a checkpoint's `init_pos`, (1, 2 g s^2, 1, 1), with the grid that the options give."""
+    unmoved = initial_positions(1, 1, scale=scale, like=published, initial=initial)[0, 0] - 0.5
+    expected = unmoved.reshape(2, 1, -1).expand(2, groups, -1).reshape(1, -1, 1, 1)
+    if published.shape != expected.shape or not torch.allclose(published.to(expected), expected, atol=1e-3):
+        raise ValueError(
+            f"the checkpoint's init_pos (shape {tuple(published.shape)}) is not the {initial} grid "
+            f"of scale={scale}, groups={groups}: build DySample with the options it was trained with"
+        )

@@ -1,0 +1,53 @@
+"""A pinhole camera that looks straight ahead.
+
+World points are (x, y, z) in metres: x to the right of the camera, y above the ground, z ahead.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+NEAREST = 0.2  # metres; what is nearer is pushed out to here
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Where the camera stands and how it sees.
+
+    Attributes:
+        height: Rows of the picture.
+        width: Columns of the picture.
+        eye: Height of the lens above the ground, in metres.
+        horizon: Where the horizon lies, as a fraction of the picture's height from its top.
+        zoom: Focal length over the picture's height.
+    """
+
+    height: int
+    width: int
+    eye: float
+    horizon: float
+    zoom: float
+
+    @property
+    def focal(self) -> float:
+        """Focal length in pixels: what is 1 m large at 1 m distance spans as many."""
+        return self.zoom * self.height
+
+    def project(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 2"]:
+        """Where world points appear, as (x, y) in pixels."""
+        x, y, z = np.asarray(points, float).T
+        size = self.focal / np.maximum(z, NEAREST)
+        return np.stack([self.width / 2 + x * size, self.horizon * self.height + (self.eye - y) * size], 1)
+
+    def pixels(self, metres: float, distance: float | Float[np.ndarray, " n"]) -> np.ndarray:
+        """How many pixels a length spans at a distance ahead, both in metres."""
+        return np.asarray(metres * self.focal / np.maximum(distance, NEAREST))
+
+    def ground(self) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+        """The x and z of the ground that each pixel sees; above the horizon, of a mirrored ground."""
+        below = np.arange(self.height) + 0.5 - self.horizon * self.height
+        below = np.where(np.abs(below) < 0.5, 0.5, below)
+        z = np.broadcast_to((self.eye * self.focal / np.abs(below))[:, None], (self.height, self.width))
+        x = (np.arange(self.width) + 0.5 - self.width / 2) / self.focal * z
+        return x.astype(np.float32), np.ascontiguousarray(z, np.float32)

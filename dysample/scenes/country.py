@@ -1,0 +1,126 @@
+"""Fields, hedges, a barn and sheep: what lies behind a fence."""
+
+import numpy as np
+from jaxtyping import Float
+
+from dysample.scenes.camera import Camera
+from dysample.scenes.canvas import Canvas
+from dysample.scenes.materials import Material
+from dysample.scenes.plants import draw_crown
+from dysample.scenes.textures import blend, mottle, screen
+
+
+def draw_distance(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> None:
+    """Draw hills, a barn and hedges along the horizon."""
+    x, y = screen(camera)
+    horizon = camera.horizon * camera.height
+    columns = np.linspace(-2, camera.width + 2, 160)
+    across = (columns - camera.width / 2) / camera.height
+    for height, colour, seed in ((0.085, (142, 162, 176), 0.0), (0.05, (122, 146, 132), 2.0)):
+        skyline = 0.6 + 0.4 * np.sin(across * 2.3 + seed + 1) + 0.18 * np.sin(across * 6.1 + seed * 3)
+        top = horizon - skyline * height * camera.height
+        outline = np.vstack(
+            [np.stack([columns, top], 1), [[columns[-1], horizon + 2], [columns[0], horizon + 2]]]
+        )
+        fields = mottle(x + rng.uniform(0, 9), y * 4, 0.9, 1.3)
+        canvas.cover(outline, blend(colour, np.array(colour) * 1.12, 0.5 + 0.5 * fields), Material.HILL)
+    draw_barn(canvas, camera)
+    for _ in range(46):
+        z = rng.uniform(55, 110)
+        place = np.array([[rng.uniform(-0.9, 0.9) * z, 0, z]])
+        tall = rng.uniform(2.0, 4.5) if rng.random() < 0.7 else rng.uniform(5, 9)
+        draw_tree(canvas, camera, rng, place[0], tall)
+
+
+def draw_tree(
+    canvas: Canvas, camera: Camera, rng: np.random.Generator, place: Float[np.ndarray, " 3"], tall: float
+) -> None:
+    """Draw a leafy tree or bush; `tall` is its height in metres."""
+    foot = camera.project(place[None])[0]
+    size = float(camera.pixels(tall, place[2]))
+    canvas.stroke(np.stack([foot, foot - [0, 0.5 * size]]), 0.07 * size, (78, 64, 52), Material.TREE)
+    count = 9
+    blobs = np.stack(
+        [
+            foot[0] + rng.normal(0, 0.19, count) * size,
+            foot[1] - rng.uniform(0.26, 0.82, count) * size,
+            rng.uniform(0.14, 0.24, count) * size,
+        ],
+        1,
+    )
+    haze = min(place[2] / 260, 0.5)
+    green = np.array([78, 98, 48]) * rng.uniform(0.8, 1.15)
+    draw_crown(
+        canvas, rng, blobs, green * (1 - haze) + np.array([150, 166, 172]) * haze, leaf=max(0.03 * size, 0.6)
+    )
+
+
+def draw_barn(canvas: Canvas, camera: Camera) -> None:
+    """Draw a brick barn with a tiled roof, far to the left."""
+    left, right, near, far, eaves, ridge = -33.0, -17.0, 62.0, 70.0, 4.6, 9.0
+    middle = (near + far) / 2
+
+    def face(corners: list[tuple[float, float, float]], colour: tuple[int, int, int]) -> None:
+        canvas.fill(camera.project(np.array(corners)), colour, Material.BUILDING)
+
+    face(
+        [
+            (right, 0, near),
+            (right, 0, far),
+            (right, eaves, far),
+            (right, ridge, middle),
+            (right, eaves, near),
+        ],
+        (122, 84, 66),
+    )
+    face([(left, 0, near), (right, 0, near), (right, eaves, near), (left, eaves, near)], (170, 112, 84))
+    face(
+        [(left, eaves, near), (right, eaves, near), (right, ridge, middle), (left, ridge, middle)],
+        (146, 88, 70),
+    )
+    for x in (-31.0, -27.0, -23.0, -20.0):
+        face([(x, 1.2, near), (x + 1.2, 1.2, near), (x + 1.2, 3, near), (x, 3, near)], (70, 60, 58))
+
+
+def draw_sheep(
+    canvas: Canvas, camera: Camera, rng: np.random.Generator, place: Float[np.ndarray, " 3"], size: float
+) -> None:
+    """Draw a grazing sheep; it looks to the right if `size`, in body lengths of 1 m, is positive."""
+    scale = camera.pixels(1.0, place[2]) * np.array([size, -abs(size)])
+    foot = camera.project(place[None])[0]
+
+    def at(x: float, y: float) -> Float[np.ndarray, " 2"]:
+        return foot + np.array([x, y]) * scale
+
+    thick = abs(float(scale[1]))
+    for x, shade in ((-0.26, 44), (0.27, 44), (-0.36, 62), (0.36, 62)):
+        canvas.stroke(
+            np.stack([at(x, 0.45), at(x + 0.02, 0.2), at(x, 0)]), 0.062 * thick, [shade] * 3, Material.SHEEP
+        )
+    wool = [
+        (-0.36, 0.56, 0.21),
+        (-0.18, 0.60, 0.24),
+        (0.02, 0.61, 0.25),
+        (0.22, 0.61, 0.24),
+        (0.38, 0.58, 0.20),
+        (-0.1, 0.48, 0.22),
+        (0.15, 0.48, 0.22),
+        (0.48, 0.62, 0.13),
+    ]
+    blobs = np.array([[*at(x, y), radius * thick] for x, y, radius in wool])
+    draw_crown(canvas, rng, blobs, (236, 226, 204), leaf=0.03 * thick, ragged=0.12, material=Material.SHEEP)
+    t = np.linspace(0, 2 * np.pi, 16)
+    head = np.array(
+        [
+            at(0.63 + 0.15 * np.cos(a) + 0.03 * np.sin(a), 0.60 + 0.085 * np.sin(a) - 0.08 * np.cos(a))
+            for a in t
+        ]
+    )
+    canvas.fill(head, (52, 46, 44), Material.SHEEP)
+    for x in (0.47, 0.58):
+        canvas.stroke(
+            np.stack([at(0.54, 0.69), at(x, 0.75)]),
+            [0.06 * thick, 0.03 * thick],
+            (66, 56, 52),
+            Material.SHEEP,
+        )

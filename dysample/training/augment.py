@@ -1,0 +1,84 @@
+"""Batches for training: random size, crop, flip and light, the same for the same seed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor
+
+from dysample.training.datasets import IGNORE, LabelledPicture, SegmentationData
+from dysample.training.recipe import Stage
+
+_BORDER = (127, 127, 127)  # mid-grey beside the picture, and no label there
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Pictures in [0, 1], their labels (255 = ignore), and their names for error messages."""
+
+    image: Float[Tensor, "b 3 h w"]
+    label: Int64[Tensor, "b h w"]
+    names: tuple[str, ...]
+
+
+def batches(data: SegmentationData, stage: Stage, *, seed: int, epoch: int) -> Iterator[Batch]:
+    """One epoch in random order; a last incomplete batch is left out.
+
+    Every picture has a random stream of its own, made of seed, epoch and index, so an epoch can be
+    repeated exactly after an interruption.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(len(data))
+    for first in range(0, len(order) - stage.batch + 1, stage.batch):
+        chosen = [
+            augment(data[int(i)], stage, np.random.default_rng([seed, epoch, int(i)]))
+            for i in order[first : first + stage.batch]
+        ]
+        image = torch.from_numpy(np.stack([picture.image for picture in chosen]))
+        label = torch.from_numpy(np.stack([picture.label for picture in chosen]))
+        yield Batch(
+            image.permute(0, 3, 1, 2).float() / 255,  # stays channels-last in memory
+            label.long(),
+            tuple(picture.name for picture in chosen),
+        )
+
+
+def steps_per_epoch(data: SegmentationData, stage: Stage) -> int:
+    """Batches that `batches` gives."""
+    return len(data) // stage.batch
+
+
+def augment(picture: LabelledPicture, stage: Stage, rng: np.random.Generator) -> LabelledPicture:
+    """Resize, crop to the stage's square, mirror half of the time, change brightness and contrast."""
+    low, high = stage.resize
+    factor = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    height, width = (max(1, round(side * factor)) for side in picture.label.shape)
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    image = cv2.resize(picture.image, (width, height), interpolation=interpolation)
+    label = cv2.resize(picture.label, (width, height), interpolation=cv2.INTER_NEAREST)
+    image, label = _crop(image, label, stage.crop, rng)
+    if rng.random() < 0.5:
+        image, label = image[:, ::-1], label[:, ::-1]
+    return LabelledPicture(picture.name, _light(image, rng), np.ascontiguousarray(label))
+
+
+def _crop(
+    image: UInt8[np.ndarray, "h w 3"], label: UInt8[np.ndarray, "h w"], side: int, rng: np.random.Generator
+) -> tuple[UInt8[np.ndarray, "s s 3"], UInt8[np.ndarray, "s s"]]:
+    bottom, right = (max(0, side - length) for length in label.shape)
+    if bottom or right:
+        image = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=_BORDER)
+        label = cv2.copyMakeBorder(label, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(IGNORE,))
+    top = int(rng.integers(label.shape[0] - side + 1))
+    left = int(rng.integers(label.shape[1] - side + 1))
+    window = (slice(top, top + side), slice(left, left + side))
+    return image[window], label[window]
+
+
+def _light(image: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
+    contrast = rng.uniform(0.75, 1.25)
+    tint = contrast * rng.uniform(0.94, 1.06, size=3)
+    shift = rng.uniform(-20, 20) + 127.5 * (1 - contrast)
+    return np.clip(image * tint.astype(np.float32) + np.float32(shift), 0, 255).astype(np.uint8)

@@ -1,0 +1,97 @@
+"""Recipes: everything that decides a training run, read from a TOML file."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How one of the two stages is trained.
+
+    Attributes:
+        epochs: Passes over the training pictures.
+        batch: Pictures a step.
+        crop: Side of the square crop, in pixels; a multiple of 32.
+        resize: Smallest and largest random enlargement of a picture before it is cropped.
+        encoder_rate: Peak learning rate of the encoder.
+        head_rate: Peak learning rate of the head.
+    """
+
+    epochs: int
+    batch: int
+    crop: int
+    resize: tuple[float, float]
+    encoder_rate: float
+    head_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A task and how its weights are made.
+
+    Attributes:
+        task: Name of the task, and of the recipe's file.
+        title: Name for people.
+        dataset: Folder of the data set.
+        licence: What the data's owners allow, in one sentence.
+        test_split: Split that is scored.
+        classes: Names, in the order of the labels.
+        scored: Names of the classes that the headline score averages over.
+        encoder: SMP name of the encoder.
+        start: Starting weights of the encoder, below the data folder.
+        mean: Subtracted from RGB in [0, 1].
+        deviation: Divides it afterwards.
+        width: Channels at which the head's upsamplers work.
+        working_side: Longer side, in pixels, of the pictures as they are scored.
+        balance: Classes are weighted by their share of pixels to the power of minus this.
+        encoder_stage: Whole host with the bilinear upsampler.
+        head_stage: Heads alone, on the frozen encoder.
+    """
+
+    task: str
+    title: str
+    dataset: str
+    licence: str
+    test_split: str
+    classes: tuple[str, ...]
+    scored: tuple[str, ...]
+    encoder: str
+    start: str
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+    width: int
+    working_side: int
+    balance: float
+    encoder_stage: Stage
+    head_stage: Stage
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of the recipes that come with the package."""
+    return tuple(sorted(path.stem for path in RECIPES.glob("*.toml")))
+
+
+def load_recipe(name: str) -> Recipe:
+    """Read a recipe of the package by its name, or any file by its path.
+
+    Raises:
+        ValueError: There is no such recipe, or a key is missing or unknown.
+    """
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    if not path.is_file():
+        raise ValueError(f"no recipe is called {name!r}; there are {', '.join(recipe_names())}")
+    with path.open("rb") as file:
+        table = tomllib.load(file)
+    try:
+        stages = {key: Stage(**_tuples(table.pop(key))) for key in ("encoder_stage", "head_stage")}
+        return Recipe(**_tuples(table), **stages)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path.name} is not a complete recipe: {error}") from error
+
+
+def _tuples(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}

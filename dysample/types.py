@@ -1,0 +1,56 @@
+"""The frozen records that travel between operators, hosts and analysis.
+
+Positions and offsets are (x, y) in low-res pixels, pixel centres at one half. Small letters are
+input sizes, capitals output sizes.
+"""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingRecord:
+    """Where an upsampler decided to read its input (Sec. 3.1, Eqs. 2-5).
+
+    Attributes:
+        initial: Positions of the sampling points before they move, one set for every group.
+        offset: Displacement of every point, scope included.
+        scope: Factor that was multiplied onto the raw offset: one number when it is static, a map
+            in (0, 0.5) when it is dynamic.
+    """
+
+    initial: Float[Tensor, "1 1 2 H W"]
+    offset: Float[Tensor, "b g 2 H W"]
+    scope: float | Float[Tensor, "b g 2 H W"]
+
+    @property
+    def points(self) -> Float[Tensor, "b g 2 H W"]:
+        """Final sampling positions, Eq. 3: initial grid plus offset."""
+        return self.initial + self.offset
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One upsampling inside a host: what went in, what came out.
+
+    Attributes:
+        name: Key of the operator in the host, for example ``"c4_1"``; `host.operator(name)` is it.
+        input: The low-res map that was enlarged.
+        guide: The high-res map beside it, that guided operators look at.
+        output: The enlarged map.
+    """
+
+    name: str
+    input: Float[Tensor, "b c h w"]
+    guide: Float[Tensor, "b g H W"]
+    output: Float[Tensor, "b c H W"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A host's output together with every upsampling on the way to it."""
+
+    output: Float[Tensor, "b k H W"]
+    steps: tuple[Step, ...]

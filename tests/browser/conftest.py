@@ -1,0 +1,51 @@
+"""Fixtures for tests in a real browser: a strict page, and servers with their own environment."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+StartServer = Callable[..., str]
+PATIENCE_MS = 30_000  # test machines are slow and often busy
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def page(page: Page) -> Iterator[Page]:
+    """The page of `tests/conftest.py`, which here also fails on errors and on requests that leave this machine."""
+    complaints: list[str] = []
+
+    def watch(url: str) -> None:
+        address = urlsplit(url)
+        if address.scheme in {"http", "https", "ws", "wss"} and address.hostname not in {"127.0.0.1", "localhost"}:
+            complaints.append(f"request to {url}")
+
+    page.on("request", lambda request: watch(request.url))
+    page.on("websocket", lambda socket: watch(socket.url))
+    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+    page.on("console", lambda message: complaints.append(f"console: {message.text}") if message.type == "error" else None)
+    page.set_default_timeout(PATIENCE_MS)
+    page.emulate_media(reduced_motion="reduce")
+    yield page
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture(scope="module")
+def streamlit_server(serve: Callable[[Path], str]) -> StartServer:
+    """Starts `streamlit_server(path, env) -> url` once for each script and environment of a module."""
+    running: dict[tuple[Path, tuple[tuple[str, str], ...]], str] = {}
+
+    def start(path: Path, env: Mapping[str, str] | None = None) -> str:
+        settings = {"STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none", **(env or {})}
+        name = (path, tuple(sorted(settings.items())))
+        if name not in running:
+            with pytest.MonkeyPatch.context() as patch:
+                for variable, value in settings.items():
+                    patch.setenv(variable, value)
+                running[name] = serve(path)
+        return running[name]
+
+    return start

@@ -1,0 +1,110 @@
+"""The project's own promises: how it is started, what it is built on, and that its checks are awake."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("app", "dysample", "scripts", "tests")
+LONGEST = 220
+
+
+def python_files(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def imported_packages(path: Path) -> set[str]:
+    """The top-level packages that a file imports, wherever in the file."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return {name.partition(".")[0] for name in names}
+
+
+def lines(name: str) -> list[str]:
+    return (ROOT / name).read_text(encoding="utf-8").splitlines()
+
+
+def pins(name: str) -> dict[str, Requirement]:
+    kept = [line for line in lines(name) if line and line[0] not in "#-"]
+    return {requirement.name: requirement for requirement in map(Requirement, kept)}
+
+
+def bounds() -> tuple[dict[str, Requirement], dict[str, Requirement]]:
+    """What pyproject.toml asks for: at run time, and for development besides."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    runtime = map(Requirement, project["dependencies"])
+    development = map(Requirement, [*extras["test"], *extras["dev"]])
+    return {r.name: r for r in runtime}, {r.name: r for r in development if r.name != project["name"]}
+
+
+def test_the_readme_begins_with_the_two_commands():
+    commands = re.search(r"```\w*\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert commands is not None
+    assert [line.partition("#")[0].strip() for line in commands[1].splitlines()] == ["make app", "make test"]
+
+
+def test_the_readme_s_example_runs():
+    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert example is not None
+    names: dict[str, object] = {}
+    exec(example[1], names)
+    assert isinstance(names["y"], torch.Tensor)
+    assert names["y"].shape == (1, 64, 60, 80)
+
+
+def test_the_requirements_end_with_the_project_itself():
+    assert lines("requirements.txt")[-1] == "-e ."
+
+
+@pytest.mark.parametrize("development", [False, True], ids=["runtime", "development"])
+def test_every_bound_has_a_pin_within_it(development: bool):
+    wanted = bounds()[development]
+    pinned = {**pins("requirements-test.txt"), **pins("requirements-dev.txt")}
+    pinned = pinned if development else pins("requirements.txt")
+    assert pinned.keys() == wanted.keys()
+    for name, requirement in pinned.items():
+        (pin,) = requirement.specifier
+        assert pin.operator == "==", requirement
+        assert wanted[name].specifier.contains(pin.version), f"{requirement} is outside of {wanted[name]}"
+        assert requirement.extras == wanted[name].extras
+
+
+@pytest.mark.parametrize("path", python_files("dysample"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_package_knows_nothing_of_the_app(path: Path):
+    assert imported_packages(path).isdisjoint({"app", "plotly", "streamlit"})
+
+
+def test_files_stay_short():
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_bytes().splitlines()) for path in python_files(*FOLDERS)
+    }
+    assert not {path: length for path, length in lengths.items() if length > LONGEST}
+
+
+def wrong_shapes() -> tuple[torch.Tensor, torch.Tensor]:
+    """A map and points whose axis of coordinates has three entries instead of two."""
+    return torch.zeros(1, 4, 3, 3), torch.zeros(1, 1, 3, 6, 6)
+
+
+def test_the_shape_hook_is_awake():
+    from jaxtyping import TypeCheckError
+
+    from dysample.geometry import sample
+
+    with pytest.raises(TypeCheckError):
+        sample(*wrong_shapes())
+
+
+@pytest.mark.unhooked
+def test_the_shape_hook_is_away():
+    from dysample.geometry import sample
+
+    # Nothing looks at the third coordinate without the hook.
+    assert sample(*wrong_shapes()).shape == (1, 4, 6, 6)
