@@ -38,26 +38,27 @@ def initial_positions(
 
     Returns:
         (x, y) in low-res pixels.
+
+    Raises:
+        ValueError: `scale` is not an integer of at least 1, or there is no such grid.
     """
     check_scale(scale)
-    options = {"device": like.device, "dtype": coordinate_dtype(like.dtype)}
-    x = _axis_positions(width, scale, initial, options)
-    y = _axis_positions(height, scale, initial, options)
+    check_initial(initial)
+    x = _axis_positions(width, scale, initial, like)
+    y = _axis_positions(height, scale, initial, like)
     rows, columns = y.shape[0], x.shape[0]
     grid = torch.stack([x.view(1, -1).expand(rows, columns), y.view(-1, 1).expand(rows, columns)])
     return grid[None, None]
 
 
-def _axis_positions(
-    size: int, scale: int, initial: InitialGrid, options: dict[str, torch.device | torch.dtype]
-) -> Float[Tensor, " n"]:
-    output = torch.arange(size * scale, **options)  # pyright: ignore[reportCallIssue, reportArgumentType]
-    if initial == "nearest":
-        return torch.floor(output / scale) + 0.5
-    return (output + 0.5) / scale
+def _axis_positions(size: int, scale: int, initial: InitialGrid, like: Tensor) -> Float[Tensor, " n"]:
+    output = torch.arange(size * scale, device=like.device, dtype=coordinate_dtype(like.dtype))
+    bilinear = (output + 0.5) / scale
+    # Rounded down from the points between, which rounding errors cannot carry into the next pixel.
+    return torch.floor(bilinear) + 0.5 if initial == "nearest" else bilinear
 
 
-def sample(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b c H W"]:
+def sample(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]) -> Float[Tensor, "b c H W"]:
     """Read a map bilinearly at points of any position (Eq. 1).
 
     Channels are split into g contiguous groups; group k is read at `points[:, k]`. Points outside
@@ -65,26 +66,33 @@ def sample(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> F
 
     Args:
         x: The low-res map.
-        points: (x, y) in low-res pixels. Computed with in their own dtype: give float32 or wider.
+        points: (x, y) in low-res pixels, float32 or wider; a batch of one serves all of `x`.
 
     Returns:
         The sampled map, in the dtype of `x`.
 
     Raises:
-        ValueError: The channels of `x` cannot be split into g equal groups.
+        ValueError: `x` is not a batch of non-empty maps, the points do not fit its batch, or its
+            channels cannot be split into g equal groups.
     """
+    check_map(x)
+    _check_points(x, points)
     batch, channels, height, width = x.shape
     groups = points.shape[1]
-    if channels % groups:
-        raise ValueError(f"channels must be a multiple of groups={groups}, got {channels}")
-    # Clamping equals padding_mode="border", which some backends lack.
-    column = points[:, :, 0].clamp(0.5, width - 0.5)
-    row = points[:, :, 1].clamp(0.5, height - 0.5)
-    grid = torch.stack([column * (2 / width) - 1, row * (2 / height) - 1], dim=-1)
-    source = x.reshape(batch * groups, channels // groups, height, width)
     # Half-precision maps are read in the points' dtype: grid_sample wants one dtype for both, and
     # in half it reads out of bounds on large CPU maps.
-    output = F.grid_sample(source.to(grid.dtype), grid.flatten(0, 1), align_corners=False)
+    points = points.to(coordinate_dtype(torch.promote_types(x.dtype, points.dtype)))
+    column = points[:, :, 0].clamp(0.5, width - 0.5)
+    row = points[:, :, 1].clamp(0.5, height - 0.5)
+    # Centred first: that way fewer digits are lost than by subtracting 1 last.
+    grid = torch.stack(
+        [(column - width / 2) / (width / 2), (row - height / 2) / (height / 2)], dim=-1
+    ).expand(batch, -1, -1, -1, -1)
+    source = x.reshape(batch * groups, channels // groups, height, width).to(points.dtype)
+    # The clamped points are inside but for rounding, which "border" takes off again. Zeros from
+    # outside would leak in with it; MPS has nothing else in older releases.
+    padding = "zeros" if x.device.type == "mps" else "border"
+    output = F.grid_sample(source, grid.flatten(0, 1), padding_mode=padding, align_corners=False)
     return output.reshape(batch, channels, *points.shape[3:]).to(x.dtype)
 
 
@@ -98,6 +106,16 @@ def check_scale(scale: int, least: int = 1) -> None:
         raise ValueError(f"scale must be an integer of at least {least}, got {scale!r}")
 
 
+def check_initial(initial: InitialGrid) -> None:
+    """Refuse an initial grid that does not exist.
+
+    Raises:
+        ValueError: `initial` is neither "bilinear" nor "nearest".
+    """
+    if initial not in ("bilinear", "nearest"):
+        raise ValueError(f"initial must be 'bilinear' or 'nearest', got {initial!r}")
+
+
 def check_map(x: Tensor) -> None:
     """Refuse what is not a batch of feature maps.
 
@@ -108,3 +126,14 @@ def check_map(x: Tensor) -> None:
         raise ValueError(f"input must have shape (batch, channels, height, width), got {tuple(x.shape)}")
     if x.shape[2] == 0 or x.shape[3] == 0:
         raise ValueError(f"input must have at least one row and one column, got {tuple(x.shape)}")
+
+
+def _check_points(x: Tensor, points: Tensor) -> None:
+    if points.ndim != 5 or points.shape[2] != 2:
+        raise ValueError(
+            f"points must have shape (batch, groups, 2, rows, columns), got {tuple(points.shape)}"
+        )
+    if points.shape[0] != x.shape[0] and points.shape[0] != 1:
+        raise ValueError(f"points must have a batch of {x.shape[0]}, as the map, or 1; got {points.shape[0]}")
+    if points.shape[1] == 0 or x.shape[1] % points.shape[1]:
+        raise ValueError(f"channels must be a multiple of groups={points.shape[1]}, got {x.shape[1]}")

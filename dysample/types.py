@@ -17,8 +17,8 @@ class SamplingRecord:
     Attributes:
         initial: Positions of the sampling points before they move, one set for every group.
         offset: Displacement of every point, scope included.
-        scope: Factor that was multiplied onto the raw offset: one number when it is static, a map
-            in (0, 0.5) when it is dynamic.
+        scope: Factor that was multiplied onto the raw offset: one number when it is static; a map of
+            values between 0 and twice the operator's `scope` when it is dynamic.
     """
 
     initial: Float[Tensor, "1 1 2 H W"]

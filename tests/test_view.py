@@ -41,10 +41,13 @@ def test_bad_query_falls_back(query: str, view: View) -> None:
 
 
 def test_values_from_a_browser_are_not_trusted() -> None:
-    assert tolerant_view({"x": None, "y": [1], "zoom": "2", "opacity": 5, "other": 1}) == View(zoom=2, opacity=1)
+    values = {"x": None, "y": [1], "zoom": "2", "opacity": 5, "other": 1}
+    assert tolerant_view(values) == View(zoom=2, opacity=1)
 
 
-@pytest.mark.parametrize("values", [{"x": 1.1}, {"y": -0.1}, {"zoom": 0.5}, {"opacity": 2}, {"split": math.nan}])
+@pytest.mark.parametrize(
+    "values", [{"x": 1.1}, {"y": -0.1}, {"zoom": 0.5}, {"opacity": 2}, {"split": math.nan}]
+)
 def test_view_states_its_limits(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(values))} must be from"):
         View(**values)

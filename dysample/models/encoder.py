@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 STRIDES = (4, 8, 16, 32)
+_PROBE = 64
 
 
 class Encoder(nn.Module):
@@ -33,16 +34,9 @@ class Encoder(nn.Module):
             ValueError: SMP has no encoder of that name, or it lacks one of the four strides.
         """
         super().__init__()
-        # Imported here: SMP takes seconds to load, and operators alone do not need it.
-        from segmentation_models_pytorch.encoders import get_encoder
-
-        try:
-            backbone = get_encoder(name, in_channels=3, depth=5, weights=None)
-        except KeyError as error:
-            raise ValueError(f"segmentation_models_pytorch has no encoder called {name!r}") from error
         self.name = name
-        self.backbone = cast(nn.Module, backbone)
-        self.channels = tuple(cast(list[int], backbone.out_channels)[-len(STRIDES) :])
+        self.backbone = _backbone(name)
+        self.channels = _channels(name, self.backbone)
         for key, values in (("mean", mean), ("deviation", deviation)):
             self.register_buffer(key, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
@@ -54,3 +48,33 @@ class Encoder(nn.Module):
         normalised = (image - self.mean) / self.deviation
         maps: list[Tensor] = self.backbone(normalised)
         return tuple(maps[-len(STRIDES) :])
+
+
+def _backbone(name: str) -> nn.Module:
+    # Imported here: SMP takes seconds to load, and operators alone do not need it.
+    from segmentation_models_pytorch.encoders import get_encoder
+
+    try:
+        return cast(nn.Module, get_encoder(name, in_channels=3, depth=5, weights=None))
+    except (KeyError, RuntimeError) as error:  # of SMP, and of timm for names that begin with "tu-"
+        raise ValueError(f"segmentation_models_pytorch has no encoder called {name!r}") from error
+    except ValueError as error:
+        raise ValueError(_no_strides(name, error)) from error
+
+
+@torch.no_grad()
+def _channels(name: str, backbone: nn.Module) -> tuple[int, ...]:
+    """Ask a small picture for the channels, and whether the strides are the right ones."""
+    backbone.eval()
+    try:
+        maps: list[Tensor] = backbone(torch.zeros(1, 3, _PROBE, _PROBE))[-len(STRIDES) :]
+    except (AssertionError, RuntimeError) as error:  # encoders that are made for one size
+        raise ValueError(_no_strides(name, error)) from error
+    backbone.train()
+    if [tuple(x.shape[2:]) for x in maps] != [(_PROBE // stride,) * 2 for stride in STRIDES]:
+        raise ValueError(_no_strides(name, [tuple(x.shape) for x in maps]))
+    return tuple(x.shape[1] for x in maps)
+
+
+def _no_strides(name: str, found: object) -> str:
+    return f"encoder {name!r} does not give maps at strides {STRIDES} of pictures of any size: {found}"

@@ -202,3 +202,8 @@ def _read(manifest: Manifest, entry: WeightsEntry) -> dict[str, Any]:
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise WeightsError(f"the weights {path} are damaged (checksum): copy them again")
     return load_safetensors(data)
+
+
+def _tuples(row: dict[str, Any]) -> dict[str, Any]:
+    """Lists become tuples, as the frozen records have them."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}

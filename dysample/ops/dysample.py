@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from dysample.geometry import (
     InitialGrid,
+    check_initial,
     check_map,
     check_scale,
     coordinate_dtype,
@@ -83,8 +84,9 @@ class DySample(nn.Module):
     def reset_parameters(self) -> None:
         """Start close to the plain interpolation: tiny offsets, the scope at its static value."""
         nn.init.normal_(self.offset.weight, std=OFFSET_STD)
-        if self.offset.bias is not None:
-            nn.init.zeros_(self.offset.bias)
+        for linear in (self.offset, self.scope):
+            if linear is not None and linear.bias is not None:
+                nn.init.zeros_(linear.bias)
         if self.scope is not None:
             nn.init.zeros_(self.scope.weight)
 
@@ -126,19 +128,29 @@ class DySample(nn.Module):
         return by_axis.to(coordinate_dtype(by_axis.dtype))
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
     ) -> None:
         """Load our own checkpoints and the published ones, strictly.
 
         Published files hold the initial grid as `init_pos`, which follows from the options and is
         only compared; some also hold a bias of the scope, which changes the function and is kept.
+        torch hands over a copy of the caller's dict, so keys may be taken out.
         """
         published = state_dict.pop(prefix + "init_pos", None)
         if published is not None:
-            _check_published_grid(published, self.scale, self.groups, self.initial)
-        if self.scope is not None and self.scope.bias is None and prefix + "scope.bias" in state_dict:
-            self.scope.bias = nn.Parameter(torch.zeros_like(self.scope.weight[:, 0, 0, 0]))
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+            _check_published_grid(prefix + "init_pos", published, self.scale, self.groups, self.initial)
+        if self.scope is not None and prefix + "scope.weight" in state_dict:
+            _match_bias(self.scope, has_bias=prefix + "scope.bias" in state_dict)
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
 
     def extra_repr(self) -> str:
         """Name the options in the printed module."""
@@ -152,12 +164,13 @@ def _check_options(
     channels: int, scale: int, groups: int, style: Style, scope: float, initial: InitialGrid
 ) -> None:
     check_scale(scale, least=2)
-    if groups < 1 or channels < 1 or channels % groups:
-        raise ValueError(f"channels must be a positive multiple of groups={groups}, got {channels}")
+    check_initial(initial)
+    if type(groups) is not int or groups < 1:
+        raise ValueError(f"groups must be an integer of at least 1, got {groups!r}")
+    if type(channels) is not int or channels < 1 or channels % groups:
+        raise ValueError(f"channels must be a positive multiple of groups={groups}, got {channels!r}")
     if style not in ("lp", "pl"):
         raise ValueError(f"style must be 'lp' or 'pl', got {style!r}")
-    if initial not in ("bilinear", "nearest"):
-        raise ValueError(f"initial must be 'bilinear' or 'nearest', got {initial!r}")
     if style == "pl" and channels % (scale * scale):
         raise ValueError(
             f"channels must be a multiple of scale squared ({scale * scale}) for style 'pl', got {channels}"
@@ -166,12 +179,21 @@ def _check_options(
         raise ValueError(f"scope must be a positive number, got {scope!r}")
 
 
-def _check_published_grid(published: Tensor, scale: int, groups: int, initial: InitialGrid) -> None:
+def _match_bias(linear: nn.Conv2d, *, has_bias: bool) -> None:
+    """Give a convolution a bias, or take it away, as the checkpoint to come has one or not."""
+    if not has_bias:
+        linear.bias = None
+    elif linear.bias is None:
+        weight = linear.weight
+        linear.bias = nn.Parameter(torch.zeros_like(weight[:, 0, 0, 0]), requires_grad=weight.requires_grad)
+
+
+def _check_published_grid(key: str, published: Tensor, scale: int, groups: int, initial: InitialGrid) -> None:
     """Compare a checkpoint's `init_pos`, (1, 2 g s^2, 1, 1), with the grid that the options give."""
     unmoved = initial_positions(1, 1, scale=scale, like=published, initial=initial)[0, 0] - 0.5
     expected = unmoved.reshape(2, 1, -1).expand(2, groups, -1).reshape(1, -1, 1, 1)
     if published.shape != expected.shape or not torch.allclose(published.to(expected), expected, atol=1e-3):
         raise ValueError(
-            f"the checkpoint's init_pos (shape {tuple(published.shape)}) is not the {initial} grid "
-            f"of scale={scale}, groups={groups}: build DySample with the options it was trained with"
+            f"the checkpoint's {key} (shape {tuple(published.shape)}) is not the {initial} grid of "
+            f"scale={scale}, groups={groups}: build DySample with the options it was trained with"
         )

@@ -52,7 +52,8 @@ class Nearest(_Interpolation):
             ValueError: `x` is not a batch of non-empty maps.
         """
         check_map(x)
-        return F.interpolate(x, scale_factor=float(self.scale), mode="nearest")
+        # "nearest" itself rounds some scales, such as 41, into the wrong pixel; this is what it means.
+        return F.interpolate(x, scale_factor=float(self.scale), mode="nearest-exact")
 
 
 class Bilinear(_Interpolation):

@@ -1,8 +1,7 @@
 """The one table of operators, and `build`, which makes one by its name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,22 +10,13 @@ from dysample.ops.dysample import DySample
 from dysample.ops.fixed import Bilinear, Nearest
 
 
-@runtime_checkable
-class UpsamplerFactory(Protocol):
-    """What makes an operator: a class or function of channels, scale and its own options."""
-
-    def __call__(self, channels: int, *, scale: int, **options: object) -> nn.Module:
-        """Make an operator for maps of `channels` channels."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class OperatorSpec:
     """One row of the table.
 
     Attributes:
         label: Name for people.
-        factory: Makes the operator.
+        factory: Makes the operator, from channels, the keyword scale and the options.
         options: What the row fixes of the factory's options.
         summary: One sentence: how it decides what an output pixel holds.
         paper: Where it was published, short; empty for textbook interpolation.
@@ -34,7 +24,7 @@ class OperatorSpec:
     """
 
     label: str
-    factory: UpsamplerFactory
+    factory: Callable[..., nn.Module]
     summary: str
     options: Mapping[str, object] = field(default_factory=dict[str, object])
     paper: str = ""

@@ -20,7 +20,7 @@ class Camera:
         width: Columns of the picture.
         eye: Height of the lens above the ground, in metres.
         horizon: Where the horizon lies, as a fraction of the picture's height from its top.
-        zoom: Focal length over the picture's height.
+        zoom: Focal length over the height of the largest 4:3 picture that fits in.
     """
 
     height: int
@@ -32,7 +32,7 @@ class Camera:
     @property
     def focal(self) -> float:
         """Focal length in pixels: what is 1 m large at 1 m distance spans as many."""
-        return self.zoom * self.height
+        return self.zoom * min(self.height, 0.75 * self.width)
 
     def project(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 2"]:
         """Where world points appear, as (x, y) in pixels."""

@@ -118,6 +118,11 @@ class Canvas:
         size = (self.width, self.height)
         return cv2.resize(self._samples, size, interpolation=cv2.INTER_AREA)[..., :3].astype(np.float32)
 
+    def coverage(self, material: Material) -> Float[np.ndarray, "h w"]:
+        """The share of every pixel's samples that have a material, 0 to 1."""
+        hit = cv2.compare(self._samples[..., 3], int(material), cv2.CMP_EQ)
+        return cv2.resize(hit, (self.width, self.height), interpolation=cv2.INTER_AREA) / np.float32(255)
+
     def materials(self) -> UInt8[np.ndarray, "h w"]:
         """The material of most of every pixel's samples; of equally many, the later in `Material`."""
         labels = np.ascontiguousarray(self._samples[..., 3])

@@ -1,5 +1,7 @@
 """Fields, hedges, a barn and sheep: what lies behind a fence."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 
@@ -7,6 +9,7 @@ from dysample.scenes.camera import Camera
 from dysample.scenes.canvas import Canvas
 from dysample.scenes.materials import Material
 from dysample.scenes.plants import draw_crown
+from dysample.scenes.sketch import Sketch
 from dysample.scenes.textures import blend, mottle, screen
 
 
@@ -83,44 +86,15 @@ def draw_barn(canvas: Canvas, camera: Camera) -> None:
 
 
 def draw_sheep(
-    canvas: Canvas, camera: Camera, rng: np.random.Generator, place: Float[np.ndarray, " 3"], size: float
+    canvas: Canvas, camera: Camera, rng: np.random.Generator, place: Sequence[float], size: float
 ) -> None:
-    """Draw a grazing sheep; it looks to the right if `size`, in body lengths of 1 m, is positive."""
-    scale = camera.pixels(1.0, place[2]) * np.array([size, -abs(size)])
-    foot = camera.project(place[None])[0]
-
-    def at(x: float, y: float) -> Float[np.ndarray, " 2"]:
-        return foot + np.array([x, y]) * scale
-
-    thick = abs(float(scale[1]))
+    """Draw a sheep; it looks to the right if `size`, in lengths of about 1 m, is positive."""
+    sketch = Sketch.standing(canvas, camera, place, Material.SHEEP, size=size)
     for x, shade in ((-0.26, 44), (0.27, 44), (-0.36, 62), (0.36, 62)):
-        canvas.stroke(
-            np.stack([at(x, 0.45), at(x + 0.02, 0.2), at(x, 0)]), 0.062 * thick, [shade] * 3, Material.SHEEP
-        )
-    wool = [
-        (-0.36, 0.56, 0.21),
-        (-0.18, 0.60, 0.24),
-        (0.02, 0.61, 0.25),
-        (0.22, 0.61, 0.24),
-        (0.38, 0.58, 0.20),
-        (-0.1, 0.48, 0.22),
-        (0.15, 0.48, 0.22),
-        (0.48, 0.62, 0.13),
-    ]
-    blobs = np.array([[*at(x, y), radius * thick] for x, y, radius in wool])
-    draw_crown(canvas, rng, blobs, (236, 226, 204), leaf=0.03 * thick, ragged=0.12, material=Material.SHEEP)
-    t = np.linspace(0, 2 * np.pi, 16)
-    head = np.array(
-        [
-            at(0.63 + 0.15 * np.cos(a) + 0.03 * np.sin(a), 0.60 + 0.085 * np.sin(a) - 0.08 * np.cos(a))
-            for a in t
-        ]
-    )
-    canvas.fill(head, (52, 46, 44), Material.SHEEP)
+        sketch.line(((x, 0.45), (x + 0.02, 0.2), (x, 0)), 0.062, [shade] * 3)
+    wool = ((-0.36, 0.56, 0.21), (-0.18, 0.60, 0.24), (0.02, 0.61, 0.25), (0.22, 0.61, 0.24),
+            (0.38, 0.58, 0.20), (-0.1, 0.48, 0.22), (0.15, 0.48, 0.22), (0.48, 0.62, 0.13))
+    sketch.fur(rng, wool, (226, 216, 196), tuft=0.03, ragged=0.12, contrast=0.15)
+    sketch.oval((0.63, 0.60), (0.16, 0.088), (52, 46, 44), turn=-0.5)
     for x in (0.47, 0.58):
-        canvas.stroke(
-            np.stack([at(0.54, 0.69), at(x, 0.75)]),
-            [0.06 * thick, 0.03 * thick],
-            (66, 56, 52),
-            Material.SHEEP,
-        )
+        sketch.line(((0.54, 0.69), (x, 0.75)), (0.06, 0.03), (66, 56, 52))

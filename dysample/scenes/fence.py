@@ -39,7 +39,7 @@ def draw(camera: Camera, rng: np.random.Generator) -> Canvas:
     draw_distance(canvas, camera, rng)
     _draw_ground(canvas, camera, rng, fence_shadow(camera))
     for x, z, size in FLOCK:
-        draw_sheep(canvas, camera, rng, np.array([x, 0.0, z]), size)
+        draw_sheep(canvas, camera, rng, (x, 0.0, z), size)
     _draw_telegraph(canvas, camera)
     _draw_fence(canvas, camera, rng)
     _draw_verge(canvas, camera, rng)

@@ -75,16 +75,24 @@ def grow(
     return branches
 
 
-def draw_branch(canvas: Canvas, branch: Branch, bark: Colour, material: Material = Material.TREE) -> None:
-    """Draw a branch, its sunny side lighter than the other."""
+def draw_branch(canvas: Canvas, rng: np.random.Generator, branch: Branch, bark: Colour) -> None:
+    """Draw a branch, its sunny side lighter than the other, with streaks if it is thick."""
     colour = np.asarray(bark, float)
-    canvas.stroke(branch.path, branch.widths, colour * 0.62, material)
-    if branch.widths[0] > 1.2:
-        inner = branch.path + LIGHT * branch.widths[:, None] * 0.14
-        canvas.stroke(inner, branch.widths * 0.62, colour * 0.95, material)
-        canvas.stroke(
-            inner + LIGHT * branch.widths[:, None] * 0.1, branch.widths * 0.25, colour * 1.3, material
-        )
+    canvas.stroke(branch.path, branch.widths, colour * 0.6, Material.TREE)
+    if branch.widths[0] < 1.2:
+        return
+    inner = branch.path + LIGHT * branch.widths[:, None] * 0.14
+    canvas.stroke(inner, branch.widths * 0.62, colour * 0.92, Material.TREE)
+    if branch.widths[0] < 5:
+        return
+    step = np.gradient(branch.path, axis=0)
+    across = np.stack([-step[:, 1], step[:, 0]], 1) / np.hypot(step[:, 0], step[:, 1])[:, None]
+    for place in rng.uniform(-0.44, 0.44, int(3 * branch.widths[0])):
+        start = int(rng.integers(0, len(across) - 2))
+        part = slice(start, start + int(rng.integers(2, 4)))
+        streak = branch.path[part] + across[part] * (place * branch.widths[part])[:, None]
+        lit = 0.9 + 0.75 * place * float(np.sign(across[start] @ LIGHT))
+        canvas.stroke(streak, rng.uniform(0.3, 0.9), colour * lit * rng.choice([0.72, 1.18]), Material.TREE)
 
 
 def draw_leaves(
@@ -130,6 +138,7 @@ def draw_crown(
     *,
     leaf: float,
     ragged: float = 0.35,
+    contrast: float = 0.26,
     material: Material = Material.TREE,
 ) -> None:
     """Draw foliage as a heap of lit blobs with a leafy edge.
@@ -141,6 +150,7 @@ def draw_crown(
         colour: Of leaves in half light.
         leaf: Size of the tufts, in pixels.
         ragged: How far the edge is torn, as a fraction of the radius.
+        contrast: Of the tufts, as a fraction of the colour.
         material: What it is.
     """
     size = (canvas.width, canvas.height)
@@ -155,7 +165,7 @@ def draw_crown(
     shift = np.float32(rng.uniform(0, 1000))
     mask = fine[0] + ragged * mottle(fine[1] + shift, fine[2], leaf * 16, 0.7) > 0
     texture = mottle(x + shift + 31, y, leaf * 16, 0.7)
-    tone = (0.72 + 0.42 * light + 0.26 * texture).clip(0.18, 1.7)
+    tone = (0.72 + 0.42 * light + contrast * texture).clip(0.18, 1.7)
     texture = tone[..., None] * np.asarray(colour, np.float32)
     texture[..., 0] += 12 * (tone - 0.7)  # sunlit leaves are yellower
     canvas.stencil(mask, texture, material, at=(int(x0), int(y0)))

@@ -5,28 +5,34 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import ConsoleMessage, Page, expect
 
 StartServer = Callable[..., str]
 PATIENCE_MS = 30_000  # test machines are slow and often busy
+NETWORK = {"http", "https", "ws", "wss"}
+HERE = {"127.0.0.1", "localhost"}
 
 expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture
 def page(page: Page) -> Iterator[Page]:
-    """The page of `tests/conftest.py`, which here also fails on errors and on requests that leave this machine."""
+    """The page of all tests, which here also fails on errors and on requests to other machines."""
     complaints: list[str] = []
 
     def watch(url: str) -> None:
         address = urlsplit(url)
-        if address.scheme in {"http", "https", "ws", "wss"} and address.hostname not in {"127.0.0.1", "localhost"}:
+        if address.scheme in NETWORK and address.hostname not in HERE:
             complaints.append(f"request to {url}")
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(f"console: {message.text}")
 
     page.on("request", lambda request: watch(request.url))
     page.on("websocket", lambda socket: watch(socket.url))
     page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
-    page.on("console", lambda message: complaints.append(f"console: {message.text}") if message.type == "error" else None)
+    page.on("console", listen)
     page.set_default_timeout(PATIENCE_MS)
     page.emulate_media(reduced_motion="reduce")
     yield page

@@ -1,5 +1,6 @@
 """A page with two picture viewers, for the tests: procedural label maps over a photograph."""
 
+import functools
 import io
 
 import numpy as np
@@ -41,9 +42,15 @@ def png(picture: UInt8[np.ndarray, "..."]) -> bytes:
     return stream.getvalue()
 
 
+@functools.cache
 def layer(title: str, cell: int) -> Layer:
     note = f"{4.2 * cell:.1f} ms, cells of {cell} pixels"
     return Layer(title, note, png(labels(cell)), f"Label map of the {title} upsampler")
+
+
+@functools.cache
+def photograph_png() -> bytes:
+    return png(photograph())
 
 
 def main() -> None:
@@ -56,7 +63,7 @@ def main() -> None:
     layers = [layer("nearest", 8), layer("bilinear", 4), layer("DySample+", 1)]
     if st.checkbox("One more layer"):
         layers.append(layer("SAPA", 2))
-    photo = png(photograph())
+    photo = photograph_png()
     view = compare_viewer(
         photo, layers, mode=mode, size=(WIDTH, HEIGHT), view=passed, legend=LEGEND, key="main"
     )

@@ -1,0 +1,227 @@
+"""Everything that is computed and cached: the one place that knows Streamlit's caches."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import median
+
+import cv2
+import numpy as np
+import streamlit as st
+import torch
+from jaxtyping import UInt8
+
+from app import pictures
+from app.records import Compared, Comparison, Labelling, Picture
+from app.settings import CompareSettings, Source
+from dysample import images
+from dysample.analysis.compare import difference, liveliest_window
+from dysample.analysis.scores import SegmentationScore, SegmentationScorer
+from dysample.models import weights
+from dysample.models.encoder import Encoder
+from dysample.models.host import decode, encode
+from dysample.models.segformer_head import SegFormerHead
+from dysample.ops.registry import OPERATORS
+
+_REPEAT_WITHIN = 0.15  # seconds in which a head is timed again, so that small pictures are timed well
+_ENCODING = threading.Lock()  # visitors queue for the encoder, so that each is served at full speed
+REFERENCE = "bilinear"
+CLOSE_UP_SIDE = 96  # pixels of the working picture that a close-up shows
+Maps = tuple[torch.Tensor, ...]
+
+
+@st.cache_resource(show_spinner=False)
+def manifest() -> weights.Manifest:
+    """The list of the trained weights."""
+    return weights.load_manifest()
+
+
+@st.cache_resource(show_spinner=False)
+def gallery() -> dict[str, pictures.GalleryItem]:
+    """The gallery by key."""
+    return {item.key: item for item in pictures.gallery()}
+
+
+def trained(task: str) -> dict[str, str]:
+    """Names for people of the upsamplers that a task has weights for, in the table's order."""
+    there = {entry.upsampler for entry in manifest().heads(task)}
+    return {name: spec.label for name, spec in OPERATORS.items() if name in there}
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def thumbnail(key: str, height: int) -> bytes:
+    """A small PNG of a gallery picture."""
+    image = gallery()[key].load().image
+    width = max(1, round(image.shape[1] * height / image.shape[0]))
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".png", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def picture(source: Source, task: str, longer_side: int) -> Picture:
+    """Read a picture and reduce it.
+
+    Raises:
+        ImageError: The file cannot be used.
+    """
+    if source.data:
+        found = pictures.without_truth(images.to_uint8(images.decode(source.data)))
+    else:
+        found = gallery()[source.name].load()
+    height, width = found.image.shape[:2]
+    truth = found.truth(manifest().task(task).classes)
+    if 0 < longer_side < max(height, width):
+        factor = longer_side / max(height, width)
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        reduced = cv2.resize(found.image, size, interpolation=cv2.INTER_AREA)
+        truth = None if truth is None else cv2.resize(truth, size, interpolation=cv2.INTER_NEAREST)
+        return Picture(reduced, truth, (height, width))
+    return Picture(found.image, truth, (height, width))
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def labelling(source: Source, task: str, longer_side: int, upsampler: str) -> Labelling:
+    """Segment a picture with one upsampler; the encoder runs once for all of them.
+
+    Raises:
+        ImageError: The file cannot be used.
+        WeightsError: Weights are missing or damaged.
+    """
+    maps, encoder_seconds = _maps(source, task, longer_side)
+    height, width = picture(source, task, longer_side).image.shape[:2]
+    head = _head(task, upsampler)
+    with torch.inference_mode():
+        logits, seconds = _timed(lambda: decode(head, maps, height, width).output)
+        labels = logits.argmax(1)[0].to(torch.uint8).numpy()
+    parameters = sum(parameter.numel() for parameter in head.upsamplers.parameters())
+    return Labelling(labels, seconds, encoder_seconds, parameters)
+
+
+def warm(source: Source, settings: CompareSettings, tell: Callable[[str, float], None]) -> None:
+    """Do the slow part of `comparison`, step by step.
+
+    Args:
+        source: The picture.
+        settings: Task, upsamplers, working size.
+        tell: Called before each step with its name and the share that is done, 0 to 1.
+
+    Raises:
+        ImageError: The file cannot be used.
+        WeightsError: Weights are missing or damaged.
+    """
+    tell("Reading the picture", 0.0)
+    picture(source, settings.task, settings.longer_side)
+    names = _with_reference(settings)
+    for number, name in enumerate(names, start=1):
+        tell(f"{OPERATORS[name].label}, {number} of {len(names)}", (number - 0.5) / len(names))
+        labelling(source, settings.task, settings.longer_side, name)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def comparison(source: Source, settings: CompareSettings) -> Comparison:
+    """Segment a picture with every upsampler asked for, and compare them with bilinear.
+
+    Raises:
+        ImageError: The file cannot be used.
+        WeightsError: Weights are missing or damaged.
+    """
+    labellings = {
+        name: labelling(source, settings.task, settings.longer_side, name)
+        for name in _with_reference(settings)
+    }
+    reference = labellings[REFERENCE].labels
+    chosen = {name: labellings[name] for name in settings.upsamplers}
+    found = picture(source, settings.task, settings.longer_side)
+    return Comparison(
+        task=manifest().task(settings.task),
+        picture=found,
+        reference=reference,
+        reference_label=OPERATORS[REFERENCE].label,
+        compared=tuple(
+            _compared(settings.task, name, each, reference, found) for name, each in chosen.items()
+        ),
+        window=liveliest_window(
+            [each.labels for each in chosen.values()], CLOSE_UP_SIDE, reference=reference
+        ),
+    )
+
+
+def close_up(whole: Comparison) -> Comparison:
+    """The part of a comparison in which the upsamplers differ most."""
+    part = whole.window.slices
+    truth = whole.picture.truth
+    found = replace(
+        whole.picture,
+        image=np.ascontiguousarray(whole.picture.image[part]),
+        truth=None if truth is None else np.ascontiguousarray(truth[part]),
+    )
+    reference = np.ascontiguousarray(whole.reference[part])
+    compared = tuple(
+        _compared(
+            whole.task.name,
+            each.name,
+            replace(each.labelling, labels=np.ascontiguousarray(each.labelling.labels[part])),
+            reference,
+            found,
+        )
+        for each in whole.compared
+    )
+    return replace(whole, picture=found, reference=reference, compared=compared)
+
+
+def _with_reference(settings: CompareSettings) -> tuple[str, ...]:
+    return (REFERENCE, *(name for name in settings.upsamplers if name != REFERENCE))
+
+
+def _compared(
+    task: str, name: str, labelling: Labelling, reference: UInt8[np.ndarray, "h w"], found: Picture
+) -> Compared:
+    return Compared(
+        name=name,
+        label=OPERATORS[name].label,
+        labelling=labelling,
+        difference=None if name == REFERENCE else difference(labelling.labels, reference),
+        score=_score(labelling, found, manifest().task(task)),
+        weights=manifest().entry(task, name),
+    )
+
+
+def _score(labelling: Labelling, found: Picture, task: weights.Task) -> SegmentationScore | None:
+    if found.truth is None:
+        return None
+    scorer = SegmentationScorer(len(task.classes))
+    scorer.update(labelling.labels, found.truth)
+    return scorer.score([task.classes.index(name) for name in task.scored])
+
+
+@st.cache_resource(show_spinner=False)
+def _encoder(task: str) -> Encoder:
+    return weights.load_encoder(task, manifest=manifest())
+
+
+@st.cache_resource(show_spinner=False)
+def _head(task: str, upsampler: str) -> SegFormerHead:
+    return weights.load_head(task, upsampler, _encoder(task).channels, manifest=manifest())
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _maps(source: Source, task: str, longer_side: int) -> tuple[Maps, float]:
+    image = torch.from_numpy(picture(source, task, longer_side).image)
+    batch = image.permute(2, 0, 1)[None].float() / 255
+    encoder = _encoder(task)
+    with _ENCODING, torch.inference_mode():
+        started = time.perf_counter()
+        maps = encode(encoder, batch)
+        return maps, time.perf_counter() - started
+
+
+def _timed(run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, float]:
+    """Run once, and again while that is quick; the median time is the one to show."""
+    times: list[float] = []
+    while True:
+        started = time.perf_counter()
+        output = run()
+        times.append(time.perf_counter() - started)
+        if sum(times) + times[-1] > _REPEAT_WITHIN:
+            return output, median(times)

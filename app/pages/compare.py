@@ -1,0 +1,124 @@
+"""Compare: one photograph, several upsamplers, side by side."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import compute
+from app.figures import export, layers, panes, table
+from app.records import Comparison
+from app.settings import CompareSettings, Mode, Show, Source
+from app.widgets import controls, results
+from app.widgets.compare_viewer import View, compare_viewer
+from app.widgets.gallery import Thumbnail, picture_gallery
+from app.widgets.picture_source import uploaded_picture
+from dysample.images import ImageError
+from dysample.models.weights import WeightsError
+
+_TEXT = Path(__file__).parents[1] / "texts" / "compare.md"
+_THUMBNAIL = 156  # rows: twice what is shown, for dense screens
+_CLOSE_UP = View(opacity=0.75)
+
+
+def page() -> None:
+    """Draw the page."""
+    st.title("Compare upsamplers")
+    st.markdown(_TEXT.read_text(encoding="utf-8"))
+    picture = _picture()
+    manifest = compute.manifest()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        task = controls.task_choice({each.name: each.title for each in manifest.tasks})
+        upsamplers = controls.upsampler_choice(compute.trained(task))
+    settings = CompareSettings(task, upsamplers, controls.working_side_choice())
+    if not upsamplers:
+        st.info("Choose at least one upsampler to see what it does.")
+        return
+    progress = st.progress(0.0)
+    try:
+        compute.warm(picture, settings, lambda step, share: progress.progress(share, step))
+        comparison = compute.comparison(picture, settings)
+    except (ImageError, WeightsError) as error:
+        st.error(str(error))
+        return
+    finally:
+        progress.empty()
+    _show(comparison, picture, settings)
+
+
+def _picture() -> Source:
+    """The visitor's own picture if there is one, else the gallery's."""
+    chooser, upload = st.columns([3, 1], gap="large")
+    with upload:
+        own = uploaded_picture(key="own")
+    with chooser:
+        if own is not None:
+            st.info(f"Comparing on your photograph {own[0]}. Remove it to choose from the gallery.")
+            return Source(*own)
+        gallery = compute.gallery()
+        asked = st.query_params.get("picture", "")
+        thumbnails = [
+            Thumbnail(item.key, item.title, item.section, compute.thumbnail(item.key, _THUMBNAIL), item.title)
+            for item in gallery.values()
+        ]
+        selected = asked if asked in gallery else thumbnails[0].key
+        key = picture_gallery(thumbnails, selected=selected, key="gallery")
+        st.query_params["picture"] = key
+        st.caption(gallery[key].credit)
+        return Source(key)
+
+
+def _show(comparison: Comparison, picture: Source, settings: CompareSettings) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        show = controls.show_choice(truth=comparison.picture.truth is not None)
+        mode = controls.mode_choice()
+    _pictures(comparison, show, mode)
+    st.subheader("Where they differ most")
+    _close_up(compute.close_up(comparison), show)
+    st.subheader("In numbers")
+    results.numbers(table.columns(comparison))
+    results.downloads(
+        f"{settings.task}-{Path(picture.name).stem}",
+        sheet=lambda: export.printed(comparison, show, opacity=_view().opacity, title=picture.name),
+        labels=lambda: export.label_maps(comparison),
+        record=table.as_json(comparison, settings, picture.name),
+    )
+
+
+@st.fragment
+def _pictures(comparison: Comparison, show: Show, mode: Mode) -> None:
+    shown = panes.panes(comparison, show)
+    entries = panes.legend(comparison, show)
+    if mode == "slider":
+        shown = controls.two_of(shown)
+    height, width = comparison.picture.image.shape[:2]
+    view = compare_viewer(
+        layers.photo_png(comparison.picture.image),
+        shown,
+        mode=mode,
+        size=(width, height),
+        view=_view(),
+        legend=entries,
+        key="viewer",
+    )
+    st.query_params["view"] = view.to_query()
+    results.legend(entries)
+
+
+def _close_up(part: Comparison, show: Show) -> None:
+    height, width = part.picture.image.shape[:2]
+    compare_viewer(
+        layers.photo_png(part.picture.image),
+        panes.panes(part, show),
+        mode="panes",
+        size=(width, height),
+        view=_CLOSE_UP,
+        legend=panes.legend(part, show),
+        key="close_up",
+    )
+
+
+def _view() -> View:
+    return View.from_query(st.query_params.get("view", ""))
+
+
+page()

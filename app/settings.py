@@ -1,0 +1,35 @@
+"""The frozen settings of a comparison: what caches are keyed by and downloads write down."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Show = Literal["classes", "changes", "errors"]
+Mode = Literal["panes", "slider"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a picture comes from: the gallery's key, or an uploaded file.
+
+    Attributes:
+        name: Key in the gallery, or the file's name.
+        data: The file's bytes; empty for the gallery.
+    """
+
+    name: str
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class CompareSettings:
+    """What decides the numbers of a comparison.
+
+    Attributes:
+        task: Name of a task in the manifest.
+        upsamplers: Names in `OPERATORS`, in the table's order.
+        longer_side: The picture is reduced to this many pixels if it is larger; 0 keeps its size.
+    """
+
+    task: str
+    upsamplers: tuple[str, ...]
+    longer_side: int
