@@ -52,7 +52,9 @@ test-gpu: .venv/.test
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache build dist *.egg-info
 
-# A stamp for each list of requirements: a second call installs nothing.
+# A stamp for each list of requirements: a second call installs nothing. The longer lists include the shorter.
+.venv/.test .venv/.dev: INCLUDED = .venv/.app
+.venv/.dev: INCLUDED += .venv/.test
 .venv/.app: requirements.txt
 .venv/.test: requirements-test.txt requirements.txt
 .venv/.dev: requirements-dev.txt requirements-test.txt requirements.txt
@@ -64,4 +66,4 @@ clean:
 	@$(PYTHON) scripts/machine.py venv
 	@echo "Installing into .venv what $(word 2,$^) names: several minutes the first time, for PyTorch is large."
 	$(BIN)/python -m pip install --disable-pip-version-check --requirement $(word 2,$^)
-	@touch $@
+	@touch $@ $(INCLUDED)

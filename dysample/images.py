@@ -1,8 +1,7 @@
 """Bytes of an image file in, a colour tensor in [0, 1] out, and back to 8 bits.
 
-People bring every kind of file, so there are two promises: whatever the bytes, `decode` either returns the
-picture or raises an `ImageError` with one sentence that can be shown as it is; and nothing in Pillow is
-reconfigured, so any number of threads may decode at once.
+Whatever the bytes, `decode` returns the picture or raises an `ImageError` whose one sentence can be shown.
+Nothing in Pillow is reconfigured, so any number of threads may decode at once.
 
 Grey of 16 bits keeps its precision. Colour of 16 bits is read to 8, as Pillow does it, and off by at most
 1/257. Grey without a nominal white (float, 32 bits, signed) is kept when all its values lie in [0, 1];
@@ -29,8 +28,15 @@ MAX_PIXELS = 50_000_000  # as floats these take 600 MB
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 _ADVICE = "save it as JPEG or PNG and try again"
-# By EXIF orientation: the axes to mirror (1 vertical, 2 horizontal). From 5 on, they are swapped first.
-_MIRRORS = {2: (2,), 3: (1, 2), 4: (1,), 5: (), 6: (2,), 7: (1, 2), 8: (1,)}
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 # Pillow brings these PNG samples to 8 bits, but leaves the transparent colour as the file has it.
 _KEY_SCALES = {"L;2": 255 / 3, "L;4": 255 / 15, "RGB;16B": 1 / 256}
 
@@ -99,8 +105,7 @@ _silence = _Silence()
 def _silenced() -> Generator[None]:
     """Ignore the warnings of this thread: odd metadata is no reason to print, or to refuse a picture.
 
-    `warnings.catch_warnings` swaps the filters of the whole process, and two threads can leave them swapped.
-    One filter more, which matches in this thread only, can come and go at any time.
+    `warnings.catch_warnings` swaps the filters of the whole process; two threads can leave them swapped.
     """
     entry = ("ignore", None, Warning, _silence, 0)
     filters = cast(list[Any], warnings.filters)
@@ -110,7 +115,8 @@ def _silenced() -> Generator[None]:
         yield
     finally:
         _silence.active = False
-        filters.remove(entry)
+        if entry in filters:  # unless someone has reset them
+            filters.remove(entry)
 
 
 def _format_name(data: bytes) -> str:
@@ -138,18 +144,19 @@ def _pixels(image: ImageFile.ImageFile) -> Float[Tensor, "3 h w"]:
         raise ValueError("Pillow reads raw planes of 16 bits as if they had 8")
     packing = str(image.tile[0].args) if image.tile else ""
     image.load()
-    deep = image.mode[0] in "IF"  # I;16, I, F
-    return _upright(_deep_grey(image, tags) if deep else _flat(image, _KEY_SCALES.get(packing)), image)
+    upright = _upright(image)
+    if upright.mode[0] in "IF":  # I;16, I, F
+        return _deep_grey(upright, tags)
+    return _flat(upright, _KEY_SCALES.get(packing))
 
 
-def _upright(pixels: Float[Tensor, "3 h w"], image: Image.Image) -> Float[Tensor, "3 H W"]:
+def _upright(image: Image.Image) -> Image.Image:
     """Turn as the camera noted."""
     try:
-        orientation = image.getexif().get(Exif.Orientation, 1)
-        mirrors = _MIRRORS[orientation]
-    except Exception:  # upright, or notes that cannot be read, and with these a picture is still a picture
-        return pixels
-    return (pixels.mT if orientation >= 5 else pixels).flip(mirrors).contiguous()
+        turn = _TURNS[image.getexif()[Exif.Orientation]]
+    except Exception:  # nothing noted, or nothing that can be read: it is a picture all the same
+        return image
+    return image.transpose(turn)
 
 
 def _flat(image: Image.Image, key_scale: float | None) -> Float[Tensor, "3 h w"]:
@@ -159,10 +166,8 @@ def _flat(image: Image.Image, key_scale: float | None) -> Float[Tensor, "3 h w"]
     if key_scale is not None:
         key = np.multiply(image.info["transparency"], key_scale).astype(int).tolist()
         image.info["transparency"] = tuple(key) if isinstance(key, list) else key
-    if image.mode == "La":  # Pillow has no direct way from premultiplied grey to colour
-        image = image.convert("LA")
-    rgba = _unit(image.convert("RGBA"))
-    colour, alpha = rgba[:3], rgba[3:]
+    straight = image.convert("LA") if image.mode == "La" else image  # from "La" Pillow would drop the alpha
+    colour, alpha = _unit(straight.convert("RGBA")).split((3, 1))
     return colour.mul_(alpha).add(1 - alpha).clamp_(0, 1)
 
 

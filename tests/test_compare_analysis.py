@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from jaxtyping import TypeCheckError
 from scipy.ndimage import generic_filter
 
 from dysample.analysis.compare import (
@@ -15,11 +14,11 @@ from dysample.analysis.compare import (
     liveliest_window,
 )
 
-REFUSED = (ValueError, TypeCheckError)  # the shape hook of the test run may refuse first
-
 
 def noise(seed: int, height: int = 24, width: int = 31, classes: int = 3) -> np.ndarray:
-    coarse = np.random.default_rng(seed).integers(0, classes, (height // 4 + 1, width // 4 + 1), dtype=np.uint8)
+    coarse = np.random.default_rng(seed).integers(
+        0, classes, (height // 4 + 1, width // 4 + 1), dtype=np.uint8
+    )
     return coarse.repeat(4, 0).repeat(4, 1)[:height, :width].copy()
 
 
@@ -50,7 +49,9 @@ def test_band_lies_on_both_sides_and_not_at_the_border():
     assert not boundary_band(np.zeros((6, 20), np.uint8), 3).any()
 
 
-@pytest.mark.parametrize(("size", "expected"), [((300, 400), 10), ((360, 480), 12), ((1, 1), 1), ((20, 20), 1)])
+@pytest.mark.parametrize(
+    ("size", "expected"), [((300, 400), 10), ((360, 480), 12), ((1, 1), 1), ((20, 20), 1)]
+)
 def test_band_width(size, expected):
     assert band_width(*size) == expected
 
@@ -79,7 +80,7 @@ def test_window_holds_most_change(seed, size):
     reference = noise(seed)
     maps = [noise(seed + 10), noise(seed + 20), reference]
     window = liveliest_window(maps, size, reference=reference)
-    counts = sum((labels != reference).astype(int) for labels in maps)
+    counts = np.sum([labels != reference for labels in maps], axis=0)
     best = max(
         counts[y : y + size, x : x + size].sum() for y in range(24 - size + 1) for x in range(31 - size + 1)
     )
@@ -102,7 +103,8 @@ def test_window_falls_back_to_the_boundary_and_to_the_middle():
     reference = np.zeros((40, 60), np.uint8)
     reference[30:36, 5:9] = 2
     window = liveliest_window([reference, reference], 12, reference=reference)
-    assert window.y <= 29 and window.y + 12 >= 37 and window.x <= 4 and window.x + 12 >= 10
+    near = boundary_band(reference, 1)
+    assert near[window.slices].sum() == near.sum()
     assert liveliest_window([], 12, reference=reference) == window
     plain = np.zeros((40, 60), np.uint8)
     middle = liveliest_window([plain], 12, reference=plain)
@@ -115,6 +117,7 @@ def test_window_is_cut_to_the_image():
     assert Window(x=3, y=5, size=4).slices == (slice(5, 9), slice(3, 7))
 
 
+@pytest.mark.unhooked
 @pytest.mark.parametrize(
     ("labels", "reference"),
     [
@@ -126,9 +129,9 @@ def test_window_is_cut_to_the_image():
 )
 def test_bad_maps_are_refused(labels, reference):
     for call in (changed, changed_share, difference):
-        with pytest.raises(REFUSED):
+        with pytest.raises(ValueError, match="must"):
             call(labels, reference)
-    with pytest.raises(REFUSED):
+    with pytest.raises(ValueError, match="must"):
         liveliest_window([labels], 3, reference=reference)
 
 

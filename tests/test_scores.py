@@ -4,17 +4,15 @@ import time
 
 import numpy as np
 import pytest
-from jaxtyping import TypeCheckError
 from scipy.ndimage import distance_transform_cdt
 
 from dysample.analysis.scores import BoundaryOverlap, ConfusionMatrix, SegmentationScorer, miou
 
-REFUSED = (ValueError, TypeCheckError)  # the shape hook of the test run may refuse first
 
-
-def blocks(seed: int, height: int, width: int, classes: int, ignore: bool = True) -> np.ndarray:
+def blocks(seed: int, size: tuple[int, int], classes: int, ignore: bool = True) -> np.ndarray:
     """A label map of rectangles, some of them ignored."""
     rng = np.random.default_rng(seed)
+    height, width = size
     labels = np.zeros((height, width), np.uint8)
     for _ in range(12):
         y, x = rng.integers(0, height), rng.integers(0, width)
@@ -25,8 +23,8 @@ def blocks(seed: int, height: int, width: int, classes: int, ignore: bool = True
 
 def distance_band(mask: np.ndarray, distance: int) -> np.ndarray:
     """Pixels of a mask at most `distance` steps (king's moves) away from the outside."""
-    steps = distance_transform_cdt(np.pad(mask, 1), metric="chessboard")[1:-1, 1:-1]
-    return mask & (steps <= distance)
+    steps = np.asarray(distance_transform_cdt(np.pad(mask, 1), metric="chessboard"))
+    return mask & (steps[1:-1, 1:-1] <= distance)
 
 
 def slow_scores(pairs: list[tuple[np.ndarray, np.ndarray]], classes: int) -> tuple[list, list]:
@@ -36,7 +34,7 @@ def slow_scores(pairs: list[tuple[np.ndarray, np.ndarray]], classes: int) -> tup
         counts = np.zeros(4)
         for prediction, target in pairs:
             guess, truth = (prediction == index) & (target != 255), target == index
-            distance = max(1, int(round(0.02 * np.sqrt(target.shape[0] ** 2 + target.shape[1] ** 2))))
+            distance = max(1, round(0.02 * float(np.linalg.norm(target.shape))))
             near_guess, near_truth = distance_band(guess, distance), distance_band(truth, distance)
             counts += [(guess & truth).sum(), (guess | truth).sum(), 0, 0]
             counts += [0, 0, (near_guess & near_truth).sum(), (near_guess | near_truth).sum()]
@@ -52,7 +50,7 @@ def mean(values: list) -> float:
 @pytest.mark.parametrize("size", [(60, 80), (151, 97), (1, 1), (3, 120), (240, 320)])
 @pytest.mark.parametrize("classes", [2, 5, 21])
 def test_scores_equal_slow_masks(size, classes):
-    pairs = [(blocks(10 + k, *size, classes, ignore=False), blocks(k, *size, classes)) for k in range(3)]
+    pairs = [(blocks(10 + k, size, classes, ignore=False), blocks(k, size, classes)) for k in range(3)]
     pairs.append((pairs[0][0].T.copy(), pairs[0][1].T.copy()))
     pairs[0][0][pairs[0][1] == 255] = 255  # whatever is predicted there
     scorer = SegmentationScorer(classes)
@@ -102,7 +100,7 @@ def test_image_border_is_boundary():
 
 
 def test_prediction_does_not_matter_where_ignored():
-    target = blocks(7, 90, 120, 4)
+    target = blocks(7, (90, 120), 4)
     scores = []
     for filling in (0, 3, 255):
         scorer = SegmentationScorer(4)
@@ -122,16 +120,16 @@ def test_nothing_to_score():
 
 
 def test_mean_over_chosen_classes():
-    target = blocks(5, 64, 64, 5, ignore=False)
+    target = blocks(5, (64, 64), 5, ignore=False)
     scorer = SegmentationScorer(5)
-    scorer.update(blocks(6, 64, 64, 5, ignore=False), target)
+    scorer.update(blocks(6, (64, 64), 5, ignore=False), target)
     score = scorer.score(classes=[1, 4])
     assert score.miou == pytest.approx(mean([score.per_class[1], score.per_class[4]]))
     assert score.boundary_miou == pytest.approx(mean([score.per_class_boundary[k] for k in (1, 4)]))
 
 
 def test_fast_enough_for_a_data_set():
-    prediction, target = blocks(1, 360, 480, 21, ignore=False), blocks(2, 360, 480, 21)
+    prediction, target = blocks(1, (360, 480), 21, ignore=False), blocks(2, (360, 480), 21)
     scorer = SegmentationScorer(21)
     times = []
     for _ in range(5):
@@ -141,6 +139,7 @@ def test_fast_enough_for_a_data_set():
     assert min(times) < 0.06
 
 
+@pytest.mark.unhooked
 @pytest.mark.parametrize(
     ("prediction", "target"),
     [
@@ -154,7 +153,7 @@ def test_fast_enough_for_a_data_set():
 )
 def test_bad_maps_are_refused(prediction, target):
     for counter in (ConfusionMatrix(3), BoundaryOverlap(3), SegmentationScorer(3)):
-        with pytest.raises(REFUSED):
+        with pytest.raises(ValueError, match="must"):
             counter.update(prediction, target)
 
 

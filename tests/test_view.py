@@ -1,8 +1,11 @@
 """The viewer's record: its text in the URL, and who wins when page and browser both move it."""
 
 import math
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app.widgets.compare_viewer import Layer, LegendEntry, compare_viewer
 from app.widgets.view import Exchange, View, tolerant_view
@@ -10,6 +13,7 @@ from app.widgets.view import Exchange, View, tolerant_view
 START = View()
 USER = View(x=0.2, y=0.7, zoom=3.5)
 PAGE = View(x=0.9, y=0.1, zoom=8)
+THIRD = View(x=0.3, zoom=2, opacity=1)
 
 
 @pytest.mark.parametrize(
@@ -53,35 +57,58 @@ def test_view_states_its_limits(values: dict[str, float]) -> None:
         View(**values)
 
 
-def test_report_that_returns_through_the_url_is_not_sent_back() -> None:
-    late = Exchange.start(START).advance(START, USER)  # the page has not read the report yet
-    settled = late.advance(USER, USER)
-    assert (late.shown(USER), settled.shown(USER)) == (USER, USER)
-    assert (settled.sent, settled.revision) == (START, 0)
+def run(*runs: tuple[View, View | None]) -> Exchange:
+    """What an exchange has become after runs of a page, each given as (passed, reported)."""
+    exchange = Exchange.start(runs[0][0])
+    for passed, reported in runs:
+        exchange = exchange.advance(passed, reported)
+    return exchange
 
 
-def test_report_wins_over_the_url_of_the_run_before() -> None:
-    late = Exchange.start(START).advance(START, USER)
-    later = late.advance(USER, PAGE)  # the user moved on while the page read the first report
-    assert (later.returned, later.revision) == (PAGE, 0)
+@pytest.mark.parametrize(
+    ("runs", "shown"),
+    [
+        ([(START, None)], START),
+        ([(START, None), (START, USER)], USER),  # the page has not read the report yet
+        ([(START, None), (START, USER), (USER, USER)], USER),
+        ([(START, None), (START, USER), (USER, THIRD)], THIRD),  # the user moved on meanwhile
+        ([(START, None), (START, USER), (START, PAGE), (USER, THIRD), (PAGE, THIRD)], THIRD),  # far behind
+        ([(START, None), *[(START, View(x=i / 99)) for i in range(99)]], View(x=98 / 99)),  # never reads
+    ],
+)
+def test_reports_are_not_sent_back(runs: list[tuple[View, View | None]], shown: View) -> None:
+    exchange = run(*runs)
+    assert (exchange.returned, exchange.sent, exchange.revision) == (shown, START, 0)
 
 
-def test_page_may_move_the_view() -> None:
-    moved = Exchange.start(START).advance(START, USER).advance(USER, USER).advance(PAGE, USER)
-    assert (moved.sent, moved.revision, moved.shown(USER)) == (PAGE, 1, PAGE)
-    assert moved.advance(PAGE, USER) == moved  # the outdated report must not win later
-    assert moved.shown(START) == START  # a fresh report does
+@pytest.mark.parametrize("wanted", [PAGE, START])
+def test_page_may_move_the_view(wanted: View) -> None:
+    moved = run((START, None), (START, USER), (USER, USER), (wanted, USER))
+    assert (moved.returned, moved.sent, moved.revision) == (wanted, wanted, 1)
+    assert moved.advance(wanted, USER).returned == wanted  # the outdated report must not win later
+    assert moved.advance(wanted, THIRD).returned == THIRD  # a fresh report does
 
 
-def test_page_may_return_to_the_view_it_sent_first() -> None:
-    back = Exchange.start(START).advance(START, USER).advance(USER, USER).advance(START, USER)
-    assert (back.sent, back.revision) == (START, 1)
+def test_page_may_move_the_view_again_after_the_user() -> None:
+    moved = run((START, None), (PAGE, None), (PAGE, USER), (USER, USER), (PAGE, USER))
+    assert (moved.returned, moved.revision) == (PAGE, 2)
 
 
 def test_viewer_that_was_hidden_gets_the_users_view() -> None:
     """Streamlit forgets reports of what it does not draw; the URL does not."""
-    again = Exchange.start(START).advance(USER, USER).advance(USER, None)
-    assert (again.sent, again.revision) == (USER, 1)
+    again = run((START, None), (START, USER), (USER, None))
+    assert (again.returned, again.sent, again.revision) == (USER, USER, 1)
+
+
+def test_page_gets_what_the_browser_reports() -> None:
+    page = AppTest.from_file(
+        Path(__file__).parent / "browser" / "pages" / "viewer_page.py", default_timeout=120
+    )
+    page.session_state["main"] = {"view": asdict(USER)}
+    page.run()
+    assert not page.exception
+    assert [line.value for line in page.text] == ["main 0.2,0.7,3.5,0.6,0.5", "strip 0.5,0.5,6,0.6,0.5"]
+    assert page.query_params["view"] == USER.to_query()
 
 
 def test_slider_needs_two_layers() -> None:

@@ -85,7 +85,7 @@ class Exchange:
         on_its_way = passed == self.outdated and now - self.since < _ROUND_TRIP_S
         drawn_anew = report is None and self.report is not None  # knows nothing but what is sent
         if not drawn_anew and (passed == self.returned or on_its_way):
-            return replace(self, report=report)
+            return replace(self, report=report, outdated=passed)
         return Exchange(passed, self.revision + 1, passed, report, outdated=passed, since=now)
 
 

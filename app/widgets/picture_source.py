@@ -4,6 +4,7 @@ import streamlit as st
 
 _TYPES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "avif")
 _MOST_MB = 25
+_CAMERA_PX = 480  # width on the page, where there is room
 
 
 def uploaded_picture(*, key: str) -> tuple[str, bytes] | None:
@@ -29,7 +30,11 @@ def uploaded_picture(*, key: str) -> tuple[str, bytes] | None:
         key=f"{key}-use-camera",
     )
     # Drawing the camera asks for permission at once, so nobody gets it unasked.
-    shot = st.camera_input("Take a photograph", resolution="1080p", key=f"{key}-camera") if wanted else None
+    shot = (
+        st.camera_input("Take a photograph", resolution="1080p", width=_CAMERA_PX, key=f"{key}-camera")
+        if wanted
+        else None
+    )
     files = {file.file_id: file for file in (upload, shot) if file is not None}
     memory = f"{key}.arrived"
     earlier: list[str] = st.session_state.get(memory, [])

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, replace
 from typing import cast
 
+_ON_THEIR_WAY = 32  # more reports than a slow page can be behind
 # 64 screen pixels for each of 50,000 picture pixels in a frame of 320: nothing needs more.
 _LIMITS = {"x": (0.0, 1.0), "y": (0.0, 1.0), "zoom": (1.0, 1e4), "opacity": (0.0, 1.0), "split": (0.0, 1.0)}
 
@@ -75,31 +76,34 @@ class Exchange:
     Attributes:
         sent: The view in the data that the browser has.
         revision: Counts the views sent; the browser takes each once.
-        passed: The view that the page passed in its last run.
-        returned: The view that the page was given in its last run, and may pass in its next.
+        expected: The view that the page passed last and those that it was given since, oldest first.
+            A page that keeps the view in the URL passes them on, late and in this order.
         outdated: The report that was there when `sent` was sent, and no longer says what is shown.
     """
 
     sent: View
     revision: int
-    passed: View
-    returned: View
+    expected: tuple[View, ...]
     outdated: View | None
 
     @classmethod
     def start(cls, view: View) -> "Exchange":
         """Begin with the view of the page's first run."""
-        return cls(sent=view, revision=0, passed=view, returned=view, outdated=None)
+        return cls(sent=view, revision=0, expected=(view,), outdated=None)
 
-    def shown(self, reported: View | None) -> View:
-        """Return what the browser shows, as far as is known."""
-        return self.sent if reported is None or reported == self.outdated else reported
+    @property
+    def returned(self) -> View:
+        """What the browser shows, as far as is known."""
+        return self.expected[-1]
 
     def advance(self, passed: View, reported: View | None) -> "Exchange":
         """Take the view of the page's present run and the browser's latest report."""
-        shown = self.shown(reported)
-        # Without a report the elements may be new, and know of nothing but what was sent.
-        known = (shown,) if reported is None else (shown, self.passed, self.returned)
-        if passed.to_query() in {view.to_query() for view in known}:  # both sides round alike
-            return replace(self, passed=passed, returned=shown)
-        return Exchange(passed, self.revision + 1, passed=passed, returned=passed, outdated=reported)
+        if reported is None:  # the elements may be new, and then know of nothing but what was sent
+            expected = (self.sent,)
+        else:
+            expected = (*self.expected, self.sent if reported == self.outdated else reported)
+        queries = [view.to_query() for view in expected]  # both sides round alike
+        if passed.to_query() not in queries:
+            return Exchange(passed, self.revision + 1, expected=(passed,), outdated=reported)
+        first, *later = expected[queries.index(passed.to_query()) :]
+        return replace(self, expected=(first, *later[-_ON_THEIR_WAY:]))

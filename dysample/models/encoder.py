@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dysample.models.context import ImageContext, keep_stride_16
+
 STRIDES = (4, 8, 16, 32)
 _PROBE = 64
 
@@ -22,6 +24,7 @@ class Encoder(nn.Module):
         *,
         mean: tuple[float, float, float] = (0.485, 0.456, 0.406),
         deviation: tuple[float, float, float] = (0.229, 0.224, 0.225),
+        context: int = 0,
     ) -> None:
         """Make an encoder with random weights.
 
@@ -29,6 +32,7 @@ class Encoder(nn.Module):
             name: A name of segmentation_models_pytorch, such as "mit_b1".
             mean: Subtracted from red, green and blue in [0, 1].
             deviation: Divides them afterwards.
+            context: Channels of the coarsest map after `ImageContext`; 0 leaves it as it is.
 
         Raises:
             ValueError: SMP has no encoder of that name, or it lacks one of the four strides.
@@ -36,7 +40,14 @@ class Encoder(nn.Module):
         super().__init__()
         self.name = name
         self.backbone = _backbone(name)
+        self.context: ImageContext | None = None
         self.channels = _channels(name, self.backbone)
+        if context:
+            keep_stride_16(name, self.backbone)
+            with torch.no_grad():
+                last = self.backbone(torch.zeros(1, 3, _PROBE, _PROBE))[-1]
+            self.context = ImageContext(last.shape[1], context)
+            self.channels = (*self.channels[:-1], context)
         for key, values in (("mean", mean), ("deviation", deviation)):
             self.register_buffer(key, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
@@ -47,7 +58,8 @@ class Encoder(nn.Module):
         """
         normalised = (image - self.mean) / self.deviation
         maps: list[Tensor] = self.backbone(normalised)
-        return tuple(maps[-len(STRIDES) :])
+        coarsest = maps[-1] if self.context is None else self.context(maps[-1])
+        return (*maps[-len(STRIDES) : -1], coarsest)
 
 
 def _backbone(name: str) -> nn.Module:

@@ -33,6 +33,7 @@ class Task:
         encoder: SMP name of the encoder.
         mean: Subtracted from RGB in [0, 1].
         deviation: Divides it afterwards.
+        context: Channels of the encoder's `ImageContext`; 0 for none.
         width: Channels at which the upsamplers work.
         dataset: What it was trained on.
         licence: What the owners of these data allow.
@@ -46,6 +47,7 @@ class Task:
     encoder: str
     mean: tuple[float, float, float]
     deviation: tuple[float, float, float]
+    context: int
     width: int
     dataset: str
     licence: str
@@ -151,7 +153,7 @@ def load_encoder(task: str, *, manifest: Manifest | None = None) -> Encoder:
     """
     manifest = manifest or load_manifest()
     made = manifest.task(task)
-    encoder = Encoder(made.encoder, mean=made.mean, deviation=made.deviation)
+    encoder = Encoder(made.encoder, mean=made.mean, deviation=made.deviation, context=made.context)
     encoder.load_state_dict(_read(manifest, manifest.entry(task, "")))
     return encoder.eval().requires_grad_(False)
 

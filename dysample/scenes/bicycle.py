@@ -8,6 +8,7 @@ from dysample.scenes.camera import Camera
 from dysample.scenes.canvas import Canvas, Texture
 from dysample.scenes.cycle import draw_bicycle
 from dysample.scenes.materials import Material
+from dysample.scenes.roadway import joints
 from dysample.scenes.sketch import Sketch
 from dysample.scenes.textures import Plane, blend, ground, mottle
 from dysample.scenes.yard import draw_pot, draw_sign, draw_window
@@ -40,9 +41,9 @@ def _draw_things(canvas: Canvas, camera: Camera, seed: int) -> None:
 
 def _wall_plane(camera: Camera) -> tuple[Plane, Plane]:
     """The x and the height, in metres, of the wall that each pixel sees."""
-    scale = float(camera.pixels(1, WALL))
+    scale = camera.pixels(1.0, WALL)
     x = (np.arange(camera.width, dtype=np.float32) + 0.5 - camera.width / 2) / scale
-    y = camera.eye - (np.arange(camera.height, dtype=np.float32) + 0.5 - camera.horizon * camera.height) / scale
+    y = camera.eye - (np.arange(camera.height, dtype=np.float32) + 0.5 - camera.skyline) / scale
     columns, rows = np.meshgrid(x, y)
     return columns, rows
 
@@ -55,9 +56,9 @@ def _light(camera: Camera, silhouette: Plane) -> Plane:
     # Each pixel looks towards the sun and meets the plane of the bicycle here.
     x = np.where(wall_y > 0, wall_x, ground_x) - SUN[0] * depth
     y = np.maximum(wall_y, 0) - SUN[1] * depth
-    scale = float(camera.pixels(1, BICYCLE))
+    scale = camera.pixels(1.0, BICYCLE)
     columns = (camera.width / 2 + x * scale).astype(np.float32)
-    rows = (camera.horizon * camera.height + (camera.eye - y) * scale).astype(np.float32)
+    rows = (camera.skyline + (camera.eye - y) * scale).astype(np.float32)
     cast = cv2.remap(silhouette, columns, rows, cv2.INTER_LINEAR, borderValue=0)
     cast[depth < 0] = 0
     return 1 - 0.5 * cv2.GaussianBlur(cast, (0, 0), 0.0042 * camera.height)
@@ -68,12 +69,14 @@ def _wall(camera: Camera, rng: np.random.Generator) -> Texture:
     x, y = _wall_plane(camera)
     x = x + np.float32(rng.uniform(0, 20))
     cloud, fine = mottle(x, y, 2.6, 1.2), mottle(x, y, 0.8, 0.4)
-    tone = 1 + 0.05 * cloud + 0.035 * fine + 0.05 * (y - 1) - 0.10 * np.exp(-((y - PLINTH) / 0.2).clip(0) ** 2)
-    plaster = np.float32([214, 172, 106]) * tone[..., None]
+    tone = (
+        1 + 0.05 * cloud + 0.035 * fine + 0.05 * (y - 1) - 0.10 * np.exp(-(((y - PLINTH) / 0.2).clip(0) ** 2))
+    )
+    plaster = np.array([214, 172, 106], np.float32) * tone[..., None]
     gone = mottle(x + 7, y, 3.4, 1.35) - 1.15 - 0.5 * (y - 0.5)
     rim = (1 - np.abs(gone + 0.06) / 0.06).clip(0, 1)
     wall = blend(plaster * (1 - 0.12 * rim)[..., None], _bricks(x, y), gone * 30)
-    stone = np.float32([146, 140, 134]) * (1 + 0.09 * mottle(x, y, 1.1, 0.6))[..., None]
+    stone = np.array([146, 140, 134], np.float32) * (1 + 0.09 * mottle(x, y, 1.1, 0.6))[..., None]
     stone *= (1 - 0.35 * (np.abs(x % 0.62 - 0.31) > 0.304))[..., None]
     ledge = 1 + 0.25 * (np.abs(y - PLINTH + 0.012) < 0.012) - 0.18 * (np.abs(y - PLINTH - 0.008) < 0.008)
     return blend(wall, stone, (y < PLINTH).astype(np.float32)) * ledge[..., None]
@@ -85,27 +88,34 @@ def _bricks(x: Plane, y: Plane) -> Texture:
     mortar = (y / 0.075 - course < 0.16) | (along - np.floor(along) < 0.055)
     each = np.sin(np.floor(along) * 12.9898 + course * 78.233) * 43758.5453
     tone = 0.82 + 0.3 * (each - np.floor(each)) + 0.06 * mottle(x, y, 0.7, 0.4)
-    return blend(np.float32([158, 84, 62]) * tone[..., None], (178, 162, 142), mortar.astype(np.float32))
+    return blend(
+        np.array([158, 84, 62], np.float32) * tone[..., None], (178, 162, 142), mortar.astype(np.float32)
+    )
 
 
 def _draw_wall(canvas: Canvas, camera: Camera, texture: Texture) -> None:
     foot = camera.project(np.array([[0, 0, WALL]]))[0, 1]
-    outline = np.array([[0, 0], [camera.width, 0], [camera.width, foot], [0, foot]])
-    canvas.cover(outline, texture, Material.BUILDING)
+    canvas.cover(canvas.band(0.0, foot), texture, Material.BUILDING)
 
 
-def _draw_street(canvas: Canvas, camera: Camera, rng: np.random.Generator, light: Float[np.ndarray, "h w 1"]) -> None:
+def _draw_street(
+    canvas: Canvas, camera: Camera, rng: np.random.Generator, light: Float[np.ndarray, "h w 1"]
+) -> None:
     x, z = camera.ground()
     slabs = ground(camera, rng, (172, 166, 156), patches=0.05, grain=0.06)
-    joint = (np.abs(x / 0.5 - np.round(x / 0.5)) < 0.010) | (np.abs(z / 0.32 - np.round(z / 0.32)) < 0.022)
-    shade = 1 - 0.30 * joint - 0.35 * np.exp(-((WALL - z) / 0.05).clip(0))
-    rows = [float(camera.project(np.array([[0, y, z]]))[0, 1])
-            for y, z in ((0, WALL), (0, KERB + 0.12), (0, KERB), (-0.06, KERB))]
+    shade = 1 - 0.30 * joints(x, z, (0.5, 0.32), 0.03) - 0.35 * np.exp(-((WALL - z) / 0.05).clip(0))
+    rows = [
+        float(camera.project(np.array([[0, y, z]]))[0, 1])
+        for y, z in ((0, WALL), (0, KERB + 0.12), (0, KERB), (-0.06, KERB))
+    ]
     road = ground(camera, rng, (112, 111, 113), patches=0.04, grain=0.08)
     kerb = ground(camera, rng, (190, 186, 178), patches=0.03, grain=0.05)
     kerb *= (1 - 0.3 * (np.abs(x / 0.9 - np.round(x / 0.9)) < 0.006))[..., None]
-    bands = ((slabs * shade[..., None] * light, Material.PAVEMENT), (kerb, Material.PAVEMENT),
-             (kerb * 0.62, Material.PAVEMENT), (road, Material.ROAD))
-    for top, bottom, (texture, material) in zip(rows, [*rows[1:], camera.height], bands, strict=True):
-        outline = np.array([[0, top], [camera.width, top], [camera.width, bottom], [0, bottom]])
-        canvas.cover(outline, texture, material)
+    bands = (
+        (slabs * shade[..., None] * light, Material.PAVEMENT),
+        (kerb, Material.PAVEMENT),
+        (kerb * 0.62, Material.PAVEMENT),
+        (road, Material.ROAD),
+    )
+    for top, bottom, (texture, material) in zip(rows, [*rows[1:], float(camera.height)], bands, strict=True):
+        canvas.cover(canvas.band(top, bottom), texture, material)

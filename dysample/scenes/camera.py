@@ -20,7 +20,7 @@ class Camera:
         width: Columns of the picture.
         eye: Height of the lens above the ground, in metres.
         horizon: Where the horizon lies, as a fraction of the picture's height from its top.
-        zoom: Focal length over the height of the largest 4:3 picture that fits in.
+        zoom: Focal length over `unit`.
     """
 
     height: int
@@ -30,23 +30,37 @@ class Camera:
     zoom: float
 
     @property
+    def unit(self) -> float:
+        """Height in pixels of the largest 4:3 picture that fits in."""
+        return min(float(self.height), 0.75 * self.width)
+
+    @property
     def focal(self) -> float:
         """Focal length in pixels: what is 1 m large at 1 m distance spans as many."""
-        return self.zoom * min(self.height, 0.75 * self.width)
+        return self.zoom * self.unit
+
+    @property
+    def skyline(self) -> float:
+        """Row of the horizon, in pixels."""
+        return self.horizon * self.height
 
     def project(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 2"]:
         """Where world points appear, as (x, y) in pixels."""
         x, y, z = np.asarray(points, float).T
         size = self.focal / np.maximum(z, NEAREST)
-        return np.stack([self.width / 2 + x * size, self.horizon * self.height + (self.eye - y) * size], 1)
+        return np.stack([self.width / 2 + x * size, self.skyline + (self.eye - y) * size], 1)
 
-    def pixels(self, metres: float, distance: float | Float[np.ndarray, " n"]) -> np.ndarray:
+    def pixels(self, metres: float, distance: float) -> float:
         """How many pixels a length spans at a distance ahead, both in metres."""
-        return np.asarray(metres * self.focal / np.maximum(distance, NEAREST))
+        return metres * self.focal / max(distance, NEAREST)
+
+    def widths(self, metres: float, distances: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """How many pixels a length spans at each of some distances ahead, all in metres."""
+        return metres * self.focal / np.maximum(distances, NEAREST)
 
     def ground(self) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
         """The x and z of the ground that each pixel sees; above the horizon, of a mirrored ground."""
-        below = np.arange(self.height) + 0.5 - self.horizon * self.height
+        below = np.arange(self.height) + 0.5 - self.skyline
         below = np.where(np.abs(below) < 0.5, 0.5, below)
         z = np.broadcast_to((self.eye * self.focal / np.abs(below))[:, None], (self.height, self.width))
         x = (np.arange(self.width) + 0.5 - self.width / 2) / self.focal * z

@@ -14,8 +14,9 @@ from dysample.scenes.materials import Material
 
 FINE = 4  # rows and columns of samples in a pixel
 _SHIFT = 3  # binary digits after the point in the coordinates given to OpenCV
+_CIRCLE = np.stack([np.cos(np.arange(12) * np.pi / 6), np.sin(np.arange(12) * np.pi / 6)], 1)
 
-Colour = Sequence[float] | Float[np.ndarray, " 3"]
+Colour = Sequence[int | float] | Float[np.ndarray, " 3"]
 Points = Float[np.ndarray, "n 2"]
 Texture = Float[np.ndarray, "h w 3"]
 
@@ -47,16 +48,29 @@ class Canvas:
         for outline, ink in zip(_fixed(outlines), inks.tolist(), strict=True):
             cv2.fillConvexPoly(self._samples, outline, ink, shift=_SHIFT)
 
-    def cover(self, outline: Points, texture: Texture, material: Material) -> None:
-        """Fill a polygon with its part of a texture as large as the picture."""
-        size = (self.width, self.height)
-        x0, y0 = np.floor(outline.min(0) - 1).clip(0, size).astype(int)
-        x1, y1 = np.ceil(outline.max(0) + 1).clip(0, size).astype(int)
+    def cover(
+        self, outline: Points, texture: Texture, material: Material, *, at: tuple[int, int] = (0, 0)
+    ) -> None:
+        """Fill a polygon with its part of a texture, whose top left corner is `at` x and y."""
+        x0, y0, x1, y1 = self.bounds(outline)
         if x1 <= x0 or y1 <= y0:
             return
         mask = np.zeros(((y1 - y0) * FINE, (x1 - x0) * FINE), np.uint8)
         cv2.fillPoly(mask, [_fixed(outline - (x0, y0))], 255, shift=_SHIFT)
-        self.stencil(mask > 0, texture[y0:y1, x0:x1], material, at=(x0, y0))
+        part = texture[y0 - at[1] : y1 - at[1], x0 - at[0] : x1 - at[0]]
+        self.stencil(mask > 0, part, material, at=(x0, y0))
+
+    def band(self, top: float = 0.0, bottom: float | None = None) -> Points:
+        """The outline of all columns from one row to another; by default of the whole picture."""
+        low = self.height if bottom is None else bottom
+        return np.array([[0, top], [self.width, top], [self.width, low], [0, low]], float)
+
+    def bounds(self, points: Points, margin: float = 1.0) -> tuple[int, int, int, int]:
+        """The part of the picture around points: first column and row, and those after the last."""
+        size = (self.width, self.height)
+        x0, y0 = np.floor(points.min(0) - margin).clip(0, size).astype(int).tolist()
+        x1, y1 = np.ceil(points.max(0) + margin).clip(0, size).astype(int).tolist()
+        return x0, y0, x1, y1
 
     def stencil(
         self, mask: Bool[np.ndarray, "fh fw"], texture: Texture, material: Material, *, at: tuple[int, int]
@@ -80,17 +94,31 @@ class Canvas:
         self, path: Points, width: float | Float[np.ndarray, " n"], colour: Colour, material: Material
     ) -> None:
         """Draw a line with round joints; its width may change from point to point."""
-        widths = np.broadcast_to(np.asarray(width, float), len(path))
-        ends = np.stack([path[:-1], path[1:]], 1)
-        colours = np.broadcast_to(np.asarray(colour, float), (len(ends), 3))
-        self.lines(ends, np.stack([widths[:-1], widths[1:]], 1), colours, material)
-        for point, diameter in zip(path[1:-1], widths[1:-1], strict=True):
-            if diameter > 1 / FINE:
-                self.disc(point, diameter / 2, colour, material)
+        widths = np.zeros(len(path)) + width
+        self.strokes(path[None], widths[None], np.array([colour], float), material)
+
+    def strokes(
+        self,
+        paths: Float[np.ndarray, "n p 2"],
+        widths: Float[np.ndarray, "n p"],
+        colours: Float[np.ndarray, "n 3"],
+        material: Material,
+    ) -> None:
+        """Draw many lines with round joints and as many points each."""
+        ends = np.stack([paths[:, :-1], paths[:, 1:]], 2).reshape(-1, 2, 2)
+        both = np.stack([widths[:, :-1], widths[:, 1:]], 2).reshape(-1, 2)
+        self.lines(ends, both, colours.repeat(paths.shape[1] - 1, 0), material)
+        joints, diameters = paths[:, 1:-1].reshape(-1, 2), widths[:, 1:-1].ravel()
+        thick = diameters > 2 / FINE
+        rounds = joints[thick, None] + _CIRCLE * diameters[thick, None, None] / 2
+        self.fill_each(rounds, colours.repeat(paths.shape[1] - 2, 0)[thick], material)
 
     def lines(
-        self, ends: Float[np.ndarray, "n 2 2"], widths: Float[np.ndarray, "n 2"],
-        colours: Float[np.ndarray, "n 3"], material: Material,
+        self,
+        ends: Float[np.ndarray, "n 2 2"],
+        widths: Float[np.ndarray, "n 2"],
+        colours: Float[np.ndarray, "n 3"],
+        material: Material,
     ) -> None:
         """Draw many straight lines, in their order.
 
@@ -107,12 +135,6 @@ class Canvas:
         corners = np.concatenate([ends + offset, (ends - offset)[:, ::-1]], 1)
         self.fill_each(corners, colours, material)
 
-    def disc(self, centre: Points, radius: float, colour: Colour, material: Material) -> None:
-        """Fill a circle."""
-        x, y = _fixed(centre).tolist()
-        ink = (*_bytes(colour), int(material))
-        cv2.circle(self._samples, (x, y), round(radius * (FINE << _SHIFT)), ink, -1, shift=_SHIFT)
-
     def picture(self) -> Float[np.ndarray, "h w 3"]:
         """The mean colour of every pixel's samples."""
         size = (self.width, self.height)
@@ -120,8 +142,7 @@ class Canvas:
 
     def coverage(self, material: Material) -> Float[np.ndarray, "h w"]:
         """The share of every pixel's samples that have a material, 0 to 1."""
-        hit = cv2.compare(self._samples[..., 3], int(material), cv2.CMP_EQ)
-        return cv2.resize(hit, (self.width, self.height), interpolation=cv2.INTER_AREA) / np.float32(255)
+        return _share(self._samples[..., 3] == material, (self.width, self.height)) / np.float32(255)
 
     def materials(self) -> UInt8[np.ndarray, "h w"]:
         """The material of most of every pixel's samples; of equally many, the later in `Material`."""
@@ -130,13 +151,16 @@ class Canvas:
         winner = np.zeros((self.height, self.width), np.uint8)
         most = np.zeros((self.height, self.width), np.uint8)
         for material in np.flatnonzero(np.bincount(labels.ravel())):
-            share = cv2.resize(
-                cv2.compare(labels, int(material), cv2.CMP_EQ), size, interpolation=cv2.INTER_AREA
-            )
+            share = _share(labels == material, size)
             better = share >= np.maximum(most, 1)
             winner[better] = material
             most = np.maximum(most, share)
         return winner
+
+
+def _share(hit: Bool[np.ndarray, "fh fw"], size: tuple[int, int]) -> UInt8[np.ndarray, "h w"]:
+    """How many of every pixel's samples are hit, from 0 to 255."""
+    return cv2.resize(hit.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
 
 
 def _fixed(points: Float[np.ndarray, "... 2"]) -> Int32[np.ndarray, "... 2"]:

@@ -7,7 +7,7 @@ from dysample.scenes.canvas import Colour
 from dysample.scenes.plants import LIGHT
 from dysample.scenes.sketch import Sketch
 
-REAR, FRONT, CRANK = np.array([-0.52, 0.345]), np.array([0.53, 0.345]), np.array([-0.09, 0.29])
+REAR, FRONT, CRANK = (-0.52, 0.345), (0.53, 0.345), (-0.09, 0.29)
 WHEEL = 0.345  # outer radius in metres
 SPOKES = 36
 STEEL, RUBBER = np.array([196.0, 200, 204]), np.array([42.0, 41, 42])
@@ -29,8 +29,17 @@ FITTINGS = (  # parts of steel, likewise
     (0.008, ((-0.58, 0.74), REAR)),
     (0.014, ((-0.20, 0.30), (-0.33, 0.015))),
 )
-SADDLE = ((-0.43, 0.935), (-0.41, 0.962), (-0.34, 0.958), (-0.19, 0.945), (-0.13, 0.928), (-0.14, 0.915),
-          (-0.22, 0.912), (-0.30, 0.892), (-0.38, 0.90))
+SADDLE = (
+    (-0.43, 0.935),
+    (-0.41, 0.962),
+    (-0.34, 0.958),
+    (-0.19, 0.945),
+    (-0.13, 0.928),
+    (-0.14, 0.915),
+    (-0.22, 0.912),
+    (-0.30, 0.892),
+    (-0.38, 0.90),
+)
 
 
 def draw_bicycle(sketch: Sketch, paint: Colour) -> None:
@@ -61,13 +70,17 @@ def draw_bicycle(sketch: Sketch, paint: Colour) -> None:
 
 
 def _arc(
-    sketch: Sketch, centre: Float[np.ndarray, " 2"], radius: float, turns: tuple[float, float], width: float,
+    sketch: Sketch,
+    centre: tuple[float, float],
+    radius: float,
+    turns: tuple[float, float],
+    width: float,
     colour: Float[np.ndarray, " 3"],
 ) -> None:
     """Part of a circle between two angles in units of pi, shaded by where its outside faces."""
     angle = np.linspace(turns[0] * np.pi, turns[1] * np.pi, 73)
     outward = np.stack([np.cos(angle), np.sin(angle)], 1)
-    points = sketch.at(centre + radius * outward)
+    points = sketch.at(np.array(centre) + radius * outward)
     lit = 0.78 + 0.4 * (outward * [1, -1]) @ LIGHT
     ends = np.stack([points[:-1], points[1:]], 1)
     # A little longer than their share, so that no gap opens at the joints.
@@ -76,30 +89,32 @@ def _arc(
     sketch.canvas.lines(ends, widths, colour * lit[:-1, None], sketch.material)
 
 
-def _wheel(sketch: Sketch, hub: Float[np.ndarray, " 2"]) -> None:
+def _wheel(sketch: Sketch, hub: tuple[float, float]) -> None:
     angle = np.arange(SPOKES) * 2 * np.pi / SPOKES
     cross = angle + np.where(np.arange(SPOKES) % 2, 1.15, -1.15)  # spokes leave the hub sideways
-    inner = hub + 0.030 * np.stack([np.cos(cross), np.sin(cross)], 1)
-    outer = hub + 0.312 * np.stack([np.cos(angle), np.sin(angle)], 1)
-    ends = sketch.at(np.stack([inner, outer], 1).reshape(-1, 2)).reshape(-1, 2, 2)
+    inner = 0.030 * np.stack([np.cos(cross), np.sin(cross)], 1)
+    outer = 0.312 * np.stack([np.cos(angle), np.sin(angle)], 1)
+    ends = sketch.at(hub + np.stack([inner, outer], 1).reshape(-1, 2)).reshape(-1, 2, 2)
     tone = np.where(np.arange(SPOKES) % 2, 1.12, 0.80)[:, None]
     sketch.canvas.lines(ends, np.full((SPOKES, 2), sketch.pixels(0.0042)), STEEL * tone, sketch.material)
-    _arc(sketch, hub, 0.308, (0, 2), 0.020, STEEL * 1.05)
-    _arc(sketch, hub, WHEEL - 0.015, (0, 2), 0.034, RUBBER)
-    _arc(sketch, hub, WHEEL - 0.022, (0, 2), 0.008, RUBBER * 1.9)
+    _arc(sketch, hub, 0.308, (0.0, 2.0), 0.020, STEEL * 1.05)
+    _arc(sketch, hub, WHEEL - 0.015, (0.0, 2.0), 0.034, RUBBER)
+    _arc(sketch, hub, WHEEL - 0.022, (0.0, 2.0), 0.008, RUBBER * 1.9)
     for radius, tone in ((0.034, 0.7), (0.022, 1.1), (0.010, 0.5)):
         sketch.oval(hub, (radius, radius), STEEL * tone)
 
 
 def _drive(sketch: Sketch) -> None:
     """Chain, chain ring, cranks and pedals."""
+    crank = np.array(CRANK)
     for side in (-1, 1):
-        sketch.tube((REAR + [0, side * 0.036], CRANK + [0, side * 0.094]), 0.010, RUBBER * 1.3)
-    _arc(sketch, CRANK, 0.088, (0, 2), 0.014, STEEL * 0.8)
+        wheels = np.array([[0, side * 0.036], [0, side * 0.094]])
+        sketch.tube(np.stack([REAR, CRANK]) + wheels, 0.010, RUBBER * 1.3)
+    _arc(sketch, CRANK, 0.088, (0.0, 2.0), 0.014, STEEL * 0.8)
     for turn in np.arange(5) * 0.4 * np.pi:
         spoke = np.array([np.cos(turn), np.sin(turn)])
-        sketch.tube(np.stack([CRANK, CRANK + 0.085 * spoke]), 0.012, STEEL * 0.75)
+        sketch.tube(crank + np.stack([0 * spoke, 0.085 * spoke]), 0.012, STEEL * 0.75)
     arm = 0.17 * np.array([np.cos(-0.6), np.sin(-0.6)])
-    sketch.tube(np.stack([CRANK - arm, CRANK + arm]), 0.020, STEEL)
-    for pedal in (CRANK - arm, CRANK + arm):
-        sketch.tube(np.stack([pedal - [0.05, 0], pedal + [0.05, 0]]), 0.024, RUBBER * 1.2)
+    sketch.tube(np.stack([crank - arm, crank + arm]), 0.020, STEEL)
+    for pedal in (crank - arm, crank + arm):
+        sketch.tube(pedal + np.array([[-0.05, 0], [0.05, 0]]), 0.024, RUBBER * 1.2)

@@ -8,7 +8,9 @@ SKIN = np.array([206.0, 164, 136])
 HEIGHT = 1.74  # metres
 
 
-def draw_walker(sketch: Sketch, *, coat: tuple[int, int, int], trousers: tuple[int, int, int], stride: float) -> None:
+def draw_walker(
+    sketch: Sketch, *, coat: tuple[int, int, int], trousers: tuple[int, int, int], stride: float
+) -> None:
     """Draw somebody who walks to the right.
 
     Args:
@@ -40,8 +42,11 @@ def draw_stroller(sketch: Sketch, *, coat: tuple[int, int, int], trousers: tuple
     """Draw somebody from behind; (0, 0) is on the ground between the feet."""
     upper, lower = np.array(coat, float), np.array(trousers, float)
     for side, lift in ((-1, 0.06), (1, 0.0)):
-        sketch.line(((side * 0.08, 0.90), (side * 0.10, 0.48), (side * 0.09, 0.07 + lift)), (0.18, 0.14, 0.11),
-                    lower * (0.8 - 0.1 * side))
+        sketch.line(
+            ((side * 0.08, 0.90), (side * 0.10, 0.48), (side * 0.09, 0.07 + lift)),
+            (0.18, 0.14, 0.11),
+            lower * (0.8 - 0.1 * side),
+        )
         sketch.oval((side * 0.10, 0.05 + lift), (0.06, 0.055), (44, 40, 38))
         arm = ((side * 0.20, 1.40), (side * 0.26, 1.14), (side * 0.24, 0.90))
         sketch.line(arm, (0.12, 0.11, 0.09), upper * (0.85 - 0.15 * side))
@@ -62,12 +67,19 @@ def draw_cyclist(sketch: Sketch, *, coat: tuple[int, int, int]) -> None:
     sketch.shape(((-0.05, 0.60), (0.05, 0.60), (0.05, 0.68), (-0.05, 0.68)), (200, 30, 28))
     for side, knee in ((-1, 0.62), (1, 0.74)):
         foot = knee - 0.42
-        sketch.line(((side * 0.09, 0.98), (side * 0.14, knee), (side * 0.12, foot)), (0.19, 0.15, 0.10),
-                    np.array([48, 52, 66]) * (1 - 0.12 * side))
+        sketch.line(
+            ((side * 0.09, 0.98), (side * 0.14, knee), (side * 0.12, foot)),
+            (0.19, 0.15, 0.10),
+            np.array([48, 52, 66]) * (1 - 0.12 * side),
+        )
         sketch.line(((side * 0.06, foot - 0.04), (side * 0.17, foot - 0.04)), 0.08, (38, 36, 36))
-        sketch.line(((side * 0.19, 1.42), (side * 0.30, 1.20), (side * 0.27, 1.04)), (0.12, 0.10, 0.08), upper * 0.8)
+        sketch.line(
+            ((side * 0.19, 1.42), (side * 0.30, 1.20), (side * 0.27, 1.04)), (0.12, 0.10, 0.08), upper * 0.8
+        )
     sketch.line(((-0.30, 1.02), (0.30, 1.02)), 0.03, (50, 50, 54))
-    sketch.shape(((-0.19, 1.46), (0.19, 1.46), (0.21, 1.2), (0.17, 0.90), (-0.17, 0.90), (-0.21, 1.2)), upper * 0.88)
+    sketch.shape(
+        ((-0.19, 1.46), (0.19, 1.46), (0.21, 1.2), (0.17, 0.90), (-0.17, 0.90), (-0.21, 1.2)), upper * 0.88
+    )
     sketch.shape(((-0.19, 1.46), (0.0, 1.47), (0.0, 0.90), (-0.17, 0.90), (-0.21, 1.2)), upper)
     sketch.shape(((-0.19, 1.22), (0.20, 1.22), (0.20, 1.16), (-0.19, 1.16)), (214, 214, 206))
     sketch.oval((0, 1.60), (0.085, 0.11), SKIN)

@@ -1,6 +1,4 @@
-"""Leaves, branches, crowns and blades of grass."""
-
-from dataclasses import dataclass
+"""Leaves, crowns and blades of grass."""
 
 import cv2
 import numpy as np
@@ -13,91 +11,13 @@ from dysample.scenes.textures import Plane, mottle
 LIGHT = np.array([-0.6, -0.8])  # from where the sun shines, in the picture
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A bent piece of wood.
-
-    Attributes:
-        path: Its middle line, in pixels.
-        widths: Its thickness at each of those points, in pixels.
-        level: 0 for the trunk, one more after each fork.
-    """
-
-    path: Float[np.ndarray, "n 2"]
-    widths: Float[np.ndarray, " n"]
-    level: int
-
-
-def grow(
-    rng: np.random.Generator,
-    root: Float[np.ndarray, " 2"],
-    *,
-    angle: float,
-    length: float,
-    width: float,
-    levels: int,
-    droop: float = 0.0,
-) -> list[Branch]:
-    """Grow a tree: every branch bends a little, thins and forks.
-
-    Args:
-        rng: Where the randomness comes from.
-        root: Foot of the trunk, in pixels.
-        angle: Direction of growth in radians, -pi/2 is upwards.
-        length: Of the trunk, in pixels.
-        width: Of the trunk's foot, in pixels.
-        levels: How many times it forks.
-        droop: How far thin branches turn downwards at each fork, in radians.
-    """
-    branches: list[Branch] = []
-    buds = [(np.asarray(root, float), angle, length, width, 0)]
-    while buds:
-        start, angle, length, width, level = buds.pop()
-        steps = 7
-        turns = angle + np.cumsum(rng.normal(0, 0.09, steps))
-        stride = length / steps * np.stack([np.cos(turns), np.sin(turns)], 1)
-        path = np.vstack([start, start + np.cumsum(stride, 0)])
-        widths = np.linspace(width, width * 0.62, steps + 1)
-        branches.append(Branch(path, widths, level))
-        if level == levels:
-            continue
-        forks = [(steps, rng.normal(0, 0.14), 0.86)]
-        forks += [
-            (int(rng.integers(3, steps + 1)), side * rng.uniform(0.45, 0.95), rng.uniform(0.6, 0.8))
-            for side in (-1, 1, rng.choice([-1, 1]))
-        ]
-        for at, turn, share in forks:
-            bent = turns[at - 1] + turn
-            bent += droop * level * np.cos(bent)
-            buds.append(
-                (path[at], bent, length * share * 0.92, widths[at] * (0.55 + 0.35 * (share > 0.8)), level + 1)
-            )
-    return branches
-
-
-def draw_branch(canvas: Canvas, rng: np.random.Generator, branch: Branch, bark: Colour) -> None:
-    """Draw a branch, its sunny side lighter than the other, with streaks if it is thick."""
-    colour = np.asarray(bark, float)
-    canvas.stroke(branch.path, branch.widths, colour * 0.6, Material.TREE)
-    if branch.widths[0] < 1.2:
-        return
-    inner = branch.path + LIGHT * branch.widths[:, None] * 0.14
-    canvas.stroke(inner, branch.widths * 0.62, colour * 0.92, Material.TREE)
-    if branch.widths[0] < 5:
-        return
-    step = np.gradient(branch.path, axis=0)
-    across = np.stack([-step[:, 1], step[:, 0]], 1) / np.hypot(step[:, 0], step[:, 1])[:, None]
-    for place in rng.uniform(-0.44, 0.44, int(3 * branch.widths[0])):
-        start = int(rng.integers(0, len(across) - 2))
-        part = slice(start, start + int(rng.integers(2, 4)))
-        streak = branch.path[part] + across[part] * (place * branch.widths[part])[:, None]
-        lit = 0.9 + 0.75 * place * float(np.sign(across[start] @ LIGHT))
-        canvas.stroke(streak, rng.uniform(0.3, 0.9), colour * lit * rng.choice([0.72, 1.18]), Material.TREE)
-
-
 def draw_leaves(
-    canvas: Canvas, stalks: Float[np.ndarray, "n 2"], angles: Float[np.ndarray, " n"],
-    lengths: Float[np.ndarray, " n"], colours: Float[np.ndarray, "n 3"], material: Material = Material.TREE,
+    canvas: Canvas,
+    stalks: Float[np.ndarray, "n 2"],
+    angles: Float[np.ndarray, " n"],
+    lengths: Float[np.ndarray, " n"],
+    colours: Float[np.ndarray, "n 3"],
+    material: Material = Material.TREE,
 ) -> None:
     """Draw pointed leaves, one half of each lighter than the other, in their order."""
     t = np.linspace(0, 1, 6)
@@ -115,14 +35,19 @@ def draw_leaves(
 
 
 def draw_blades(
-    canvas: Canvas, rng: np.random.Generator, roots: Float[np.ndarray, "n 2"],
-    lengths: Float[np.ndarray, " n"], colour: Colour,
+    canvas: Canvas,
+    rng: np.random.Generator,
+    roots: Float[np.ndarray, "n 2"],
+    lengths: Float[np.ndarray, " n"],
+    colour: Colour,
 ) -> None:
     """Draw blades of grass, bent by the wind, from the far ones to the near ones."""
     order = np.argsort(roots[:, 1])
     roots, lengths = roots[order], lengths[order, None]
     lean = rng.normal(0.1, 0.32, (len(roots), 1))
-    tone = rng.normal(1, 0.17, (len(roots), 1)).clip(0.55, 1.5) * [1, 1, 1] + rng.normal(0, 0.05, (len(roots), 3))
+    tone = rng.normal(1, 0.17, (len(roots), 1)).clip(0.55, 1.5) * [1, 1, 1] + rng.normal(
+        0, 0.05, (len(roots), 3)
+    )
     tip = roots + np.concatenate([lean, -np.ones_like(lean)], 1) * lengths
     knee = roots + np.concatenate([lean * 0.35, -0.6 * np.ones_like(lean)], 1) * lengths
     side = np.concatenate([0.03 * lengths + 0.12, 0 * lengths], 1)
@@ -153,10 +78,8 @@ def draw_crown(
         contrast: Of the tufts, as a fraction of the colour.
         material: What it is.
     """
-    size = (canvas.width, canvas.height)
     reach = blobs[:, 2:] * (1.1 + ragged)
-    x0, y0 = np.floor((blobs[:, :2] - reach).min(0)).clip(0, size).astype(int)
-    x1, y1 = np.ceil((blobs[:, :2] + reach).max(0)).clip(0, size).astype(int)
+    x0, y0, x1, y1 = canvas.bounds(np.concatenate([blobs[:, :2] - reach, blobs[:, :2] + reach]))
     if x1 <= x0 or y1 <= y0:
         return
     x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
@@ -168,7 +91,7 @@ def draw_crown(
     tone = (0.72 + 0.42 * light + contrast * texture).clip(0.18, 1.7)
     texture = tone[..., None] * np.asarray(colour, np.float32)
     texture[..., 0] += 12 * (tone - 0.7)  # sunlit leaves are yellower
-    canvas.stencil(mask, texture, material, at=(int(x0), int(y0)))
+    canvas.stencil(mask, texture, material, at=(x0, y0))
 
 
 def _heap(x: Plane, y: Plane, blobs: Float[np.ndarray, "n 3"]) -> tuple[Plane, Plane]:

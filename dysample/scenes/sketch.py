@@ -11,7 +11,8 @@ from dysample.scenes.canvas import Canvas, Colour
 from dysample.scenes.materials import Material
 from dysample.scenes.plants import LIGHT, draw_crown
 
-Path = Sequence[Sequence[float]] | Float[np.ndarray, "n 2"]
+Pair = Sequence[int | float] | Float[np.ndarray, " 2"]
+Path = Sequence[Pair] | Float[np.ndarray, "n 2"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,13 @@ class Sketch:
 
     @classmethod
     def standing(
-        cls, canvas: Canvas, camera: Camera, place: Sequence[float], material: Material, *, size: float = 1.0
+        cls,
+        canvas: Canvas,
+        camera: Camera,
+        place: Sequence[int | float],
+        material: Material,
+        *,
+        size: float = 1.0,
     ) -> "Sketch":
         """A figure at a place in the world.
 
@@ -43,7 +50,7 @@ class Sketch:
             material: What it is.
             size: Enlarges the figure; a negative one also mirrors it.
         """
-        scale = float(camera.pixels(1, place[2])) * np.array([size, -abs(size)])
+        scale = camera.pixels(1.0, place[2]) * np.array([size, -abs(size)])
         return cls(canvas, camera.project(np.array([place], float))[0], scale, material)
 
     def at(self, points: Path) -> Float[np.ndarray, "n 2"]:
@@ -58,30 +65,48 @@ class Sketch:
         """Fill a polygon."""
         self.canvas.fill(self.at(outline), colour, self.material)
 
-    def oval(self, centre: Sequence[float], radii: Sequence[float], colour: Colour, turn: float = 0.0) -> None:
+    def box(self, x0: float, y0: float, x1: float, y1: float, colour: Colour) -> None:
+        """Fill an upright rectangle."""
+        self.shape(((x0, y0), (x1, y0), (x1, y1), (x0, y1)), colour)
+
+    def oval(self, centre: Pair, radii: Sequence[float], colour: Colour, turn: float = 0.0) -> None:
         """Fill an ellipse, turned anticlockwise by an angle in radians."""
         angle = np.linspace(0, 2 * np.pi, 25)[:-1]
         x, y = radii[0] * np.cos(angle), radii[1] * np.sin(angle)
         points = np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)], 1)
         self.shape(np.asarray(centre, float) + points, colour)
 
-    def line(self, path: Path, width: float | Sequence[float], colour: Colour) -> None:
+    def line(self, path: Path, width: int | float | Sequence[int | float], colour: Colour) -> None:
         """Draw a line of a width in metres, or one width for each point."""
-        self.canvas.stroke(self.at(path), np.asarray(width, float) * self.pixels(1), colour, self.material)
+        self.canvas.stroke(self.at(path), np.asarray(width, float) * self.pixels(1.0), colour, self.material)
 
-    def tube(self, path: Path, width: float | Sequence[float], colour: Colour) -> None:
+    def tube(self, path: Path, width: int | float | Sequence[int | float], colour: Colour) -> None:
         """Draw a round bar: dark at its edges, bright where it faces the sun."""
-        pixels, thick = self.at(path), np.asarray(width, float) * self.pixels(1)
+        pixels, thick = self.at(path), np.asarray(width, float) * self.pixels(1.0)
         for shift, share, tone in ((0.0, 1.0, 0.55), (0.10, 0.72, 0.95), (0.20, 0.26, 1.45)):
             moved = pixels + LIGHT * np.broadcast_to(shift * thick, len(pixels))[:, None]
             self.canvas.stroke(moved, share * thick, np.asarray(colour, float) * tone, self.material)
 
     def fur(
-        self, rng: np.random.Generator, blobs: Sequence[Sequence[float]], colour: Colour, *,
-        tuft: float, ragged: float, contrast: float,
+        self,
+        rng: np.random.Generator,
+        blobs: Sequence[Sequence[int | float]],
+        colour: Colour,
+        *,
+        tuft: float,
+        ragged: float,
+        contrast: float,
     ) -> None:
         """Fill a heap of circles (x, y, radius) with fur, wool or leaves in tufts of a size in metres."""
         heap = np.array(blobs, float)
-        heap = np.concatenate([self.at(heap[:, :2]), self.pixels(1) * heap[:, 2:]], 1)
-        draw_crown(self.canvas, rng, heap, colour, leaf=max(self.pixels(tuft), 0.5), ragged=ragged,
-                   contrast=contrast, material=self.material)
+        heap = np.concatenate([self.at(heap[:, :2]), self.pixels(1.0) * heap[:, 2:]], 1)
+        draw_crown(
+            self.canvas,
+            rng,
+            heap,
+            colour,
+            leaf=max(self.pixels(tuft), 0.5),
+            ragged=ragged,
+            contrast=contrast,
+            material=self.material,
+        )

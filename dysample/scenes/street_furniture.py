@@ -25,7 +25,11 @@ def draw_lamp(sketch: Sketch) -> None:
 def draw_street_lamp(sketch: Sketch) -> None:
     """Draw a lamp 7.5 m tall, whose arm reaches to the right over the road."""
     steel = np.array([146.0, 150, 150])
-    sketch.tube(((0, 0), (0, 1.0), (0, 7.0), (0.12, 7.4), (0.45, 7.62), (1.5, 7.72)), (0.2, 0.13, 0.1, 0.09, 0.08, 0.07), steel)
+    sketch.tube(
+        ((0, 0), (0, 1.0), (0, 7.0), (0.12, 7.4), (0.45, 7.62), (1.5, 7.72)),
+        (0.2, 0.13, 0.1, 0.09, 0.08, 0.07),
+        steel,
+    )
     sketch.shape(((1.35, 7.76), (2.05, 7.80), (2.15, 7.70), (2.0, 7.62), (1.4, 7.64)), (110, 112, 116))
     sketch.shape(((1.5, 7.65), (1.98, 7.63), (1.9, 7.58), (1.55, 7.60)), (226, 224, 210))
 
@@ -52,8 +56,8 @@ def draw_railings(canvas: Canvas, camera: Camera, x: float, near: float, far: fl
     for low, high, thick in ((np.zeros_like(tall), tall, np.where(tall > 1.3, 0.06, 0.024)),):
         world = np.stack([np.stack([np.full_like(places, x), y, places], 1) for y in (low, high)], 1)
         ends = camera.project(world.reshape(-1, 3)).reshape(-1, 2, 2)
-        widths = camera.pixels(1, world[..., 2]) * thick[:, None]
+        widths = camera.widths(1.0, world[..., 2]) * thick[:, None]
         canvas.lines(ends, widths, np.full((len(ends), 3), 44.0), Material.FENCE)
     for y in (0.16, 1.08):
         rail = np.array([(x, y, z) for z in np.linspace(far, near, 12)])
-        canvas.stroke(camera.project(rail), camera.pixels(0.045, rail[:, 2]), (52, 54, 56), Material.FENCE)
+        canvas.stroke(camera.project(rail), camera.widths(0.045, rail[:, 2]), (52, 54, 56), Material.FENCE)

@@ -80,7 +80,7 @@ def sky(camera: Camera, rng: np.random.Generator, *, zenith: Colour, haze: Colou
     shade = mottle(x + 0.05, distance - 0.12, 5.0, 1.5)
     density = (0.5 * (amount + clouds)).clip(0, 1)
     density = density * density * (3 - 2 * density) * (height / 0.25).clip(0.25, 1)
-    white = np.float32([252, 250, 247]) * (1 - 0.075 * shade.clip(0, 3))[..., None]
+    white = np.array([252, 250, 247], np.float32) * (1 - 0.075 * shade.clip(0, 3))[..., None]
     return blend(base, white.clip(0, 255), density)
 
 

@@ -1,32 +1,33 @@
 """A park tree with its leaves and twigs against the sky."""
 
 import numpy as np
-from jaxtyping import Float
 
 from dysample.scenes.camera import Camera
 from dysample.scenes.canvas import Canvas
 from dysample.scenes.country import draw_tree
 from dysample.scenes.materials import Material
 from dysample.scenes.people import draw_walker
-from dysample.scenes.plants import Branch, draw_blades, draw_branch, draw_leaves, grow
+from dysample.scenes.plants import draw_blades, draw_leaves
 from dysample.scenes.sketch import Sketch
 from dysample.scenes.street_furniture import draw_lamp
-from dysample.scenes.textures import ground, mottle, screen, shadow, sky
+from dysample.scenes.textures import ground, shadow, sky
+from dysample.scenes.wood import Branch, draw_branches, grow
 
-LEAVES = np.array([[98, 114, 56], [116, 126, 60], [78, 98, 52], [150, 132, 62], [88, 106, 50], [104, 116, 52]], float)
-BARK = np.array([104, 90, 76])
+LEAVES = np.array(
+    [[98, 114, 56], [116, 126, 60], [78, 98, 52], [150, 132, 62], [88, 106, 50], [104, 116, 52]], float
+)
+BARK = np.array([104.0, 90, 76])
 
 
 def draw(camera: Camera, rng: np.random.Generator) -> Canvas:
     """Draw the park from the sky to the nearest leaves."""
     canvas = Canvas(camera.height, camera.width)
-    frame = np.array([[0, 0], [camera.width, 0], [camera.width, camera.height], [0, camera.height]], float)
     air = sky(camera, rng, zenith=(98, 150, 206), haze=(234, 232, 222), clouds=-0.35)
-    canvas.cover(frame, air, Material.SKY)
+    canvas.cover(canvas.band(), air, Material.SKY)
     _draw_houses(canvas, camera, rng)
     for _ in range(26):
         z = rng.uniform(38, 80)
-        draw_tree(canvas, camera, rng, np.array([rng.uniform(-0.75, 0.75) * z, 0, z]), rng.uniform(3, 9))
+        draw_tree(canvas, camera, rng, (rng.uniform(-0.75, 0.75) * z, 0.0, z), rng.uniform(3, 9))
     _draw_park(canvas, camera, rng)
     for x, z in ((5.4, 26.0), (4.1, 13.0)):
         draw_lamp(Sketch.standing(canvas, camera, (x, 0, z), Material.POLE))
@@ -38,48 +39,42 @@ def draw(camera: Camera, rng: np.random.Generator) -> Canvas:
 
 
 def _draw_houses(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> None:
-    x, y = screen(camera)
+    """A row of houses across the end of the park."""
     left = -70.0
     while left < 70:
-        wide, eaves = rng.uniform(7, 13), rng.uniform(5.5, 9)
-        walls = [(left, 0), (left + wide, 0), (left + wide, eaves), (left, eaves)]
-        roof = [(left - 0.4, eaves), (left + wide + 0.4, eaves), (left + wide * 0.75, eaves + 3), (left + wide * 0.25, eaves + 3)]
-        tone = rng.uniform(0.9, 1.1)
-        for corners, colour in ((walls, (186, 162, 142)), (roof, (150, 112, 98))):
-            world = np.array([(u, v, 95.0) for u, v in corners])
-            canvas.cover(camera.project(world), np.float32(colour) * tone * (1 + 0.04 * mottle(x, y, 0.2))[..., None],
-                         Material.BUILDING)
-        for u in np.arange(left + 1, left + wide - 1.2, 2.2):
-            for v in (1.2, 4.0):
-                pane = np.array([(u, v, 95.0), (u + 1.1, v, 95), (u + 1.1, v + 1.5, 95), (u, v + 1.5, 95)])
-                canvas.fill(camera.project(pane), (98, 104, 112), Material.BUILDING)
+        wide, eaves, tone = rng.uniform(7, 13), rng.uniform(5.5, 9), rng.uniform(0.9, 1.1)
+        house = Sketch.standing(canvas, camera, (left, 0.0, 95.0), Material.BUILDING)
+        house.box(0.0, 0.0, wide, eaves, np.array([186.0, 162, 142]) * tone)
+        roof = ((-0.4, eaves), (wide + 0.4, eaves), (wide * 0.75, eaves + 3), (wide * 0.25, eaves + 3))
+        house.shape(roof, np.array([150.0, 112, 98]) * tone)
+        for x in np.arange(1, wide - 1.2, 2.2):
+            for y in (1.2, 4.0):
+                house.box(x, y, x + 1.1, y + 1.5, (98, 104, 112))
         left += wide + rng.uniform(0, 5)
 
 
 def _draw_park(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> None:
-    horizon = camera.horizon * camera.height
     lawn = ground(camera, rng, (118, 134, 68), patches=0.10, grain=0.16)
-    rows = np.array([[0, horizon], [camera.width, horizon], [camera.width, camera.height], [0, camera.height]])
+    turn = np.linspace(0, 2 * np.pi, 30)
+    shade = np.stack([-2.2 + 3 * np.cos(turn), 0 * turn, 9.5 + 5 * np.sin(turn)], 1)
+    light = shadow(camera, [camera.project(shade)], softness=0.02, depth=0.45)[..., None]
+    canvas.cover(canvas.band(camera.skyline), lawn * light, Material.GRASS)
     far, near = np.array([-6.0, 0, 60.0]), np.array([1.9, 0, 5.0])
-    ovals = [camera.project(np.array([[-2.2 + r * np.cos(a), 0, 9.5 + 2 * r * np.sin(a)] for a in np.linspace(0, 6.28, 30)]))
-             for r in (2.0, 3.2)]
-    light = shadow(camera, ovals, softness=0.008, depth=0.45)[..., None]
-    canvas.cover(rows, lawn * light, Material.GRASS)
     bend = np.linspace(0, 1, 40)[:, None]
     middle = far + (near - far) * bend + np.array([9.0, 0, 0]) * bend * (1 - bend)
-    sides = [camera.project(middle + [side * 0.95, 0, 0]) for side in (-1, 1)]
+    half = np.array([0.95, 0, 0])
+    path = np.concatenate([camera.project(middle - half), camera.project(middle + half)[::-1]])
     gravel = ground(camera, rng, (196, 180, 150), patches=0.05, grain=0.10) * light
-    canvas.cover(np.vstack([sides[0], sides[1][::-1]]), gravel, Material.PAVEMENT)
+    canvas.cover(path, gravel, Material.PAVEMENT)
 
 
 def _draw_big_tree(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> None:
-    unit = min(camera.height, 0.75 * camera.width)
+    unit = camera.unit
     root = np.array([0.27 * camera.width, 0.955 * camera.height])
     branches = grow(rng, root, angle=-1.52, length=0.30 * unit, width=0.062 * unit, levels=4)
     tips = [branch for branch in branches if branch.level >= 3]
     _draw_foliage(canvas, rng, tips, count=6, size=0.017 * unit, tone=0.66)
-    for branch in sorted(branches, key=lambda branch: -branch.level):
-        draw_branch(canvas, rng, branch, BARK)
+    draw_branches(canvas, rng, branches, BARK)
     _draw_foliage(canvas, rng, tips, count=8, size=0.018 * unit, tone=1.0)
     roots = root + rng.normal(0, 1, (160, 2)) * [0.05 * unit, 0.004 * unit]
     draw_blades(canvas, rng, roots, rng.gamma(6, 0.0035 * unit, 160), (112, 126, 60))
@@ -87,13 +82,14 @@ def _draw_big_tree(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> 
 
 def _draw_overhang(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> None:
     """Twigs that hang into the picture at the top right, nearer and with few leaves."""
-    unit = min(camera.height, 0.75 * camera.width)
+    unit = camera.unit
     for x, y, angle in ((1.02, 0.10, 2.85), (1.02, 0.26, 2.75), (0.80, -0.03, 2.2)):
         start = np.array([x * camera.width, y * camera.height])
         twigs = grow(rng, start, angle=angle, length=0.16 * unit, width=0.012 * unit, levels=3, droop=0.12)
-        for twig in twigs:
-            draw_branch(canvas, rng, twig, BARK * 0.8)
-        _draw_foliage(canvas, rng, [twig for twig in twigs if twig.level >= 2], count=4, size=0.027 * unit, tone=0.92)
+        draw_branches(canvas, rng, twigs, BARK * 0.8)
+        _draw_foliage(
+            canvas, rng, [twig for twig in twigs if twig.level >= 2], count=4, size=0.027 * unit, tone=0.92
+        )
 
 
 def _draw_foliage(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dysample.scenes.camera import Camera
-from dysample.scenes.canvas import Canvas, Colour
+from dysample.scenes.canvas import Canvas
 from dysample.scenes.materials import Material
 from dysample.scenes.plants import draw_leaves
 from dysample.scenes.sketch import Sketch
@@ -17,25 +17,21 @@ FUR, STEEL = np.array([190.0, 134, 78]), np.array([150.0, 154, 158])
 def draw_window(canvas: Canvas, camera: Camera, rng: np.random.Generator, wall: float) -> None:
     """Draw a window with louvred shutters in a wall at a distance ahead, and a cat on its sill."""
     sketch = Sketch.standing(canvas, camera, (0, 0, wall), Material.BUILDING)
-    _box(sketch, LEFT, SILL, RIGHT, TOP, (92, 70, 48))
-    _box(sketch, LEFT + 0.05, SILL + 0.02, RIGHT - 0.02, TOP, (232, 228, 216))
+    sketch.box(LEFT, SILL, RIGHT, TOP, (92, 70, 48))
+    sketch.box(LEFT + 0.05, SILL + 0.02, RIGHT - 0.02, TOP, (232, 228, 216))
     for left, right in ((LEFT + 0.09, 0.975), (1.015, RIGHT - 0.06)):
         for step in range(30):
             low = SILL + 0.07 + step * 0.05
             tint = np.array([48, 60, 70]) + np.array([4, 4, 5]) * min(step, 16)
-            _box(sketch, left, low, right, low + 0.052, tint)
+            sketch.box(left, low, right, low + 0.052, tint)
     for left in (LEFT - 0.36, RIGHT + 0.02):
-        _box(sketch, left, SILL + 0.01, left + 0.34, TOP, (52, 92, 84))
+        sketch.box(left, SILL + 0.01, left + 0.34, TOP, (52, 92, 84))
         for low in np.arange(SILL + 0.07, TOP, 0.036):
-            _box(sketch, left + 0.045, low, left + 0.295, low + 0.022, (84, 132, 120))
-            _box(sketch, left + 0.045, low + 0.022, left + 0.295, low + 0.034, (30, 58, 54))
-    _box(sketch, LEFT - 0.06, SILL - 0.07, RIGHT + 0.06, SILL, (192, 184, 172))
-    _box(sketch, LEFT - 0.06, SILL - 0.10, RIGHT + 0.06, SILL - 0.07, (136, 110, 72))
+            sketch.box(left + 0.045, low, left + 0.295, low + 0.022, (84, 132, 120))
+            sketch.box(left + 0.045, low + 0.022, left + 0.295, low + 0.034, (30, 58, 54))
+    sketch.box(LEFT - 0.06, SILL - 0.07, RIGHT + 0.06, SILL, (192, 184, 172))
+    sketch.box(LEFT - 0.06, SILL - 0.10, RIGHT + 0.06, SILL - 0.07, (136, 110, 72))
     draw_cat(Sketch.standing(canvas, camera, (0.88, SILL, wall), Material.CAT, size=0.42), rng)
-
-
-def _box(sketch: Sketch, x0: float, y0: float, x1: float, y1: float, colour: Colour) -> None:
-    sketch.shape(((x0, y0), (x1, y0), (x1, y1), (x0, y1)), colour)
 
 
 def draw_cat(sketch: Sketch, rng: np.random.Generator) -> None:
@@ -63,11 +59,15 @@ def _draw_face(sketch: Sketch) -> None:
         sketch.oval((-0.02 + side * 0.068, 0.66), (0.036, 0.027), (196, 200, 96))
         sketch.oval((-0.02 + side * 0.066, 0.66), (0.011, 0.026), (24, 24, 22))
         for lift in (-0.03, 0.0, 0.03):
-            sketch.line(((-0.02 + side * 0.06, 0.56), (-0.02 + side * 0.26, 0.55 + 1.6 * lift)), 0.008, (246, 244, 238))
+            sketch.line(
+                ((-0.02 + side * 0.06, 0.56), (-0.02 + side * 0.26, 0.55 + 1.6 * lift)),
+                0.008,
+                (246, 244, 238),
+            )
     sketch.shape(((-0.045, 0.605), (0.005, 0.605), (-0.02, 0.575)), (172, 96, 88))
 
 
-def draw_pot(canvas: Canvas, camera: Camera, rng: np.random.Generator, place: Sequence[float]) -> None:
+def draw_pot(canvas: Canvas, camera: Camera, rng: np.random.Generator, place: Sequence[int | float]) -> None:
     """Draw a terracotta pot with a bushy plant."""
     sketch = Sketch.standing(canvas, camera, place, Material.PLANT)
     for step in range(24):
@@ -75,7 +75,10 @@ def draw_pot(canvas: Canvas, camera: Camera, rng: np.random.Generator, place: Se
         tone = 0.5 + 0.65 * max(np.cos(np.arcsin((left + right) / 2) + 0.7), 0)
         clay = np.array([190, 104, 70]) * tone
         sketch.shape(((left * 0.12, 0), (right * 0.12, 0), (right * 0.165, 0.30), (left * 0.165, 0.30)), clay)
-        sketch.shape(((left * 0.18, 0.26), (right * 0.18, 0.26), (right * 0.185, 0.33), (left * 0.185, 0.33)), clay * 1.05)
+        sketch.shape(
+            ((left * 0.18, 0.26), (right * 0.18, 0.26), (right * 0.185, 0.33), (left * 0.185, 0.33)),
+            clay * 1.05,
+        )
     count = 230
     reach = np.sqrt(rng.random(count))
     angle = rng.uniform(0.04, 0.96, count) * np.pi
@@ -85,11 +88,17 @@ def draw_pot(canvas: Canvas, camera: Camera, rng: np.random.Generator, place: Se
     order = np.argsort(reach * np.sin(angle) + rng.normal(0, 0.3, count))[::-1]
     turn = -angle + rng.normal(0, 0.7, count)
     tone = rng.normal(1, 0.16, (count, 1)) * (0.72 + 0.5 * middle[:, 1:] / 0.8)
-    draw_leaves(canvas, sketch.at(middle)[order], turn[order], sketch.pixels(0.085) * rng.uniform(0.7, 1.3, count),
-                (np.array([74, 112, 46]) * tone)[order], Material.PLANT)
+    draw_leaves(
+        canvas,
+        sketch.at(middle)[order],
+        turn[order],
+        sketch.pixels(0.085) * rng.uniform(0.7, 1.3, count),
+        (np.array([74, 112, 46]) * tone)[order],
+        Material.PLANT,
+    )
 
 
-def draw_sign(canvas: Canvas, camera: Camera, place: Sequence[float]) -> None:
+def draw_sign(canvas: Canvas, camera: Camera, place: Sequence[int | float]) -> None:
     """Draw a round sign on a steel pole."""
     pole = Sketch.standing(canvas, camera, place, Material.POLE)
     pole.tube(((0, 0), (0, 2.2)), 0.055, STEEL)

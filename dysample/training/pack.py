@@ -113,6 +113,7 @@ def _task(recipe: Recipe) -> Task:
         encoder=recipe.encoder,
         mean=recipe.mean,
         deviation=recipe.deviation,
+        context=recipe.context,
         width=recipe.width,
         dataset=recipe.dataset,
         licence=recipe.licence,

@@ -45,6 +45,8 @@ class Recipe:
         start: Starting weights of the encoder, below the data folder.
         mean: Subtracted from RGB in [0, 1].
         deviation: Divides it afterwards.
+        context: Channels of the encoder's `ImageContext`; 0 for none.
+        frozen_norms: Keep the encoder's normalisation statistics as they start.
         width: Channels at which the head's upsamplers work.
         working_side: Longer side, in pixels, of the pictures as they are scored.
         balance: Classes are weighted by their share of pixels to the power of minus this.
@@ -63,6 +65,8 @@ class Recipe:
     start: str
     mean: tuple[float, float, float]
     deviation: tuple[float, float, float]
+    context: int
+    frozen_norms: bool
     width: int
     working_side: int
     balance: float

@@ -24,7 +24,7 @@ _MEASURED_PICTURES = 32
 
 def make_encoder(recipe: Recipe) -> Encoder:
     """An encoder as the recipe wants it, with random weights."""
-    return Encoder(recipe.encoder, mean=recipe.mean, deviation=recipe.deviation)
+    return Encoder(recipe.encoder, mean=recipe.mean, deviation=recipe.deviation, context=recipe.context)
 
 
 def make_head(recipe: Recipe, encoder: Encoder, upsampler: str, seed: int) -> SegFormerHead:
@@ -54,6 +54,8 @@ def train_encoder(recipe: Recipe, data: Path, runs: Path, *, seed: int, device: 
     if not (folder / "checkpoint.pt").is_file():
         load_start(encoder, data / recipe.start, _sample_pictures(pictures, recipe))
     host.train().to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    if recipe.frozen_norms:
+        freeze_norms(host.encoder)
     stage = recipe.encoder_stage
     run = Run(
         title=f"{recipe.task} encoder",
@@ -99,6 +101,13 @@ def train_heads(
     )
     train(run, {name: learner(head, [(head, stage.head_rate)]) for name, head in heads.items()})
     return run.folder
+
+
+def freeze_norms(module: nn.Module) -> None:
+    """Keep the running statistics of all batch normalisations; their scale and shift still learn."""
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.eval()
 
 
 def encoder_folder(recipe: Recipe, runs: Path, seed: int) -> Path:

@@ -49,6 +49,15 @@ def _load_folded(encoder: Encoder, state: Mapping[str, Tensor], pictures: Float[
                 f"convolution of {tuple(module.weight.shape)}"
             )
         module.weight.data.copy_(weight)
+    if encoder.context is not None and "aspp0.0.weight" in state:
+        parts = (("local", "aspp0.0"), ("image", "pool.0"), ("join", "proj.0"))
+        encoder.context.load_state_dict(
+            {
+                f"{ours}.{kind}": state[f"{theirs}.{kind}"]
+                for ours, theirs in parts
+                for kind in ("weight", "bias")
+            }
+        )
     shifts = [*biases, *(torch.zeros(norm.num_features) for norm in norms[len(biases) :])]
     handles = [
         norm.register_forward_pre_hook(_measure_into(norm, shift))

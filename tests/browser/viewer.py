@@ -58,7 +58,15 @@ def point(page: Page, frame: Locator, x: float, y: float) -> None:
 
 
 def zoom_in(page: Page, frame: Locator, x: float, y: float, turns: int) -> None:
+    """Turn the wheel over a place in a frame of the first viewer, and wait until Python knows."""
     point(page, frame, x, y)
     for _ in range(turns):
         page.mouse.wheel(0, -250)
     expect(told(page)).not_to_have_text(f"main {START}")
+    page.wait_for_function(
+        """shown => {
+            const [, , zoom] = document.body.innerText.match(/main ([0-9.,]+)/)[1].split(",");
+            return Math.round(100 * zoom) === parseInt(shown.textContent);
+        }""",
+        arg=page.locator(".percent").first.element_handle(),
+    )

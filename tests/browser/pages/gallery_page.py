@@ -31,9 +31,7 @@ def png(name: str) -> bytes:
 
 def thumbnails() -> list[Thumbnail]:
     """Four photographs, and many more in a section with an awkward title."""
-    shown = [
-        Thumbnail(key, title, "Photographs", png(key), alt) for key, (title, alt) in PHOTOGRAPHS.items()
-    ]
+    shown = [Thumbnail(key, title, "Photographs", png(key), alt) for key, (title, alt) in PHOTOGRAPHS.items()]
     many = [shown[index % 4] for index in range(COPIES)]
     shown += [
         Thumbnail(f"copy-{index}", f"Copy {index}", "Copies & <i>more</i>", source.png, source.alt)
