@@ -3,21 +3,17 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from statistics import median
 
 import cv2
-import numpy as np
 import streamlit as st
 import torch
-from jaxtyping import UInt8
 
 from app import pictures
-from app.records import Compared, Comparison, Labelling, Picture
+from app.comparison import REFERENCE, compare
+from app.records import Comparison, Labelling, Picture
 from app.settings import CompareSettings, Source
 from dysample import images
-from dysample.analysis.compare import difference, liveliest_window
-from dysample.analysis.scores import SegmentationScore, SegmentationScorer
 from dysample.models import weights
 from dysample.models.encoder import Encoder
 from dysample.models.host import decode, encode
@@ -26,8 +22,6 @@ from dysample.ops.registry import OPERATORS
 
 _REPEAT_WITHIN = 0.15  # seconds in which a head is timed again, so that small pictures are timed well
 _ENCODING = threading.Lock()  # visitors queue for the encoder, so that each is served at full speed
-REFERENCE = "bilinear"
-CLOSE_UP_SIDE = 96  # pixels of the working picture that a close-up shows
 Maps = tuple[torch.Tensor, ...]
 
 
@@ -58,6 +52,18 @@ def thumbnail(key: str, height: int) -> bytes:
     return cv2.imencode(".png", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
+@st.cache_resource(show_spinner=False, max_entries=4)
+def photograph(source: Source) -> pictures.Photograph:
+    """Read a picture at its own size.
+
+    Raises:
+        ImageError: The file cannot be used.
+    """
+    if source.data is not None:
+        return pictures.without_truth(images.to_uint8(images.decode(source.data)))
+    return gallery()[source.name].load()
+
+
 @st.cache_data(show_spinner=False, max_entries=8)
 def picture(source: Source, task: str, longer_side: int) -> Picture:
     """Read a picture and reduce it.
@@ -65,10 +71,7 @@ def picture(source: Source, task: str, longer_side: int) -> Picture:
     Raises:
         ImageError: The file cannot be used.
     """
-    if source.data:
-        found = pictures.without_truth(images.to_uint8(images.decode(source.data)))
-    else:
-        found = gallery()[source.name].load()
+    found = photograph(source)
     height, width = found.image.shape[:2]
     truth = found.truth(manifest().task(task).classes)
     if 0 < longer_side < max(height, width):
@@ -130,69 +133,13 @@ def comparison(source: Source, settings: CompareSettings) -> Comparison:
         name: labelling(source, settings.task, settings.longer_side, name)
         for name in _with_reference(settings)
     }
-    reference = labellings[REFERENCE].labels
-    chosen = {name: labellings[name] for name in settings.upsamplers}
-    found = picture(source, settings.task, settings.longer_side)
-    return Comparison(
-        task=manifest().task(settings.task),
-        picture=found,
-        reference=reference,
-        reference_label=OPERATORS[REFERENCE].label,
-        compared=tuple(
-            _compared(settings.task, name, each, reference, found) for name, each in chosen.items()
-        ),
-        window=liveliest_window(
-            [each.labels for each in chosen.values()], CLOSE_UP_SIDE, reference=reference
-        ),
-    )
-
-
-def close_up(whole: Comparison) -> Comparison:
-    """The part of a comparison in which the upsamplers differ most."""
-    part = whole.window.slices
-    truth = whole.picture.truth
-    found = replace(
-        whole.picture,
-        image=np.ascontiguousarray(whole.picture.image[part]),
-        truth=None if truth is None else np.ascontiguousarray(truth[part]),
-    )
-    reference = np.ascontiguousarray(whole.reference[part])
-    compared = tuple(
-        _compared(
-            whole.task.name,
-            each.name,
-            replace(each.labelling, labels=np.ascontiguousarray(each.labelling.labels[part])),
-            reference,
-            found,
-        )
-        for each in whole.compared
-    )
-    return replace(whole, picture=found, reference=reference, compared=compared)
+    task = manifest().task(settings.task)
+    entries = {name: manifest().entry(settings.task, name) for name in settings.upsamplers}
+    return compare(task, picture(source, settings.task, settings.longer_side), labellings, entries)
 
 
 def _with_reference(settings: CompareSettings) -> tuple[str, ...]:
     return (REFERENCE, *(name for name in settings.upsamplers if name != REFERENCE))
-
-
-def _compared(
-    task: str, name: str, labelling: Labelling, reference: UInt8[np.ndarray, "h w"], found: Picture
-) -> Compared:
-    return Compared(
-        name=name,
-        label=OPERATORS[name].label,
-        labelling=labelling,
-        difference=None if name == REFERENCE else difference(labelling.labels, reference),
-        score=_score(labelling, found, manifest().task(task)),
-        weights=manifest().entry(task, name),
-    )
-
-
-def _score(labelling: Labelling, found: Picture, task: weights.Task) -> SegmentationScore | None:
-    if found.truth is None:
-        return None
-    scorer = SegmentationScorer(len(task.classes))
-    scorer.update(labelling.labels, found.truth)
-    return scorer.score([task.classes.index(name) for name in task.scored])
 
 
 @st.cache_resource(show_spinner=False)

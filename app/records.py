@@ -1,5 +1,6 @@
 """The frozen records that pages pass from computing to drawing."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,3 +108,7 @@ class LegendEntry:
 
     name: str
     colour: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour):
+            raise ValueError(f"a legend colour must be written #rrggbb, got {self.colour!r}")

@@ -13,11 +13,11 @@ class Source:
 
     Attributes:
         name: Key in the gallery, or the file's name.
-        data: The file's bytes; empty for the gallery.
+        data: The file's bytes; None for the gallery.
     """
 
     name: str
-    data: bytes = b""
+    data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ context = 0
 frozen_norms = false
 width = 8
 working_side = 48
-balance = 0.5
 
 [encoder_stage]
 epochs = 2
@@ -31,6 +30,7 @@ crop = 32
 resize = [0.8, 1.2]
 encoder_rate = 1e-3
 head_rate = 1e-2
+balance = 0.5
 
 [head_stage]
 epochs = 2
@@ -39,6 +39,7 @@ crop = 32
 resize = [0.8, 1.2]
 encoder_rate = 0.0
 head_rate = 1e-2
+balance = 0.5
 """
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import TiffImagePlugin
 
 from dysample.images import ImageError, decode
 
@@ -108,6 +109,17 @@ def test_grey_of_12_bits_is_exact() -> None:
     grey = GREY[:, :20] >> 4
     bits = np.unpackbits(grey[..., None].astype(">u2").view(np.uint8), axis=2)[..., 4:]
     check(tiff(np.packbits(bits.reshape(17, -1), axis=1), tags={256: 20, 258: 12}), grey / 4095)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_premultiplied_alpha_is_laid_over_white(channels: int) -> None:
+    if channels == 2 and ("La", "La") not in TiffImagePlugin.OPEN_INFO.values():
+        pytest.skip("this Pillow cannot read premultiplied grey")
+    colour, alpha = DEEP[..., : channels - 1] / 65535, DEEP[..., 3:] / 65535
+    pixels = np.round(np.dstack([colour * alpha, alpha]) * 255).astype(np.uint8)
+    tags = {258: 8, 262: 1 if channels == 2 else 2, 277: channels, 338: 1}
+    expected = np.broadcast_to(colour * alpha + (1 - alpha), (17, 21, 3))
+    check(tiff(pixels, tags=tags), expected, atol=2 / 255)  # two roundings, and Pillow cuts off the rest
 
 
 def test_planes_that_pillow_garbles_are_refused() -> None:

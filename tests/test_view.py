@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.widgets.compare_viewer import Layer, LegendEntry, compare_viewer
+from app.records import Layer, LegendEntry
+from app.widgets.compare_viewer import compare_viewer
 from app.widgets.view import Exchange, View, tolerant_view
 
 START = View()
@@ -120,4 +121,4 @@ def test_slider_needs_two_layers() -> None:
 @pytest.mark.parametrize("colour", ["red", "#fff", "#12345g"])
 def test_legend_colours_are_hexadecimal(colour: str) -> None:
     with pytest.raises(ValueError, match="#rrggbb"):
-        LegendEntry(0, "road", colour)
+        LegendEntry("road", colour)

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import compute
+from app.comparison import close_up
 from app.figures import export, layers, panes, table
 from app.records import Comparison
 from app.settings import CompareSettings, Mode, Show, Source
@@ -17,6 +18,7 @@ from dysample.models.weights import WeightsError
 
 _TEXT = Path(__file__).parents[1] / "texts" / "compare.md"
 _THUMBNAIL = 156  # rows: twice what is shown, for dense screens
+_CLOSE_UP_PANE = 200
 _CLOSE_UP = View(opacity=0.75)
 
 
@@ -24,12 +26,18 @@ def page() -> None:
     """Draw the page."""
     st.title("Compare upsamplers")
     st.markdown(_TEXT.read_text(encoding="utf-8"))
+    try:
+        manifest = compute.manifest()
+    except WeightsError as error:
+        st.error(str(error))
+        return
     picture = _picture()
-    manifest = compute.manifest()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         task = controls.task_choice({each.name: each.title for each in manifest.tasks})
         upsamplers = controls.upsampler_choice(compute.trained(task))
-    settings = CompareSettings(task, upsamplers, controls.working_side_choice())
+        longer_side = controls.working_side_choice()
+    st.caption(f"This network answers with {', '.join(manifest.task(task).classes)}, whatever it sees.")
+    settings = CompareSettings(task, upsamplers, longer_side)
     if not upsamplers:
         st.info("Choose at least one upsampler to see what it does.")
         return
@@ -37,7 +45,7 @@ def page() -> None:
     try:
         compute.warm(picture, settings, lambda step, share: progress.progress(share, step))
         comparison = compute.comparison(picture, settings)
-    except (ImageError, WeightsError) as error:
+    except WeightsError as error:
         st.error(str(error))
         return
     finally:
@@ -51,7 +59,7 @@ def _picture() -> Source:
     with upload:
         own = uploaded_picture(key="own")
     with chooser:
-        if own is not None:
+        if own is not None and _readable(Source(*own)):
             st.info(f"Comparing on your photograph {own[0]}. Remove it to choose from the gallery.")
             return Source(*own)
         gallery = compute.gallery()
@@ -67,13 +75,23 @@ def _picture() -> Source:
         return Source(key)
 
 
+def _readable(source: Source) -> bool:
+    """Whether a file is a picture; if not, say why and leave the gallery in its place."""
+    try:
+        compute.photograph(source)
+    except ImageError as error:
+        st.error(f"{source.name}: {error}")
+        return False
+    return True
+
+
 def _show(comparison: Comparison, picture: Source, settings: CompareSettings) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         show = controls.show_choice(truth=comparison.picture.truth is not None)
         mode = controls.mode_choice()
     _pictures(comparison, show, mode)
     st.subheader("Where they differ most")
-    _close_up(compute.close_up(comparison), show)
+    _close_up(close_up(comparison), show)
     st.subheader("In numbers")
     results.numbers(table.columns(comparison))
     results.downloads(
@@ -113,7 +131,9 @@ def _close_up(part: Comparison, show: Show) -> None:
         size=(width, height),
         view=_CLOSE_UP,
         legend=panes.legend(part, show),
-        key="close_up",
+        # A new place starts whole again, wherever the last one was left.
+        key=f"close_up-{part.window.x}-{part.window.y}",
+        pane_width=_CLOSE_UP_PANE,
     )
 
 

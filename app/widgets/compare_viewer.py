@@ -1,18 +1,18 @@
 """The picture viewer: layers over one photograph, with synchronised zoom, pan and opacity."""
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal, cast
 
 import streamlit as st
 from streamlit.components.v2 import component
 
+from app.records import Layer, LegendEntry
 from app.widgets.view import Exchange, View, tolerant_view
 
-__all__ = ["Layer", "LegendEntry", "View", "compare_viewer"]
+__all__ = ["View", "compare_viewer"]
 
 _ASSETS = Path(__file__).parent / "viewer_assets"
 
@@ -28,36 +28,6 @@ _COMPONENT = component(
     css=_read("toolbar.css", "panes.css", "marks.css"),
     js=_read("viewer.js", "geometry.js", "panes.js", "hands.js", "drawing.js"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One picture to lay over the photograph.
-
-    Attributes:
-        title: Short name, shown above the picture.
-        note: Small line under the title.
-        png: Palette or RGBA PNG of the photograph's size.
-        alt: The picture in words, for screen readers.
-    """
-
-    title: str
-    note: str
-    png: bytes
-    alt: str
-
-
-@dataclass(frozen=True, slots=True)
-class LegendEntry:
-    """One class: its index in the palette, its name, and its colour as ``#rrggbb``."""
-
-    index: int
-    name: str
-    colour: str
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour):
-            raise ValueError(f"a legend colour must be written #rrggbb, got {self.colour!r}")
 
 
 def _report(key: str) -> View | None:
@@ -79,6 +49,7 @@ def compare_viewer(
     view: View,
     legend: Sequence[LegendEntry],
     key: str,
+    pane_width: int = 280,
 ) -> View:
     """Draw the viewer and return what it shows.
 
@@ -91,6 +62,7 @@ def compare_viewer(
             over, unless it is the one that the user has reached already.
         legend: Names of the layers' colours, for the reading under the pointer.
         key: Unique on the page.
+        pane_width: Least width of a pane in CSS pixels, where the window has it.
 
     Returns:
         The view when the user last let go.
@@ -115,6 +87,7 @@ def compare_viewer(
         "photo": _data_uri(photo_png),
         "layers": pictures,
         "size": list(size),
+        "paneWidth": pane_width,
         "legend": [{"name": entry.name, "colour": entry.colour} for entry in legend],
         "view": asdict(exchange.sent),
         "revision": exchange.revision,

@@ -51,6 +51,7 @@ def working_side_choice() -> int:
         format_func=lambda side: _SIDES[side],
         key="side",
         bind="query-params",
+        width=140,
         help="Larger pictures are reduced to this. The networks were trained on pictures of about 500 px.",
     )
 

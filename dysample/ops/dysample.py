@@ -119,12 +119,14 @@ class DySample(nn.Module):
 
     def _per_point(self, linear: nn.Conv2d, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b g 2 H W"]:
         """Predict (x, y) for every output point; channels are ordered (axis, group, sub-row, sub-column)."""
-        if self.style == "lp":
-            predicted = F.pixel_shuffle(linear(x), self.scale)
-        else:
-            predicted = linear(F.pixel_shuffle(x, self.scale))
-        batch, _, rows, columns = predicted.shape
-        by_axis = predicted.reshape(batch, 2, self.groups, rows, columns).transpose(1, 2)
+        batch, channels, height, width = x.shape
+        per_pixel = self.scale * self.scale
+        if self.style == "pl":
+            # Figure 6 shuffles the features here. Sub-positions one below the other give the 1x1
+            # convolution the same pixels, with nothing to copy; the few offsets are shuffled instead.
+            x = x.reshape(batch, channels // per_pixel, per_pixel * height, width)
+        predicted = linear(x).reshape(batch, 2 * self.groups * per_pixel, height, width)
+        by_axis = F.pixel_shuffle(predicted, self.scale).unflatten(1, (2, self.groups)).transpose(1, 2)
         return by_axis.to(coordinate_dtype(by_axis.dtype))
 
     def _load_from_state_dict(

@@ -142,25 +142,23 @@ class Canvas:
 
     def coverage(self, material: Material) -> Float[np.ndarray, "h w"]:
         """The share of every pixel's samples that have a material, 0 to 1."""
-        return _share(self._samples[..., 3] == material, (self.width, self.height)) / np.float32(255)
+        hit = (self._samples[..., 3] == material).view(np.uint8) * np.uint8(255)
+        return cv2.resize(hit, (self.width, self.height), interpolation=cv2.INTER_AREA) / np.float32(255)
 
     def materials(self) -> UInt8[np.ndarray, "h w"]:
         """The material of most of every pixel's samples; of equally many, the later in `Material`."""
         labels = np.ascontiguousarray(self._samples[..., 3])
-        size = (self.width, self.height)
-        winner = np.zeros((self.height, self.width), np.uint8)
-        most = np.zeros((self.height, self.width), np.uint8)
-        for material in np.flatnonzero(np.bincount(labels.ravel())):
-            share = _share(labels == material, size)
-            better = share >= np.maximum(most, 1)
-            winner[better] = material
-            most = np.maximum(most, share)
+        rows = labels.view(np.uint32).reshape(self.height, FINE, self.width)  # FINE samples in each number
+        winner = labels[::FINE, ::FINE].copy()
+        mixed = rows[:, 0] != winner * np.uint32(0x01010101)
+        for row in range(1, FINE):
+            mixed |= rows[:, row] != rows[:, 0]
+        y, x = np.nonzero(mixed)
+        samples = rows[y, :, x].copy().view(np.uint8)
+        slots = np.arange(len(samples))[:, None] * len(Material) + samples
+        counts = np.bincount(slots.ravel(), minlength=len(samples) * len(Material)).reshape(-1, len(Material))
+        winner[y, x] = len(Material) - 1 - counts[:, ::-1].argmax(1)
         return winner
-
-
-def _share(hit: Bool[np.ndarray, "fh fw"], size: tuple[int, int]) -> UInt8[np.ndarray, "h w"]:
-    """How many of every pixel's samples are hit, from 0 to 255."""
-    return cv2.resize(hit.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
 
 
 def _fixed(points: Float[np.ndarray, "... 2"]) -> Int32[np.ndarray, "... 2"]:

@@ -104,9 +104,10 @@ def _draw_netting(canvas: Canvas, camera: Camera, rng: np.random.Generator, star
     """Wires along the fence and stays across them, from one post to the next."""
     stations = np.linspace(start, start + SPACING, 7)
     sag = 0.014 * np.sin(np.linspace(0, np.pi, 7)) * rng.uniform(0.5, 1.5)
-    wires = np.stack([beside(stations, -0.06, height - sag) for height in WIRES])
-    stays = np.linspace(start, start + SPACING, 12, endpoint=False)
-    upright = np.stack([beside(stays, -0.06, WIRES[0]), beside(stays, -0.06, WIRES[-1])], 1)
+    heights = (np.array(WIRES)[:, None] - sag).ravel()
+    wires = beside(np.tile(stations, len(WIRES)), -0.06, heights).reshape(len(WIRES), 7, 3)
+    stays = np.linspace(start, start + SPACING, 12, endpoint=False).repeat(2)
+    upright = beside(stays, -0.06, np.tile([WIRES[0], WIRES[-1]], 12)).reshape(12, 2, 3)
     parts = np.concatenate([np.stack([wires[:, :-1], wires[:, 1:]], 2).reshape(-1, 2, 3), upright])
     ends = camera.project(parts.reshape(-1, 3)).reshape(-1, 2, 2)
     colours = np.full((len(parts), 3), 172.0) * rng.uniform(0.85, 1.15, (len(parts), 1))

@@ -22,7 +22,7 @@ CARS = (
     Car(-1.65, 28.0, np.array([206.0, 206, 202]), oncoming=False),
     Car(3.6, 24.0, np.array([168.0, 172, 176]), oncoming=True),
     Car(-1.65, 22.0, np.array([52.0, 74, 110]), oncoming=False),
-    Car(0.9, 14.0, np.array([150.0, 30, 34]), oncoming=False),
+    Car(0.3, 14.0, np.array([150.0, 30, 34]), oncoming=False),
 )
 
 
@@ -50,7 +50,7 @@ def _draw_garden(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> No
     edge = RIGHT + PAVED
     for z in np.arange(GARDEN - 1, 5, -1.5):
         draw_tree(canvas, camera, rng, (edge + rng.normal(2.2, 0.3), 0.0, z), rng.uniform(1.5, 2.2))
-    for x, z in ((edge + 3.4, 24.0), (edge + 2.4, 14.0)):
+    for x, z in ((edge + 3.6, 26.0), (edge + 1.8, 17.0)):
         root = camera.project(np.array([[x, 0, z]]))[0]
         metre = camera.pixels(1.0, z)
         branches = grow(rng, root, angle=-np.pi / 2, length=2.6 * metre, width=0.42 * metre, levels=4)

@@ -111,9 +111,9 @@ def photograph(picture: Texture, rng: np.random.Generator) -> Texture:
     soft = cv2.GaussianBlur(picture, (0, 0), 0.35 + height / 3000)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None]
-    soft *= (1.02 - 0.10 * (x * x + y * y))[..., None]
-    grain = rng.standard_normal((height, width, 1), dtype=np.float32) * 2.2
-    return (soft + grain).clip(0, 255)
+    soft *= (1.03 - 0.07 * (x * x + y * y))[..., None]
+    exposed = 255 * (soft.clip(0, 255) / 255) ** np.float32(0.88)
+    return (exposed + rng.standard_normal((height, width, 1), dtype=np.float32) * 2.0).clip(0, 255)
 
 
 def shadow(

@@ -11,7 +11,7 @@ from dysample.scenes.plants import draw_blades, draw_leaves
 from dysample.scenes.sketch import Sketch
 from dysample.scenes.street_furniture import draw_lamp
 from dysample.scenes.textures import ground, shadow, sky
-from dysample.scenes.wood import Branch, draw_branches, grow
+from dysample.scenes.wood import Branches, draw_branches, grow
 
 LEAVES = np.array(
     [[98, 114, 56], [116, 126, 60], [78, 98, 52], [150, 132, 62], [88, 106, 50], [104, 116, 52]], float
@@ -72,10 +72,10 @@ def _draw_big_tree(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> 
     unit = camera.unit
     root = np.array([0.27 * camera.width, 0.955 * camera.height])
     branches = grow(rng, root, angle=-1.52, length=0.30 * unit, width=0.062 * unit, levels=4)
-    tips = [branch for branch in branches if branch.level >= 3]
-    _draw_foliage(canvas, rng, tips, count=6, size=0.017 * unit, tone=0.66)
+    tips = branches[3:]
+    _draw_foliage(canvas, rng, tips, count=5, size=0.017 * unit, tone=0.66)
     draw_branches(canvas, rng, branches, BARK)
-    _draw_foliage(canvas, rng, tips, count=8, size=0.018 * unit, tone=1.0)
+    _draw_foliage(canvas, rng, tips, count=6, size=0.018 * unit, tone=1.0)
     roots = root + rng.normal(0, 1, (160, 2)) * [0.05 * unit, 0.004 * unit]
     draw_blades(canvas, rng, roots, rng.gamma(6, 0.0035 * unit, 160), (112, 126, 60))
 
@@ -83,21 +83,19 @@ def _draw_big_tree(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> 
 def _draw_overhang(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> None:
     """Twigs that hang into the picture at the top right, nearer and with few leaves."""
     unit = camera.unit
-    for x, y, angle in ((1.02, 0.10, 2.85), (1.02, 0.26, 2.75), (0.80, -0.03, 2.2)):
+    for x, y, angle, leaves in ((1.02, 0.10, 2.85, 4), (1.02, 0.26, 2.75, 0), (0.80, -0.03, 2.2, 3)):
         start = np.array([x * camera.width, y * camera.height])
         twigs = grow(rng, start, angle=angle, length=0.16 * unit, width=0.012 * unit, levels=3, droop=0.12)
         draw_branches(canvas, rng, twigs, BARK * 0.8)
-        _draw_foliage(
-            canvas, rng, [twig for twig in twigs if twig.level >= 2], count=4, size=0.027 * unit, tone=0.92
-        )
+        _draw_foliage(canvas, rng, twigs[2:], count=leaves, size=0.027 * unit, tone=0.92)
 
 
 def _draw_foliage(
-    canvas: Canvas, rng: np.random.Generator, twigs: list[Branch], *, count: int, size: float, tone: float
+    canvas: Canvas, rng: np.random.Generator, twigs: list[Branches], *, count: int, size: float, tone: float
 ) -> None:
     """Leaves along twigs, `count` on each, of about `size` pixels; `tone` brightens them."""
-    paths = np.stack([twig.path for twig in twigs])
-    which = np.repeat(np.arange(len(twigs)), count)
+    paths = np.concatenate([branches.paths for branches in twigs])
+    which = np.repeat(np.arange(len(paths)), count)
     where = rng.integers(2, paths.shape[1], len(which))
     stalks = paths[which, where]
     ahead = stalks - paths[which, where - 1]

@@ -10,20 +10,20 @@ from dysample.scenes.canvas import Canvas, Colour
 from dysample.scenes.materials import Material
 from dysample.scenes.plants import LIGHT
 
+_STEPS = 7  # straight pieces in a branch
+
 
 @dataclass(frozen=True, slots=True)
-class Branch:
-    """A bent piece of wood.
+class Branches:
+    """All branches of a tree that are equally many forks away from its foot.
 
     Attributes:
-        path: Its middle line, in pixels.
-        widths: Its thickness at each of those points, in pixels.
-        level: 0 for the trunk, one more after each fork.
+        paths: Their middle lines, in pixels.
+        widths: Their thickness at each of those points, in pixels.
     """
 
-    path: Float[np.ndarray, "n 2"]
-    widths: Float[np.ndarray, " n"]
-    level: int
+    paths: Float[np.ndarray, "n p 2"]
+    widths: Float[np.ndarray, "n p"]
 
 
 def grow(
@@ -35,8 +35,8 @@ def grow(
     width: float,
     levels: int,
     droop: float = 0.0,
-) -> list[Branch]:
-    """Grow a tree: every branch bends a little, thins and forks.
+) -> list[Branches]:
+    """Grow a tree: every branch bends a little, thins, goes on and has three side branches.
 
     Args:
         rng: Where the randomness comes from.
@@ -46,43 +46,42 @@ def grow(
         width: Of the trunk's foot, in pixels.
         levels: How many times it forks.
         droop: How far thin branches turn downwards at each fork, in radians.
+
+    Returns:
+        The trunk, then its branches, and so on to the twigs.
     """
-    branches: list[Branch] = []
-    buds = [(np.asarray(root, float), angle, length, width, 0)]
-    while buds:
-        start, angle, length, width, level = buds.pop()
-        steps = 7
-        turns = angle + np.cumsum(rng.normal(0, 0.09, steps))
-        stride = length / steps * np.stack([np.cos(turns), np.sin(turns)], 1)
-        path = np.vstack([start, start + np.cumsum(stride, 0)])
-        widths = np.linspace(width, width * 0.62, steps + 1)
-        branches.append(Branch(path, widths, level))
-        if level == levels:
-            continue
-        forks = [(steps, rng.normal(0, 0.14), 0.86)]
-        forks += [
-            (int(rng.integers(3, steps + 1)), side * rng.uniform(0.45, 0.95), rng.uniform(0.6, 0.8))
-            for side in (-1, 1, rng.choice([-1, 1]))
-        ]
-        for at, turn, share in forks:
-            bent = turns[at - 1] + turn
-            bent += droop * level * np.cos(bent)
-            buds.append(
-                (path[at], bent, length * share * 0.92, widths[at] * (0.55 + 0.35 * (share > 0.8)), level + 1)
-            )
-    return branches
+    tree: list[Branches] = []
+    starts, angles, lengths, widths = root[None], np.array([angle]), np.array([length]), np.array([width])
+    for level in range(levels + 1):
+        turns = angles[:, None] + rng.normal(0, 0.09, (len(angles), _STEPS)).cumsum(1)
+        strides = lengths[:, None, None] / _STEPS * np.stack([np.cos(turns), np.sin(turns)], 2)
+        paths = np.concatenate([starts[:, None], starts[:, None] + strides.cumsum(1)], 1)
+        thickness = widths[:, None] * np.linspace(1, 0.62, _STEPS + 1)
+        tree.append(Branches(paths, thickness))
+        parent = np.arange(len(paths)).repeat(4)
+        side = np.tile([0, -1, 1, 1], len(paths)) * rng.choice([-1, 1], len(paths)).repeat(4)
+        fork = np.where(side == 0, _STEPS, rng.integers(3, _STEPS + 1, len(parent)))
+        bend = np.where(
+            side == 0, rng.normal(0, 0.14, len(parent)), side * rng.uniform(0.45, 0.95, len(parent))
+        )
+        angles = turns[parent, fork - 1] + bend
+        angles = angles + droop * level * np.cos(angles)
+        starts = paths[parent, fork]
+        lengths = lengths[parent] * np.where(side == 0, 0.79, rng.uniform(0.55, 0.74, len(parent)))
+        widths = thickness[parent, fork] * np.where(side == 0, 0.9, 0.55)
+    return tree
 
 
-def draw_branches(canvas: Canvas, rng: np.random.Generator, branches: Sequence[Branch], bark: Colour) -> None:
-    """Draw branches, the thinnest kind first: their sunny side is lighter, and thick ones have streaks."""
-    colour = np.asarray(bark, float)
-    for level in range(max(branch.level for branch in branches), -1, -1):
-        kind = [branch for branch in branches if branch.level == level]
-        paths, widths = np.stack([b.path for b in kind]), np.stack([b.widths for b in kind])
-        canvas.strokes(paths, widths, np.tile(colour * 0.6, (len(kind), 1)), Material.TREE)
-        inner = paths + LIGHT * widths[..., None] * 0.14
-        canvas.strokes(inner, widths * 0.62, np.tile(colour * 0.92, (len(kind), 1)), Material.TREE)
-        _draw_streaks(canvas, rng, paths, widths, colour)
+def draw_branches(canvas: Canvas, rng: np.random.Generator, tree: Sequence[Branches], bark: Colour) -> None:
+    """Draw branches, the thinnest first: their sunny side is lighter, and thick ones have streaks."""
+    colour = np.array([bark], float)
+    for branches in reversed(tree):
+        paths, widths = branches.paths, branches.widths
+        canvas.strokes(paths, widths, colour.repeat(len(paths), 0) * 0.6, Material.TREE)
+        thick = widths[:, 0] > 1.2
+        inner = paths[thick] + LIGHT * widths[thick, :, None] * 0.14
+        canvas.strokes(inner, widths[thick] * 0.62, colour.repeat(len(inner), 0) * 0.92, Material.TREE)
+        _draw_streaks(canvas, rng, paths, widths, colour[0])
 
 
 def _draw_streaks(

@@ -22,7 +22,7 @@ def draw_window(canvas: Canvas, camera: Camera, rng: np.random.Generator, wall: 
     for left, right in ((LEFT + 0.09, 0.975), (1.015, RIGHT - 0.06)):
         for step in range(30):
             low = SILL + 0.07 + step * 0.05
-            tint = np.array([48, 60, 70]) + np.array([4, 4, 5]) * min(step, 16)
+            tint = np.array([48.0, 60, 70]) + np.array([4.0, 4, 5]) * min(step, 16)
             sketch.box(left, low, right, low + 0.052, tint)
     for left in (LEFT - 0.36, RIGHT + 0.02):
         sketch.box(left, SILL + 0.01, left + 0.34, TOP, (52, 92, 84))

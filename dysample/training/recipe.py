@@ -19,6 +19,8 @@ class Stage:
         resize: Smallest and largest random enlargement of a picture before it is cropped.
         encoder_rate: Peak learning rate of the encoder.
         head_rate: Peak learning rate of the head.
+        balance: Classes are weighted by their share of pixels to the power of minus this; 0 leaves
+            them as they are.
     """
 
     epochs: int
@@ -27,6 +29,7 @@ class Stage:
     resize: tuple[float, float]
     encoder_rate: float
     head_rate: float
+    balance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,6 @@ class Recipe:
         frozen_norms: Keep the encoder's normalisation statistics as they start.
         width: Channels at which the head's upsamplers work.
         working_side: Longer side, in pixels, of the pictures as they are scored.
-        balance: Classes are weighted by their share of pixels to the power of minus this.
         encoder_stage: Whole host with the bilinear upsampler.
         head_stage: Heads alone, on the frozen encoder.
     """
@@ -69,7 +71,6 @@ class Recipe:
     frozen_norms: bool
     width: int
     working_side: int
-    balance: float
     encoder_stage: Stage
     head_stage: Stage
 

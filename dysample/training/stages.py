@@ -62,7 +62,7 @@ def train_encoder(recipe: Recipe, data: Path, runs: Path, *, seed: int, device: 
         folder=folder,
         data=pictures,
         stage=stage,
-        class_weights=class_weights(pictures, recipe),
+        class_weights=class_weights(pictures, len(recipe.classes), stage.balance),
         seed=seed,
         device=device,
         prepare=lambda image: image,
@@ -93,7 +93,7 @@ def train_heads(
         folder=heads_folder(recipe, runs, seed),
         data=pictures,
         stage=stage,
-        class_weights=class_weights(pictures, recipe),
+        class_weights=class_weights(pictures, len(recipe.classes), stage.balance),
         seed=seed,
         device=device,
         prepare=lambda image: encode(encoder, image),
@@ -140,10 +140,10 @@ def load_trained_encoder(recipe: Recipe, runs: Path, seed: int) -> Encoder:
     return encoder
 
 
-def class_weights(data: SegmentationData, recipe: Recipe) -> Float[Tensor, " k"]:
+def class_weights(data: SegmentationData, classes: int, balance: float) -> Float[Tensor, " k"]:
     """Rare classes weigh more, within a factor of ten of the commonest; the mean over pixels is 1."""
-    shares = torch.from_numpy(class_shares(data, len(recipe.classes))).float()
-    raw = shares.clamp(min=1e-6) ** -recipe.balance
+    shares = torch.from_numpy(class_shares(data, classes)).float()
+    raw = shares.clamp(min=1e-6) ** -balance
     raw = raw.clamp(max=10 * float(raw.min()))
     return raw / (raw * shares).sum()
 

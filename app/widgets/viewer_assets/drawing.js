@@ -1,6 +1,7 @@
 // Drawing: from the state of a viewer to the screen and to the screen reader.
 
 function render(viewer) {
+  arrange(viewer);
   const room = viewer.panes[0]?.slots[0].clip.getBoundingClientRect();
   if (!room?.width) return; // in a closed tab there is nothing to measure
   viewer.room = room;
@@ -9,6 +10,14 @@ function render(viewer) {
   drawToolbar(viewer);
   drawCursor(viewer);
   drawBar(viewer);
+}
+
+// As many columns as fit, but rows of equal length where one row is not enough: four panes stand
+// two by two rather than three and one.
+function arrange({ grid, panes, paneWidth, root }) {
+  const fit = Math.max(1, Math.floor((grid.clientWidth + GAP_PX) / (paneWidth + GAP_PX)));
+  const rows = Math.ceil(panes.length / fit);
+  root.style.setProperty("--columns", Math.ceil(panes.length / Math.max(1, rows)) || 1);
 }
 
 function setVariables(viewer, values) {

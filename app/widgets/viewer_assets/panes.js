@@ -54,6 +54,7 @@ function createBar(viewer, frame) {
 function takePictures(viewer, data) {
   const groups = data.mode === "slider" ? [data.layers.slice(0, 2)] : data.layers.map((layer) => [layer]);
   viewer.size = data.size;
+  viewer.paneWidth = data.paneWidth;
   viewer.legend = data.legend.map((entry) => ({ ...entry, rgb: channels(entry.colour) }));
   if (viewer.mode !== data.mode) keepPanes(viewer, 0);
   viewer.mode = data.mode;

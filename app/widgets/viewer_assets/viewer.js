@@ -8,6 +8,7 @@
 const MOST_DEVICE_PX = 64; // no picture pixel is shown larger than this
 const OUTLINE_FROM_PX = 14; // from here on a pixel is marked by its outline, below by a cross
 const BAR_REACH_PX = 20; // a press this near the bar takes the bar
+const GAP_PX = 20; // between panes, as in the style sheet
 const STEP = 1.5; // zoom of one press of a button or key
 const KEY_PAN = 0.1; // part of the frame that an arrow key moves
 const SETTLE_MS = 200;

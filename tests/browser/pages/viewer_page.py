@@ -9,14 +9,15 @@ from jaxtyping import UInt8
 from PIL import Image
 from skimage import data
 
-from app.widgets.compare_viewer import Layer, LegendEntry, View, compare_viewer
+from app.records import Layer, LegendEntry
+from app.widgets.compare_viewer import View, compare_viewer
 
 WIDTH, HEIGHT = 480, 320
 LEGEND = (
-    LegendEntry(0, "background", "#000000"),
-    LegendEntry(1, "disc", "#e69f00"),
-    LegendEntry(2, "fence", "#56b4e9"),
-    LegendEntry(3, "ground", "#009e73"),
+    LegendEntry("background", "#000000"),
+    LegendEntry("disc", "#e69f00"),
+    LegendEntry("fence", "#56b4e9"),
+    LegendEntry("ground", "#009e73"),
 )
 
 

@@ -1,0 +1,71 @@
+"""Takes the README's picture of the running app: `python scripts/screenshot.py [OUTPUT]`.
+
+Starts the app on a free port, opens the Compare page at a place where the upsamplers differ, and
+writes a PNG of the window (default: assets/compare.png).
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from scripts.machine import find_browser  # noqa: E402
+
+QUERY = "picture=chelsea&task=Everyday+photographs&up=Nearest&up=Bilinear&up=DySample&up=DySample%2B"
+WINDOW = {"width": 1280, "height": 1010}
+PATIENCE_MS = 180_000
+
+
+def main() -> int:
+    """Take the picture; gives the exit status."""
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "assets" / "compare.png"
+    browser = find_browser()
+    if browser is None:
+        print("No Chromium or Chrome was found: set CHROME to its path.", file=sys.stderr)
+        return 2
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", f"--server.port={port}"]
+    server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "DYSAMPLE_DATA": ""})
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health")
+        _shoot(browser, f"http://127.0.0.1:{port}/?{QUERY}", target)
+    finally:
+        server.terminate()
+    return 0
+
+
+def _wait(url: str) -> None:
+    for _ in range(300):
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
+            return
+        time.sleep(0.2)
+    raise TimeoutError(f"the app did not answer at {url}")
+
+
+def _shoot(browser: str, url: str, target: Path) -> None:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
+        page = chromium.new_page(viewport=WINDOW, color_scheme="light", reduced_motion="reduce")  # pyright: ignore[reportArgumentType]
+        page.goto(url)
+        page.get_by_role("heading", name="In numbers").wait_for(timeout=PATIENCE_MS)
+        page.get_by_test_id("stStatusWidget").wait_for(state="detached", timeout=PATIENCE_MS)
+        page.wait_for_timeout(1500)  # thumbnails and fonts
+        page.get_by_text("What the network knows").scroll_into_view_if_needed()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=target)
+        chromium.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""Opening the app's pages and finding their parts."""
+
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+MAIN = Path(__file__).parents[2] / "app" / "main.py"
+START_MS = 120_000
+
+
+def open_compare(page: Page, url: str, query: str = "") -> None:
+    """Load the Compare page and wait until its last part is drawn."""
+    page.goto(f"{url}/?{query}", timeout=START_MS)
+    expect(page.get_by_role("heading", name="Compare upsamplers")).to_be_visible(timeout=START_MS)
+    settled(page)
+
+
+def settled(page: Page) -> None:
+    """Wait until the page has its numbers and nothing is running."""
+    expect(page.get_by_role("heading", name="In numbers")).to_be_visible(timeout=START_MS)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=START_MS)
+    expect(pictures(page).locator(".layer").last).to_have_js_property("complete", True)
+
+
+def pictures(page: Page) -> Locator:
+    """The viewer with the whole picture."""
+    return page.locator(".viewer").first
+
+
+def close_up(page: Page) -> Locator:
+    """The viewer of the place where the upsamplers differ most."""
+    return page.locator(".viewer").nth(1)

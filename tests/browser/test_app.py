@@ -1,0 +1,109 @@
+"""The app as a visitor meets it: upload, look, zoom, reload, take away."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from browser_app import MAIN, close_up, open_compare, pictures, settled
+from conftest import StartServer
+from playwright.sync_api import Page, expect
+from viewer import place, places, point
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def url(streamlit_server: StartServer) -> str:
+    return streamlit_server(MAIN, {"DYSAMPLE_DATA": ""})
+
+
+def photograph(tmp_path: Path) -> Path:
+    path = tmp_path / "my cat.jpg"
+    cv2.imwrite(str(path), cv2.cvtColor(skimage.data.chelsea(), cv2.COLOR_RGB2BGR))
+    return path
+
+
+def test_an_uploaded_photograph_is_compared(page: Page, url: str, tmp_path: Path) -> None:
+    open_compare(page, url)
+    page.locator("input[type=file]").set_input_files(photograph(tmp_path))
+    expect(page.get_by_text("Comparing on your photograph my cat.jpg")).to_be_visible()
+    settled(page)
+    for name in ("Nearest", "Bilinear", "DySample", "DySample+"):
+        expect(pictures(page).get_by_text(name, exact=True)).to_be_visible()
+    expect(close_up(page).locator(".frame").first).to_be_visible()
+
+
+def test_panes_zoom_together_and_the_address_gives_the_view_again(page: Page, url: str) -> None:
+    open_compare(page, url, "picture=coffee&up=Nearest&up=Bilinear&up=DySample")
+    frame = pictures(page).locator(".frame").first
+    point(page, frame, 0.4, 0.5)
+    before = place(pictures(page))
+    for _ in range(6):
+        page.mouse.wheel(0, -120)
+    expect(pictures(page).locator(".percent")).not_to_have_text("100 %")
+    assert len(set(places(pictures(page)))) == 1
+    page.wait_for_url("**view=0.*")
+    after = place(pictures(page))
+    assert after[0] > 2 * before[0]
+    page.reload()
+    settled(page)
+    expect(pictures(page).locator(".frame")).to_have_count(3)
+    assert place(pictures(page)) == pytest.approx(after, rel=1e-3, abs=1)
+
+
+def test_a_broken_file_is_a_sentence_and_the_gallery_stays(page: Page, url: str, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    open_compare(page, url)
+    page.locator("input[type=file]").set_input_files(broken)
+    alert = page.get_by_role("alert").filter(has_text="broken.png")
+    expect(alert).to_be_visible()
+    expect(page.get_by_text("Traceback")).to_have_count(0)
+    expect(page.get_by_role("radio", name="Coffee")).to_be_attached()
+    expect(pictures(page).locator(".frame").first).to_be_visible()
+
+
+def test_the_gallery_and_the_controls_reach_the_address(page: Page, url: str) -> None:
+    open_compare(page, url)
+    page.get_by_role("radio", name="Rocket").check(force=True)
+    page.wait_for_url("**picture=rocket*")
+    settled(page)
+    page.get_by_role("radio", name="Changes from bilinear").click()
+    page.wait_for_url("**show=Changes*")
+    page.get_by_role("radio", name="Before / after").click()
+    page.wait_for_url("**mode=Before*")
+    expect(page.get_by_role("slider", name="Before and after")).to_be_visible()
+
+
+def test_downloads_hold_what_is_shown(page: Page, url: str) -> None:
+    open_compare(page, url, "picture=coffee&side=480+px&up=Bilinear&up=DySample%2B")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Label maps").click()
+    with zipfile.ZipFile(io.BytesIO(Path(waiting.value.path()).read_bytes())) as archive:
+        assert sorted(archive.namelist()) == ["bilinear.png", "classes.txt", "dysample+.png"]
+        maps = [
+            cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR)
+            for name in ("bilinear.png", "dysample+.png")
+        ]
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Numbers").click()
+    numbers = json.loads(Path(waiting.value.path()).read_text())
+    changed = float(np.any(maps[0] != maps[1], axis=-1).mean())
+    assert numbers["upsamplers"]["dysample+"]["difference"]["share"] == pytest.approx(changed)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Picture (PNG").click()
+    sheet = cv2.imread(str(waiting.value.path()))
+    assert sheet is not None
+    assert sheet.shape[1] == 2126
+
+
+def test_a_narrow_window_does_not_scroll_sideways(page: Page, url: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_compare(page, url)
+    width = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+    assert width <= 390
