@@ -82,17 +82,16 @@ def sample(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]) -> 
     # Half-precision maps are read in the points' dtype: grid_sample wants one dtype for both, and
     # in half it reads out of bounds on large CPU maps.
     points = points.to(coordinate_dtype(torch.promote_types(x.dtype, points.dtype)))
-    column = points[:, :, 0].clamp(0.5, width - 0.5)
-    row = points[:, :, 1].clamp(0.5, height - 0.5)
+    points = points.expand(batch, -1, -1, -1, -1)
+    column = points[:, :, 0].clamp(0.5, width - 0.5).flatten(0, 1)
+    row = points[:, :, 1].clamp(0.5, height - 0.5).flatten(0, 1)
     # Centred first: that way fewer digits are lost than by subtracting 1 last.
-    grid = torch.stack(
-        [(column - width / 2) / (width / 2), (row - height / 2) / (height / 2)], dim=-1
-    ).expand(batch, -1, -1, -1, -1)
+    grid = torch.stack([(column - width / 2) / (width / 2), (row - height / 2) / (height / 2)], dim=-1)
     source = x.reshape(batch * groups, channels // groups, height, width).to(points.dtype)
     # The clamped points are inside but for rounding, which "border" takes off again. Zeros from
     # outside would leak in with it; MPS has nothing else in older releases.
     padding = "zeros" if x.device.type == "mps" else "border"
-    output = F.grid_sample(source, grid.flatten(0, 1), padding_mode=padding, align_corners=False)
+    output = F.grid_sample(source, grid, padding_mode=padding, align_corners=False)
     return output.reshape(batch, channels, *points.shape[3:]).to(x.dtype)
 
 

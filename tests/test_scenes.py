@@ -60,9 +60,8 @@ def test_same_seed_same_scene(key):
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("size", [(32, 32), (33, 200), (210, 70)])
-@pytest.mark.parametrize("seed", [0, 11])
-def test_any_size_and_seed(key, size, seed):
-    scene = scenes.render(key, height=size[0], width=size[1], seed=seed)
+def test_any_size(key, size):
+    scene = scenes.render(key, height=size[0], width=size[1], seed=11)
     assert scene.image.shape == (*size, 3)
     assert scene.materials.shape == size
 

@@ -78,6 +78,7 @@ def draw_crown(
         contrast: Of the tufts, as a fraction of the colour.
         material: What it is.
     """
+    shift = np.float32(rng.uniform(0, 1000))
     reach = blobs[:, 2:] * (1.1 + ragged)
     x0, y0, x1, y1 = canvas.bounds(np.concatenate([blobs[:, :2] - reach, blobs[:, :2] + reach]))
     if x1 <= x0 or y1 <= y0:
@@ -85,7 +86,6 @@ def draw_crown(
     x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
     depth, light = _heap(x, y, blobs)
     fine = [cv2.resize(values, None, fx=FINE, fy=FINE) for values in (depth, x, y)]
-    shift = np.float32(rng.uniform(0, 1000))
     mask = fine[0] + ragged * mottle(fine[1] + shift, fine[2], leaf * 16, 0.7) > 0
     texture = mottle(x + shift + 31, y, leaf * 16, 0.7)
     tone = (0.72 + 0.42 * light + contrast * texture).clip(0.18, 1.7)

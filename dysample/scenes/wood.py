@@ -81,7 +81,8 @@ def draw_branches(canvas: Canvas, rng: np.random.Generator, tree: Sequence[Branc
         thick = widths[:, 0] > 1.2
         inner = paths[thick] + LIGHT * widths[thick, :, None] * 0.14
         canvas.strokes(inner, widths[thick] * 0.62, colour.repeat(len(inner), 0) * 0.92, Material.TREE)
-        _draw_streaks(canvas, rng, paths, widths, colour[0])
+        # Their number depends on the picture's size, and what is drawn next must not.
+        _draw_streaks(canvas, rng.spawn(1)[0], paths, widths, colour[0])
 
 
 def _draw_streaks(

@@ -77,7 +77,7 @@ def test_the_gallery_and_the_controls_reach_the_address(page: Page, url: str) ->
     page.wait_for_url("**show=Changes*")
     page.get_by_role("radio", name="Before / after").click()
     page.wait_for_url("**mode=Before*")
-    expect(page.get_by_role("slider", name="Before and after")).to_be_visible()
+    expect(page.get_by_role("slider", name="Position of the before/after bar")).to_be_visible()
 
 
 def test_downloads_hold_what_is_shown(page: Page, url: str) -> None:

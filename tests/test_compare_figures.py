@@ -1,0 +1,147 @@
+"""The pictures and numbers of a comparison, on label maps made by hand."""
+
+import dataclasses
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.comparison import close_up, compare
+from app.figures import export, layers, panes, table
+from app.records import Comparison, Labelling, Picture
+from app.settings import CompareSettings
+from app.theme import CHANGED, class_colours
+from dysample.models.weights import Task, WeightsEntry
+
+CLASSES = ("sky", "tree", "road")
+HEIGHT, WIDTH = 120, 160
+
+
+def labelling(labels: np.ndarray) -> Labelling:
+    return Labelling(labels, head_seconds=0.02, encoder_seconds=0.1, parameters=7)
+
+
+def entry(name: str) -> WeightsEntry:
+    return WeightsEntry(f"t/{name}.safetensors", "0", "t", name, 0, "made", "cpu", 0.5, 0.25, "test")
+
+
+@pytest.fixture
+def comparison() -> Comparison:
+    """Bilinear is right; nearest has a block of 8 x 10 pixels wrong near the right border."""
+    truth = np.zeros((HEIGHT, WIDTH), np.uint8)
+    truth[60:] = 2
+    truth[0, 0] = 255
+    wrong = truth.copy()
+    wrong[20:28, 140:150] = 1
+    right = np.where(truth == 255, 0, truth).astype(np.uint8)
+    wrong = np.where(wrong == 255, 0, wrong).astype(np.uint8)
+    image = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    task = Task("t", "Made", CLASSES, CLASSES, "e", (0.0,) * 3, (1.0,) * 3, 0, 8, "made", "none", 160)
+    return compare(
+        task,
+        Picture(image, truth, (HEIGHT, WIDTH)),
+        {"bilinear": labelling(right), "nearest": labelling(wrong)},
+        {"nearest": entry("nearest"), "bilinear": entry("bilinear")},
+    )
+
+
+def decoded(png: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(png)) as picture:
+        return np.asarray(picture.convert("RGBA"))
+
+
+def test_differences_and_scores_are_those_of_the_block(comparison: Comparison) -> None:
+    nearest, bilinear = comparison.compared
+    assert nearest.difference is not None
+    assert nearest.difference.share == pytest.approx(80 / (HEIGHT * WIDTH))
+    assert bilinear.difference is None
+    assert bilinear.score is not None
+    assert bilinear.score.miou == 1
+    sky = HEIGHT * WIDTH / 2 - 1
+    assert nearest.score is not None
+    assert nearest.score.per_class[0] == pytest.approx((sky - 80) / sky)
+
+
+def test_the_close_up_holds_the_block_and_counts_anew(comparison: Comparison) -> None:
+    part = close_up(comparison)
+    window = comparison.window
+    assert window.x <= 140
+    assert window.x + window.size >= 150
+    assert window.y <= 20
+    assert part.picture.image.shape == (window.size, window.size, 3)
+    assert part.compared[0].difference is not None
+    assert part.compared[0].difference.share == pytest.approx(80 / window.size**2)
+
+
+def test_class_layers_have_the_colours_of_the_classes(comparison: Comparison) -> None:
+    shown = panes.panes(comparison, "classes")
+    assert [layer.title for layer in shown] == ["Nearest", "Bilinear", "Truth"]
+    pixels = decoded(shown[0].png)
+    colours = [tuple(bytes.fromhex(colour[1:])) for colour in class_colours(CLASSES)]
+    for y, x, index in ((0, 5, 0), (24, 145, 1), (100, 3, 2)):
+        assert tuple(pixels[y, x]) == (*colours[index], 255)
+    assert decoded(shown[2].png)[0, 0, 3] == 0  # nobody knows that pixel
+
+
+def test_change_and_error_layers_mark_the_block_alone(comparison: Comparison) -> None:
+    for show in ("changes", "errors"):
+        pixels = decoded(panes.panes(comparison, show)[0].png)
+        assert (pixels[..., 3] > 0).sum() == 80
+        assert (pixels[20:28, 140:150, 3] == 255).all()
+    changed = decoded(panes.panes(comparison, "changes")[0].png)[20, 140, :3]
+    assert tuple(changed) == tuple(bytes.fromhex(CHANGED[1:]))
+
+
+def test_the_legend_names_the_classes_that_occur_commonest_first(comparison: Comparison) -> None:
+    assert [item.name for item in panes.legend(comparison, "classes")] == ["road", "sky", "tree"]
+
+
+def test_the_table_and_the_json_tell_the_same(comparison: Comparison) -> None:
+    settings = CompareSettings("t", ("nearest", "bilinear"), 160)
+    numbers = json.loads(table.as_json(comparison, settings, "made.png"))
+    columns = table.columns(comparison)
+    assert columns["Pixels changed (%)"][0] == pytest.approx(
+        100 * numbers["upsamplers"]["nearest"]["difference"]["share"]
+    )
+    assert columns["Head (ms)"] == [20.0, 20.0]
+    assert columns["mIoU on test (%)"] == [50.0, 50.0]
+    assert numbers["working_size"] == [HEIGHT, WIDTH]
+
+
+def test_without_truth_there_are_no_scores_of_the_picture(comparison: Comparison) -> None:
+    columns = table.columns(comparison)
+    assert "mIoU here (%)" in columns
+    blind = dataclasses.replace(comparison, picture=Picture(comparison.picture.image, None, (HEIGHT, WIDTH)))
+    assert "mIoU here (%)" not in table.columns(blind)
+
+
+def test_label_maps_keep_the_class_indices(comparison: Comparison) -> None:
+    with zipfile.ZipFile(io.BytesIO(export.label_maps(comparison))) as archive:
+        with Image.open(io.BytesIO(archive.read("nearest.png"))) as picture:
+            assert picture.mode == "P"
+            np.testing.assert_array_equal(np.asarray(picture), comparison.compared[0].labelling.labels)
+        assert archive.read("classes.txt").decode().splitlines() == [
+            "0 sky",
+            "1 tree",
+            "2 road",
+            "255 no label",
+        ]
+
+
+def test_the_printed_sheet_is_180_mm_at_300_dpi_and_does_not_smooth(comparison: Comparison) -> None:
+    with Image.open(io.BytesIO(export.printed(comparison, "classes", opacity=1.0, title="made"))) as sheet:
+        assert sheet.width == 2126
+        assert sheet.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+        pixels = np.asarray(sheet.convert("RGB"))
+    # Three classes on three panes: besides them, the photograph and black on white text.
+    for name in ("sky", "road"):
+        colour = np.frombuffer(bytes.fromhex(class_colours([name])[0][1:]), np.uint8)
+        assert (pixels == colour).all(axis=-1).sum() > 100_000
+
+
+def test_a_photograph_survives_as_png_exactly(comparison: Comparison) -> None:
+    png = layers.photo_png(comparison.picture.image)
+    np.testing.assert_array_equal(decoded(png)[..., :3], comparison.picture.image)

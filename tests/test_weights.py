@@ -1,0 +1,82 @@
+"""Shipped weights: complete, small enough, refused when damaged, and the same with every size of picture."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from dysample.models.weights import WeightsError, load_host, load_manifest, pretrained_folder
+from dysample.ops.registry import OPERATORS
+
+TASKS = ("street-segmentation", "everyday-segmentation")
+MOST_BYTES = 14_000_000
+
+
+def test_every_task_has_every_operator_and_all_files_match_their_checksums() -> None:
+    manifest = load_manifest()
+    assert {task.name for task in manifest.tasks} == set(TASKS)
+    for task in TASKS:
+        assert {entry.upsampler for entry in manifest.heads(task)} == set(OPERATORS)
+    for entry in manifest.weights:
+        data = (manifest.folder / entry.file).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == entry.sha256
+        assert entry.command.startswith("python -m dysample train")
+
+
+def test_the_folder_is_small_and_holds_nothing_else() -> None:
+    manifest = load_manifest()
+    files = {path.relative_to(manifest.folder).as_posix() for path in manifest.folder.rglob("*.safetensors")}
+    assert files == {entry.file for entry in manifest.weights}
+    assert sum((manifest.folder / file).stat().st_size for file in files) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_host_takes_any_size_from_32_pixels(task: str) -> None:
+    host = load_host(task, upsampler="dysample+")
+    for height, width in ((32, 32), (33, 95), (61, 40)):
+        with torch.no_grad():
+            logits = host(torch.rand(1, 3, height, width))
+        assert logits.shape == (1, len(load_manifest().task(task).classes), height, width)
+        assert logits.isfinite().all()
+
+
+def test_offsets_have_learned_to_move() -> None:
+    """A trained DySample is not its start: offsets there have a spread of about a thousandth."""
+    host = load_host("street-segmentation", upsampler="dysample")
+    with torch.no_grad():
+        steps = host.intermediates(torch.rand(1, 3, 64, 64)).steps
+    moved = [host.operator(step.name).plan(step.input).offset.abs().mean().item() for step in steps]
+    assert max(moved) > 0.01
+
+
+@pytest.mark.parametrize(
+    ("task", "upsampler", "sentence"),
+    [
+        ("no-task", "bilinear", "no task is called 'no-task'"),
+        (TASKS[0], "magic", "has no weights for 'magic'"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_known_ones(task: str, upsampler: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        load_host(task, upsampler=upsampler)
+
+
+def test_missing_and_damaged_files_are_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "pretrained"
+    shutil.copytree(pretrained_folder(), copy)
+    monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(copy))
+    head = copy / TASKS[0] / "nearest.safetensors"
+    head.write_bytes(head.read_bytes()[:-1])
+    with pytest.raises(WeightsError, match="damaged"):
+        load_host(TASKS[0], upsampler="nearest")
+    head.unlink()
+    with pytest.raises(WeightsError, match="missing"):
+        load_host(TASKS[0], upsampler="nearest")
+    (copy / "MANIFEST.toml").write_text("tasks = 3 3")
+    with pytest.raises(WeightsError, match="damaged"):
+        load_host(TASKS[0])
+    (copy / "MANIFEST.toml").unlink()
+    with pytest.raises(WeightsError, match="DYSAMPLE_PRETRAINED"):
+        load_host(TASKS[0])
