@@ -82,17 +82,20 @@ def sample(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]) -> 
     # Half-precision maps are read in the points' dtype: grid_sample wants one dtype for both, and
     # in half it reads out of bounds on large CPU maps.
     points = points.to(coordinate_dtype(torch.promote_types(x.dtype, points.dtype)))
-    points = points.expand(batch, -1, -1, -1, -1)
-    column = points[:, :, 0].clamp(0.5, width - 0.5).flatten(0, 1)
-    row = points[:, :, 1].clamp(0.5, height - 0.5).flatten(0, 1)
-    # Centred first: that way fewer digits are lost than by subtracting 1 last.
-    grid = torch.stack([(column - width / 2) / (width / 2), (row - height / 2) / (height / 2)], dim=-1)
     source = x.reshape(batch * groups, channels // groups, height, width).to(points.dtype)
-    # The clamped points are inside but for rounding, which "border" takes off again. Zeros from
-    # outside would leak in with it; MPS has nothing else in older releases.
+    # The points are inside but for rounding, which "border" takes off; "zeros" lets that much of the
+    # outside in. MPS has nothing else before torch 2.13.
     padding = "zeros" if x.device.type == "mps" else "border"
+    grid = _normalised(points.expand(batch, -1, -1, -1, -1), height, width)
     output = F.grid_sample(source, grid, padding_mode=padding, align_corners=False)
     return output.reshape(batch, channels, *points.shape[3:]).to(x.dtype)
+
+
+def _normalised(points: Float[Tensor, "b g 2 H W"], height: int, width: int) -> Float[Tensor, "n H W 2"]:
+    """Points as grid_sample wants them: inside the map, and in [-1, 1]; centred first, which loses least."""
+    column = points[:, :, 0].clamp(0.5, width - 0.5).flatten(0, 1)
+    row = points[:, :, 1].clamp(0.5, height - 0.5).flatten(0, 1)
+    return torch.stack([(column - width / 2) / (width / 2), (row - height / 2) / (height / 2)], dim=-1)
 
 
 def check_scale(scale: int, least: int = 1) -> None:
