@@ -51,25 +51,49 @@ def grow(
         The trunk, then its branches, and so on to the twigs.
     """
     tree: list[Branches] = []
-    starts, angles, lengths, widths = root[None], np.array([angle]), np.array([length]), np.array([width])
+    buds = _Buds(root[None], np.array([angle]), np.array([length]), np.array([width]))
     for level in range(levels + 1):
-        turns = angles[:, None] + rng.normal(0, 0.09, (len(angles), _STEPS)).cumsum(1)
-        strides = lengths[:, None, None] / _STEPS * np.stack([np.cos(turns), np.sin(turns)], 2)
-        paths = np.concatenate([starts[:, None], starts[:, None] + strides.cumsum(1)], 1)
-        thickness = widths[:, None] * np.linspace(1, 0.62, _STEPS + 1)
-        tree.append(Branches(paths, thickness))
-        parent = np.arange(len(paths)).repeat(4)
-        side = np.tile([0, -1, 1, 1], len(paths)) * rng.choice([-1, 1], len(paths)).repeat(4)
-        fork = np.where(side == 0, _STEPS, rng.integers(3, _STEPS + 1, len(parent)))
-        bend = np.where(
-            side == 0, rng.normal(0, 0.14, len(parent)), side * rng.uniform(0.45, 0.95, len(parent))
-        )
-        angles = turns[parent, fork - 1] + bend
-        angles = angles + droop * level * np.cos(angles)
-        starts = paths[parent, fork]
-        lengths = lengths[parent] * np.where(side == 0, 0.79, rng.uniform(0.55, 0.74, len(parent)))
-        widths = thickness[parent, fork] * np.where(side == 0, 0.9, 0.55)
+        turns = buds.angles[:, None] + rng.normal(0, 0.09, (len(buds.angles), _STEPS)).cumsum(1)
+        strides = buds.lengths[:, None, None] / _STEPS * np.stack([np.cos(turns), np.sin(turns)], 2)
+        paths = np.concatenate([buds.starts[:, None], buds.starts[:, None] + strides.cumsum(1)], 1)
+        tree.append(Branches(paths, buds.widths[:, None] * np.linspace(1, 0.62, _STEPS + 1)))
+        buds = _fork(rng, tree[-1], turns, buds.lengths, droop * level)
     return tree
+
+
+@dataclass(frozen=True, slots=True)
+class _Buds:
+    """Where branches start, in which direction (radians), how long and how thick (pixels)."""
+
+    starts: Float[np.ndarray, "n 2"]
+    angles: Float[np.ndarray, " n"]
+    lengths: Float[np.ndarray, " n"]
+    widths: Float[np.ndarray, " n"]
+
+
+def _fork(
+    rng: np.random.Generator,
+    branches: Branches,
+    turns: Float[np.ndarray, "n steps"],
+    lengths: Float[np.ndarray, " n"],
+    droop: float,
+) -> _Buds:
+    """Four buds on each branch: one goes on from its tip, three leave sideways."""
+    parent = np.arange(len(lengths)).repeat(4)
+    count = len(parent)
+    side = np.tile([0, -1, 1, 1], len(lengths)) * rng.choice([-1, 1], len(lengths)).repeat(4)
+    ahead = side == 0
+    fork = np.where(ahead, _STEPS, rng.integers(3, _STEPS + 1, count))
+    bend = np.where(ahead, rng.normal(0, 0.14, count), side * rng.uniform(0.45, 0.95, count))
+    angles = turns[parent, fork - 1] + bend
+    shorter = np.where(ahead, 0.79, rng.uniform(0.55, 0.74, count))
+    thinner = np.where(ahead, 0.9, 0.55)
+    return _Buds(
+        branches.paths[parent, fork],
+        angles + droop * np.cos(angles),
+        lengths[parent] * shorter,
+        branches.widths[parent, fork] * thinner,
+    )
 
 
 def draw_branches(canvas: Canvas, rng: np.random.Generator, tree: Sequence[Branches], bark: Colour) -> None:
