@@ -39,7 +39,9 @@ def comparison() -> Comparison:
     right = np.where(truth == 255, 0, truth).astype(np.uint8)
     wrong = np.where(wrong == 255, 0, wrong).astype(np.uint8)
     image = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-    task = Task("t", "Made", CLASSES, CLASSES, "e", (0.0,) * 3, (1.0,) * 3, 0, 8, "made", "none", 160)
+    task = Task(
+        "t", "Made", CLASSES, CLASSES, "e", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 0, 8, "made", "none", 160
+    )
     return compare(
         task,
         Picture(image, truth, (HEIGHT, WIDTH)),

@@ -42,8 +42,12 @@ def page() -> None:
         st.info("Choose at least one upsampler to see what it does.")
         return
     progress = st.progress(0.0)
+
+    def tell(step: str, share: float) -> None:
+        progress.progress(share, step)
+
     try:
-        compute.warm(picture, settings, lambda step, share: progress.progress(share, step))
+        compute.warm(picture, settings, tell)
         comparison = compute.comparison(picture, settings)
     except WeightsError as error:
         st.error(str(error))

@@ -1,6 +1,7 @@
 """The Compare page's controls: each draws itself, binds itself to the URL and returns a value."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import streamlit as st
 
@@ -68,7 +69,7 @@ def show_choice(*, truth: bool) -> Show:
         key="show",
         bind="query-params",
     )
-    return chosen or "classes"
+    return cast(Show, chosen or "classes")
 
 
 def mode_choice() -> Mode:
@@ -82,7 +83,7 @@ def mode_choice() -> Mode:
         key="mode",
         bind="query-params",
     )
-    return chosen or "panes"
+    return cast(Mode, chosen or "panes")
 
 
 def two_of(layers: Sequence[Layer]) -> tuple[Layer, Layer]:

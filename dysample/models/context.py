@@ -49,8 +49,7 @@ def keep_stride_16(name: str, backbone: nn.Module) -> None:
         for module in stage.modules():
             if not isinstance(module, nn.Conv2d):
                 continue
-            if strided and module.kernel_size != (1, 1):
-                module.dilation = (2, 2)
-                module.padding = tuple(2 * padding for padding in module.padding)
+            if strided and module.kernel_size == (3, 3):
+                module.dilation = module.padding = (2, 2)
             if module.stride == (2, 2):
                 module.stride, strided = (1, 1), True

@@ -92,8 +92,9 @@ def load_recipe(name: str) -> Recipe:
     with path.open("rb") as file:
         table = tomllib.load(file)
     try:
-        stages = {key: Stage(**_tuples(table.pop(key))) for key in ("encoder_stage", "head_stage")}
-        return Recipe(**_tuples(table), **stages)
+        for key in ("encoder_stage", "head_stage"):
+            table[key] = Stage(**_tuples(table[key]))
+        return Recipe(**_tuples(table))
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path.name} is not a complete recipe: {error}") from error
 
