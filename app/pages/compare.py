@@ -122,7 +122,7 @@ def _pictures(comparison: Comparison, show: Show, mode: Mode) -> None:
         legend=entries,
         key="viewer",
     )
-    st.query_params["view"] = view.to_query()
+    _remember(view)
     results.legend(entries)
 
 
@@ -139,6 +139,14 @@ def _close_up(part: Comparison, show: Show) -> None:
         key=f"close_up-{part.window.x}-{part.window.y}",
         pane_width=_CLOSE_UP_PANE,
     )
+
+
+def _remember(view: View) -> None:
+    """Put the view into the address; the usual one stays out of it."""
+    if view != View():
+        st.query_params["view"] = view.to_query()
+    elif "view" in st.query_params:
+        del st.query_params["view"]
 
 
 def _view() -> View:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -102,7 +103,7 @@ def train(run: Run, learners: Mapping[str, Learner]) -> None:
         started, sums = time.monotonic(), dict.fromkeys(learners, 0.0)
         for k, batch in enumerate(batches(run.data, run.stage, seed=run.seed, epoch=epoch)):
             step = epoch * per_epoch + k
-            for name, loss in _step(run, learners, batch, rate_factor(step, total)).items():
+            for name, loss in _step(run, learners, batch, step, rate_factor(step, total)).items():
                 sums[name] += loss / per_epoch
             progress.update(step + 1, f"epoch {epoch + 1}")
         states = {name: each.state() for name, each in learners.items()}
@@ -140,7 +141,9 @@ def _resume(run: Run, learners: Mapping[str, Learner]) -> int:
     return int(state["epoch"])
 
 
-def _step(run: Run, learners: Mapping[str, Learner], batch: Batch, factor: float) -> dict[str, float]:
+def _step(
+    run: Run, learners: Mapping[str, Learner], batch: Batch, step: int, factor: float
+) -> dict[str, float]:
     label = batch.label.to(run.device)
     weights = run.class_weights.to(run.device)
     losses: dict[str, float] = {}
@@ -148,6 +151,8 @@ def _step(run: Run, learners: Mapping[str, Learner], batch: Batch, factor: float
     with torch.autocast(run.device.type, torch.bfloat16, enabled=half):
         prepared = run.prepare(batch.image.to(run.device))
     for name, each in learners.items():
+        # Dropout must not depend on the learners before, nor on where a run was taken up again.
+        torch.manual_seed(int(np.random.default_rng([run.seed, step]).integers(2**31)))
         with torch.autocast(run.device.type, torch.bfloat16, enabled=half):
             logits = run.logits(each.module, prepared)
         loss = F.cross_entropy(logits.float(), label, weights, ignore_index=IGNORE)
