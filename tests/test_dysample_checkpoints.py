@@ -1,5 +1,7 @@
 """Published checkpoints of DySample: what loads, what changes the function, what is refused."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
