@@ -1,5 +1,7 @@
 """Parameters of the paper's host as integers, and the context that an encoder can have."""
 
+from typing import cast
+
 import pytest
 import torch
 
@@ -60,7 +62,8 @@ def test_context_blends_in_the_whole_picture_and_halves_the_map() -> None:
     with torch.no_grad():
         found = context(x)
         expected = torch.zeros(2, 4, 2, 3)
-        w = {name: (part.weight[:, :, 0, 0], part.bias) for name, part in context.named_children()}
+        parts = {"local": context.local, "image": context.image, "join": context.join}
+        w = {name: (part.weight[:, :, 0, 0], cast(torch.Tensor, part.bias)) for name, part in parts.items()}
         for b in range(2):
             mean = x[b].flatten(1).mean(1)
             image = torch.relu(w["image"][0] @ mean + w["image"][1])

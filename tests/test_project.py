@@ -106,5 +106,6 @@ def test_the_shape_hook_is_awake():
 def test_the_shape_hook_is_away():
     from dysample.geometry import sample
 
-    # Nothing looks at the third coordinate without the hook.
-    assert sample(*wrong_shapes()).shape == (1, 4, 6, 6)
+    # The function's own check speaks, in words for people.
+    with pytest.raises(ValueError, match="points must have shape"):
+        sample(*wrong_shapes())
