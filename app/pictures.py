@@ -14,6 +14,7 @@ from dysample.training.datasets import DataError, SegmentationData
 from dysample.training.recipe import load_recipe, recipe_names
 
 _SCENE_SIZE = (480, 640)
+_PREVIEW_SIZE = (156, 208)
 _PER_DATASET = 8
 _PHOTOGRAPHS = {
     "chelsea": ("Chelsea the cat", "Stéfan van der Walt, CC0"),
@@ -47,6 +48,7 @@ class GalleryItem:
         credit: Author and terms, or how it was made.
         section: Heading that it stands under.
         load: Reads or makes the picture.
+        preview: Does so for a thumbnail; may be smaller.
     """
 
     key: str
@@ -54,6 +56,7 @@ class GalleryItem:
     credit: str
     section: str
     load: Callable[[], Photograph]
+    preview: Callable[[], Photograph]
 
 
 def gallery() -> tuple[GalleryItem, ...]:
@@ -68,7 +71,7 @@ def without_truth(image: UInt8[np.ndarray, "h w 3"]) -> Photograph:
 
 def _photographs() -> list[GalleryItem]:
     return [
-        GalleryItem(key, title, credit, "Photographs", partial(_bundled, key))
+        GalleryItem(key, title, credit, "Photographs", partial(_bundled, key), partial(_bundled, key))
         for key, (title, credit) in _PHOTOGRAPHS.items()
     ]
 
@@ -90,14 +93,15 @@ def _scenes() -> list[GalleryItem]:
             scene.title,
             f"Made by this program, with exact labels. {scene.sentence}",
             "Made scenes with exact labels",
-            partial(_made, scene.key),
+            partial(_made, scene.key, _SCENE_SIZE),
+            partial(_made, scene.key, _PREVIEW_SIZE),
         )
         for scene in scenes.SCENES
     ]
 
 
-def _made(key: str) -> Photograph:
-    scene = scenes.render(key, height=_SCENE_SIZE[0], width=_SCENE_SIZE[1])
+def _made(key: str, size: tuple[int, int]) -> Photograph:
+    scene = scenes.render(key, height=size[0], width=size[1])
     return Photograph(scene.image, partial(scenes.truth, scene))
 
 
@@ -119,6 +123,7 @@ def _dataset_pictures() -> list[GalleryItem]:
                 f"{recipe.title} {number}",
                 f"{recipe.dataset}, {data.names[index]}. {recipe.licence}.",
                 f"{recipe.dataset}: {recipe.test_split} pictures with labels",
+                partial(_labelled, data, index, recipe.classes),
                 partial(_labelled, data, index, recipe.classes),
             )
             for number, index in enumerate(range(0, step * _PER_DATASET, step), start=1)

@@ -1,7 +1,7 @@
 """Compiled and exported operators equal the eager ones, at sizes that they were not traced at."""
 
-import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,11 +32,6 @@ def maps(name: str, batch: int, height: int, width: int) -> tuple[Tensor, ...]:
 
 def assert_equal(output: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(output, expected, rtol=0, atol=5e-5)
-
-
-def dynamic(inputs: tuple[Tensor, ...]) -> tuple[dict[int, object], ...]:
-    """Batch, rows and columns are free; an export that fixes one of them fails."""
-    return tuple(dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC) for _ in inputs)
 
 
 class CountingBackend:
@@ -76,26 +71,17 @@ def test_compiled_for_all_sizes_at_once(name: str):
     assert backend.graphs == 1
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
-def test_generated_code():
-    """The default backend in training, where it minds how views are made; shuffled features, both weights."""
-    op = make("dysample-s+")
-    compiled = torch.compile(op, fullgraph=True, dynamic=True)
-    gradients: list[list[Tensor]] = []
-    for call in (compiled, op):
-        (x,) = (x.requires_grad_() for x in maps("dysample-s+", *FIRST))
-        output = call(x)
-        assert_equal(output, op(x))
-        gradients.append(list(torch.autograd.grad(output.square().sum(), (x, *op.parameters()))))
-    for generated, expected in zip(*gradients, strict=True):
-        torch.testing.assert_close(generated, expected, rtol=1e-4, atol=1e-4)
+@cache
+def exported(name: str) -> torch.export.ExportedProgram:
+    """Batch, rows and columns are free; an export that fixes one of them fails."""
+    inputs = maps(name, *FIRST)
+    free = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
+    return torch.export.export(make(name), inputs, dynamic_shapes=tuple(free for _ in inputs))
 
 
 @every
 def test_exported(name: str):
-    op, inputs = make(name), maps(name, *FIRST)
-    program = torch.export.export(op, inputs, dynamic_shapes=dynamic(inputs)).module()
+    op, program = make(name), exported(name).module()
     for shape in (FIRST, SECOND, THIRD):
         assert_equal(program(*maps(name, *shape)), op(*maps(name, *shape)))
 
@@ -104,17 +90,48 @@ def test_exported(name: str):
 def test_onnx(name: str, tmp_path: Path):
     import onnxruntime
 
-    op, inputs = make(name), maps(name, *FIRST)
-    path = tmp_path / "operator.onnx"
-    program = torch.onnx.export(
-        op, inputs, dynamo=True, opset_version=18, dynamic_shapes=dynamic(inputs), verbose=False
-    )
+    op, path = make(name), tmp_path / "operator.onnx"
+    program = torch.onnx.export(exported(name), dynamo=True, opset_version=18, verbose=False)
     assert program is not None
     program.save(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [value.name for value in session.get_inputs()]
     for shape in (FIRST, SECOND, THIRD):
         inputs = maps(name, *shape)
-        feed = dict(zip(names, (x.numpy() for x in inputs), strict=True))
-        (output,) = session.run(None, feed)
+        (output,) = session.run(None, dict(zip(names, (x.numpy() for x in inputs), strict=True)))
         assert_equal(torch.from_numpy(output), op(*inputs).detach())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_generated_code(device: str):
+    """The default backend in training, where it minds how views are made; shuffled features, both weights.
+
+    Among the GPU tests because compiling the C++ for the CPU takes a minute.
+    """
+    op = make("dysample-s+").to(device)
+    compiled = torch.compile(op, fullgraph=True, dynamic=True)
+    gradients: list[tuple[Tensor, ...]] = []
+    for call in (compiled, op):
+        x = maps("dysample-s+", *FIRST)[0].to(device).requires_grad_()
+        output = call(x)
+        assert_equal(output, op(x))
+        gradients.append(torch.autograd.grad(output.square().sum(), (x, *op.parameters())))
+    for generated, expected in zip(*gradients, strict=True):
+        torch.testing.assert_close(generated, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.gpu
+@every
+def test_cuda(name: str):
+    """As on the CPU, and without waiting for the device: nothing is made on the host and copied over."""
+    op, inputs = make(name), maps(name, *FIRST)
+    expected = op(*inputs)
+    on_device = tuple(x.cuda() for x in inputs)
+    op.cuda()(*on_device)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        output = op(*on_device)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.testing.assert_close(output.cpu(), expected, rtol=0, atol=1e-2)  # convolutions may use TF32

@@ -36,9 +36,7 @@ def picture(*size: int, batch: int = 1) -> torch.Tensor:
     return torch.rand(batch, 3, *size, generator=torch.Generator().manual_seed(sum(size)))
 
 
-@pytest.mark.parametrize(
-    "size", [(32, 32), (33, 32), (32, 63), (64, 65), (97, 41), (50, 131), (1, 1), (7, 20), (31, 97)]
-)
+@pytest.mark.parametrize("size", [(32, 32), (33, 32), (32, 63), (97, 41), (50, 131), (1, 1), (7, 20)])
 def test_output_has_the_size_of_the_picture(encoder: Encoder, size: tuple[int, int]):
     with torch.no_grad():
         prediction = make(encoder, "dysample+").intermediates(picture(*size))

@@ -2,10 +2,13 @@
 
 import copy
 import pickle
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from dysample.geometry import sample
 from dysample.ops.registry import OPERATORS, build, operator_spec
@@ -77,10 +80,26 @@ def test_memory_layout_does_not_matter(name: str):
     torch.testing.assert_close(make(name)(*last), make(name)(*inputs))
 
 
+class OneDevice(TorchFunctionMode):
+    """Fails when a tensor is made on another device, to be copied over."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.device = device
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        assert not isinstance(result, Tensor) or result.device.type == self.device, func
+        return result
+
+
 @every
-def test_meta_device(name: str):
-    output = make(name).to("meta")(*(x.to("meta") for x in maps(name, 1, 3, 4)))
-    assert output.shape == (1, CHANNELS, 6, 8)
+def test_everything_happens_on_the_device_of_the_input(name: str):
+    op, inputs = make(name).to("meta"), tuple(x.to("meta") for x in maps(name, 1, 3, 4))
+    with OneDevice("meta"):
+        assert op(*inputs).shape == (1, CHANNELS, 6, 8)
 
 
 @every

@@ -1,5 +1,6 @@
 """Segmentation host: encoder, head, and the bookkeeping that lets a picture have any size."""
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -69,7 +70,7 @@ def decode(
     """Turn an encoder's maps into logits of `height` x `width` pixels, cropped at right and bottom."""
     inside = head.intermediates(maps)
     # The last enlargement belongs to the network, not to the comparison (Sec. 4.1).
-    logits = F.interpolate(
-        inside.output, scale_factor=float(STRIDES[0]), mode="bilinear", align_corners=False
-    )
+    # Channels last, the classes of a pixel lie together: both this and a later argmax are faster.
+    coarse = inside.output.contiguous(memory_format=torch.channels_last)
+    logits = F.interpolate(coarse, scale_factor=float(STRIDES[0]), mode="bilinear", align_corners=False)
     return Prediction(output=logits[:, :, :height, :width], steps=inside.steps)
