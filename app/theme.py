@@ -19,7 +19,7 @@ _CLASS_COLOURS = {
     "fence": "#DDCC99",
     "car": "#0072B2",
     "pedestrian": "#D55E00",
-    "bicyclist": "#88CCEE",
+    "bicyclist": "#882255",
     "background": "#3B3B3B",
     "person": "#D55E00",
     "cat": "#E69F00",

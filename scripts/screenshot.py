@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 from scripts.machine import find_browser  # noqa: E402
 
 QUERY = "picture=chelsea&task=Everyday+photographs&up=Nearest&up=Bilinear&up=DySample&up=DySample%2B"
-WINDOW = {"width": 1280, "height": 1010}
+WINDOW = {"width": 1280, "height": 2000}
 PATIENCE_MS = 180_000
 
 
@@ -61,9 +61,15 @@ def _shoot(browser: str, url: str, target: Path) -> None:
         page.get_by_role("heading", name="In numbers").wait_for(timeout=PATIENCE_MS)
         page.get_by_test_id("stStatusWidget").wait_for(state="detached", timeout=PATIENCE_MS)
         page.wait_for_timeout(1500)  # thumbnails and fonts
-        page.get_by_text("What the network knows").scroll_into_view_if_needed()
+        page.mouse.move(0, 0)
+        first = page.get_by_text("What the network knows").bounding_box()
+        last = page.get_by_role("heading", name="Where they differ most").bounding_box()
+        if first is None or last is None:
+            raise RuntimeError("the comparison is not on the page")
         target.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=target)
+        top = first["y"] - 16
+        clip = {"x": 56, "y": top, "width": WINDOW["width"] - 112, "height": last["y"] - top - 8}
+        page.screenshot(path=target, clip=clip)  # pyright: ignore[reportArgumentType]
         chromium.close()
 
 
