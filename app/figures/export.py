@@ -30,7 +30,7 @@ def printed(comparison: Comparison, show: Show, *, opacity: float, title: str) -
         shown.append(SheetPane(layer.title, layer.note, _blend(photo, layer, opacity)))
     height, width = photo.shape[:2]
     caption = (
-        f"{comparison.task.title}: one encoder, heads that differ by their upsampler. {width} × {height} px. "
+        f"{comparison.task.title}: one encoder, heads that differ by their upsampler. {width} by {height} px. "
         f"Trained on {comparison.task.dataset}."
     )
     entries = [(entry.name, entry.colour) for entry in legend(comparison, show)]
