@@ -30,8 +30,8 @@ def printed(comparison: Comparison, show: Show, *, opacity: float, title: str) -
         shown.append(SheetPane(layer.title, layer.note, _blend(photo, layer, opacity)))
     height, width = photo.shape[:2]
     caption = (
-        f"{comparison.task.title}: one encoder, heads that differ by their upsampler. {width} by {height} px. "
-        f"Trained on {comparison.task.dataset}."
+        f"{comparison.task.title}: one encoder, heads that differ by their upsampler. "
+        f"{width} by {height} px. Trained on {comparison.task.dataset}."
     )
     entries = [(entry.name, entry.colour) for entry in legend(comparison, show)]
     return sheet_png(shown, legend=entries, caption=caption, columns=2 if width >= height else 3)

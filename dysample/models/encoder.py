@@ -44,9 +44,7 @@ class Encoder(nn.Module):
         self.channels = _channels(name, self.backbone)
         if context:
             keep_stride_16(name, self.backbone)
-            with torch.no_grad():
-                last = self.backbone(torch.zeros(1, 3, _PROBE, _PROBE))[-1]
-            self.context = ImageContext(last.shape[1], context)
+            self.context = ImageContext(_probe(self.backbone)[-1].shape[1], context)
             self.channels = (*self.channels[:-1], context)
         for key, values in (("mean", mean), ("deviation", deviation)):
             self.register_buffer(key, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
@@ -74,18 +72,23 @@ def _backbone(name: str) -> nn.Module:
         raise ValueError(_no_strides(name, error)) from error
 
 
-@torch.no_grad()
 def _channels(name: str, backbone: nn.Module) -> tuple[int, ...]:
-    """Ask a small picture for the channels, and whether the strides are the right ones."""
-    backbone.eval()
     try:
-        maps: list[Tensor] = backbone(torch.zeros(1, 3, _PROBE, _PROBE))[-len(STRIDES) :]
+        maps = _probe(backbone)
     except (AssertionError, RuntimeError) as error:  # encoders that are made for one size
         raise ValueError(_no_strides(name, error)) from error
-    backbone.train()
     if [tuple(x.shape[2:]) for x in maps] != [(_PROBE // stride,) * 2 for stride in STRIDES]:
         raise ValueError(_no_strides(name, [tuple(x.shape) for x in maps]))
     return tuple(x.shape[1] for x in maps)
+
+
+@torch.no_grad()
+def _probe(backbone: nn.Module) -> list[Tensor]:
+    """The maps of a small black picture, which leaves no trace in running statistics."""
+    backbone.eval()
+    maps: list[Tensor] = backbone(torch.zeros(1, 3, _PROBE, _PROBE))
+    backbone.train()
+    return maps[-len(STRIDES) :]
 
 
 def _no_strides(name: str, found: object) -> str:

@@ -73,22 +73,20 @@ class DySample(nn.Module):
         self.style: Style = style
         self.scope_factor = scope
         self.initial: InitialGrid = initial
-        per_pixel = scale * scale
-        inputs, outputs = (channels, per_pixel) if style == "lp" else (channels // per_pixel, 1)
-        self.offset = nn.Conv2d(inputs, 2 * groups * outputs, kernel_size=1)
-        self.scope = (
-            nn.Conv2d(inputs, 2 * groups * outputs, kernel_size=1, bias=False) if dynamic_scope else None
-        )
+        shuffled = scale * scale if style == "pl" else 1
+        inputs, outputs = channels // shuffled, 2 * groups * scale * scale // shuffled
+        self.offset = nn.Conv2d(inputs, outputs, kernel_size=1)
+        self.scope = nn.Conv2d(inputs, outputs, kernel_size=1, bias=False) if dynamic_scope else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Start close to the plain interpolation: tiny offsets, the scope at its static value."""
         nn.init.normal_(self.offset.weight, std=OFFSET_STD)
+        if self.scope is not None:
+            nn.init.zeros_(self.scope.weight)
         for linear in (self.offset, self.scope):
             if linear is not None and linear.bias is not None:
                 nn.init.zeros_(linear.bias)
-        if self.scope is not None:
-            nn.init.zeros_(self.scope.weight)
 
     def plan(self, x: Float[Tensor, "b c h w"]) -> SamplingRecord:
         """Decide where to read `x` (Eqs. 2-5).
@@ -143,7 +141,7 @@ class DySample(nn.Module):
 
         Published files hold the initial grid as `init_pos`, which follows from the options and is
         only compared; some also hold a bias of the scope, which changes the function and is kept.
-        torch hands over a copy of the caller's dict, so keys may be taken out.
+        The dict is torch's copy, not the caller's.
         """
         published = state_dict.pop(prefix + "init_pos", None)
         if published is not None:
