@@ -86,3 +86,13 @@ def test_an_encoder_with_context_keeps_its_other_maps() -> None:
 def test_a_backbone_that_does_not_tell_its_stages_is_refused() -> None:
     with pytest.raises(ValueError, match="'plain' cannot be dilated"):
         keep_stride_16("plain", torch.nn.Conv2d(3, 3, 3))
+
+
+@pytest.mark.parametrize("context", [0, 8])
+def test_a_fresh_encoder_has_seen_nothing(context: int) -> None:
+    """Its channels are found out with a picture that must not enter the running statistics."""
+    encoder = Encoder("mobilenet_v2", context=context)
+    norms = [module for module in encoder.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert encoder.training
+    assert norms
+    assert all(int(cast(torch.Tensor, norm.num_batches_tracked)) == 0 for norm in norms)
