@@ -1,6 +1,5 @@
 """The picture viewer: layers over one photograph, with synchronised zoom, pan and opacity."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from app.records import Layer, LegendEntry
+from app.widgets.data_uri import png_data_uri
 from app.widgets.view import Exchange, View, tolerant_view
 
 __all__ = ["View", "compare_viewer"]
@@ -34,10 +34,6 @@ def _report(key: str) -> View | None:
     state = cast(Mapping[str, object], st.session_state.get(key, {}))
     report = state.get("view")
     return tolerant_view(cast(Mapping[str, object], report)) if isinstance(report, Mapping) else None
-
-
-def _data_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 def compare_viewer(
@@ -78,13 +74,13 @@ def compare_viewer(
     earlier = st.session_state.get(memory, Exchange.start(view))
     exchange = st.session_state[memory] = earlier.advance(view, reported)
     pictures = [
-        {"title": layer.title, "note": layer.note, "alt": layer.alt, "picture": _data_uri(layer.png)}
+        {"title": layer.title, "note": layer.note, "alt": layer.alt, "picture": png_data_uri(layer.png)}
         for layer in layers
     ]
     data = {
         "key": key,
         "mode": mode,
-        "photo": _data_uri(photo_png),
+        "photo": png_data_uri(photo_png),
         "layers": pictures,
         "size": list(size),
         "paneWidth": pane_width,

@@ -1,6 +1,5 @@
 """The gallery: thumbnails in sections, of which one is chosen."""
 
-import base64
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,8 @@ from typing import cast
 
 import streamlit as st
 from streamlit.components.v2 import component
+
+from app.widgets.data_uri import png_data_uri
 
 __all__ = ["Thumbnail", "picture_gallery"]
 
@@ -139,5 +140,5 @@ def _sections(thumbnails: Sequence[Thumbnail]) -> list[dict[str, object]]:
 
 
 def _described(thumbnail: Thumbnail) -> dict[str, str]:
-    picture = "data:image/png;base64," + base64.b64encode(thumbnail.png).decode("ascii")
+    picture = png_data_uri(thumbnail.png)
     return {"key": thumbnail.key, "title": thumbnail.title, "alt": thumbnail.alt, "picture": picture}

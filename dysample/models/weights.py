@@ -137,7 +137,7 @@ def load_manifest(folder: Path | None = None) -> Manifest:
         raise WeightsError(f"there are no weights in {folder}: set DYSAMPLE_PRETRAINED to their folder")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        tasks = tuple(Task(**_tuples(row)) for row in table.get("tasks", []))
+        tasks = tuple(Task(**as_tuples(row)) for row in table.get("tasks", []))
         weights = tuple(WeightsEntry(**row) for row in table.get("weights", []))
     except (tomllib.TOMLDecodeError, TypeError) as error:
         raise WeightsError(f"{path} is damaged ({error}): copy the folder again") from error
@@ -206,6 +206,6 @@ def _read(manifest: Manifest, entry: WeightsEntry) -> dict[str, Any]:
     return load_safetensors(data)
 
 
-def _tuples(row: dict[str, Any]) -> dict[str, Any]:
+def as_tuples(row: dict[str, Any]) -> dict[str, Any]:
     """Lists become tuples, as the frozen records have them."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}

@@ -3,7 +3,8 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from dysample.models.weights import as_tuples
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -93,11 +94,7 @@ def load_recipe(name: str) -> Recipe:
         table = tomllib.load(file)
     try:
         for key in ("encoder_stage", "head_stage"):
-            table[key] = Stage(**_tuples(table[key]))
-        return Recipe(**_tuples(table))
+            table[key] = Stage(**as_tuples(table[key]))
+        return Recipe(**as_tuples(table))
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path.name} is not a complete recipe: {error}") from error
-
-
-def _tuples(table: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
