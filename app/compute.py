@@ -43,6 +43,12 @@ def trained(task: str) -> dict[str, str]:
     return {name: spec.label for name, spec in OPERATORS.items() if name in there}
 
 
+def untrained(task: str) -> tuple[str, ...]:
+    """Names for people of the other upsamplers."""
+    there = trained(task)
+    return tuple(spec.label for name, spec in OPERATORS.items() if name not in there)
+
+
 @st.cache_data(show_spinner=False, max_entries=64)
 def thumbnail(key: str, height: int) -> bytes:
     """A small PNG of a gallery picture."""

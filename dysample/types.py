@@ -32,6 +32,23 @@ class SamplingRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class KernelRecord:
+    """How an upsampler decided to weigh the neighbourhood of every output pixel.
+
+    Output pixel (p, q) lies in the low-res pixel (p // scale, q // scale), the centre of its
+    neighbourhood. What of it lies outside the map counts as zero.
+
+    Attributes:
+        weights: `weights[b, i, j, p, q]` multiplies the low-res pixel i - k // 2 rows below the
+            centre and j - k // 2 columns to its right; the same for all channels.
+        scale: Enlargement s.
+    """
+
+    weights: Float[Tensor, "b k k H W"]
+    scale: int
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One upsampling inside a host: what went in, what came out.
 

@@ -1,14 +1,18 @@
 """The Compare page without a browser: choices, address, errors."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dysample.models.weights import load_manifest
+from dysample.models.weights import load_manifest, pretrained_folder
+from dysample.training.pack import write_manifest
 
 MAIN = str(Path(__file__).parents[1] / "app" / "main.py")
 PATIENCE_S = 120
@@ -47,6 +51,28 @@ def test_first_visit_compares_the_usual_upsamplers(app: AppTest) -> None:
         assert expected is not None
         assert table["mIoU on test (%)"][row] == pytest.approx(100 * expected)
     assert table["Pixels changed (%)"].isna().tolist() == [False, True, False, False]
+
+
+def test_upsamplers_without_weights_are_named_and_not_offered(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In a copy of the weights whose list leaves two of them out."""
+    copy = tmp_path / "pretrained"
+    shutil.copytree(pretrained_folder(), copy)
+    known = load_manifest()
+    kept = tuple(each for each in known.weights if each.upsampler not in ("nearest", "dysample-s"))
+    write_manifest(replace(known, folder=copy, weights=kept))
+    monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(copy))
+    st.cache_resource.clear()
+    app.run()
+    assert not app.exception
+    offered = app.pills(key="up").options
+    assert "Bilinear" in offered
+    assert not {"Nearest", "DySample-S"} & set(offered)
+    (note,) = [caption.value for caption in app.caption if "Not offered" in caption.value]
+    assert "Nearest" in note
+    assert "DySample-S." in note or "DySample-S," in note
+    st.cache_resource.clear()
 
 
 def test_the_address_gives_the_same_view(app: AppTest) -> None:

@@ -37,6 +37,7 @@ def page() -> None:
         upsamplers = controls.upsampler_choice(compute.trained(task))
         longer_side = controls.working_side_choice()
     st.caption(f"This network answers with {', '.join(manifest.task(task).classes)}, whatever it sees.")
+    controls.untrained_note(compute.untrained(task))
     settings = CompareSettings(task, upsamplers, longer_side)
     if not upsamplers:
         st.info("Choose at least one upsampler to see what it does.")

@@ -43,6 +43,15 @@ def upsampler_choice(labels: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name in labels if name in chosen)
 
 
+def untrained_note(labels: Sequence[str]) -> None:
+    """Name the upsamplers that are not offered, and why."""
+    if labels:
+        st.caption(
+            f"Not offered, because no weights for this task have been trained yet: {', '.join(labels)}. "
+            "A network around an untrained upsampler would only show its random start."
+        )
+
+
 def working_side_choice() -> int:
     """Choose the longer side, in pixels, that a larger picture is reduced to; 0 keeps its size."""
     return st.selectbox(

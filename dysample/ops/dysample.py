@@ -14,19 +14,19 @@ from torch import Tensor, nn
 from dysample.geometry import (
     InitialGrid,
     check_initial,
-    check_map,
     check_scale,
     coordinate_dtype,
     initial_positions,
     sample,
 )
+from dysample.ops.upsampler import Upsampler
 from dysample.types import SamplingRecord
 
 Style = Literal["lp", "pl"]
 OFFSET_STD = 0.001
 
 
-class DySample(nn.Module):
+class DySample(Upsampler):
     """The DySample family.
 
     =============  =====  =============  ======
@@ -65,10 +65,8 @@ class DySample(nn.Module):
         Raises:
             ValueError: The numbers do not fit together; the message names the rule and the value.
         """
-        super().__init__()
         _check_options(channels, scale, groups, style, scope, initial)
-        self.channels = channels
-        self.scale = scale
+        super().__init__(channels, scale=scale)
         self.groups = groups
         self.style: Style = style
         self.scope_factor = scope
@@ -97,9 +95,7 @@ class DySample(nn.Module):
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
         """
-        check_map(x)
-        if x.shape[1] != self.channels:
-            raise ValueError(f"input must have channels={self.channels}, got {x.shape[1]}")
+        self.check_input(x)
         initial = initial_positions(x.shape[2], x.shape[3], scale=self.scale, like=x, initial=self.initial)
         raw = self._per_point(self.offset, x)
         if self.scope is None:
@@ -155,7 +151,7 @@ class DySample(nn.Module):
     def extra_repr(self) -> str:
         """Name the options in the printed module."""
         return (
-            f"{self.channels}, scale={self.scale}, groups={self.groups}, style={self.style!r}, "
+            f"{super().extra_repr()}, groups={self.groups}, style={self.style!r}, "
             f"dynamic_scope={self.scope is not None}, scope={self.scope_factor}, initial={self.initial!r}"
         )
 

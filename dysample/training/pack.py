@@ -12,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from dysample.models.weights import MANIFEST, Manifest, Task, WeightsEntry, WeightsError, load_manifest
+from dysample.ops.registry import OPERATORS
 from dysample.training.checkpoint import load_checkpoint, read_log
 from dysample.training.loop import TrainingError
 from dysample.training.recipe import Recipe
@@ -92,15 +93,19 @@ def write_manifest(manifest: Manifest) -> None:
 
 
 def _merged(output: Path, task: Task, entries: tuple[WeightsEntry, ...]) -> Manifest:
-    """The folder's manifest with one task's rows replaced."""
+    """The folder's manifest with these rows of a task entered or replaced, in the order of `OPERATORS`."""
     try:
         known = load_manifest(output)
     except WeightsError:
         known = Manifest(output, (), ())
+    made = {entry.upsampler: entry for entry in (*known.weights, *entries) if entry.task == task.name}
     return Manifest(
         folder=output,
         tasks=(*(other for other in known.tasks if other.name != task.name), task),
-        weights=(*(other for other in known.weights if other.task != task.name), *entries),
+        weights=(
+            *(other for other in known.weights if other.task != task.name),
+            *(made[name] for name in ("", *OPERATORS) if name in made),
+        ),
     )
 
 

@@ -1,0 +1,118 @@
+"""Which input pixels, with which weights, made one output pixel: the same question to every operator."""
+
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from dysample.ops.upsampler import GuidedUpsampler
+from dysample.types import KernelRecord, SamplingRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What one output pixel is made of. On the CPU, detached.
+
+    Groups of channels that are read at points of their own have a row each; operators that treat all
+    channels alike have one row. What the operator reads outside the map, as zero, is left out.
+
+    Attributes:
+        at: Row and column of the output pixel.
+        rows: Low-res rows of the n input pixels.
+        columns: Their low-res columns.
+        weights: What each is multiplied by; zero for pixels that only other groups read.
+    """
+
+    at: tuple[int, int]
+    rows: Int[Tensor, "g n"]
+    columns: Int[Tensor, "g n"]
+    weights: Float[Tensor, "g n"]
+
+    def apply(self, x: Float[Tensor, "1 c h w"]) -> Float[Tensor, " c"]:
+        """The weighted sum over a map: what the operator gives for this output pixel, channel by channel."""
+        by_group = x[0].detach().cpu().unflatten(0, (self.weights.shape[0], -1))
+        sums = [
+            group[:, rows, columns].to(weights.dtype) @ weights
+            for group, rows, columns, weights in zip(
+                by_group, self.rows, self.columns, self.weights, strict=True
+            )
+        ]
+        return torch.cat(sums)
+
+
+class _Planner(Protocol):
+    def plan(self, *inputs: Tensor | None) -> SamplingRecord | KernelRecord: ...
+
+
+def footprint(
+    op: nn.Module,
+    x: Float[Tensor, "b c h w"],
+    guide: Float[Tensor, "b g H W"] | None = None,
+    *,
+    at: tuple[int, int],
+) -> Footprint:
+    """Tell which input pixels an operator weighs, and how, for one output pixel.
+
+    Args:
+        op: An operator of `OPERATORS` that has a footprint.
+        x: One low-res map, a batch of one.
+        guide: The high-res guide; operators that look at none ignore it.
+        at: Row and column of the output pixel.
+
+    Raises:
+        ValueError: The operator has no footprint, there is more than one map, the output has no such
+            pixel, or the operator refuses its input.
+    """
+    if not hasattr(op, "plan"):
+        raise ValueError(f"{type(op).__name__} mixes channels as well as pixels and has no footprint")
+    planner = cast(_Planner, op)
+    with torch.no_grad():
+        record = planner.plan(x, guide) if isinstance(op, GuidedUpsampler) else planner.plan(x)
+    return footprint_of(record, x, at=at)
+
+
+def footprint_of(
+    record: SamplingRecord | KernelRecord, x: Float[Tensor, "b c h w"], *, at: tuple[int, int]
+) -> Footprint:
+    """As `footprint`, from a decision that was made before.
+
+    Raises:
+        ValueError: There is more than one map, or the output has no such pixel.
+    """
+    decided = record.points if isinstance(record, SamplingRecord) else record.weights
+    if decided.shape[0] != 1:
+        raise ValueError(f"a footprint is that of one map, got a batch of {decided.shape[0]}")
+    rows, columns = decided.shape[-2:]
+    if not (0 <= at[0] < rows and 0 <= at[1] < columns):
+        raise ValueError(f"at must be a (row, column) of the {rows} x {columns} output, got {at}")
+    here = decided.detach()[0, ..., at[0], at[1]].cpu()
+    if isinstance(record, SamplingRecord):
+        return _of_points(here, at, x.shape[2], x.shape[3])
+    return _of_kernel(here, at, record.scale, x.shape[2], x.shape[3])
+
+
+def _of_points(points: Float[Tensor, "g 2"], at: tuple[int, int], height: int, width: int) -> Footprint:
+    """The four pixels around every group's point, each weighted by the area opposite to it."""
+    column = points[:, 0].clamp(0.5, width - 0.5) - 0.5
+    row = points[:, 1].clamp(0.5, height - 0.5) - 0.5
+    left, top = column.floor(), row.floor()
+    right_share, bottom_share = column - left, row - top
+    rows = torch.stack([top, top, top + 1, top + 1], dim=1).clamp(max=height - 1).long()
+    columns = torch.stack([left, left + 1, left, left + 1], dim=1).clamp(max=width - 1).long()
+    vertical = torch.stack([1 - bottom_share, 1 - bottom_share, bottom_share, bottom_share], dim=1)
+    horizontal = torch.stack([1 - right_share, right_share, 1 - right_share, right_share], dim=1)
+    weights = vertical * horizontal
+    read = (weights != 0).any(0)  # a point on a pixel's centre reads that pixel alone
+    return Footprint(at, rows[:, read], columns[:, read], weights[:, read])
+
+
+def _of_kernel(
+    weights: Float[Tensor, "k k"], at: tuple[int, int], scale: int, height: int, width: int
+) -> Footprint:
+    """The neighbourhood of the low-res pixel that the output pixel lies in, as far as it is inside."""
+    reach = torch.arange(weights.shape[0]) - weights.shape[0] // 2
+    rows, columns = torch.meshgrid(at[0] // scale + reach, at[1] // scale + reach, indexing="ij")
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    return Footprint(at, rows[inside][None], columns[inside][None], weights[inside][None])

@@ -1,0 +1,104 @@
+"""A2U: affinity-aware upsampling (Dai, Lu and Shen, Learning Affinity-Aware Upsampling, CVPR 2021)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dysample.ops.upsampler import GuidedUpsampler, check_channels, check_only_scale, normalised
+from dysample.reassembly.traced import is_traced
+from dysample.types import KernelRecord
+
+KERNEL = 3
+FILTER = 6  # side of the two filters made from the guide
+NORM_GROUPS = 32
+
+
+class A2U(GuidedUpsampler):
+    """The guide's second-order affinity scales one 3x3 kernel per image, softened by a sigmoid and a softmax.
+
+    The dynamic variant with kernels shared by the channels and of rank one. It looks at the guide
+    alone. No weight exceeds another of its kernel more than e times.
+    """
+
+    def __init__(self, channels: int, *, scale: int = 2, guide_channels: int | None = None) -> None:
+        """Make an upsampler for maps of `channels` and guides of `guide_channels`, by default as many.
+
+        Raises:
+            ValueError: `channels` is not a positive integer, the guide's channels are not a multiple
+                of 32, or `scale` is not 2.
+        """
+        check_only_scale("A2U", scale, 2)
+        super().__init__(channels, scale=scale, guide_channels=guide_channels)
+        width = self.guide_channels
+        check_channels("guide_channels", width, NORM_GROUPS, "the groups of its normalisation")
+        self.filters = nn.Conv2d(width, 2, kernel_size=1)
+        self.kernel = nn.Conv2d(width, scale * scale * KERNEL * KERNEL, kernel_size=1)
+        self.norm_u = nn.GroupNorm(NORM_GROUPS, width)
+        self.norm_v = nn.GroupNorm(NORM_GROUPS, width)
+
+    def plan(
+        self, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"] | None = None
+    ) -> KernelRecord:
+        """Decide how to weigh the neighbours.
+
+        Raises:
+            ValueError: `x` or the guide is not what the operator is made for.
+        """
+        guide = self.check_guide(x, guide)
+        u, v = self._filtered(guide).unbind(2)
+        left, right = F.leaky_relu(normalised(self.norm_u, u)), F.leaky_relu(normalised(self.norm_v, v))
+        affinity = (left * right).sum(1, keepdim=True) / math.sqrt(self.guide_channels)
+        shape = self.kernel(guide.mean((2, 3), keepdim=True))
+        logits = F.pixel_shuffle(shape * affinity, self.scale)
+        weights = logits.sigmoid().softmax(1)
+        return KernelRecord(weights.unflatten(1, (KERNEL, KERNEL)), self.scale)
+
+    def _filtered(self, guide: Float[Tensor, "b g H W"]) -> Float[Tensor, "b g 2 h w"]:
+        """Every channel of the guide, filtered with stride 2 by the two filters made from its average."""
+        filters = self.filters(_average(guide, FILTER)).to(guide.dtype)
+        if is_traced() or guide.shape[0] == 0:
+            return _traced_filter(guide, filters, self.scale)
+        batch, channels = guide.shape[:2]
+        # One convolution in which every channel of every image is a group of its own.
+        per_group = filters[:, None, :, None].expand(-1, channels, -1, -1, -1, -1).flatten(0, 2)
+        output = F.conv2d(
+            guide.reshape(1, batch * channels, *guide.shape[2:]),
+            per_group,
+            stride=self.scale,
+            padding=FILTER // 2 - 1,
+            groups=batch * channels,
+        )
+        return output.reshape(batch, channels, 2, *output.shape[2:])
+
+
+def _average(x: Tensor, size: int) -> Tensor:
+    """Adaptive average pooling to size x size; traced as two matrix products, which other runtimes know."""
+    if not is_traced():
+        return F.adaptive_avg_pool2d(x, size)
+    rows, columns = _pooling(x.shape[2], size, x), _pooling(x.shape[3], size, x)
+    return rows @ (x @ columns.T)
+
+
+def _pooling(length: int, size: int, like: Tensor) -> Tensor:
+    """The (size, length) matrix that averages over windows as even as can be; they may overlap."""
+    place = torch.arange(length, device=like.device)
+    window = torch.arange(size, device=like.device)[:, None]
+    first, last = window * length // size, ((window + 1) * length + size - 1) // size
+    inside = (place >= first) & (place < last)
+    return inside.to(like.dtype) / (last - first).to(like.dtype)
+
+
+def _traced_filter(guide: Tensor, filters: Tensor, stride: int) -> Tensor:
+    """As the grouped convolution of `A2U`, whose number of groups no graph may leave open: tap by tap."""
+    height, width = guide.shape[2] // stride, guide.shape[3] // stride
+    padded = F.pad(guide, (FILTER // 2 - 1,) * 4).unsqueeze(2)
+    total = torch.zeros_like(padded[..., :height, :width])
+    for i in range(FILTER):
+        rows = padded[:, :, :, i : i + stride * height : stride]
+        for j in range(FILTER):
+            tap = filters[:, None, :, i, j, None, None]
+            total = total + tap * rows[..., j : j + stride * width : stride]
+    return total

@@ -1,0 +1,53 @@
+"""CARAFE: content-aware reassembly of features (Wang et al., ICCV 2019)."""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dysample.ops.upsampler import Upsampler
+from dysample.reassembly import reassemble
+from dysample.types import KernelRecord
+
+KERNEL = 5
+COMPRESSED = 64  # channels from which the kernels are predicted
+KERNEL_STD = 0.001
+
+
+class CARAFE(Upsampler):
+    """The low-res features predict a 5x5 kernel for every output pixel, positive and of sum one."""
+
+    def __init__(self, channels: int, *, scale: int = 2) -> None:
+        """Make an upsampler for maps of `channels` channels.
+
+        Raises:
+            ValueError: `channels` is not a positive integer, or `scale` not an integer of at least 2.
+        """
+        super().__init__(channels, scale=scale)
+        self.compress = nn.Conv2d(channels, COMPRESSED, kernel_size=1)
+        self.encode = nn.Conv2d(COMPRESSED, scale * scale * KERNEL * KERNEL, kernel_size=3, padding=1)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Start with kernels that are nearly a plain average."""
+        nn.init.xavier_uniform_(self.compress.weight)
+        nn.init.zeros_(self.compress.bias)  # pyright: ignore[reportArgumentType]
+        nn.init.normal_(self.encode.weight, std=KERNEL_STD)
+        nn.init.zeros_(self.encode.bias)  # pyright: ignore[reportArgumentType]
+
+    def plan(self, x: Float[Tensor, "b c h w"]) -> KernelRecord:
+        """Decide how to weigh the neighbours (Wang et al., Sec. 3.2.1).
+
+        Raises:
+            ValueError: `x` is not a batch of non-empty maps with the right number of channels.
+        """
+        self.check_input(x)
+        logits = F.pixel_shuffle(self.encode(self.compress(x)), self.scale)
+        return KernelRecord(logits.softmax(1).unflatten(1, (KERNEL, KERNEL)), self.scale)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
+        """Enlarge `x` s times: decide, then sum.
+
+        Raises:
+            ValueError: `x` is not a batch of non-empty maps with the right number of channels.
+        """
+        return reassemble(x, self.plan(x).weights, scale=self.scale)

@@ -1,0 +1,52 @@
+"""FADE: fusing the assets of decoder and encoder (Lu et al., ECCV 2022), without its gate."""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dysample.ops.upsampler import GuidedUpsampler
+from dysample.types import KernelRecord
+
+KERNEL = 5
+COMPRESSED = 64  # channels from which the kernels are predicted
+
+
+class FADE(GuidedUpsampler):
+    """Guide and low-res features together predict a 5x5 kernel for every output pixel.
+
+    One convolution predicts from both; its answer for a low-res pixel counts for all output pixels
+    in it, as a semi-shift convolution does.
+    """
+
+    def __init__(self, channels: int, *, scale: int = 2, guide_channels: int | None = None) -> None:
+        """Make an upsampler for maps of `channels` and guides of `guide_channels`, by default as many.
+
+        Raises:
+            ValueError: A number of channels is not a positive integer, or the scale not one of at least 2.
+        """
+        super().__init__(channels, scale=scale, guide_channels=guide_channels)
+        self.compress_guide = nn.Conv2d(self.guide_channels, COMPRESSED, kernel_size=1)
+        self.compress = nn.Conv2d(channels, COMPRESSED, kernel_size=1, bias=False)
+        self.encode = nn.Conv2d(COMPRESSED, KERNEL * KERNEL, kernel_size=3, padding=1)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Start as the authors do: Xavier weights, no biases."""
+        for conv in (self.compress_guide, self.compress, self.encode):
+            nn.init.xavier_uniform_(conv.weight)
+            if conv.bias is not None:
+                nn.init.zeros_(conv.bias)
+
+    def plan(
+        self, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"] | None = None
+    ) -> KernelRecord:
+        """Decide how to weigh the neighbours.
+
+        Raises:
+            ValueError: `x` or the guide is not what the operator is made for.
+        """
+        guide = self.check_guide(x, guide)
+        fine = self.encode(self.compress_guide(guide))
+        coarse = self.encode(self.compress(x))
+        logits = fine + F.interpolate(coarse, scale_factor=float(self.scale), mode="nearest-exact")
+        return KernelRecord(logits.softmax(1).unflatten(1, (KERNEL, KERNEL)), self.scale)

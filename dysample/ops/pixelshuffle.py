@@ -1,0 +1,32 @@
+"""Pixel shuffle: a convolution predicts the s x s pixels of every pixel (Shi et al., CVPR 2016)."""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dysample.ops.upsampler import Upsampler
+
+
+class PixelShuffle(Upsampler):
+    """A 3x3 convolution to s^2 times the channels, laid out as s x s pixels.
+
+    Every output pixel mixes channels as well as pixels, so there is no footprint to show.
+    """
+
+    def __init__(self, channels: int, *, scale: int = 2) -> None:
+        """Make an upsampler for maps of `channels` channels.
+
+        Raises:
+            ValueError: `channels` is not a positive integer, or `scale` not an integer of at least 2.
+        """
+        super().__init__(channels, scale=scale)
+        self.conv = nn.Conv2d(channels, channels * scale * scale, kernel_size=3, padding=1)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
+        """Enlarge `x` s times.
+
+        Raises:
+            ValueError: `x` is not a batch of non-empty maps with the right number of channels.
+        """
+        self.check_input(x)
+        return F.pixel_shuffle(self.conv(x), self.scale).to(x.dtype)

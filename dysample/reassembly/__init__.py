@@ -1,0 +1,130 @@
+"""Kernel upsampling as formulas: every output pixel is a weighted sum over a low-res neighbourhood.
+
+Three products of the same three things (a low-res map, a high-res map, a weight for every high-res
+pixel and neighbour) are all that it needs: each is the gradient of the other two.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from dysample.reassembly import strips, traced
+
+
+def reassemble(
+    x: Float[Tensor, "b c h w"], weights: Float[Tensor, "b k k H W"], *, scale: int
+) -> Float[Tensor, "b c H W"]:
+    """Sum the k x k neighbourhood of every output pixel with weights (Wang et al., CARAFE, ICCV 2019, Eq. 2).
+
+    Neighbours outside the map count as zero, and weights are not made up for it: where they sum to
+    one, the outermost k // 2 low-res pixels come out darker.
+
+    Args:
+        x: The low-res map.
+        weights: As in `KernelRecord`; k is odd.
+        scale: Enlargement s.
+
+    Returns:
+        The enlarged map, in the dtype of `x`. For its gradient nothing but `x` and `weights` is kept.
+
+    Raises:
+        ValueError: The weights are not those of an enlargement of `x`.
+    """
+    _check_weights(x, weights, scale)
+    weights = weights.to(x.dtype)
+    if weights.shape[1] == 1:
+        return _weigh_own_pixel(x, weights[:, 0], scale)
+    if traced.is_traced():
+        return traced.gather(x, weights, scale)
+    return _Reassemble.apply(x, weights, scale)
+
+
+def neighbour_products(
+    query: Float[Tensor, "b d H W"], key: Float[Tensor, "b d h w"], *, size: int, scale: int
+) -> Float[Tensor, "b k k H W"]:
+    """Inner products of every high-res vector with the low-res ones around it.
+
+    Args:
+        query: One vector for every output pixel.
+        key: One vector for every low-res pixel; zero outside the map.
+        size: Side k of the neighbourhood, odd.
+        scale: Enlargement s.
+
+    Returns:
+        Products in the order of `KernelRecord.weights`.
+
+    Raises:
+        ValueError: The query is not s times as large as the key.
+    """
+    _check_query(query, key, size, scale)
+    key = key.to(query.dtype)
+    if traced.is_traced():
+        return traced.compare(query, key, size, scale)
+    return _NeighbourProducts.apply(query, key, size, scale)
+
+
+class _Reassemble(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weights: Tensor, scale: int) -> Tensor:
+        ctx.save_for_backward(x, weights)
+        ctx.scale = scale
+        return strips.gather(x, weights, scale)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weights = ctx.saved_tensors
+        for_x = strips.scatter(grad, weights, ctx.scale) if ctx.needs_input_grad[0] else None
+        for_weights = (
+            strips.compare(grad, x, weights.shape[1], ctx.scale) if ctx.needs_input_grad[1] else None
+        )
+        return for_x, for_weights, None
+
+
+class _NeighbourProducts(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, size: int, scale: int) -> Tensor:
+        ctx.save_for_backward(query, key)
+        ctx.scale = scale
+        return strips.compare(query, key, size, scale)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        query, key = ctx.saved_tensors
+        for_query = strips.gather(key, grad, ctx.scale) if ctx.needs_input_grad[0] else None
+        for_key = strips.scatter(query, grad, ctx.scale) if ctx.needs_input_grad[1] else None
+        return for_query, for_key, None, None
+
+
+def _weigh_own_pixel(x: Tensor, weights: Tensor, scale: int) -> Tensor:
+    """A neighbourhood of one pixel: every output pixel is its low-res pixel times a weight."""
+    by_pixel = weights.unflatten(3, (-1, scale)).unflatten(2, (-1, scale))
+    return (x[:, :, :, None, :, None] * by_pixel).flatten(4, 5).flatten(2, 3)
+
+
+def _check_weights(x: Tensor, weights: Tensor, scale: int) -> None:
+    if x.ndim != 4 or weights.ndim != 5 or weights.shape[1] != weights.shape[2] or weights.shape[1] % 2 == 0:
+        raise ValueError(
+            "a map must have shape (batch, channels, height, width) and its weights (batch, k, k, rows, "
+            f"columns) with an odd k, got {tuple(x.shape)} and {tuple(weights.shape)}"
+        )
+    expected = (x.shape[0], x.shape[2] * scale, x.shape[3] * scale)
+    if (weights.shape[0], *weights.shape[3:]) != expected:
+        raise ValueError(
+            f"weights must have (batch, rows, columns) = {expected}, scale={scale} times the map's, "
+            f"got {(weights.shape[0], *weights.shape[3:])}"
+        )
+
+
+def _check_query(query: Tensor, key: Tensor, size: int, scale: int) -> None:
+    if size < 1 or size % 2 == 0:
+        raise ValueError(f"size must be odd and positive, got {size}")
+    expected = (*key.shape[:2], key.shape[2] * scale, key.shape[3] * scale)
+    if tuple(query.shape) != expected:
+        raise ValueError(
+            f"query must have shape {expected}, scale={scale} times the key's, got {tuple(query.shape)}"
+        )

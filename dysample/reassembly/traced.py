@@ -1,0 +1,43 @@
+"""The products of kernel upsampling in operations that torch can trace and other runtimes know.
+
+One term for each neighbour, so that nothing is larger than the result; the fewer nodes the better,
+for a tracer takes its time over each.
+"""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+
+def is_traced() -> bool:
+    """Whether torch is recording operations now, to compile or export them."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
+def gather(x: Tensor, weights: Tensor, scale: int) -> Tensor:
+    """The high-res map from the low-res one and the weights."""
+    taps = F.pixel_unshuffle(weights.flatten(1, 2), scale).unflatten(1, (1, -1, scale * scale))
+    total = torch.zeros_like(x).unsqueeze(2)
+    for tap, shifted in zip(taps.unbind(2), _shifts(x, weights.shape[1]), strict=True):
+        total = total + tap * shifted
+    return F.pixel_shuffle(total.flatten(1, 2), scale)
+
+
+def compare(query: Tensor, key: Tensor, size: int, scale: int) -> Tensor:
+    """The products of the weights' shape, from the high-res map and the low-res one."""
+    vectors = F.pixel_unshuffle(query, scale).unflatten(1, (-1, scale * scale))
+    products = [(vectors * shifted).sum(1) for shifted in _shifts(key, size)]
+    return F.pixel_shuffle(torch.cat(products, dim=1), scale).unflatten(1, (size, size))
+
+
+def _shifts(x: Tensor, size: int) -> Iterator[Float[Tensor, "b c 1 h w"]]:
+    """The map moved so that each neighbour in turn lies in the centre's place."""
+    height, width, margin = x.shape[2], x.shape[3], size // 2
+    padded = F.pad(x, (margin, margin, margin, margin)).unsqueeze(2)
+    for i in range(size):
+        rows = padded[:, :, :, i : i + height]
+        for j in range(size):
+            yield rows[..., j : j + width]
