@@ -33,3 +33,20 @@ class CompareSettings:
     task: str
     upsamplers: tuple[str, ...]
     longer_side: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One trained network and the picture it looks at: what the explorer pages look into.
+
+    Attributes:
+        source: The picture.
+        task: Name of a task in the manifest.
+        upsampler: Name in `OPERATORS` that has weights for the task.
+        longer_side: The picture is reduced to this many pixels if it is larger; 0 keeps its size.
+    """
+
+    source: Source
+    task: str
+    upsampler: str
+    longer_side: int

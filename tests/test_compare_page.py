@@ -149,11 +149,11 @@ def test_no_upsampler_asks_for_one(app: AppTest) -> None:
 def test_missing_weights_are_a_sentence(
     app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from app import compute
+    from app.compute import photos
 
-    compute.manifest.clear()
+    photos.manifest.clear()
     monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(tmp_path))
     app.run()
     assert not app.exception
     assert "there are no weights" in app.error[0].value
-    compute.manifest.clear()
+    photos.manifest.clear()

@@ -4,20 +4,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import compute
 from app.comparison import close_up
+from app.compute import compare, networks, photos
 from app.figures import export, layers, panes, table
+from app.pages.subject import choose_picture
 from app.records import Comparison
 from app.settings import CompareSettings, Mode, Show, Source
 from app.widgets import controls, results
 from app.widgets.compare_viewer import View, compare_viewer
-from app.widgets.gallery import Thumbnail, picture_gallery
-from app.widgets.picture_source import uploaded_picture
-from dysample.images import ImageError
 from dysample.models.weights import WeightsError
 
 _TEXT = Path(__file__).parents[1] / "texts" / "compare.md"
-_THUMBNAIL = 156  # rows: twice what is shown, for dense screens
 _CLOSE_UP_PANE = 200
 _CLOSE_UP = View(opacity=0.75)
 
@@ -27,17 +24,17 @@ def page() -> None:
     st.title("Compare upsamplers")
     st.markdown(_TEXT.read_text(encoding="utf-8"))
     try:
-        manifest = compute.manifest()
+        manifest = photos.manifest()
     except WeightsError as error:
         st.error(str(error))
         return
-    picture = _picture()
+    picture = choose_picture()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         task = controls.task_choice({each.name: each.title for each in manifest.tasks})
-        upsamplers = controls.upsampler_choice(compute.trained(task))
+        upsamplers = controls.upsampler_choice(networks.trained(task))
         longer_side = controls.working_side_choice()
     st.caption(f"This network answers with {', '.join(manifest.task(task).classes)}, whatever it sees.")
-    controls.untrained_note(compute.untrained(task))
+    controls.untrained_note(networks.untrained(task))
     settings = CompareSettings(task, upsamplers, longer_side)
     if not upsamplers:
         st.info("Choose at least one upsampler to see what it does.")
@@ -48,46 +45,14 @@ def page() -> None:
         progress.progress(share, step)
 
     try:
-        compute.warm(picture, settings, tell)
-        comparison = compute.comparison(picture, settings)
+        compare.warm(picture, settings, tell)
+        comparison = compare.comparison(picture, settings)
     except WeightsError as error:
         st.error(str(error))
         return
     finally:
         progress.empty()
     _show(comparison, picture, settings)
-
-
-def _picture() -> Source:
-    """The visitor's own picture if there is one, else the gallery's."""
-    chooser, upload = st.columns([3, 1], gap="large")
-    with upload:
-        own = uploaded_picture(key="own")
-    with chooser:
-        if own is not None and _readable(Source(*own)):
-            st.info(f"Comparing on your photograph {own[0]}. Remove it to choose from the gallery.")
-            return Source(*own)
-        gallery = compute.gallery()
-        asked = st.query_params.get("picture", "")
-        thumbnails = [
-            Thumbnail(item.key, item.title, item.section, compute.thumbnail(item.key, _THUMBNAIL), item.title)
-            for item in gallery.values()
-        ]
-        selected = asked if asked in gallery else thumbnails[0].key
-        key = picture_gallery(thumbnails, selected=selected, key="gallery")
-        st.query_params["picture"] = key
-        st.caption(gallery[key].credit)
-        return Source(key)
-
-
-def _readable(source: Source) -> bool:
-    """Whether a file is a picture; if not, say why and leave the gallery in its place."""
-    try:
-        compute.photograph(source)
-    except ImageError as error:
-        st.error(f"{source.name}: {error}")
-        return False
-    return True
 
 
 def _show(comparison: Comparison, picture: Source, settings: CompareSettings) -> None:

@@ -1,4 +1,4 @@
-"""The Compare page's controls: each draws itself, binds itself to the URL and returns a value."""
+"""The pages' controls: each draws itself, binds itself to the URL and returns a value."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -7,16 +7,20 @@ import streamlit as st
 
 from app.records import Layer
 from app.settings import Mode, Show
+from app.widgets.memory import keep, restore
 
 _SHOW: dict[Show, str] = {"classes": "Classes", "changes": "Changes from bilinear", "errors": "Errors"}
 _MODES: dict[Mode, str] = {"panes": "Side by side", "slider": "Before / after"}
 _SIDES = {480: "480 px", 640: "640 px", 960: "960 px", 0: "Full size"}
+_EXPLORED = "dysample+"
+_USUAL_STEP = 3  # the first of the map at stride 16: enough cells to see structure, few enough to read
 _USUAL_UPSAMPLERS = ("nearest", "bilinear", "dysample", "dysample+")
 
 
 def task_choice(tasks: Mapping[str, str]) -> str:
     """Choose what to segment; `tasks` holds titles by name."""
     names = list(tasks)
+    restore("task", names)
     chosen = st.segmented_control(
         "What the network knows",
         names,
@@ -26,7 +30,7 @@ def task_choice(tasks: Mapping[str, str]) -> str:
         key="task",
         bind="query-params",
     )
-    return chosen or names[0]
+    return keep("task", chosen or names[0])
 
 
 def upsampler_choice(labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -43,6 +47,40 @@ def upsampler_choice(labels: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name in labels if name in chosen)
 
 
+def one_upsampler_choice(labels: Mapping[str, str]) -> str:
+    """Choose one upsampler; `labels` holds names for people, in the table's order."""
+    names = list(labels)
+    restore("op", names)
+    chosen = st.selectbox(
+        "Upsampler",
+        names,
+        index=names.index(_EXPLORED) if _EXPLORED in labels else 0,
+        format_func=lambda name: labels[name],
+        key="op",
+        bind="query-params",
+        width=170,
+    )
+    return keep("op", chosen)
+
+
+def step_choice(labels: Mapping[str, str]) -> str:
+    """Choose one of a network's upsampling steps; `labels` holds names for people by step."""
+    names = list(labels)
+    restore("step", names)
+    chosen = st.selectbox(
+        "Upsampling step",
+        names,
+        index=min(_USUAL_STEP, len(names) - 1),
+        format_func=lambda name: labels[name],
+        key="step",
+        bind="query-params",
+        width=260,
+        help="The network enlarges its coarsest map in three steps of ×2, the next in two, the third in one. "
+        "Sizes are those of the feature maps, of which a picture is padded to a multiple of 32 pixels.",
+    )
+    return keep("step", chosen)
+
+
 def untrained_note(labels: Sequence[str]) -> None:
     """Name the upsamplers that are not offered, and why."""
     if labels:
@@ -54,7 +92,8 @@ def untrained_note(labels: Sequence[str]) -> None:
 
 def working_side_choice() -> int:
     """Choose the longer side, in pixels, that a larger picture is reduced to; 0 keeps its size."""
-    return st.selectbox(
+    restore("side", _SIDES)
+    chosen = st.selectbox(
         "Longer side",
         list(_SIDES),
         index=1,
@@ -64,6 +103,7 @@ def working_side_choice() -> int:
         width=140,
         help="Larger pictures are reduced to this. The networks were trained on pictures of about 500 px.",
     )
+    return keep("side", chosen)
 
 
 def show_choice(*, truth: bool) -> Show:

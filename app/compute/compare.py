@@ -1,0 +1,88 @@
+"""Comparisons of upsamplers on one picture."""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import streamlit as st
+import torch
+
+from app.comparison import REFERENCE, compare
+from app.compute.networks import head, maps
+from app.compute.photos import manifest, picture
+from app.records import Comparison, Labelling
+from app.settings import CompareSettings, Source
+from dysample.models.host import decode
+from dysample.ops.registry import OPERATORS
+
+_REPEAT_WITHIN = 0.15  # seconds in which a head is timed again, so that small pictures are timed well
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def labelling(source: Source, task: str, longer_side: int, upsampler: str) -> Labelling:
+    """Segment a picture with one upsampler; the encoder runs once for all of them.
+
+    Raises:
+        ImageError: The file cannot be used.
+        WeightsError: Weights are missing or damaged.
+    """
+    found, encoder_seconds = maps(source, task, longer_side)
+    height, width = picture(source, task, longer_side).image.shape[:2]
+    network = head(task, upsampler)
+    with torch.inference_mode():
+        logits, seconds = _timed(lambda: decode(network, found, height, width).output)
+        labels = logits.argmax(1)[0].to(torch.uint8).numpy()
+    parameters = sum(parameter.numel() for parameter in network.upsamplers.parameters())
+    return Labelling(labels, seconds, encoder_seconds, parameters)
+
+
+def warm(source: Source, settings: CompareSettings, tell: Callable[[str, float], None]) -> None:
+    """Do the slow part of `comparison`, step by step.
+
+    Args:
+        source: The picture.
+        settings: Task, upsamplers, working size.
+        tell: Called before each step with its name and the share that is done, 0 to 1.
+
+    Raises:
+        ImageError: The file cannot be used.
+        WeightsError: Weights are missing or damaged.
+    """
+    tell("Reading the picture", 0.0)
+    picture(source, settings.task, settings.longer_side)
+    names = _with_reference(settings)
+    for number, name in enumerate(names, start=1):
+        tell(f"{OPERATORS[name].label}, {number} of {len(names)}", (number - 0.5) / len(names))
+        labelling(source, settings.task, settings.longer_side, name)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def comparison(source: Source, settings: CompareSettings) -> Comparison:
+    """Segment a picture with every upsampler asked for, and compare them with bilinear.
+
+    Raises:
+        ImageError: The file cannot be used.
+        WeightsError: Weights are missing or damaged.
+    """
+    labellings = {
+        name: labelling(source, settings.task, settings.longer_side, name)
+        for name in _with_reference(settings)
+    }
+    task = manifest().task(settings.task)
+    entries = {name: manifest().entry(settings.task, name) for name in settings.upsamplers}
+    return compare(task, picture(source, settings.task, settings.longer_side), labellings, entries)
+
+
+def _with_reference(settings: CompareSettings) -> tuple[str, ...]:
+    return (REFERENCE, *(name for name in settings.upsamplers if name != REFERENCE))
+
+
+def _timed(run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, float]:
+    """Run once, and again while that is quick; the median time is the one to show."""
+    times: list[float] = []
+    while True:
+        started = time.perf_counter()
+        output = run()
+        times.append(time.perf_counter() - started)
+        if sum(times) + times[-1] > _REPEAT_WITHIN:
+            return output, median(times)

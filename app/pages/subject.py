@@ -1,0 +1,88 @@
+"""What the pages share: choosing a picture and a network, remembered from page to page."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from app.compute import explore, networks, photos
+from app.settings import Source, Subject
+from app.widgets import controls
+from app.widgets.gallery import Thumbnail, picture_gallery
+from app.widgets.memory import keep, kept
+from app.widgets.picture_source import uploaded_picture
+from dysample.images import ImageError
+from dysample.models.weights import WeightsError
+from dysample.types import Prediction
+
+_THUMBNAIL = 156  # rows: twice what is shown, for dense screens
+
+
+def choose_picture() -> Source:
+    """Draw upload, camera and gallery; the visitor's own picture goes before the gallery's."""
+    chooser, upload = st.columns([3, 1], gap="large")
+    with upload:
+        own = uploaded_picture(key="own")
+    with chooser:
+        if own is not None and _readable(Source(*own)):
+            st.info(f"You see your photograph {own[0]}. Remove it to choose from the gallery.")
+            return Source(*own)
+        gallery = photos.gallery()
+        asked = st.query_params.get("picture", kept("picture", ""))
+        thumbnails = [
+            Thumbnail(item.key, item.title, item.section, photos.thumbnail(item.key, _THUMBNAIL), item.title)
+            for item in gallery.values()
+        ]
+        selected = asked if asked in gallery else thumbnails[0].key
+        key = picture_gallery(thumbnails, selected=selected, key="gallery")
+        st.query_params["picture"] = keep("picture", key)
+        st.caption(gallery[key].credit)
+        return Source(key)
+
+
+def choose_subject() -> Subject | None:
+    """Draw the choice of picture, task and upsampler; None, with a sentence, where there are no weights."""
+    try:
+        manifest = photos.manifest()
+    except WeightsError as error:
+        st.error(str(error))
+        return None
+    with st.expander("Picture", icon=":material/image:"):
+        source = choose_picture()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        task = controls.task_choice({each.name: each.title for each in manifest.tasks})
+        upsampler = controls.one_upsampler_choice(networks.trained(task))
+        longer_side = controls.working_side_choice()
+    return Subject(source, task, upsampler, longer_side)
+
+
+def predict(subject: Subject) -> Prediction | None:
+    """Run the network; None, with a sentence, where its weights are damaged."""
+    try:
+        with st.spinner("Running the network"):
+            return explore.prediction(subject)
+    except (ImageError, WeightsError) as error:
+        st.error(str(error))
+        return None
+
+
+def choose_step(found: Prediction) -> str:
+    """Draw the choice of an upsampling step of the network."""
+    return controls.step_choice(_step_labels(found))
+
+
+def _step_labels(found: Prediction) -> Mapping[str, str]:
+    return {
+        each.name: f"{each.name}: {each.input.shape[3]}×{each.input.shape[2]} → "
+        f"{each.output.shape[3]}×{each.output.shape[2]}"
+        for each in found.steps
+    }
+
+
+def _readable(source: Source) -> bool:
+    """Whether a file is a picture; if not, say why and leave the gallery in its place."""
+    try:
+        photos.photograph(source)
+    except ImageError as error:
+        st.error(f"{source.name}: {error}")
+        return False
+    return True
