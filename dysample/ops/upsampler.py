@@ -80,7 +80,7 @@ class GuidedUpsampler(Upsampler):
     def check_guide(
         self, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"] | None
     ) -> Float[Tensor, "b g H W"]:
-        """Refuse a map or a guide that the operator is not made for; gives the guide.
+        """Refuse a map or a guide that the operator is not made for; gives the guide, in the map's dtype.
 
         Raises:
             ValueError: `x` is not as `check_input` wants it, or the guide is missing or of another shape.
@@ -94,7 +94,7 @@ class GuidedUpsampler(Upsampler):
                 f"guide must have shape {expected}, scale={self.scale} times the input's, "
                 f"got {tuple(guide.shape)}"
             )
-        return guide
+        return guide.to(x.dtype)
 
     def extra_repr(self) -> str:
         """Name the options in the printed module."""
@@ -121,7 +121,8 @@ def check_only_scale(operator: str, scale: int, only: int) -> None:
     """Refuse a scale for which an operator is not defined.
 
     Raises:
-        ValueError: `scale` is another than `only`.
+        ValueError: `scale` is not an integer of at least 2, or another than `only`.
     """
-    if type(scale) is not int or scale != only:
+    check_scale(scale, least=2)
+    if scale != only:
         raise ValueError(f"{operator} is defined for scale={only} alone, got {scale!r}")

@@ -107,6 +107,7 @@ def _weigh_own_pixel(x: Tensor, weights: Tensor, scale: int) -> Tensor:
 
 
 def _check_weights(x: Tensor, weights: Tensor, scale: int) -> None:
+    _check_scale(scale)
     if x.ndim != 4 or weights.ndim != 5 or weights.shape[1] != weights.shape[2] or weights.shape[1] % 2 == 0:
         raise ValueError(
             "a map must have shape (batch, channels, height, width) and its weights (batch, k, k, rows, "
@@ -121,10 +122,18 @@ def _check_weights(x: Tensor, weights: Tensor, scale: int) -> None:
 
 
 def _check_query(query: Tensor, key: Tensor, size: int, scale: int) -> None:
-    if size < 1 or size % 2 == 0:
-        raise ValueError(f"size must be odd and positive, got {size}")
+    _check_scale(scale)
+    if type(size) is not int or size < 1 or size % 2 == 0:
+        raise ValueError(f"size must be an odd integer of at least 1, got {size!r}")
+    if key.ndim != 4:
+        raise ValueError(f"key must have shape (batch, channels, height, width), got {tuple(key.shape)}")
     expected = (*key.shape[:2], key.shape[2] * scale, key.shape[3] * scale)
     if tuple(query.shape) != expected:
         raise ValueError(
             f"query must have shape {expected}, scale={scale} times the key's, got {tuple(query.shape)}"
         )
+
+
+def _check_scale(scale: int) -> None:
+    if type(scale) is not int or scale < 1:
+        raise ValueError(f"scale must be an integer of at least 1, got {scale!r}")

@@ -1,7 +1,7 @@
 """The three products of kernel upsampling, a strip of rows at a time: fast on a CPU, and lean.
 
 All neighbourhoods of a map take k x k times its memory. Here only those of a few rows exist at once,
-and stay in the cache between being copied and being multiplied.
+in memory that is used again for the next: fresh memory would cost more than the arithmetic.
 """
 
 import math
@@ -11,20 +11,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Floats of neighbourhoods that are copied at a time: few enough to stay in a CPU's second cache.
+# Floats of neighbourhoods that exist at a time: few enough to stay in a CPU's second cache.
 _STRIP = 2**19
 
 
 def gather(x: Tensor, weights: Tensor, scale: int) -> Tensor:
     """The high-res map from the low-res one and the weights."""
-    output = x.new_empty(x.shape[0], x.shape[1], *weights.shape[3:])
-    if x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous():
-        output = output.to(memory_format=torch.channels_last)
+    last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    output = torch.empty(
+        (x.shape[0], x.shape[1], *weights.shape[3:]),
+        dtype=x.dtype,
+        device=x.device,
+        memory_format=torch.channels_last if last else torch.contiguous_format,
+    )
     near = _neighbourhoods(x, weights.shape[1])
     mixing, pixels = _by_pixel(weights.flatten(1, 2), scale), _by_pixel(output, scale)
-    for strip in _strips(near.shape):
-        mixed = _product(_matrices(mixing[strip]), _matrices(near[strip]))
-        pixels[strip] = mixed.view(pixels[strip].shape)
+    rows = _rows_at_a_time(near.shape)
+    patches, kernels, sums = (_scratch(each, rows) for each in (near, mixing, pixels))
+    for image, strip, count in _strips(near.shape, rows):
+        left = _matrices(kernels[:count].copy_(mixing[image, strip]))
+        right = _matrices(patches[:count].copy_(near[image, strip]))
+        torch.bmm(left, right, out=_matrices(sums[:count]))  # autocast leaves `out` alone
+        pixels[image, strip] = sums[:count]
     return output
 
 
@@ -33,9 +41,13 @@ def compare(high: Tensor, low: Tensor, size: int, scale: int) -> Tensor:
     output = high.new_empty(high.shape[0], size * size, *high.shape[2:])
     near = _neighbourhoods(low, size)
     vectors, pixels = _by_pixel(high, scale), _by_pixel(output, scale)
-    for strip in _strips(near.shape):
-        products = _product(_matrices(vectors[strip]), _matrices(near[strip]).mT)
-        pixels[strip] = products.view(pixels[strip].shape)
+    rows = _rows_at_a_time(near.shape)
+    patches, queries, products = (_scratch(each, rows) for each in (near, vectors, pixels))
+    for image, strip, count in _strips(near.shape, rows):
+        left = _matrices(queries[:count].copy_(vectors[image, strip]))
+        right = _matrices(patches[:count].copy_(near[image, strip]))
+        torch.bmm(left, right.mT, out=_matrices(products[:count]))
+        pixels[image, strip] = products[:count]
     return output.unflatten(1, (size, size))
 
 
@@ -44,16 +56,22 @@ def scatter(high: Tensor, weights: Tensor, scale: int) -> Tensor:
     size, channels = weights.shape[1], high.shape[1]
     mixing, vectors = _by_pixel(weights.flatten(1, 2), scale), _by_pixel(high, scale)
     batch, height, width = vectors.shape[:3]
-    padded = high.new_zeros(batch, height + size - 1, width + size - 1, channels)
-    for image, rows in _strips((batch, height, width, size, size, channels)):
-        mixed = _product(_matrices(mixing[image, rows]).mT, _matrices(vectors[image, rows]))
-        parts = mixed.view(-1, width, size, size, channels)
+    near = (batch, height, width, size, size, channels)
+    rows = _rows_at_a_time(near)
+    kernels, spread = _scratch(mixing, rows), _scratch(vectors, rows)
+    parts = spread.new_empty(rows, *near[2:])
+    padded = spread.new_zeros(batch, height + size - 1, width + size - 1, channels)
+    for image, strip, count in _strips(near, rows):
+        left = _matrices(kernels[:count].copy_(mixing[image, strip]))
+        right = _matrices(spread[:count].copy_(vectors[image, strip]))
+        torch.bmm(left.mT, right, out=_matrices(parts[:count]))
         for i in range(size):
+            below = slice(strip.start + i, strip.stop + i)
             for j in range(size):
-                below = slice(rows.start + i, rows.stop + i)
-                padded[image, below, j : j + width] += parts[:, :, i, j]
+                padded[image, below, j : j + width] += parts[:count, :, i, j]
     margin = size // 2
-    return padded[:, margin : margin + height, margin : margin + width].permute(0, 3, 1, 2).contiguous()
+    inside = padded[:, margin : margin + height, margin : margin + width]
+    return inside.permute(0, 3, 1, 2).to(high.dtype, memory_format=torch.contiguous_format)
 
 
 def _neighbourhoods(x: Tensor, size: int) -> Tensor:
@@ -68,20 +86,25 @@ def _by_pixel(high: Tensor, scale: int) -> Tensor:
     return high.unflatten(3, (-1, scale)).unflatten(2, (-1, scale)).permute(0, 2, 4, 3, 5, 1)
 
 
-def _strips(shape: Sequence[int]) -> Iterator[tuple[int, slice]]:
-    """Pictures and rows of neighbourhoods (b, h, w, k, k, c) that are worked on at a time."""
-    batch, height, *rest = shape
-    rows = max(1, _STRIP // max(1, math.prod(rest)))
-    for image in range(batch):
-        for top in range(0, height, rows):
-            yield image, slice(top, min(top + rows, height))
+def _rows_at_a_time(near: Sequence[int]) -> int:
+    """How many rows of neighbourhoods (b, h, w, k, k, c) a strip has."""
+    return min(near[1], max(1, _STRIP // max(1, math.prod(near[2:]))))
+
+
+def _strips(near: Sequence[int], rows: int) -> Iterator[tuple[int, slice, int]]:
+    """Every strip: its picture, its rows, and how many they are."""
+    for image in range(near[0]):
+        for top in range(0, near[1], rows):
+            bottom = min(top + rows, near[1])
+            yield image, slice(top, bottom), bottom - top
+
+
+def _scratch(by_pixel: Tensor, rows: int) -> Tensor:
+    """Memory for a strip of a map by pixel. CPUs multiply half types in float32, many times faster."""
+    half = by_pixel.device.type == "cpu" and by_pixel.dtype in (torch.float16, torch.bfloat16)
+    return by_pixel.new_empty(rows, *by_pixel.shape[2:], dtype=torch.float32 if half else by_pixel.dtype)
 
 
 def _matrices(strip: Tensor) -> Tensor:
-    """A strip (rows, w, i, j, n) copied into one (i j, n) matrix for every pixel."""
-    return strip.reshape(-1, strip.shape[2] * strip.shape[3], strip.shape[4])
-
-
-def _product(left: Tensor, right: Tensor) -> Tensor:
-    """`bmm`, which autocast leaves alone because of `out`."""
-    return torch.bmm(left, right, out=left.new_empty(left.shape[0], left.shape[1], right.shape[2]))
+    """A strip (rows, w, i, j, n) as one (i j, n) matrix for every pixel."""
+    return strip.view(-1, strip.shape[2] * strip.shape[3], strip.shape[4])

@@ -20,8 +20,9 @@ def is_traced() -> bool:
 def gather(x: Tensor, weights: Tensor, scale: int) -> Tensor:
     """The high-res map from the low-res one and the weights."""
     taps = F.pixel_unshuffle(weights.flatten(1, 2), scale).unflatten(1, (1, -1, scale * scale))
-    total = torch.zeros_like(x).unsqueeze(2)
-    for tap, shifted in zip(taps.unbind(2), _shifts(x, weights.shape[1]), strict=True):
+    first, *others = zip(taps.unbind(2), _shifts(x, weights.shape[1]), strict=True)
+    total = first[0] * first[1]
+    for tap, shifted in others:
         total = total + tap * shifted
     return F.pixel_shuffle(total.flatten(1, 2), scale)
 
