@@ -10,7 +10,8 @@ PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 py
 
 BIN := .venv/bin
 HOOK := --jaxtyping-packages=dysample,beartype.beartype
-PYTEST := $(BIN)/python -m pytest
+# A file's tests stay in one process, for they share servers and browsers.
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 # The shape hook gets in the way of torch.compile and torch.export, so their tests run without it.
 UNHOOKED := $(PYTEST) -o addopts="--strict-markers --strict-config"
 

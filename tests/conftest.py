@@ -27,8 +27,8 @@ CHROMIUM_FLAGS = (
     "--disable-sync",
 )
 
-# Read by torch when it is imported, which most tests never do; child processes inherit it.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Tests run in as many processes as there are cores. Read by torch when it is imported; children inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,40 @@
+"""Benchmark results made up for tests."""
+
+from dataclasses import replace
+
+from dysample.analysis.bench.case import BenchCase
+from dysample.analysis.bench.machine import Machine
+from dysample.analysis.bench.measuring import BenchRow
+from dysample.analysis.bench.report import BenchReport
+from dysample.analysis.bench.timing import Race, Spread, Timing
+from dysample.analysis.cost import Cost
+
+NONE = Cost(None, "MiB", "it is a secret.")
+RACE = Race(
+    candidate=Timing(wall=Spread(300.04, 290.0, 310.0), busy=Spread(3.001, 3.0, 4.0), calls=1),
+    baseline=Timing(wall=Spread(100.0, 90.0, 110.0), busy=Spread(2.0, 2.0, 2.0), calls=7),
+    wall_ratio=Spread(3.0, 2.9, 3.125),
+    busy_ratio=Spread(1.5, 1.25, 2.0),
+)
+ROW = BenchRow(
+    case=BenchCase("carafe", 256, 8, 9),
+    forward=RACE,
+    training=None,
+    peak=Cost(38.61, "MiB", "peak"),
+    kept=Cost(23.1, "MiB", "saved"),
+    kept_beyond_inputs=Cost(9, "MiB", "saved"),
+    parameters=Cost(74148, "", "counted"),
+)
+SECRET = replace(ROW, case=replace(ROW.case, operator="fade"), peak=NONE, kept=NONE, kept_beyond_inputs=NONE)
+REFUSED = BenchRow(
+    replace(ROW.case, operator="sapa"), None, None, *[Cost(None, "MiB", "a|b fails")] * 4, reason="a|b fails"
+)
+REPORT = BenchReport(
+    command="python -m dysample bench",
+    date="2026-01-02T03:04:05+00:00",
+    machine=Machine("Abacus", 2, "", 0.5, "Linux", "3.11", "2.14", "0.1", ("OMP_NUM_THREADS=2",)),
+    rounds=9,
+    backward=False,
+    complete=True,
+    rows=(ROW, SECRET, REFUSED),
+)

@@ -1,0 +1,126 @@
+"""The benchmark of one operator: from a case to its row."""
+
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+
+from dysample.analysis.bench import measuring as bench
+from dysample.analysis.bench.case import BenchCase, prepare, threads
+from dysample.analysis.bench.measuring import measure
+from dysample.analysis.bench.timing import Call, Sample, Spread
+from dysample.analysis.cost import Cost
+from dysample.ops.registry import OPERATORS
+
+PEAK = Cost(1.25, "MiB", "made up")
+CASE = BenchCase("bilinear", 32, 3, 4)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every call takes a second, by a stopwatch that calls once; no process is started for the peak."""
+
+    def stopwatch(call: Call, calls: int) -> Sample:
+        call()
+        return Sample(1.0, 1.0)
+
+    monkeypatch.setattr(bench, "cpu_stopwatch", stopwatch)
+    monkeypatch.setattr(bench, "peak_of_case", lambda case: PEAK)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("layout", ["nchw", "channels_last"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_every_operator_gets_a_whole_row(name: str, dtype: str, layout: str):
+    case = replace(CASE, operator=name, dtype=dtype, layout=layout)
+    row = measure(case, rounds=1, backward=True)
+    assert row.reason == ""
+    assert row.forward is not None
+    assert row.training is not None
+    assert row.forward.wall_ratio == Spread(1.0, 1.0, 1.0)
+    assert row.forward.candidate.wall.median == 1000
+    assert row.peak == PEAK
+    assert row.kept.value is not None
+
+
+@pytest.mark.usefixtures("quick")
+def test_numbers_that_can_be_worked_out_by_hand():
+    row = measure(replace(CASE, operator="deconv"))
+    assert row.training is None
+    assert row.parameters.value == 32 * 32 * 9 + 32
+    # The map, 32 x 3 x 4 in float32, is all that a linear layer needs for its weights' gradient.
+    assert row.kept.value == 32 * 3 * 4 * 4 / 2**20
+    assert row.kept_beyond_inputs.value == 0
+    assert measure(CASE).parameters.value == 0
+    assert measure(CASE).kept.value == 0
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"operator": "sapa", "channels": 20}, r"32.*20"),
+        ({"operator": "deconv", "scale": 3}, r"scale.*3"),
+        ({"operator": "dysample", "scale": 1}, r"scale must be an integer of at least 2, got 1"),
+    ],
+)
+def test_an_operator_that_cannot_is_a_row_with_the_reason(change: dict[str, object], why: str):
+    row = measure(replace(CASE, **change), backward=True)
+    assert (row.forward, row.training) == (None, None)
+    assert [row.peak.value, row.kept.value, row.kept_beyond_inputs.value, row.parameters.value] == [None] * 4
+    assert re.search(why, row.reason)
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_operator_without_a_backward_keeps_its_forward(monkeypatch: pytest.MonkeyPatch):
+    def fail(*arguments: object, **options: object) -> None:
+        raise RuntimeError("no gradient in half precision\nat line 1")
+
+    monkeypatch.setattr(bench, "kept_for_backward", fail)
+    row = measure(CASE, backward=True)
+    assert row.reason == row.kept.method == "no backward: no gradient in half precision"
+    assert row.forward is not None
+    assert row.training is None
+    assert row.kept.value is None
+
+
+def test_inputs_are_the_same_every_time():
+    before = torch.get_rng_state()
+    one, other = (
+        prepare(replace(CASE, operator="fade", layout="channels_last", dtype="bfloat16")) for _ in "ab"
+    )
+    assert torch.equal(torch.get_rng_state(), before)
+    assert [tuple(x.shape) for x in one.inputs] == [(1, 32, 3, 4), (1, 32, 6, 8)]
+    for x, again in zip(one.inputs, other.inputs, strict=True):
+        assert x.dtype == torch.bfloat16
+        assert x.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(x, again)
+    assert torch.equal(one.upsample(), other.upsample())
+    assert not one.operator.training
+
+
+def test_threads_are_set_and_put_back():
+    before = torch.get_num_threads()
+    with threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("name", ["tpu", "cpu:0", "cuda:", "cuda:x", "cuda:99", "mps", ""])
+def test_devices(name: str):
+    with pytest.raises(ValueError, match=rf"device must be .*got '{name}'"):
+        measure(replace(CASE, device=name))
+
+
+@pytest.mark.gpu
+@pytest.mark.unhooked
+@pytest.mark.parametrize("name", OPERATORS)
+def test_on_cuda(name: str):
+    row = measure(BenchCase(name, 64, 30, 40, device="cuda"), rounds=3, backward=True)
+    assert row.reason == ""
+    assert row.forward is not None
+    assert row.forward.candidate.busy.median > 0
+    assert row.peak.value is not None
+    assert row.peak.value >= 0
