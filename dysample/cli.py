@@ -1,10 +1,12 @@
-"""The command line: `python -m dysample train | evaluate | pack`."""
+"""The command line: `python -m dysample train | evaluate | pack | bench | complexity`."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dysample.analysis.bench import command as bench_command
+from dysample.analysis.complexity import command as complexity_command
 from dysample.models.weights import pretrained_folder
 from dysample.ops.registry import OPERATORS
 from dysample.training.recipe import recipe_names
@@ -22,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dysample.training.loop import TrainingError
 
     try:
+        if options.command == "bench":
+            return bench_command.run(options)
+        if options.command == "complexity":
+            return complexity_command.run(options)
         if options.threads:
             torch.set_num_threads(options.threads)
         run = {"train": commands.train, "evaluate": commands.evaluate, "pack": commands.pack}[options.command]
@@ -59,4 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("evaluate", parents=[common, weights], help="score the shipped weights")
     commands.add_parser("pack", parents=[common, runs, weights], help="ship a finished run, and score it")
+    bench_command.add_options(
+        commands.add_parser("bench", help="time and memory of upsamplers beside bilinear interpolation")
+    )
+    complexity_command.add_options(
+        commands.add_parser("complexity", help="parameters and operations of upsamplers beside the paper's")
+    )
     return parser

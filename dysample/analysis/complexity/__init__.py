@@ -1,0 +1,1 @@
+"""Parameters and multiply-accumulates of upsamplers in the networks of the paper."""
