@@ -48,7 +48,7 @@ class A2U(GuidedUpsampler):
             ValueError: `x` or the guide is not what the operator is made for.
         """
         guide = self.check_guide(x, guide)
-        u, v = self._filtered(guide).unbind(2)
+        u, v = self._filtered(guide)
         left, right = F.leaky_relu(normalised(self.norm_u, u)), F.leaky_relu(normalised(self.norm_v, v))
         affinity = (left * right).sum(1, keepdim=True) / math.sqrt(self.guide_channels)
         shape = self.kernel(guide.mean((2, 3), keepdim=True))
@@ -56,22 +56,38 @@ class A2U(GuidedUpsampler):
         weights = logits.sigmoid().softmax(1)
         return KernelRecord(weights.unflatten(1, (KERNEL, KERNEL)), self.scale)
 
-    def _filtered(self, guide: Float[Tensor, "b g H W"]) -> Float[Tensor, "b g 2 h w"]:
-        """Every channel of the guide, filtered with stride 2 by the two filters made from its average."""
+    def _filtered(self, guide: Float[Tensor, "b g H W"]) -> list[Float[Tensor, "b g h w"]]:
+        """The guide, filtered with stride 2 by either of the two filters made from its average."""
         filters = self.filters(_average(guide, FILTER)).to(guide.dtype)
         if is_traced() or guide.shape[0] == 0:
-            return _traced_filter(guide, filters, self.scale)
-        batch, channels = guide.shape[:2]
-        # One convolution in which every channel of every image is a group of its own.
-        per_group = filters[:, None, :, None].expand(-1, channels, -1, -1, -1, -1).flatten(0, 2)
-        output = F.conv2d(
-            guide.reshape(1, batch * channels, *guide.shape[2:]),
-            per_group,
-            stride=self.scale,
-            padding=FILTER // 2 - 1,
-            groups=batch * channels,
-        )
-        return output.reshape(batch, channels, 2, *output.shape[2:])
+            return list(_traced_filters(guide, filters, self.scale).unbind(1))
+        return [_filter(guide, each, self.scale) for each in filters.unbind(1)]
+
+
+def _filter(guide: Tensor, filters: Tensor, stride: int) -> Tensor:
+    """Every image's own filter on all of its channels, each of which is a group of one convolution."""
+    batch, channels = guide.shape[:2]
+    output = F.conv2d(
+        guide.reshape(1, batch * channels, *guide.shape[2:]),
+        filters[:, None].expand(-1, channels, -1, -1).reshape(batch * channels, 1, FILTER, FILTER),
+        stride=stride,
+        padding=FILTER // 2 - 1,
+        groups=batch * channels,
+    )
+    return output.reshape(batch, channels, *output.shape[2:])
+
+
+def _traced_filters(guide: Tensor, filters: Tensor, stride: int) -> Tensor:
+    """As `_filter`, whose number of groups no graph may leave open: tap by tap, for both filters at once."""
+    height, width = guide.shape[2] // stride, guide.shape[3] // stride
+    padded = F.pad(guide, (FILTER // 2 - 1,) * 4).unsqueeze(1)
+    total = torch.zeros_like(padded[..., :height, :width])
+    for i in range(FILTER):
+        rows = padded[..., i : i + stride * height : stride, :]
+        for j in range(FILTER):
+            tap = filters[:, :, None, i, j, None, None]
+            total = total + tap * rows[..., j : j + stride * width : stride]
+    return total
 
 
 def _average(x: Tensor, size: int) -> Tensor:
@@ -89,16 +105,3 @@ def _pooling(length: int, size: int, like: Tensor) -> Tensor:
     first, last = window * length // size, ((window + 1) * length + size - 1) // size
     inside = (place >= first) & (place < last)
     return inside.to(like.dtype) / (last - first).to(like.dtype)
-
-
-def _traced_filter(guide: Tensor, filters: Tensor, stride: int) -> Tensor:
-    """As the grouped convolution of `A2U`, whose number of groups no graph may leave open: tap by tap."""
-    height, width = guide.shape[2] // stride, guide.shape[3] // stride
-    padded = F.pad(guide, (FILTER // 2 - 1,) * 4).unsqueeze(2)
-    total = torch.zeros_like(padded[..., :height, :width])
-    for i in range(FILTER):
-        rows = padded[:, :, :, i : i + stride * height : stride]
-        for j in range(FILTER):
-            tap = filters[:, None, :, i, j, None, None]
-            total = total + tap * rows[..., j : j + stride * width : stride]
-    return total
