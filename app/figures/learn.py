@@ -1,0 +1,140 @@
+"""Learning as figures: curves over the steps, and arrows over the input."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float
+from plotly.subplots import make_subplots
+
+from app.figures.learn_panes import HELD_OUT, picture_trace, transparent
+from dysample.analysis.arrows import Arrows, CellWindow
+from dysample.analysis.learn import Snapshot
+from dysample.analysis.learn_pictures import ProblemPictures
+
+LEARNED, BILINEAR = "#0072B2", "#D55E00"  # Okabe-Ito blue and vermilion: read on white and on black
+# Dark on a light halo, and light on a dark one: both read on any picture, and without colour vision.
+_TRAINING, _HELD_OUT = ("#0072B2", "#FFFFFF"), (HELD_OUT, "#000000")
+_HEAD = 0.16  # low-res pixels: length of an arrow's head, less for short arrows
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """One quantity over the steps, and its value for bilinear."""
+
+    title: str
+    values: tuple[float, ...]
+    bilinear: float
+
+
+def curves(snapshots: Sequence[Snapshot], *, steps: int) -> go.Figure:
+    """Held-out score and training loss over the steps, each with bilinear's as a dashed line.
+
+    Args:
+        snapshots: Those that there are so far, in order; at least one.
+        steps: Where the axis ends, so that it stands still while the lines grow.
+    """
+    panels = _panels(snapshots)
+    figure = make_subplots(
+        rows=len(panels),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.26 / len(panels),
+        subplot_titles=[panel.title for panel in panels],
+    )
+    places = [each.step for each in snapshots]
+    for row, panel in enumerate(panels, start=1):
+        options = {"row": row, "col": 1, "showlegend": row == 1}
+        figure.add_scatter(x=places, y=panel.values, name="DySample", line={"color": LEARNED}, **options)
+        dashed = {"color": BILINEAR, "dash": "dash"}
+        figure.add_scatter(x=[0, steps], y=[panel.bilinear] * 2, name="Bilinear", line=dashed, **options)
+    figure.update_traces(line_width=2.5, marker_size=5, hovertemplate="step %{x}: %{y:.4g}")
+    figure.update_traces(mode="lines+markers", selector={"name": "DySample"})
+    figure.update_traces(mode="lines", selector={"name": "Bilinear"})
+    figure.update_xaxes(range=[0, steps])
+    figure.update_xaxes(title_text="Step (updates of the weights)", row=len(panels))
+    figure.update_yaxes(type="log", tickformat=".3~g", nticks=5, row=len(panels))
+    return transparent(figure, height=180 * len(panels) + 100)
+
+
+def _panels(snapshots: Sequence[Snapshot]) -> tuple[_Panel, ...]:
+    psnr = tuple(each.score.psnr for each in snapshots)
+    panels = [_Panel("PSNR on held-out squares (dB)", psnr, snapshots[0].bilinear.psnr)]
+    iou = tuple(each.score.iou for each in snapshots if each.score.iou is not None)
+    if snapshots[0].bilinear.iou is not None:
+        panels.append(_Panel("IoU on held-out squares (0 to 1)", iou, snapshots[0].bilinear.iou))
+    loss = tuple(each.loss for each in snapshots)
+    panels.append(_Panel("Mean squared error on training squares", loss, snapshots[0].bilinear_loss))
+    return tuple(panels)
+
+
+def arrow_field(pictures: ProblemPictures, arrows: Arrows, *, window: CellWindow | None = None) -> go.Figure:
+    """Where one group reads: true-length arrows from the initial to the sampling positions, over the input.
+
+    Args:
+        pictures: Of the problem.
+        arrows: Of one group of a snapshot's record.
+        window: The cells that are shown; by default the whole input. More than a thousand arrows are
+            a texture, which shows where something happens but no single arrow.
+    """
+    height, width = pictures.input.shape[:2]
+    window = window or CellWindow(row=0, column=0, rows=height, columns=width)
+    figure = go.Figure(picture_trace(pictures.input, pixel=1))
+    unseen = pictures.held_out[arrows.pixels[:, 0], arrows.pixels[:, 1]]
+    strokes = _strokes(arrows)
+    for name, chosen, colours in (
+        ("training squares", ~unseen, _TRAINING),
+        ("held-out squares", unseen, _HELD_OUT),
+    ):
+        if chosen.any():
+            _add_haloed(figure, strokes[chosen], colours, f"Arrow in {name}")
+    _add_hover(figure, arrows)
+    x = [window.column - 0.5, window.column + window.columns + 0.5]
+    y = [window.row + window.rows + 0.5, window.row - 0.5]
+    figure.update_xaxes(range=x, constrain="domain", title_text="x (low-res pixels)", showgrid=False)
+    figure.update_yaxes(range=y, scaleanchor="x", title_text="y (low-res pixels)", showgrid=False)
+    figure.update_yaxes(constrain="domain", constraintoward="top")
+    return transparent(figure, height=560)
+
+
+def _strokes(arrows: Arrows) -> Float[np.ndarray, "n 7 2"]:
+    """Each arrow as one broken line: shaft, gap, both sides of the head, gap."""
+    move = (arrows.ends - arrows.starts).astype(np.float64)
+    length = np.hypot(move[:, :1], move[:, 1:])
+    along = np.divide(move, length, out=np.zeros_like(move), where=length > 0)
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    size = np.minimum(_HEAD, length / 2)
+    left, right = (arrows.ends - size * (along + side * 0.6 * across) for side in (1, -1))
+    gap = np.full_like(move, np.nan)
+    return np.stack([arrows.starts, arrows.ends, gap, left, arrows.ends, right, gap], axis=1)
+
+
+def _add_haloed(
+    figure: go.Figure, strokes: Float[np.ndarray, "n 7 2"], colours: tuple[str, str], name: str
+) -> None:
+    """Lines in the first colour on a halo of the second, and a swatch of both for the legend."""
+    x, y = strokes.reshape(-1, 2).T.astype(np.float32)  # half the size on the way to the browser
+    options = {"name": name, "legendgroup": name, "hoverinfo": "skip"}
+    for colour, thick in zip(reversed(colours), (5, 2), strict=True):
+        line = {"color": colour, "width": thick}
+        figure.add_scatter(x=x, y=y, mode="lines", line=line, showlegend=False, **options)
+    swatch = {"color": colours[0], "size": 10, "symbol": "square", "line": {"color": colours[1], "width": 2}}
+    figure.add_scatter(x=[None], y=[None], mode="markers", marker=swatch, **options)
+
+
+def _add_hover(figure: go.Figure, arrows: Arrows) -> None:
+    """Numbers for the pointer, on points that cannot be seen."""
+    text = "output row %{customdata[0]}, column %{customdata[1]}<br>moved by (%{customdata[2]:+.3f}, "
+    text += "%{customdata[3]:+.3f}) low-res pixels<extra></extra>"
+    data = np.concatenate([arrows.pixels, arrows.ends - arrows.starts], axis=1)
+    figure.add_scatter(
+        x=arrows.ends[:, 0],
+        y=arrows.ends[:, 1],
+        customdata=data.astype(np.float32),
+        mode="markers",
+        marker={"size": 10, "opacity": 0},
+        hovertemplate=text,
+        showlegend=False,
+        name="offsets",
+    )

@@ -1,0 +1,90 @@
+"""What the figures of learning say in words: titles, captions, text alternatives, and the verdict."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dysample.analysis.arrows import Arrows
+from dysample.analysis.learn import Snapshot
+from dysample.analysis.learn_pictures import ProblemPictures
+
+CURVES_CAPTION = (
+    "First the peak signal-to-noise ratio in dB on the held-out squares, which nothing is learnt from: "
+    "higher is better. Last the mean squared error on the training squares, of values from 0 to 1, on a "
+    "logarithmic axis: lower is better. Dashed: bilinear interpolation on the same pixels."
+)
+PANES_CAPTION = (
+    "Squares with a yellow dot are held out: nothing is learnt from them, and the values in dB are theirs "
+    "alone. Coordinates are pixels of the target."
+)
+
+
+def verdict(snapshot: Snapshot) -> str:
+    """Whether the held-out squares are better than with bilinear interpolation, with the numbers."""
+    numbers = f"{snapshot.score.psnr:.2f} dB against {snapshot.bilinear.psnr:.2f} dB"
+    if snapshot.beats_bilinear:
+        text = f"DySample beats bilinear on the held-out squares by {snapshot.gain:.2f} dB: {numbers}."
+    elif snapshot.gain == 0:
+        text = f"DySample is as good as bilinear on the held-out squares, and no better: {numbers}."
+    else:
+        text = f"DySample does not beat bilinear on the held-out squares: {numbers}."
+    if snapshot.score.iou is None or snapshot.bilinear.iou is None:
+        return text
+    better = round(snapshot.score.iou, 3) - round(snapshot.bilinear.iou, 3)
+    word = "better" if better > 0 else "worse" if better < 0 else "the same"
+    both = f"{snapshot.score.iou:.3f} against {snapshot.bilinear.iou:.3f}"
+    return f"{text} Cut at one half, its IoU is {word}: {both}."
+
+
+def curves_alt(snapshots: Sequence[Snapshot]) -> str:
+    """The curves in words."""
+    first, last = snapshots[0], snapshots[-1]
+    best = max(snapshots, key=lambda each: each.score.psnr)
+    return (
+        f"Curves over {last.step} steps. PSNR on the held-out squares goes from {first.score.psnr:.2f} dB to "
+        f"{last.score.psnr:.2f} dB, at best {best.score.psnr:.2f} dB at step {best.step}; bilinear has "
+        f"{last.bilinear.psnr:.2f} dB. The training loss goes from {first.loss:.5f} to {last.loss:.5f}; "
+        f"bilinear has {last.bilinear_loss:.5f}."
+    )
+
+
+def arrows_caption(snapshot: Snapshot, *, group: int) -> str:
+    """What the arrows show, for one group of the snapshot."""
+    return (
+        f"Step {snapshot.step}, group {group + 1} of {len(snapshot.mix)}, whose readings weigh "
+        f"{snapshot.mix[group]:+.2f} (the weights add up to 1). Arrows go from the initial to the sampling "
+        "position, at true length; the picture is the input, whose pixels have a side of 1. Where it is "
+        "flat, moving changes nothing, and arrows may point anywhere."
+    )
+
+
+def arrows_alt(arrows: Arrows) -> str:
+    """The arrows in words: how many, how long, and which way they go on average."""
+    move = (arrows.ends - arrows.starts).astype(np.float64)
+    length = np.hypot(move[:, 0], move[:, 1])
+    x, y = move.mean(axis=0)
+    return (
+        f"{len(move)} arrows over the input, {np.median(length):.3f} low-res pixels long in the median and "
+        f"{length.max():.3f} at most; on average they move by x {x:+.3f} and y {y:+.3f}."
+    )
+
+
+def pane_titles(pictures: ProblemPictures, snapshot: Snapshot) -> tuple[str, str, str, str]:
+    """The four pictures' titles: input, bilinear, learned, target; two short lines each."""
+    (low_height, low_width), (height, width) = pictures.input.shape[:2], pictures.target.shape[:2]
+    return (
+        f"Input<br>{low_width} × {low_height} px",
+        f"Bilinear<br>{snapshot.bilinear.psnr:.2f} dB",
+        f"DySample, step {snapshot.step}<br>{snapshot.score.psnr:.2f} dB",
+        f"Target<br>{width} × {height} px",
+    )
+
+
+def panes_alt(pictures: ProblemPictures, snapshot: Snapshot) -> str:
+    """The four pictures in words."""
+    (low_height, low_width), (height, width) = pictures.input.shape[:2], pictures.target.shape[:2]
+    return (
+        f"Four pictures: the input of {low_width} × {low_height} pixels; it enlarged to {width} × {height} "
+        f"by bilinear interpolation and by DySample after {snapshot.step} steps; and the target. "
+        f"{verdict(snapshot)}"
+    )
