@@ -5,6 +5,8 @@ from typing import Literal
 
 Show = Literal["classes", "changes", "errors"]
 Mode = Literal["panes", "slider"]
+Background = Literal["norm", "components", "photo", "channel"]
+ArrowColour = Literal["length", "direction"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,16 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from jaxtyping import UInt8
+from plotly.colors import get_colorscale, sample_colorscale
+
 CHANGED = "#E69F00"  # Okabe-Ito orange: stands out on photographs and on grey
 WRONG = "#D55E00"  # Okabe-Ito vermilion
 IGNORED = "#7F7F7F"
+ACROSS = "#0072B2"  # Okabe-Ito blue: what belongs to x
+DOWN = "#D55E00"  # Okabe-Ito vermilion: what belongs to y
+MARGINAL = "#009E73"  # Okabe-Ito green: the marginal scope 1/(2s)
 
 # Neighbouring classes differ in lightness as well as hue, so that they can be told apart without
 # colour vision; the commonest classes have the colours of Okabe and Ito.
@@ -51,3 +58,18 @@ def class_colours(classes: Sequence[str]) -> tuple[str, ...]:
         _CLASS_COLOURS.get(name, _SPARE_COLOURS[index % len(_SPARE_COLOURS)])
         for index, name in enumerate(classes)
     )
+
+
+def sequential_colours() -> UInt8[np.ndarray, "256 3"]:
+    """From little to much, perceptually uniform (Viridis): saturated, to be read on grey maps."""
+    return _sampled("Viridis")
+
+
+def cyclic_colours() -> UInt8[np.ndarray, "256 3"]:
+    """Angles, perceptually uniform (cmocean's phase): the last colour meets the first."""
+    return _sampled("phase")
+
+
+def _sampled(name: str) -> UInt8[np.ndarray, "256 3"]:
+    shades = sample_colorscale(get_colorscale(name), list(np.linspace(0, 1, 256)), colortype="tuple")
+    return np.round(255 * np.array(shades)).astype(np.uint8)

@@ -8,6 +8,7 @@ from app.compute.networks import head, maps
 from app.compute.photos import picture
 from app.settings import Subject
 from dysample.models.host import decode
+from dysample.ops.dysample import DySample
 from dysample.ops.upsampler import GuidedUpsampler
 from dysample.types import KernelRecord, Prediction, SamplingRecord, Step
 
@@ -51,3 +52,8 @@ def record(subject: Subject, name: str) -> SamplingRecord | KernelRecord | None:
         return None
     with torch.inference_mode():
         return op.plan(at.input, at.guide) if isinstance(op, GuidedUpsampler) else op.plan(at.input)
+
+
+def points_move(subject: Subject, name: str) -> bool:
+    """Whether the upsampler of a step samples at points that it moves."""
+    return isinstance(operator(subject, name), DySample)

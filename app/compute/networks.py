@@ -46,7 +46,7 @@ def head(task: str, upsampler: str) -> SegFormerHead:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def maps(source: Source, task: str, longer_side: int) -> tuple[Maps, float]:
     """An encoder's maps of a picture, and the seconds that they took."""
-    image = torch.from_numpy(picture(source, task, longer_side).image)
+    image = torch.from_numpy(picture(source, task, longer_side).image.copy())
     batch = image.permute(2, 0, 1)[None].float() / 255  # channels-last in memory, faster on CPUs
     network = encoder(task)
     with _ENCODING, torch.inference_mode():

@@ -48,10 +48,10 @@ def choose_subject() -> Subject | None:
         return None
     with st.expander("Picture", icon=":material/image:"):
         source = choose_picture()
+        longer_side = controls.working_side_choice()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         task = controls.task_choice({each.name: each.title for each in manifest.tasks})
         upsampler = controls.one_upsampler_choice(networks.trained(task))
-        longer_side = controls.working_side_choice()
     return Subject(source, task, upsampler, longer_side)
 
 
@@ -67,10 +67,11 @@ def predict(subject: Subject) -> Prediction | None:
 
 def choose_step(found: Prediction) -> str:
     """Draw the choice of an upsampling step of the network."""
-    return controls.step_choice(_step_labels(found))
+    return controls.step_choice(step_labels(found))
 
 
-def _step_labels(found: Prediction) -> Mapping[str, str]:
+def step_labels(found: Prediction) -> Mapping[str, str]:
+    """Names for people of a network's upsampling steps."""
     return {
         each.name: f"{each.name}: {each.input.shape[3]}×{each.input.shape[2]} → "
         f"{each.output.shape[3]}×{each.output.shape[2]}"
