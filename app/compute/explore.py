@@ -7,9 +7,9 @@ from torch import nn
 from app.compute.networks import head, maps
 from app.compute.photos import picture
 from app.settings import Subject
+from dysample.analysis.footprint import decision
 from dysample.models.host import decode
 from dysample.ops.dysample import DySample
-from dysample.ops.upsampler import GuidedUpsampler
 from dysample.types import KernelRecord, Prediction, SamplingRecord, Step
 
 
@@ -47,11 +47,9 @@ def operator(subject: Subject, name: str) -> nn.Module:
 @st.cache_resource(show_spinner=False, max_entries=16)
 def record(subject: Subject, name: str) -> SamplingRecord | KernelRecord | None:
     """What the upsampler of a step decided; None where it mixes channels as well as pixels."""
-    op, at = operator(subject, name), step(subject, name)
-    if not hasattr(op, "plan"):
-        return None
+    at = step(subject, name)
     with torch.inference_mode():
-        return op.plan(at.input, at.guide) if isinstance(op, GuidedUpsampler) else op.plan(at.input)
+        return decision(operator(subject, name), at.input, at.guide)
 
 
 def points_move(subject: Subject, name: str) -> bool:

@@ -1,6 +1,6 @@
 """Offsets in numbers: histograms with the scope marked, lengths group by group, the table of steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,7 +11,7 @@ from dysample.analysis.histogram import Histogram
 from dysample.analysis.offset_statistics import OffsetRow, PointStatistics
 from dysample.analysis.offsets import OffsetField
 
-Columns = dict[str, list[str] | list[float]]
+Columns = dict[str, list[str] | list[float] | list[float | None]]
 
 _HEIGHT = 320
 _GROUP_HEIGHT = 150
@@ -79,9 +79,9 @@ def group_lengths(field: OffsetField, *, longest: float) -> go.Figure:
     for k, lengths in enumerate(field.lengths):
         hover = f"%{{z:.3f}}<extra>group {k}</extra>"
         trace = go.Heatmap(z=lengths, coloraxis="coloraxis", hovertemplate=hover)
-        place = {"row": k // columns + 1, "col": k % columns + 1}
-        figure.add_trace(trace, **place)
-        figure.update_yaxes(scaleanchor="x" if k == 0 else f"x{k + 1}", **place)
+        row, column = k // columns + 1, k % columns + 1
+        figure.add_trace(trace, row=row, col=column)
+        figure.update_yaxes(scaleanchor="x" if k == 0 else f"x{k + 1}", row=row, col=column)
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, autorange="reversed", constrain="domain")
     figure.update_annotations(font=_SMALL)
@@ -96,7 +96,7 @@ def group_lengths_alt(field: OffsetField) -> str:
     return f"Lengths of the offsets of every output point, one picture a group. Mean lengths: {means}."
 
 
-def steps_table(rows: Sequence[OffsetRow], labels: dict[str, str]) -> Columns:
+def steps_table(rows: Sequence[OffsetRow], labels: Mapping[str, str]) -> Columns:
     """The numbers of all steps and groups as columns; shares in percent, lengths in low-res pixels."""
     found = [row.statistics for row in rows]
     return {
@@ -105,7 +105,7 @@ def steps_table(rows: Sequence[OffsetRow], labels: dict[str, str]) -> Columns:
         "Mean length": [each.mean_length for each in found],
         "Longest": [each.max_length for each in found],
         "Left own cell (%)": [100 * each.left_cell for each in found],
-        "Order swapped (%)": [100 * each.swaps.share for each in found],
+        "Order swapped (%)": [_percent(each.swaps.share) for each in found],
         "Clamped at border (%)": [100 * each.clamped for each in found],
         "Clamped unmoved (%)": [100 * each.clamped_unmoved for each in found],
         "Mean scope": [each.mean_scope for each in found],
@@ -125,6 +125,10 @@ def cell_table(field: OffsetField, row: int, column: int) -> Columns:
         "Scope x": [float(field.scopes[at][0]) for at in here],
         "Scope y": [float(field.scopes[at][1]) for at in here],
     }
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def _static(statistics: PointStatistics) -> bool:

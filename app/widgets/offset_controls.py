@@ -1,7 +1,7 @@
 """The Offsets page's controls."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Literal, cast
 
 import streamlit as st
 
@@ -32,7 +32,7 @@ def background_choice(channels: int) -> tuple[Background, int]:
         help="The low-res map: the length of each pixel's feature vector, its three principal components as "
         "red, green and blue, one channel, or the photograph in its place.",
     )
-    kind = keep("below", cast(Background, chosen))
+    kind: Background = keep("below", chosen)
     if kind != "channel":
         return kind, 0
     channel = st.number_input(
@@ -91,16 +91,20 @@ def arrow_choice() -> tuple[ArrowColour, float, int]:
 
 
 def numbers(
-    columns: Mapping[str, Sequence[str] | Sequence[float]], *, key: str, height: int | None = None
+    columns: Mapping[str, Sequence[str] | Sequence[float] | Sequence[float | None]],
+    *,
+    key: str,
+    height: int | Literal["auto"] = "auto",
 ) -> None:
     """Draw a table of numbers with three decimals, percentages with one."""
     formats = {
         name: st.column_config.NumberColumn(format="%.1f" if name.endswith("(%)") else "%.3f")
         for name, values in columns.items()
-        if values and isinstance(values[0], float)
+        if values and not isinstance(values[0], str)
     }
-    options = {} if height is None else {"height": height}
-    st.dataframe(dict(columns), hide_index=True, column_config=formats, key=key, **options)
+    st.dataframe(
+        dict(columns), hide_index=True, column_config=formats, key=key, height=height, placeholder="–"
+    )
 
 
 def offer(upsampler: str, label: str) -> None:

@@ -65,12 +65,30 @@ def footprint(
         ValueError: The operator has no footprint, there is more than one map, the output has no such
             pixel, or the operator refuses its input.
     """
-    if not hasattr(op, "plan"):
-        raise ValueError(f"{type(op).__name__} mixes channels as well as pixels and has no footprint")
-    planner = cast(_Planner, op)
     with torch.no_grad():
-        record = planner.plan(x, guide) if isinstance(op, GuidedUpsampler) else planner.plan(x)
+        record = decision(op, x, guide)
+    if record is None:
+        raise ValueError(f"{type(op).__name__} mixes channels as well as pixels and has no footprint")
     return footprint_of(record, x, at=at)
+
+
+def decision(
+    op: nn.Module, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"] | None = None
+) -> SamplingRecord | KernelRecord | None:
+    """What an operator of `OPERATORS` plans to do; None if it mixes channels and so plans nothing.
+
+    Args:
+        op: The operator.
+        x: The low-res map.
+        guide: The high-res guide; operators that look at none ignore it.
+
+    Raises:
+        ValueError: The operator refuses its input.
+    """
+    if not hasattr(op, "plan"):
+        return None
+    planner = cast(_Planner, op)
+    return planner.plan(x, guide) if isinstance(op, GuidedUpsampler) else planner.plan(x)
 
 
 def footprint_of(

@@ -75,7 +75,10 @@ class _Reassemble(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        (grad,) = grad_outputs
         x, weights = ctx.saved_tensors
         for_x = strips.scatter(grad, weights, ctx.scale) if ctx.needs_input_grad[0] else None
         for_weights = (
@@ -93,7 +96,10 @@ class _NeighbourProducts(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        (grad,) = grad_outputs
         query, key = ctx.saved_tensors
         for_query = strips.gather(key, grad, ctx.scale) if ctx.needs_input_grad[0] else None
         for_key = strips.scatter(query, grad, ctx.scale) if ctx.needs_input_grad[1] else None

@@ -14,7 +14,7 @@ from torch import Tensor
 
 def is_traced() -> bool:
     """Whether torch is recording operations now, to compile or export them."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
 
 
 def gather(x: Tensor, weights: Tensor, scale: int) -> Tensor:
