@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from dysample.analysis.learn_network import LearnSettings
+from dysample.analysis.learn_tasks import Task
+
 Show = Literal["classes", "changes", "errors"]
 Mode = Literal["panes", "slider"]
 Background = Literal["norm", "components", "photo", "channel"]
@@ -52,3 +55,26 @@ class Subject:
     task: str
     upsampler: str
     longer_side: int
+
+
+@dataclass(frozen=True, slots=True)
+class LearnChoice:
+    """What decides a run of the page that learns.
+
+    Attributes:
+        source: The photograph; None for the made picture of rings.
+        side: Pixels along the side of the square that is cut out of it, at most.
+        task: What is to be learnt.
+        scale: Enlargement.
+        settings: The options of DySample.
+        seed: Of the weights at the start.
+        steps: Updates in all.
+    """
+
+    source: Source | None
+    side: int
+    task: Task
+    scale: int
+    settings: LearnSettings
+    seed: int
+    steps: int

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dysample.analysis.learn import Snapshot, train_steps
+from dysample.analysis.learn import Snapshot, train_steps, train_updates
 from dysample.analysis.learn_network import Learner, LearnSettings
 from dysample.analysis.learn_pictures import bright_regions, rings
 from dysample.analysis.learn_tasks import Problem, mask_problem, picture_problem
@@ -75,6 +75,14 @@ def test_snapshots_come_at_the_start_in_between_and_at_the_end() -> None:
     problem = picture_problem(rings(SIZE))
     assert [each.step for each in learnt(problem, steps=7, snapshot_every=3)] == [0, 3, 6, 7]
     assert [each.step for each in learnt(problem, steps=2, snapshot_every=5)] == [0, 2]
+
+
+def test_updates_stop_after_each_and_give_the_same_snapshots() -> None:
+    problem = picture_problem(rings(SIZE))
+    updates = list(train_updates(problem, LearnSettings(), steps=5, snapshot_every=2, seed=0))
+    assert [each is not None for each in updates] == [True, False, True, False, True, True]
+    found = [each for each in updates if each is not None]
+    assert all(same(*pair) for pair in zip(found, learnt(problem, steps=5), strict=True))
 
 
 def test_it_can_be_paused_while_others_learn() -> None:

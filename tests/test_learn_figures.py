@@ -51,7 +51,7 @@ def decoded(source: str) -> np.ndarray:
 def test_curves_have_a_panel_for_each_quantity_and_bilinears_line_in_each(masks: bool) -> None:
     ious = (0.5, 0.4) if masks else (None, None)
     snapshots = [snapshot(0, 20, *ious), snapshot(10, 23.5, *ious)]
-    figure = learn.curves(snapshots, steps=30)
+    figure = learn.curves(snapshots, steps=30, at=10)
     learned = [trace for trace in figure.data if trace.name == "DySample"]
     plain = [trace for trace in figure.data if trace.name == "Bilinear"]
     assert learned[0].y == pytest.approx((20, 23.5))
@@ -65,7 +65,10 @@ def test_curves_have_a_panel_for_each_quantity_and_bilinears_line_in_each(masks:
     assert all(trace.x == (0, 30) for trace in plain)
     titles = [note.text for note in figure.layout.annotations]
     assert titles[0].endswith("(dB)")
-    assert sum(trace.showlegend for trace in figure.data) == 2
+    assert sum(trace.showlegend for trace in figure.data) == 3
+    marks = [trace for trace in figure.data if trace.name == "Step shown"]
+    assert [(mark.x[0], mark.y[0]) for mark in marks] == [(10, trace.y[1]) for trace in learned]
+    assert [line.x0 for line in figure.layout.shapes] == [10] * len(learned)
 
 
 def test_arrows_have_their_true_length_and_tell_held_out_squares(pictures: ProblemPictures) -> None:
@@ -129,7 +132,7 @@ def test_dots_are_in_the_held_out_squares_and_borders_between_squares(pictures: 
 def test_themes_shine_through(made: str, pictures: ProblemPictures) -> None:
     shot = snapshot(3, 21)
     figure = {
-        "curves": lambda: learn.curves([shot], steps=9),
+        "curves": lambda: learn.curves([shot], steps=9, at=3),
         "arrows": lambda: learn.arrow_field(pictures, arrows(shot.record, height=24, width=24, group=0)),
         "panes": lambda: learn_panes.panes(pictures, shot),
     }[made]()
@@ -166,5 +169,7 @@ def test_text_alternatives_hold_the_numbers(pictures: ProblemPictures) -> None:
         "144 arrows over the input, 0.500 low-res pixels long in the median and 0.500 at most; "
         "on average they move by x +0.300 and y -0.400."
     )
-    assert "group 2 of 2, whose readings weigh +1.25" in learn_words.arrows_caption(shots[0], group=1)
+    assert "group 2 of 2, whose readings weigh +1.25" in learn_words.arrows_caption(
+        shots[0], group=1, every=1
+    )
     assert "24 × 24 pixels; it enlarged to 48 × 48" in learn_words.panes_alt(pictures, shots[2])

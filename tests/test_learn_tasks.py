@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from dysample.analysis.learn import train_steps
 from dysample.analysis.learn_network import LearnSettings
-from dysample.analysis.learn_pictures import bright_regions, problem_pictures, rings
+from dysample.analysis.learn_pictures import bright_regions, hardest_window, problem_pictures, rings
 from dysample.analysis.learn_tasks import bilinear, held_out, mask_problem, picture_problem, score
 from tests.made_squares import SIZE, chessboard, noise
 
@@ -80,3 +80,18 @@ def test_bright_regions_are_smooth_and_bright() -> None:
     expected = np.zeros((60, 60), bool)
     expected[:, 30:] = True
     np.testing.assert_array_equal(bright_regions(image), expected)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "window"),
+    [(30, 5, (11, 0, 14, 13)), (55, 30, (23, 11, 13, 14)), (5, 30, (0, 11, 13, 14))],
+)
+def test_the_hardest_square_is_held_out_and_has_most_detail(
+    row: int, column: int, window: tuple[int, int, int, int]
+) -> None:
+    image = np.full((72, 72, 3), 100, np.uint8)
+    image[::36, ::36] = 110  # a little detail in every second square, those to learn from too
+    image[row : row + 5, column : column + 5] = noise(5)
+    image[2:20, 2:20] = noise(18)  # more, but not held out
+    found = hardest_window(picture_problem(image))
+    assert (found.row, found.column, found.rows, found.columns) == window

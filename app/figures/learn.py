@@ -14,6 +14,7 @@ from dysample.analysis.learn import Snapshot
 from dysample.analysis.learn_pictures import ProblemPictures
 
 LEARNED, BILINEAR = "#0072B2", "#D55E00"  # Okabe-Ito blue and vermilion: read on white and on black
+_SHOWN, _MARK = "Step shown", "#CC79A7"  # Okabe-Ito reddish purple
 # Dark on a light halo, and light on a dark one: both read on any picture, and without colour vision.
 _TRAINING, _HELD_OUT = ("#0072B2", "#FFFFFF"), (HELD_OUT, "#000000")
 _HEAD = 0.16  # low-res pixels: length of an arrow's head, less for short arrows
@@ -28,12 +29,13 @@ class _Panel:
     bilinear: float
 
 
-def curves(snapshots: Sequence[Snapshot], *, steps: int) -> go.Figure:
+def curves(snapshots: Sequence[Snapshot], *, steps: int, at: int) -> go.Figure:
     """Held-out score and training loss over the steps, each with bilinear's as a dashed line.
 
     Args:
         snapshots: Those that there are so far, in order; at least one.
         steps: Where the axis ends, so that it stands still while the lines grow.
+        at: The step of one of them, which is marked: what the other figures show.
     """
     panels = _panels(snapshots)
     figure = make_subplots(
@@ -49,9 +51,14 @@ def curves(snapshots: Sequence[Snapshot], *, steps: int) -> go.Figure:
         figure.add_scatter(x=places, y=panel.values, name="DySample", line={"color": LEARNED}, **options)
         dashed = {"color": BILINEAR, "dash": "dash"}
         figure.add_scatter(x=[0, steps], y=[panel.bilinear] * 2, name="Bilinear", line=dashed, **options)
+        shown = [panel.values[places.index(at)]]
+        figure.add_scatter(x=[at], y=shown, name=_SHOWN, marker={"color": _MARK}, **options)
     figure.update_traces(line_width=2.5, marker_size=5, hovertemplate="step %{x}: %{y:.4g}")
     figure.update_traces(mode="lines+markers", selector={"name": "DySample"})
     figure.update_traces(mode="lines", selector={"name": "Bilinear"})
+    ring = {"size": 14, "symbol": "circle-open", "line_width": 3}
+    figure.update_traces(mode="markers", marker=ring, cliponaxis=False, selector={"name": _SHOWN})
+    figure.add_vline(at, line={"color": _MARK, "width": 1.5, "dash": "dot"}, row="all", col=1)
     figure.update_xaxes(range=[0, steps])
     figure.update_xaxes(title_text="Step (updates of the weights)", row=len(panels))
     figure.update_yaxes(type="log", tickformat=".3~g", nticks=5, row=len(panels))

@@ -35,7 +35,7 @@ def panes(pictures: ProblemPictures, snapshot: Snapshot) -> go.Figure:
     figure.update_yaxes(title_text="y (px)", col=1)
     figure.update_yaxes(constraintoward="top")
     figure.update_yaxes(scaleanchor="x", row=1, col=1)  # the others match this one
-    return transparent(figure.update_layout(showlegend=False), height=600)
+    return transparent(figure.update_layout(showlegend=False), height=480)
 
 
 def _squares(pictures: ProblemPictures) -> tuple[go.Scatter, ...]:

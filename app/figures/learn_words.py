@@ -11,12 +11,14 @@ from dysample.analysis.learn_pictures import ProblemPictures
 CURVES_CAPTION = (
     "First the peak signal-to-noise ratio in dB on the held-out squares, which nothing is learnt from: "
     "higher is better. Last the mean squared error on the training squares, of values from 0 to 1, on a "
-    "logarithmic axis: lower is better. Dashed: bilinear interpolation on the same pixels."
+    "logarithmic axis: lower is better. Dashed: bilinear interpolation on the same pixels. Ringed: the step "
+    "that the other figures show."
 )
 PANES_CAPTION = (
     "Squares with a yellow dot are held out: nothing is learnt from them, and the values in dB are theirs "
     "alone. Coordinates are pixels of the target."
 )
+_ORDINALS = {3: "third", 5: "fifth"}
 
 
 def verdict(snapshot: Snapshot) -> str:
@@ -36,6 +38,20 @@ def verdict(snapshot: Snapshot) -> str:
     return f"{text} Cut at one half, its IoU is {word}: {both}."
 
 
+def standing(snapshot: Snapshot) -> str:
+    """The verdict at a step."""
+    step = snapshot.step
+    when = "Before the first step" if step == 0 else f"After {step} steps"
+    return f"**{when}:** {verdict(snapshot)}"
+
+
+def interrupted(step: int, steps: int) -> str:
+    """What became of a run that was under way when a setting changed."""
+    return (
+        f"A setting changed after step {step} of {steps}, so learning starts from the beginning: press Start."
+    )
+
+
 def curves_alt(snapshots: Sequence[Snapshot]) -> str:
     """The curves in words."""
     first, last = snapshots[0], snapshots[-1]
@@ -48,13 +64,14 @@ def curves_alt(snapshots: Sequence[Snapshot]) -> str:
     )
 
 
-def arrows_caption(snapshot: Snapshot, *, group: int) -> str:
-    """What the arrows show, for one group of the snapshot."""
+def arrows_caption(snapshot: Snapshot, *, group: int, every: int) -> str:
+    """What the arrows show, for one group of the snapshot; `every` n-th row and column is drawn."""
+    drawn = "of every output pixel" if every == 1 else f"of every {_ORDINALS[every]} row and column"
     return (
         f"Step {snapshot.step}, group {group + 1} of {len(snapshot.mix)}, whose readings weigh "
-        f"{snapshot.mix[group]:+.2f} (the weights add up to 1). Arrows go from the initial to the sampling "
-        "position, at true length; the picture is the input, whose pixels have a side of 1. Where it is "
-        "flat, moving changes nothing, and arrows may point anywhere."
+        f"{snapshot.mix[group]:+.2f} (the weights add up to 1). Arrows {drawn} go from the initial to the "
+        "sampling position, at true length; the picture is the input, whose pixels have a side of 1. Where "
+        "it is flat, moving changes nothing, and arrows may point anywhere."
     )
 
 

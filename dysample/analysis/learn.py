@@ -74,6 +74,17 @@ def train_steps(
     Raises:
         ValueError: The options do not fit together, or a number is less than one.
     """
+    updates = train_updates(problem, settings, steps=steps, snapshot_every=snapshot_every, seed=seed)
+    return (each for each in updates if each is not None)
+
+
+def train_updates(
+    problem: Problem, settings: LearnSettings, *, steps: int, snapshot_every: int, seed: int
+) -> Iterator[Snapshot | None]:
+    """Learn as `train_steps` does, but stop after each update, with None where there is no snapshot.
+
+    For whoever must never wait longer than one update takes.
+    """
     if steps < 1 or snapshot_every < 1:
         raise ValueError(f"steps and snapshot_every must be at least 1, got {steps} and {snapshot_every}")
     with torch.random.fork_rng(devices=[]):
@@ -91,14 +102,14 @@ class _Squares:
     target: Float[Tensor, "n c H W"]
 
 
-def _run(problem: Problem, learner: Learner, steps: int, snapshot_every: int) -> Iterator[Snapshot]:
+def _run(problem: Problem, learner: Learner, steps: int, snapshot_every: int) -> Iterator[Snapshot | None]:
     views = [_training_squares(problem, view) for view in range(_VIEWS)]
     optimizer = torch.optim.Adam(learner.parameters(), lr=LEARNING_RATE)
     yield _snapshot(problem, learner, views[0], 0)
     for step in range(1, steps + 1):
         _update(learner, optimizer, views[step % _VIEWS], problem.scale)
-        if step % snapshot_every == 0 or step == steps:
-            yield _snapshot(problem, learner, views[0], step)
+        wanted = step % snapshot_every == 0 or step == steps
+        yield _snapshot(problem, learner, views[0], step) if wanted else None
 
 
 @torch.enable_grad()

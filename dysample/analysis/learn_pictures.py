@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from dysample.analysis.arrows import CellWindow
 from dysample.analysis.learn_tasks import CELLS, Problem, bilinear, held_out
 
 _LUMINANCE = (0.299, 0.587, 0.114)
@@ -42,6 +43,18 @@ def problem_pictures(problem: Problem) -> ProblemPictures:
         held_out=held_out(problem),
         side=CELLS * problem.scale,
     )
+
+
+def hardest_window(problem: Problem) -> CellWindow:
+    """The held-out square that bilinear interpolation gets most wrong, and one low-res pixel around it."""
+    height, width = problem.input.shape[2:]
+    error = F.avg_pool2d((bilinear(problem) - problem.target).square().mean(1), CELLS * problem.scale)[0]
+    row, column = np.indices(error.shape)
+    unseen = np.where((row + column) % 2 == 1, error.numpy(), -1)
+    row, column = (int(index) for index in np.unravel_index(unseen.argmax(), unseen.shape))
+    top, left = max(0, CELLS * row - 1), max(0, CELLS * column - 1)
+    bottom, right = CELLS * (row + 1) + 1, CELLS * (column + 1) + 1
+    return CellWindow(top, left, rows=min(bottom, height) - top, columns=min(right, width) - left)
 
 
 def as_pixels(x: Float[Tensor, "1 c h w"]) -> UInt8[np.ndarray, "h w 3"]:

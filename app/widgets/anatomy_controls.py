@@ -1,0 +1,119 @@
+"""The Anatomy page's controls: what to take apart, and which output value to follow."""
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import streamlit as st
+
+from app.widgets.memory import keep, kept, restore
+from dysample.ops.dysample import Style
+
+On = Literal["example", "picture"]
+Scope = Literal["static", "dynamic"]
+ON, STYLE, SCOPE = "anatomy_on", "anatomy_style", "anatomy_scope"
+_ON: dict[On, str] = {"example": "4×4 example", "picture": "Picture"}
+_STYLES: dict[Style, str] = {"lp": "LP", "pl": "PL"}
+_SCOPES: dict[Scope, str] = {"static": "Static", "dynamic": "Dynamic"}
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """An output value: its row, its column, its channel."""
+
+    row: int
+    column: int
+    channel: int
+
+
+def on_choice() -> On:
+    """Choose between the example and the picture."""
+    return cast(On, _one_of("Take apart", _ON, ON))
+
+
+def style_choice() -> Style:
+    """Choose the order of the stages."""
+    words = "LP: linear layer, then pixel shuffle. PL: pixel shuffle, then linear layer (Figure 6)."
+    return cast(Style, _one_of("Style", _STYLES, STYLE, words))
+
+
+def dynamic_choice() -> bool:
+    """Choose whether the scope is dynamic."""
+    return (
+        _one_of("Scope", _SCOPES, SCOPE, "Static: a factor of 0.25. Dynamic: predicted, 0 to 0.5.")
+        == "dynamic"
+    )
+
+
+def followed_keys(on: On) -> tuple[str, str, str]:
+    """Keys of the inputs for row, column and channel, which example and picture each have of their own."""
+    row, column, channel = (f"{on}_{each}" for each in ("row", "column", "channel"))
+    return row, column, channel
+
+
+def followed_choice(on: On, size: tuple[int, int, int], usual: Followed) -> Followed:
+    """Choose the output value that is followed.
+
+    Args:
+        on: What is taken apart.
+        size: Channels, rows and columns of the output.
+        usual: What is followed at first.
+    """
+    channels, rows, columns = size
+    row, column, channel = (
+        _index(name, count, start, key)
+        for name, count, start, key in zip(
+            ("Row", "Column", "Channel"),
+            (rows, columns, channels),
+            (usual.row, usual.column, usual.channel),
+            followed_keys(on),
+            strict=True,
+        )
+    )
+    return Followed(row, column, channel)
+
+
+def kept_cell(rows: int, columns: int) -> tuple[int, int]:
+    """The low-res cell that was chosen on another page, if the map has it; else the middle one."""
+    row, _, column = kept("cell", "").partition(",")
+    if row.isdecimal() and column.isdecimal() and int(row) < rows and int(column) < columns:
+        return int(row), int(column)
+    return rows // 2, columns // 2
+
+
+def keep_cell(cell: tuple[int, int]) -> None:
+    """Let other pages show the low-res cell."""
+    keep("cell", f"{cell[0]},{cell[1]}")
+
+
+def offer(upsampler: str, label: str) -> None:
+    """Draw a button that puts another upsampler in the place of the chosen one."""
+
+    def take() -> None:
+        st.session_state["op"] = keep("op", upsampler)
+
+    st.button(f"Take {label} apart instead", on_click=take, key="anatomy-offer")
+
+
+def _one_of(label: str, options: dict[str, str], key: str, words: str | None = None) -> str:
+    restore(key, options)
+    names = list(options)
+    chosen = st.segmented_control(
+        label,
+        names,
+        default=names[0],
+        required=True,
+        format_func=lambda name: options[name],
+        key=key,
+        bind="query-params",
+        help=words,
+    )
+    return keep(key, chosen or names[0])
+
+
+def _index(name: str, count: int, start: int, key: str) -> int:
+    if key in st.session_state:  # of a larger map, maybe
+        st.session_state[key] = min(max(int(st.session_state[key]), 0), count - 1)
+    entered = st.number_input(
+        f"{name} (to {count - 1})", 0, count - 1, value=start, step=1, key=key, bind="query-params", width=130
+    )
+    return int(entered)

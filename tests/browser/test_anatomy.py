@@ -1,0 +1,121 @@
+"""The Anatomy page as a lecturer drives it: by keys, by the tour, in both themes, on a telephone."""
+
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import StartServer
+from playwright.sync_api import Page, expect
+
+from app.widgets.anatomy_tour import TOUR
+from dysample.analysis.anatomy_example import example
+
+pytestmark = pytest.mark.browser
+
+PAGE = Path(__file__).parent / "pages" / "anatomy_page.py"
+START_MS = 120_000
+
+
+@pytest.fixture
+def url(streamlit_server: StartServer) -> str:
+    return streamlit_server(PAGE, {"DYSAMPLE_DATA": ""})
+
+
+def open_page(page: Page, url: str, query: str = "") -> None:
+    page.goto(f"{url}/?{query}", timeout=START_MS)
+    expect(page.get_by_role("button", name="SVG")).to_have_count(2, timeout=START_MS)
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=START_MS)
+
+
+def stage(page: Page, name: str) -> None:
+    """Wait until a stage is chosen."""
+    expect(page.get_by_role("radio", name=name, exact=True)).to_be_checked()
+
+
+def written(page: Page, chart: int) -> list[str]:
+    """The numbers in the cells of a chart, as they stand on the screen."""
+    expect(page.get_by_role("button", name="SVG")).to_have_count(2)
+    labels = page.locator(".js-plotly-plot").nth(chart).locator(".heatmap-label")
+    expect(labels.first).to_be_visible()
+    return labels.all_text_contents()
+
+
+def test_the_keys_walk_and_the_numbers_are_the_operators(page: Page, url: str) -> None:
+    open_page(page, url)
+    op, x = example("lp", dynamic=False)
+    for name in ("linear", "× scope", "pixel shuffle"):
+        page.keyboard.press("ArrowRight")
+        stage(page, name)
+    expect(page.get_by_text("Offset y", exact=False).first).to_be_visible()
+    offsets = op.plan(x).offset[0, 0].flatten(1).numpy()
+    for axis in range(2):
+        numbers = np.array([float(text.replace("−", "-")) for text in written(page, axis)])
+        np.testing.assert_allclose(numbers, offsets[axis], atol=0.0051)
+    for name in ("+ grid", "sample"):
+        page.keyboard.press("ArrowRight")
+        stage(page, name)
+    expect(page.get_by_text("The output", exact=True)).to_be_visible()
+    numbers = [float(text) for text in written(page, 1)]
+    np.testing.assert_allclose(numbers, op(x)[0, 0].flatten().numpy(), atol=0.0051)
+    page.keyboard.press("ArrowLeft")
+    stage(page, "+ grid")
+    page.wait_for_url(re.compile("stage="))
+    page.reload()
+    stage(page, "+ grid")
+
+
+def test_inputs_keep_their_keys_and_buttons_walk(page: Page, url: str) -> None:
+    open_page(page, url, "stage=linear")
+    row = page.get_by_role("spinbutton", name="Row (to 7)")
+    row.click()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("For output pixel (row 4, column 4):")).to_be_visible()
+    stage(page, "linear")
+    page.get_by_role("button", name="Next").click()
+    stage(page, "× scope")
+    page.keyboard.press("ArrowLeft")
+    stage(page, "linear")
+
+
+def test_the_tour_drives_the_figures(page: Page, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    open_page(page, url, "side=480+px")
+    page.get_by_role("button", name="Take the tour").click()
+    waits: list[float] = []
+    for number, step in enumerate(TOUR, start=1):
+        expect(page.get_by_text(f"{number} of {len(TOUR)}: ", exact=False)).to_be_visible(timeout=START_MS)
+        page.wait_for_url(f"**tour={number}*")
+        place = {"example": "4×4 example", "picture": "Picture"}[step.on]
+        expect(page.get_by_role("radio", name=place)).to_be_checked()
+        if number < len(TOUR):
+            began = time.perf_counter()
+            page.keyboard.press("ArrowRight")
+            following = page.get_by_text(f"{number + 1} of {len(TOUR)}: ", exact=False)
+            following.wait_for(timeout=START_MS)
+            waits.append(1000 * (time.perf_counter() - began))
+    with capsys.disabled():
+        print(f"\nanatomy: a step of the tour takes {np.median(waits):.0f} ms (median of {len(waits)})")
+    expect(page.get_by_text("The output", exact=True)).to_be_visible(timeout=START_MS)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Take the tour")).to_be_visible()
+    assert "tour=" not in page.url
+    stage(page, "sample")
+
+
+@pytest.mark.parametrize("query", ["stage=linear", "stage=sample&anatomy_style=PL"])
+def test_a_narrow_window_shows_readable_numbers_and_does_not_scroll_sideways(
+    page: Page, url: str, query: str
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    open_page(page, url, query)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    label = page.locator(".js-plotly-plot").nth(1).locator(".heatmap-label").first
+    expect(label).to_be_visible()
+    box = label.bounding_box()
+    assert box is not None
+    assert box["height"] >= 12

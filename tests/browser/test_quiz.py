@@ -1,0 +1,87 @@
+"""“Check yourself” in a browser: by keyboard alone, and in a narrow window."""
+
+import pytest
+from browser_app import MAIN, START_MS
+from conftest import StartServer
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def url(streamlit_server: StartServer) -> str:
+    return streamlit_server(MAIN)
+
+
+def open_question(page: Page, url: str, number: int) -> None:
+    page.goto(f"{url}/quiz?question={number}", timeout=START_MS)
+    expect(page.get_by_role("heading", name=f"{number}. ")).to_be_visible(timeout=START_MS)
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until a button has the focus, as somebody without a mouse does."""
+    button = page.get_by_role("button", name=name, exact=True)
+    expect(button).to_be_enabled()
+    for _ in range(40):
+        if button.evaluate("each => each === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{name} was not reached with Tab")
+
+
+def test_predictions_are_made_with_the_keyboard_and_kept(page: Page, url: str) -> None:
+    open_question(page, url, 7)
+    page.get_by_role("radio").first.focus()
+    page.keyboard.press("ArrowDown")
+    tab_to(page, "Check")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("Right: B: about a ninth")
+    figure = page.get_by_role("img", name="CARAFE has 74,148 parameters").or_(
+        page.locator("[aria-label*='CARAFE has 74,148 parameters']")
+    )
+    expect(figure.first).to_be_attached()
+    tab_to(page, "Next question")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**question=8*")
+    page.get_by_role("radio").first.focus()
+    page.keyboard.press("Space")
+    tab_to(page, "Check")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("stAlert")).to_contain_text(
+        "Not this one. The answer is D: CARAFE gets darker"
+    )
+    tab_to(page, "See your score")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**question=score*")
+    expect(page.get_by_role("heading", name="You predicted 1 of 8")).to_be_visible()
+    for words in ("✓ right", "✗ wrong"):
+        expect(page.get_by_role("cell", name=words)).to_have_count(1)
+    expect(page.get_by_role("cell", name="not answered")).to_have_count(6)
+
+
+def test_answers_fit_a_narrow_window_in_the_dark(page: Page, url: str) -> None:
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_question(page, url, 3)
+    page.get_by_text("right, away from the edge").click()
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("Right: B")
+    expect(page.locator(".js-plotly-plot .annotation-text", has_text="end: reads 1.00")).to_be_visible()
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    box = page.locator(".js-plotly-plot").first.bounding_box()
+    assert box is not None
+    assert box["width"] <= 390
+
+
+def test_answers_are_kept_while_one_tries_it_on_another_page(page: Page, url: str) -> None:
+    open_question(page, url, 4)
+    page.get_by_role("radio").nth(2).check(force=True)
+    page.get_by_role("button", name="Check", exact=True).click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("Right: C: 4")
+    page.get_by_role("link", name="Move the scope and see the overlap").click()
+    expect(page.get_by_role("heading", name="Scope and overlap")).to_be_visible()
+    page.get_by_role("link", name="Check yourself").click()
+    expect(page.get_by_role("heading", name="4. ")).to_be_visible()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("Right: C: 4")
+    page.wait_for_url("**/quiz?question=4*")

@@ -1,0 +1,118 @@
+"""“Check yourself” without a browser: choosing, locking, the address, the score."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.questions import border, cost, reading, scope
+from app.questions.wording import wordings
+
+PAGE = str(Path(__file__).parents[1] / "app" / "pages" / "quiz.py")
+MAKERS = (
+    reading.start, reading.value, reading.arrow, scope.double,
+    scope.touch, cost.shuffle, cost.weight, border.border,
+)  # fmt: skip
+
+
+@pytest.fixture
+def app() -> AppTest:
+    return AppTest.from_file(PAGE, default_timeout=60)
+
+
+def press(app: AppTest, label: str) -> None:
+    next(button for button in app.button if button.label == label).click()
+    app.run()
+    assert not app.exception
+
+
+def predict(app: AppTest, index: int) -> None:
+    app.radio[0].set_value(index).run()
+    press(app, "Check")
+
+
+def verdicts(app: AppTest) -> list[str]:
+    return [each.value for each in (*app.success, *app.warning)]
+
+
+def test_nothing_is_answered_before_a_prediction_is_locked(app: AppTest) -> None:
+    app.run()
+    assert not app.exception
+    assert app.subheader[0].value == f"1. {wordings()['start'].ask}"
+    assert len(app.radio[0].options) == 4
+    (check,) = [button for button in app.button if button.label == "Check"]
+    assert check.disabled
+    assert not verdicts(app)
+    app.radio[0].set_value(2).run()
+    assert not verdicts(app)
+    (check,) = [button for button in app.button if button.label == "Check"]
+    assert not check.disabled
+    assert "question" not in app.query_params
+
+
+def test_a_wrong_prediction_is_kind_names_the_answer_and_is_locked(app: AppTest) -> None:
+    app.run()
+    question = reading.start()
+    predict(app, 0)
+    assert verdicts(app) == [f"Not this one. The answer is **C**: {question.choices[2]}."]
+    assert not app.radio
+    choices = next(each.value for each in app.markdown if "your prediction" in each.value)
+    assert f"- **A**: {question.choices[0]} **✗ your prediction**" in choices
+    assert f"- **C**: {question.choices[2]} **✓ the answer**" in choices
+    assert any(each.value == wordings()["start"].why.strip() for each in app.markdown)
+    assert any(wordings()["start"].link in each.value for each in app.caption)  # served on its own
+    press(app, "Next question")
+    press(app, "Previous")
+    assert verdicts(app)
+
+
+def test_all_predictions_right_is_a_full_score(app: AppTest) -> None:
+    app.run()
+    for number, make in enumerate(MAKERS, start=1):
+        assert app.subheader[0].value.startswith(f"{number}. ")
+        question = make()
+        predict(app, question.right)
+        assert verdicts(app) == [f"Right: **{'ABCD'[question.right]}**: {question.choices[question.right]}."]
+        press(app, "Next question" if number < len(MAKERS) else "See your score")
+        expected = str(number + 1) if number < len(MAKERS) else "score"
+        assert app.query_params["question"] in (expected, [expected])
+    assert app.subheader[0].value == "You predicted 8 of 8"
+    assert list(app.table[0].value["Result"]) == ["✓ right"] * 8
+    press(app, "Start again")
+    assert app.subheader[0].value.startswith("1. ")
+    assert "question" not in app.query_params
+    assert app.radio[0].value is None
+
+
+def test_the_score_tells_right_wrong_and_open_apart(app: AppTest) -> None:
+    app.run()
+    predict(app, reading.start().right)
+    press(app, "Next question")
+    press(app, "Skip")
+    predict(app, (reading.arrow().right + 1) % 4)
+    app.query_params["question"] = "score"
+    app.run()
+    assert app.subheader[0].value == "You predicted 1 of 8"
+    table = app.table[0].value
+    assert list(table["Result"]) == ["✓ right", "not answered", "✗ wrong", *["not answered"] * 5]
+    assert list(table["You"])[:3] == ["C", "–", "C"]
+    assert list(table["Answer"])[:3] == ["C", "–", "B"]
+    press(app, "Go to question 2")
+    assert app.subheader[0].value.startswith("2. ")
+
+
+def test_the_address_leads_to_a_question(app: AppTest) -> None:
+    app.query_params["question"] = "5"
+    app.run()
+    assert app.subheader[0].value == f"5. {wordings()['touch'].ask}"
+    press(app, "Previous")
+    assert app.query_params["question"] in ("4", ["4"])
+
+
+@pytest.mark.parametrize("nonsense", ["0", "99", "-1", "x", "²"])
+def test_nonsense_in_the_address_is_the_first_question(app: AppTest, nonsense: str) -> None:
+    app.query_params["question"] = nonsense
+    app.run()
+    assert not app.exception
+    assert app.subheader[0].value.startswith("1. ")
+    assert "question" not in app.query_params
