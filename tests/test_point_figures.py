@@ -93,12 +93,12 @@ def test_footprints_share_one_image_and_one_scale() -> None:
 
 def test_footprints_say_status_sum_and_numbers() -> None:
     figure = footprints(panes(), WINDOW, cell=(4, 4))
-    numbers, titles = (trace for trace in figure.data if trace.mode == "text")
+    numbers, titles = (trace for trace in figure.data[1:] if trace.mode == "text")
     assert list(numbers.text[:6]) == [".38", ".12", ".38", ".12", ".50", ".25"]  # a thousandth is not written
     assert len(numbers.text) == 4 + 3 * 2
     assert "trained<br>Σ 1.000" in titles.text[0]
     assert "Σ 0.751, near an average" in titles.text[1]
-    (dots,) = (trace for trace in figure.data if trace.mode == "markers")
+    (dots,) = (trace for trace in figure.data[1:] if trace.mode == "markers")
     assert (list(dots.x), list(dots.y)) == ([4.75 - 3], [4.0 - 2])
 
 

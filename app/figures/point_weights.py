@@ -8,7 +8,7 @@ from plotly.colors import get_colorscale, sample_colorscale
 
 SCALE = "Cividis"
 TICKS = (0.0, 0.04, 0.25, 0.5, 1.0)  # 0.04 is a 5 x 5 average, 0.25 one of 2 x 2
-_LIGHT = 0.6  # place on the scale from which black reads better than white
+_LIGHT = 0.47  # place on the scale from which black reads better than white
 
 
 def shade(weights: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

@@ -52,7 +52,7 @@ def reach_squares(reaches: Reaches) -> go.Figure:
     """The reach of every point of the middle cell and of the cells around it, as translucent squares."""
     middle, colours = _middle(reaches), _colours(reaches)
     squares = [
-        _square(reaches.rectangles[index], colours[index], middle=bool(middle[index]))
+        _square(reaches.rectangles[index], str(colours[index]), middle=bool(middle[index]))
         for index in np.argsort(middle, kind="stable")
     ]
     traces = [_around(reaches, size=5), _points(reaches, size=10)]

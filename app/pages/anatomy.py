@@ -37,7 +37,7 @@ def page() -> None:
             anatomy = compute.example(controls.style_choice(), dynamic=controls.dynamic_choice())
             chosen = _follow(anatomy, on, controls.Followed(3, 4, 0), tour)
         with body:
-            _walk(anatomy, chosen, tour, photo=None)
+            _show(anatomy, chosen, tour, photo=None)
     else:
         _picture(row, body, tour)
 
@@ -64,7 +64,7 @@ def _picture(row: Place, body: Place, tour: int | None) -> None:
         chosen = _follow(anatomy, "picture", usual, tour)
     controls.keep_cell((chosen.row // scale, chosen.column // scale))
     with body:
-        _walk(anatomy, chosen, tour, photo=compute.padded_picture(subject))
+        _show(anatomy, chosen, tour, photo=compute.padded_picture(subject))
 
 
 def _follow(
@@ -87,6 +87,14 @@ def _instead(subject: Subject) -> None:
     st.info(f"{labels[subject.upsampler]} predicts no sampling points: there is nothing to take apart.")
     if _OFFERED in labels:
         controls.offer(_OFFERED, labels[_OFFERED])
+
+
+def _show(
+    anatomy: Anatomy, chosen: controls.Followed, tour: int | None, *, photo: UInt8[np.ndarray, "h w 3"] | None
+) -> None:
+    """The stages; outside the tour, which changes more, a step runs nothing but them again."""
+    walk = st.fragment(_walk) if tour is None else _walk
+    walk(anatomy, chosen, tour, photo=photo)
 
 
 def _walk(
