@@ -7,13 +7,13 @@ st.set_page_config(page_title="DySample Lab", layout="wide")
 st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; }</style>")
 st.navigation(
     [
-        st.Page("pages/compare.py", title="Compare", url_path="compare", default=True),
-        st.Page("pages/offsets.py", title="Offsets", url_path="offsets"),
-        st.Page("pages/point.py", title="One point", url_path="point"),
-        st.Page("pages/scope.py", title="Scope and overlap", url_path="scope"),
-        st.Page("pages/anatomy.py", title="Anatomy", url_path="anatomy"),
-        st.Page("pages/learn.py", title="Watch it learn", url_path="learn"),
-        st.Page("pages/quiz.py", title="Check yourself", url_path="quiz"),
+        st.Page("views/compare.py", title="Compare", url_path="compare", default=True),
+        st.Page("views/offsets.py", title="Offsets", url_path="offsets"),
+        st.Page("views/point.py", title="One point", url_path="point"),
+        st.Page("views/scope.py", title="Scope and overlap", url_path="scope"),
+        st.Page("views/anatomy.py", title="Anatomy", url_path="anatomy"),
+        st.Page("views/learn.py", title="Watch it learn", url_path="learn"),
+        st.Page("views/quiz.py", title="Check yourself", url_path="quiz"),
     ],
     position="top",
 ).run()

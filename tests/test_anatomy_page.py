@@ -15,7 +15,7 @@ from dysample.analysis.anatomy import stage_names
 from dysample.analysis.anatomy_example import example
 from dysample.models.weights import load_manifest
 
-PAGE = str(Path(__file__).parents[1] / "app" / "pages" / "anatomy.py")
+PAGE = str(Path(__file__).parents[1] / "app" / "views" / "anatomy.py")
 PATIENCE_S = 120
 
 

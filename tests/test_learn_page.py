@@ -14,7 +14,7 @@ from dysample.analysis.learn_pictures import bright_regions, rings
 from dysample.analysis.learn_tasks import mask_problem, picture_problem
 from tests.made_squares import chessboard, noise
 
-PAGE = str(Path(__file__).parents[1] / "app" / "pages" / "learn.py")
+PAGE = str(Path(__file__).parents[1] / "app" / "views" / "learn.py")
 PATIENCE_S = 120
 
 

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from made_app import open_page
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from app.questions import border, cost, reading, scope
 from app.questions.wording import wordings
 
-PAGE = str(Path(__file__).parents[1] / "app" / "pages" / "quiz.py")
+PAGE = str(Path(__file__).parents[1] / "app" / "views" / "quiz.py")
 MAKERS = (
     reading.start, reading.value, reading.arrow, scope.double,
     scope.touch, cost.shuffle, cost.weight, border.border,
@@ -116,3 +118,34 @@ def test_nonsense_in_the_address_is_the_first_question(app: AppTest, nonsense: s
     assert not app.exception
     assert app.subheader[0].value.startswith("1. ")
     assert "question" not in app.query_params
+
+
+def test_answers_are_kept_while_one_tries_it_on_another_page() -> None:
+    app = open_page("quiz")
+    app.query_params["question"] = "4"
+    app.run()
+    predict(app, scope.double().right)
+    (link,) = app.get("page_link")
+    assert (link.proto.page, link.proto.label) == ("scope", wordings()["double"].link)
+    app._page_hash = calc_hash(link.proto.page)
+    del app.query_params["question"]
+    app.run()
+    assert not app.exception
+    assert app.title[0].value == "Scope and overlap"
+    app._page_hash = calc_hash("quiz")
+    app.run()
+    assert app.subheader[0].value.startswith("4. ")
+    assert verdicts(app)[0].startswith("Right: ")
+    assert app.query_params["question"] in ("4", ["4"])
+
+
+@pytest.mark.parametrize("number", range(1, len(MAKERS) + 1))
+def test_every_answer_links_a_page_of_the_app(number: int) -> None:
+    app = open_page("quiz")
+    app.query_params["question"] = str(number)
+    app.run()
+    predict(app, 0)
+    words = list(wordings().values())[number - 1]
+    (link,) = app.get("page_link")
+    assert link.proto.page_script_hash
+    assert link.proto.label == words.link

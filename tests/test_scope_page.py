@@ -15,7 +15,7 @@ from dysample.images import decode, to_uint8
 from dysample.models.weights import load_host
 
 ROOT = Path(__file__).parents[1]
-PAGE = str(ROOT / "app" / "pages" / "scope.py")
+PAGE = str(ROOT / "app" / "views" / "scope.py")
 PATIENCE_S = 120
 
 

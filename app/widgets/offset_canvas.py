@@ -12,10 +12,10 @@ import streamlit as st
 from jaxtyping import Float32, UInt8
 from streamlit.components.v2 import component
 
+from app.arrows import ColourScale, OffsetArrows
 from app.theme import CHANGED
 from app.widgets.data_uri import png_data_uri
 from app.widgets.gallery import Exchange, Report
-from app.arrows import ColourScale, OffsetArrows
 
 __all__ = ["ColourScale", "OffsetArrows", "offset_canvas"]
 

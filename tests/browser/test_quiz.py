@@ -1,20 +1,24 @@
 """“Check yourself” in a browser: by keyboard alone, and in a narrow window."""
 
+from pathlib import Path
+
 import pytest
-from browser_app import MAIN, START_MS
+from browser_app import START_MS
 from conftest import StartServer
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 
+PAGE = Path(__file__).parents[2] / "app" / "views" / "quiz.py"
+
 
 @pytest.fixture
 def url(streamlit_server: StartServer) -> str:
-    return streamlit_server(MAIN)
+    return streamlit_server(PAGE)
 
 
 def open_question(page: Page, url: str, number: int) -> None:
-    page.goto(f"{url}/quiz?question={number}", timeout=START_MS)
+    page.goto(f"{url}/?question={number}", timeout=START_MS)
     expect(page.get_by_role("heading", name=f"{number}. ")).to_be_visible(timeout=START_MS)
     expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
 
@@ -72,16 +76,3 @@ def test_answers_fit_a_narrow_window_in_the_dark(page: Page, url: str) -> None:
     box = page.locator(".js-plotly-plot").first.bounding_box()
     assert box is not None
     assert box["width"] <= 390
-
-
-def test_answers_are_kept_while_one_tries_it_on_another_page(page: Page, url: str) -> None:
-    open_question(page, url, 4)
-    page.get_by_role("radio").nth(2).check(force=True)
-    page.get_by_role("button", name="Check", exact=True).click()
-    expect(page.get_by_test_id("stAlert")).to_contain_text("Right: C: 4")
-    page.get_by_role("link", name="Move the scope and see the overlap").click()
-    expect(page.get_by_role("heading", name="Scope and overlap")).to_be_visible()
-    page.get_by_role("link", name="Check yourself").click()
-    expect(page.get_by_role("heading", name="4. ")).to_be_visible()
-    expect(page.get_by_test_id("stAlert")).to_contain_text("Right: C: 4")
-    page.wait_for_url("**/quiz?question=4*")

@@ -6,4 +6,4 @@ from pathlib import Path
 import streamlit as st
 
 st.set_page_config(page_title="anatomy", layout="wide")
-runpy.run_path(str(Path(__file__).parents[3] / "app" / "pages" / "anatomy.py"))
+runpy.run_path(str(Path(__file__).parents[3] / "app" / "views" / "anatomy.py"))

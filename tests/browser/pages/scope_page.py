@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-PAGE = Path(__file__).parents[3] / "app" / "pages" / "scope.py"
+PAGE = Path(__file__).parents[3] / "app" / "views" / "scope.py"
 
 st.set_page_config(page_title="Scope and overlap", layout="wide")
 st.navigation([st.Page(PAGE, title="Scope and overlap")]).run()

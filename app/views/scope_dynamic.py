@@ -5,31 +5,30 @@ import streamlit as st
 from app.compute import explore, networks, scope
 from app.figures import scope_map as figures
 from app.figures import scope_words as words
-from app.pages.subject import choose_step, choose_subject, predict
 from app.settings import Subject
+from app.views.subject import choose_network
 from app.widgets import scope_controls as controls
 from app.widgets.figure_block import figure_block
 from app.widgets.prose import prose
 from dysample.analysis.scope_map import ScopeMap
-from dysample.types import Prediction
 
 
 def dynamic_section() -> None:
     """Draw the section."""
     prose("scope_dynamic")
-    subject = choose_subject()
-    if subject is None or (found := predict(subject)) is None:
+    network = choose_network()
+    if network is None:
         return
-    if any(scope.dynamic_groups(subject, each.name) for each in found.steps):
-        _scopes(subject, found)
+    subject = network.subject
+    if scope.dynamic_groups(subject, network.step):
+        _scopes(subject, network.step)
     else:
         controls.offer_dynamic(networks.trained(subject.task), subject.upsampler)
 
 
 @st.fragment
-def _scopes(subject: Subject, prediction: Prediction) -> None:
+def _scopes(subject: Subject, step: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        step = choose_step(prediction)
         axis = controls.axis_choice()
         group = controls.group_choice(scope.dynamic_groups(subject, step))
     found = scope.chosen_scopes(subject, step, group, axis)

@@ -1,6 +1,7 @@
 """What the pages share: choosing a picture and a network, remembered from page to page."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -39,8 +40,23 @@ def choose_picture() -> Source:
         return Source(key)
 
 
-def choose_subject() -> Subject | None:
-    """Draw the choice of picture, task and upsampler; None, with a sentence, where there are no weights."""
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """What an explorer page looks into.
+
+    Attributes:
+        subject: The picture and the network.
+        prediction: The network's answer, with every upsampling on the way.
+        step: Name of the upsampling to look at.
+    """
+
+    subject: Subject
+    prediction: Prediction
+    step: str
+
+
+def choose_network() -> Explored | None:
+    """Draw the choice of picture, task, upsampler and step; None, with a sentence, if weights are missing."""
     try:
         manifest = photos.manifest()
     except WeightsError as error:
@@ -49,25 +65,26 @@ def choose_subject() -> Subject | None:
     with st.expander("Picture", icon=":material/image:"):
         source = choose_picture()
         longer_side = controls.working_side_choice()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    with row:
         task = controls.task_choice({each.name: each.title for each in manifest.tasks})
         upsampler = controls.one_upsampler_choice(networks.trained(task))
-    return Subject(source, task, upsampler, longer_side)
+    subject = Subject(source, task, upsampler, longer_side)
+    prediction = _predict(subject)
+    if prediction is None:
+        return None
+    with row:
+        step = controls.step_choice(step_labels(prediction))
+    return Explored(subject, prediction, step)
 
 
-def predict(subject: Subject) -> Prediction | None:
-    """Run the network; None, with a sentence, where its weights are damaged."""
+def _predict(subject: Subject) -> Prediction | None:
     try:
         with st.spinner("Running the network"):
             return explore.prediction(subject)
     except (ImageError, WeightsError) as error:
         st.error(str(error))
         return None
-
-
-def choose_step(found: Prediction) -> str:
-    """Draw the choice of an upsampling step of the network."""
-    return controls.step_choice(step_labels(found))
 
 
 def step_labels(found: Prediction) -> Mapping[str, str]:

@@ -8,8 +8,8 @@ from app.compute import anatomy as compute
 from app.compute import networks
 from app.figures import anatomy_words as words
 from app.figures.anatomy_blocks import blocks
-from app.pages.subject import choose_step, choose_subject, predict
 from app.settings import Subject
+from app.views.subject import choose_network
 from app.widgets import anatomy_controls as controls
 from app.widgets.anatomy_prose import sections
 from app.widgets.anatomy_tour import tour_button, tour_card, tour_step
@@ -45,12 +45,11 @@ def page() -> None:
 def _picture(row: Place, body: Place, tour: int | None) -> None:
     """Figures first, for they are projected; what they are of is chosen below."""
     st.subheader("Picture, network and step")
-    subject = choose_subject()
-    found = None if subject is None else predict(subject)
-    name = None if found is None else choose_step(found)
-    if subject is None or name is None:
+    network = choose_network()
+    if network is None:
         _only_tour(body, tour)
         return
+    subject, name = network.subject, network.step
     anatomy = compute.of_step(subject, name)
     if anatomy is None:
         _only_tour(body, tour)

@@ -9,8 +9,8 @@ from jaxtyping import Float32
 from app.compute import explore, scope
 from app.figures import scope_disorder as figures
 from app.figures import scope_words as words
-from app.pages.subject import choose_step, choose_subject, predict
 from app.settings import Subject
+from app.views.subject import choose_network
 from app.widgets import scope_controls as controls
 from app.widgets.figure_block import figure_block
 from app.widgets.prose import prose
@@ -18,7 +18,6 @@ from dysample.analysis.disorder import Disorder
 from dysample.analysis.disturbance import SQUASHES, Disturbance, Squash
 from dysample.analysis.edges import Edge
 from dysample.analysis.overlap import marginal_scope
-from dysample.types import Prediction
 
 
 def disorder_section() -> None:
@@ -28,9 +27,9 @@ def disorder_section() -> None:
     if origin != "features":
         _made(origin)
         return
-    subject = choose_subject()
-    if subject is not None and (found := predict(subject)) is not None:
-        _features(subject, found)
+    network = choose_network()
+    if network is not None:
+        _features(network.subject, network.step)
 
 
 @st.fragment
@@ -41,9 +40,8 @@ def _made(edge: Edge) -> None:
 
 
 @st.fragment
-def _features(subject: Subject, prediction: Prediction) -> None:
+def _features(subject: Subject, step: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        step = choose_step(prediction)
         channel = controls.channel_choice(explore.step(subject, step).input.shape[1])
         disturbance, marked = _choices()
     _show(scope.Features(subject, step, channel), _slid(disturbance), marked=marked)

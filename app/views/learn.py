@@ -10,8 +10,8 @@ from app.figures import learn as figures
 from app.figures import learn_numbers as numbers
 from app.figures import learn_words as words
 from app.figures.learn_panes import panes
-from app.pages.subject import choose_picture
 from app.settings import LearnChoice, Source
+from app.views.subject import choose_picture
 from app.widgets import learn_controls as controls
 from app.widgets.figure_block import figure_block
 from app.widgets.memory import forget, keep, kept

@@ -7,9 +7,9 @@ import streamlit as st
 from app.comparison import close_up
 from app.compute import compare, networks, photos
 from app.figures import export, layers, panes, table
-from app.pages.subject import choose_picture
 from app.records import Comparison
 from app.settings import CompareSettings, Mode, Show, Source
+from app.views.subject import choose_picture
 from app.widgets import controls, results
 from app.widgets.compare_viewer import View, compare_viewer
 from dysample.models.weights import WeightsError

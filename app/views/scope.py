@@ -6,8 +6,8 @@ import streamlit as st
 from app.compute import scope
 from app.figures import scope as cells
 from app.figures import scope_words as words
-from app.pages.scope_disorder import disorder_section
-from app.pages.scope_dynamic import dynamic_section
+from app.views.scope_disorder import disorder_section
+from app.views.scope_dynamic import dynamic_section
 from app.widgets import scope_controls as controls
 from app.widgets.figure_block import figure_block
 from app.widgets.prose import prose

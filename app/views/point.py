@@ -10,8 +10,8 @@ from app.figures import point_words as words
 from app.figures.arrows import map_png
 from app.figures.point_footprints import Pane, footprints
 from app.figures.point_window import Scene, window_figure
-from app.pages.subject import choose_step, choose_subject, predict
 from app.settings import Subject
+from app.views.subject import choose_network
 from app.widgets import point_controls as controls
 from app.widgets.figure_block import figure_block
 from app.widgets.offset_controls import group_choice, offer
@@ -31,10 +31,10 @@ def page() -> None:
     """Draw the page."""
     st.title("One point")
     prose("point")
-    subject = choose_subject()
-    if subject is None or (found := predict(subject)) is None:
+    chosen = choose_network()
+    if chosen is None:
         return
-    name = choose_step(found)
+    subject, name = chosen.subject, chosen.step
     record = explore.record(subject, name)
     _explain(subject, record)
     if record is None:

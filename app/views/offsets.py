@@ -5,8 +5,8 @@ import streamlit as st
 from app.compute import explore, offsets
 from app.figures import arrows
 from app.figures import offsets as figures
-from app.pages.subject import choose_step, choose_subject, predict, step_labels
 from app.settings import Subject
+from app.views.subject import choose_network, step_labels
 from app.widgets import offset_controls as controls
 from app.widgets.figure_block import figure_block
 from app.widgets.memory import keep, kept
@@ -22,11 +22,10 @@ def page() -> None:
     """Draw the page."""
     st.title("Where the points go")
     prose("offsets")
-    subject = choose_subject()
-    prediction = None if subject is None else predict(subject)
-    if subject is None or prediction is None:
+    chosen = choose_network()
+    if chosen is None:
         return
-    step = choose_step(prediction)
+    subject, step = chosen.subject, chosen.step
     if not explore.points_move(subject, step):
         st.info(f"{OPERATORS[subject.upsampler].label} has no sampling points that move.")
         controls.offer(_OFFERED, OPERATORS[_OFFERED].label)
@@ -35,7 +34,7 @@ def page() -> None:
     st.subheader("How far they go")
     _numbers(subject, step)
     st.subheader("All steps of this network")
-    controls.numbers(figures.steps_table(offsets.table(subject), step_labels(prediction)), key="steps")
+    controls.numbers(figures.steps_table(offsets.table(subject), step_labels(chosen.prediction)), key="steps")
     prose("offsets_table")
 
 
@@ -80,7 +79,7 @@ def _chosen(subject: Subject, step: str, cell: tuple[int, int] | None) -> None:
     columns = figures.cell_table(offsets.field(subject, step), row, column)
     controls.numbers(columns, key="cell_numbers", height=_CELL_TABLE_PX)
     st.page_link(
-        "pages/point.py", label="Look at one point of this cell", icon=":material/center_focus_strong:"
+        "views/point.py", label="Look at one point of this cell", icon=":material/center_focus_strong:"
     )
 
 
