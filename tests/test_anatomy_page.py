@@ -151,7 +151,7 @@ def test_on_the_picture_the_numbers_are_the_networks_own(app: AppTest) -> None:
     subject = Subject(Source("coffee"), task, "dysample+", 480)
     step = explore.step(subject, app.session_state["step"])
     row, column, channel = (
-        app.number_input(key=f"picture_{each}").value for each in ("row", "column", "channel")
+        int(app.number_input(key=f"picture_{each}").value or 0) for each in ("row", "column", "channel")
     )
     assert (row, column) == (step.output.shape[2] // 2, step.output.shape[3] // 2)
     assert bold(app) == pytest.approx([step.output[0, channel, row, column].item()], abs=0.0051)

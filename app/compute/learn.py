@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import cv2
@@ -91,7 +91,7 @@ class Run:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def _one_thread() -> Generator[None]:
     """Let torch compute in this thread alone, and leave it as it is for everybody else.
 
     Operations as small as these gain nothing from more threads, and on a busy machine they wait for each

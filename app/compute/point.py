@@ -12,6 +12,7 @@ from app.compute.explore import record, step
 from app.compute.networks import head, maps, trained
 from app.settings import Subject
 from dysample.analysis.arrows import Arrows, CellWindow
+from dysample.analysis.footprint import decision
 from dysample.analysis.offsets import offset_field
 from dysample.analysis.one_point import (
     OnePoint,
@@ -94,7 +95,7 @@ def _in_its_own_network(subject: Subject, upsampler: str, name: str) -> Decided:
     network = head(subject.task, upsampler)
     with torch.inference_mode():
         (at,) = (each for each in network.intermediates(found).steps if each.name == name)
-        return Decided(upsampler, True, _plan(network.upsamplers[name], upsampler, at))
+        return Decided(upsampler, True, _plan(network.upsamplers[name], at))
 
 
 def _untrained(subject: Subject, upsampler: str, name: str) -> Decided | None:
@@ -102,12 +103,15 @@ def _untrained(subject: Subject, upsampler: str, name: str) -> Decided | None:
     with contextlib.suppress(ValueError), torch.inference_mode(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(_SEED)  # every visitor sees the same start
         op = build(upsampler, at.input.shape[1], guide_channels=at.guide.shape[1]).eval()
-        return Decided(upsampler, False, _plan(op, upsampler, at))
+        return Decided(upsampler, False, _plan(op, at))
     return None
 
 
-def _plan(op: torch.nn.Module, upsampler: str, at: Step) -> SamplingRecord | KernelRecord:
-    return op.plan(*OPERATORS[upsampler].inputs(at.input, at.guide))
+def _plan(op: torch.nn.Module, at: Step) -> SamplingRecord | KernelRecord:
+    record = decision(op, at.input, at.guide)
+    if record is None:
+        raise ValueError(f"{type(op).__name__} plans nothing that could be shown")
+    return record
 
 
 def see(subject: Subject, name: str, at: tuple[int, int], channel: int) -> Seen:

@@ -102,8 +102,8 @@ def _strokes(
 ) -> list[Dict]:
     colour, width, halo = style
     x, y = np.stack([starts, ends, np.full_like(starts, np.nan)], axis=1).reshape(-1, 2).T
-    ring = {"size": 2 * width + 4, "color": halo, "line": {"color": colour, "width": 1.5}}
-    dot = {"size": 2 * width + 3, "color": colour, "line": {"color": halo, "width": 1.2}}
+    ring: Dict = {"size": 2 * width + 4, "color": halo, "line": {"color": colour, "width": 1.5}}
+    dot: Dict = {"size": 2 * width + 3, "color": colour, "line": {"color": halo, "width": 1.2}}
     return [
         line(x, y, halo, width + 2.5),
         line(x, y, colour, width),

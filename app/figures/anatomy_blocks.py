@@ -21,9 +21,9 @@ def blocks(
         followed: The value that is marked in every figure.
         photo: What the network sees, for the first stage; None for the example.
     """
-    if name == "input" and photo is None:
-        return tensors.channels(anatomy, followed), tensors.unmoved(anatomy, followed)
     if name == "input":
+        if photo is None:
+            return tensors.channels(anatomy, followed), tensors.unmoved(anatomy, followed)
         return tensors.picture(anatomy, followed, photo), tensors.channel(anatomy, followed)
     if name == "grid":
         return places.moves(anatomy, followed, reads=False), places.points(anatomy, followed)

@@ -58,7 +58,8 @@ def curves(snapshots: Sequence[Snapshot], *, steps: int, at: int) -> go.Figure:
     figure.update_traces(mode="lines", selector={"name": "Bilinear"})
     ring = {"size": 14, "symbol": "circle-open", "line_width": 3}
     figure.update_traces(mode="markers", marker=ring, cliponaxis=False, selector={"name": _SHOWN})
-    figure.add_vline(at, line={"color": _MARK, "width": 1.5, "dash": "dot"}, row="all", col=1)
+    marked = {"color": _MARK, "width": 1.5, "dash": "dot"}
+    figure.add_vline(at, line=marked, row="all", col="all")
     figure.update_xaxes(range=[0, steps])
     figure.update_xaxes(title_text="Step (updates of the weights)", row=len(panels))
     figure.update_yaxes(type="log", tickformat=".3~g", nticks=5, row=len(panels))

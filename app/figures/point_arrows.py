@@ -11,7 +11,7 @@ from dysample.analysis.arrows import Arrows
 from dysample.analysis.reading import Reading
 
 _STILL = 0.02  # low-res pixels: an arrow shorter than this is drawn as a dot
-_Path = Sequence[float | None]
+_Path = Sequence[float | None] | np.ndarray
 
 
 @dataclass(frozen=True, slots=True)

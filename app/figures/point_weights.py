@@ -34,4 +34,4 @@ def written(weight: float) -> str:
 
 @functools.cache
 def _colours() -> tuple[str, ...]:
-    return tuple(sample_colorscale(get_colorscale(SCALE), list(np.linspace(0, 1, 256))))
+    return tuple(map(str, sample_colorscale(get_colorscale(SCALE), list(np.linspace(0, 1, 256)))))

@@ -1,8 +1,11 @@
 """Anatomy: DySample stage by stage, on an example with all its numbers and on the picture."""
 
+from typing import cast
+
 import numpy as np
 import streamlit as st
 from jaxtyping import UInt8
+from streamlit.delta_generator import DeltaGenerator
 
 from app.compute import anatomy as compute
 from app.compute import networks
@@ -19,7 +22,6 @@ from app.widgets.stage_walk import stage_walk
 from dysample.analysis.anatomy import Anatomy, StageName
 from dysample.analysis.anatomy_trace import Trace, trace
 
-Place = st.delta_generator.DeltaGenerator
 _OFFERED = "dysample+"
 _WIDTHS = (10, 13, 13)  # of the words, and of the two figures
 
@@ -42,7 +44,7 @@ def page() -> None:
         _picture(row, body, tour)
 
 
-def _picture(row: Place, body: Place, tour: int | None) -> None:
+def _picture(row: DeltaGenerator, body: DeltaGenerator, tour: int | None) -> None:
     """Figures first, for they are projected; what they are of is chosen below."""
     st.subheader("Picture, network and step")
     network = choose_network()
@@ -75,7 +77,7 @@ def _follow(
     return chosen
 
 
-def _only_tour(body: Place, tour: int | None) -> None:
+def _only_tour(body: DeltaGenerator, tour: int | None) -> None:
     if tour is not None:
         with body:
             tour_card(tour, sections("anatomy_tour"))
@@ -101,7 +103,7 @@ def _walk(
 ) -> None:
     followed = trace(anatomy, at=(chosen.row, chosen.column), channel=chosen.channel)
     labels = {stage.name: words.STAGES[stage.name] for stage in anatomy.stages}
-    name = stage_walk(labels, walk=tour is None, instead="scope")
+    name = cast(StageName, stage_walk(labels, walk=tour is None, instead="scope"))
     told, *places = st.columns(_WIDTHS, gap="medium")
     with told:
         if tour is not None:

@@ -109,12 +109,9 @@ def _watch(run: Run) -> None:
     was_going = run.going
     run.advance()
     newest = run.snapshots[-1].step
-    if was_going and not run.going:
-        controls.show_step(newest)
-        st.rerun()
     steps = run.choice.steps
     st.progress(run.step / steps, f"Step {run.step} of {steps}")
-    snapshot = run.at(controls.time_choice(steps=steps, every=run.every, newest=newest, follow=run.going))
+    snapshot = run.at(controls.time_choice(steps=steps, every=run.every, newest=newest, follow=was_going))
     controls.verdict(words.standing(snapshot), better=None if run.going else snapshot.beats_bilinear)
     left, right = st.columns(2, gap="large")
     with left:
@@ -122,6 +119,9 @@ def _watch(run: Run) -> None:
     with right:
         _panes(run, snapshot)
     _arrows(run, snapshot)
+    if was_going and not run.going:
+        # Now, not before the figures: a browser drops what several runs in a row have not drawn.
+        st.rerun()
 
 
 def _curves(run: Run, snapshot: Snapshot) -> None:

@@ -1,7 +1,8 @@
 """The Anatomy page's controls: what to take apart, and which output value to follow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, TypeVar
 
 import streamlit as st
 
@@ -15,6 +16,8 @@ _ON: dict[On, str] = {"example": "4×4 example", "picture": "Picture"}
 _STYLES: dict[Style, str] = {"lp": "LP", "pl": "PL"}
 _SCOPES: dict[Scope, str] = {"static": "Static", "dynamic": "Dynamic"}
 
+Choice = TypeVar("Choice", bound=str)
+
 
 @dataclass(frozen=True, slots=True)
 class Followed:
@@ -27,13 +30,13 @@ class Followed:
 
 def on_choice() -> On:
     """Choose between the example and the picture."""
-    return cast(On, _one_of("Take apart", _ON, ON))
+    return _one_of("Take apart", _ON, ON)
 
 
 def style_choice() -> Style:
     """Choose the order of the stages."""
     words = "LP: linear layer, then pixel shuffle. PL: pixel shuffle, then linear layer (Figure 6)."
-    return cast(Style, _one_of("Style", _STYLES, STYLE, words))
+    return _one_of("Style", _STYLES, STYLE, words)
 
 
 def dynamic_choice() -> bool:
@@ -94,7 +97,7 @@ def offer(upsampler: str, label: str) -> None:
     st.button(f"Take {label} apart instead", on_click=take, key="anatomy-offer")
 
 
-def _one_of(label: str, options: dict[str, str], key: str, words: str | None = None) -> str:
+def _one_of(label: str, options: Mapping[Choice, str], key: str, words: str | None = None) -> Choice:
     restore(key, options)
     names = list(options)
     chosen = st.segmented_control(

@@ -1,7 +1,7 @@
 """Walking through the stages: a strip to choose from, with previous and next, by button and by key."""
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import streamlit as st
 
@@ -54,10 +54,11 @@ def step_buttons(index: int, count: int, go: Callable[[int], None], *, what: str
         go: Called with the step to go to.
         what: The kind of step: makes keys that are unique on the page.
     """
-    for word, side, shortcut, other in (
+    buttons: tuple[tuple[str, Literal["left", "right"], str, int], ...] = (
         ("Previous", "left", "Left", index - 1),
         ("Next", "right", "Right", index + 1),
-    ):
+    )
+    for word, side, shortcut, other in buttons:
         st.button(
             word,
             icon=f":material/chevron_{side}:",

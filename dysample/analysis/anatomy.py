@@ -82,7 +82,7 @@ class Anatomy:
     @property
     def shuffled(self) -> frozenset[StageName]:
         """The stages that have as many pixels as the output."""
-        names = [stage.name for stage in self.stages]
+        names: list[StageName] = [stage.name for stage in self.stages]
         return frozenset(names[names.index("shuffle") :])
 
 
