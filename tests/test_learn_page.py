@@ -1,21 +1,13 @@
 """The page that learns without a browser: buttons, settings, uploads; numbers from the engine itself."""
 
-import json
-from pathlib import Path
-
-import cv2
-import numpy as np
 import pytest
+from made_learn import PAGE, PATIENCE_S, choose, figures, go_label, learnt, press, run_to_end
 from streamlit.testing.v1 import AppTest
 
-from dysample.analysis.learn import Snapshot, train_steps
+from dysample.analysis.learn import train_steps
 from dysample.analysis.learn_network import LearnSettings
 from dysample.analysis.learn_pictures import bright_regions, rings
-from dysample.analysis.learn_tasks import mask_problem, picture_problem
-from tests.made_squares import chessboard, noise
-
-PAGE = str(Path(__file__).parents[1] / "app" / "views" / "learn.py")
-PATIENCE_S = 120
+from dysample.analysis.learn_tasks import mask_problem
 
 
 @pytest.fixture
@@ -24,52 +16,6 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     found = AppTest.from_file(PAGE, default_timeout=PATIENCE_S)
     found.query_params["learn_steps"] = "40"
     return found
-
-
-def choose(app: AppTest, key: str, value: object) -> None:
-    next(each for each in app.get("button_group") if each.key == key).set_value(value).run()
-    assert not app.exception
-
-
-def press(app: AppTest, name: str) -> None:
-    app.button(key=f"learn_{name}").click().run()
-    assert not app.exception
-
-
-def go_label(app: AppTest) -> str:
-    return app.button(key="learn_go").label
-
-
-def run_to_end(app: AppTest) -> None:
-    """As the browser's timer does, again and again."""
-    press(app, "go")
-    for _ in range(100):
-        if go_label(app) == "Start again":
-            return
-        app.run()
-        assert not app.exception
-    pytest.fail("the run did not end")
-
-
-def figures(app: AppTest) -> list[dict[str, dict[str, list[dict[str, str]]]]]:
-    return [json.loads(each.proto.spec) for each in app.get("plotly_chart")]
-
-
-def learnt(settings: LearnSettings | None = None, seed: int = 0) -> list[Snapshot]:
-    problem = picture_problem(rings(96))
-    return list(train_steps(problem, settings or LearnSettings(), steps=40, snapshot_every=2, seed=seed))
-
-
-def png(image: np.ndarray) -> bytes:
-    return cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
-
-
-def unfair(side: int = 96) -> np.ndarray:
-    """Hard edges to learn from, soft waves held out: what is learnt makes those worse."""
-    image, black = rings(side), chessboard(side, side, 24)
-    row, column = np.mgrid[:side, :side]
-    image[black] = (127 + 100 * np.sin(column / 4) * np.sin(row / 4))[black][:, None]
-    return image
 
 
 def test_it_waits_for_the_visitor(app: AppTest) -> None:
@@ -192,38 +138,3 @@ def test_nonsense_in_the_address_falls_back(app: AppTest, name: str, value: str)
     assert not app.exception
     assert not app.error
     assert app.session_state["learn.run"].choice.settings == LearnSettings()
-
-
-def test_it_says_plainly_where_it_does_not_beat_bilinear(app: AppTest) -> None:
-    app.query_params["learn_from"] = "Photograph"
-    app.run()
-    app.file_uploader[0].upload("unfair.png", png(unfair())).run()
-    run_to_end(app)
-    last = list(train_steps(picture_problem(unfair()), LearnSettings(), steps=40, snapshot_every=2))[-1]
-    assert last.gain < 0
-    assert not app.success
-    assert "does not beat bilinear" in app.warning[0].value
-    assert list(app.dataframe[0].value["Gain (dB)"]) == [last.gain]
-    assert list(app.dataframe[0].value["Picture"]) == ["unfair.png"]
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"not a picture", "bad.png: "),
-        (png(noise(40)), "from 48 to 256 pixels a side, got 40 x 40"),
-        (png(np.full((120, 120, 3), 90, np.uint8)), "no detail that bilinear misses"),
-    ],
-)
-def test_a_bad_upload_costs_nothing(app: AppTest, data: bytes, words: str) -> None:
-    app.query_params["learn_from"] = "Photograph"
-    app.run()
-    app.file_uploader[0].upload("mine.png", png(unfair())).run()
-    run_to_end(app)
-    verdict = app.warning[0].value
-    app.file_uploader[0].upload("bad.png", data).run()
-    assert not app.exception
-    assert words in app.error[0].value
-    assert app.warning[0].value == verdict
-    assert go_label(app) == "Start again"
-    assert len(app.dataframe[0].value) == 1

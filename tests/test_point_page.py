@@ -1,33 +1,17 @@
 """The One point page without a browser: its numbers, its cell, and every kind of upsampler."""
 
-import hashlib
 import json
-import shutil
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
 import pytest
-import skimage.data
-import streamlit as st
 import torch
 import torch.nn.functional as F
 from made_app import open_page
-from safetensors.torch import save
+from made_point import STEP, TASK, host_and_step, markdown
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from dysample.images import decode, to_uint8
-from dysample.models.host import SegmentationHost
-from dysample.models.segformer_head import SegFormerHead
-from dysample.models.weights import load_host, load_manifest, pretrained_folder
+from dysample.models.weights import load_manifest
 from dysample.ops.registry import OPERATORS
-from dysample.training.pack import write_manifest
-from dysample.types import Step
-
-STEP = "c3_0"
-TASK = "everyday-segmentation"
 
 
 @pytest.fixture
@@ -36,26 +20,11 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return open_page("point")
 
 
-@cache
-def host_and_step(upsampler: str) -> tuple[SegmentationHost, Step]:
-    """The network's own step on the page's first picture, without the app's caches."""
-    path = next(Path(skimage.data.__file__).parent.glob("chelsea.*"))
-    image = torch.from_numpy(to_uint8(decode(path.read_bytes())).copy())
-    host = load_host(TASK, upsampler=upsampler)
-    with torch.no_grad():
-        steps = host.intermediates(image.permute(2, 0, 1)[None].float() / 255).steps
-    return host, next(each for each in steps if each.name == STEP)
-
-
 def read(x: Tensor, place: Tensor) -> Tensor:
     """All channels of a map at (x, y), by torch's own sampler."""
     size = torch.tensor([x.shape[3], x.shape[2]])
     grid = (2 * place / size - 1).view(1, 1, 1, 2)
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)[0, :, 0, 0]
-
-
-def markdown(app: AppTest) -> str:
-    return "\n".join(each.value for each in app.markdown)
 
 
 def footprint_titles(app: AppTest) -> list[str]:
@@ -179,62 +148,3 @@ def test_fixed_interpolation_says_so_and_offers_points(app: AppTest) -> None:
     app.button(key="offer").click().run()
     assert app.selectbox(key="op").value == "dysample+"
     assert "learns nothing" not in markdown(app)
-
-
-@pytest.fixture
-def with_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """A copy of the weights in which a kernel operator and one without a footprint count as trained."""
-    copy = tmp_path / "pretrained"
-    shutil.copytree(pretrained_folder(), copy)
-    known = load_manifest()
-    others = tuple(made_head(copy, upsampler) for upsampler in ("carafe", "deconv"))
-    kept = tuple(each for each in known.weights if each.upsampler not in ("carafe", "deconv"))
-    write_manifest(replace(known, folder=copy, weights=(*kept, *others)))
-    monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(copy))
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield
-    st.cache_resource.clear()
-    st.cache_data.clear()
-
-
-def made_head(folder: Path, upsampler: str) -> object:
-    """A head with random weights, written into a folder of weights; gives its entry."""
-    known = load_manifest()
-    task = known.task(TASK)
-    torch.manual_seed(0)
-    channels = host_and_step("bilinear")[0].encoder.channels
-    head = SegFormerHead(channels, width=task.width, classes=len(task.classes), upsampler=upsampler)
-    data = save(head.state_dict())
-    file = f"{TASK}/{upsampler}.safetensors"
-    (folder / file).write_bytes(data)
-    entry = known.entry(TASK, "bilinear")
-    return replace(entry, file=file, sha256=hashlib.sha256(data).hexdigest(), upsampler=upsampler)
-
-
-@pytest.mark.usefixtures("with_others")
-def test_kernels_are_shown_in_the_place_of_points(app: AppTest) -> None:
-    app.query_params["cell"] = "0,0"
-    app.query_params["op"] = "CARAFE"
-    app.run()
-    assert not app.exception
-    assert app.selectbox(key="op").value == "carafe"
-    assert "no sampling points" in markdown(app)
-    assert len(app.table) == 1
-    pixels = app.table[0].value
-    assert len(pixels) == 9
-    assert pixels["w"].astype(float).sum() == pytest.approx(9 / 25, abs=0.02)
-    assert "agrees to" in markdown(app)
-    assert "(5 smaller weights)" in app.latex[0].value
-
-
-@pytest.mark.usefixtures("with_others")
-def test_without_a_footprint_the_page_says_why(app: AppTest) -> None:
-    app.query_params["op"] = "Deconvolution"
-    app.run()
-    assert not app.exception
-    assert "no footprint" in markdown(app)
-    assert not app.table
-    app.button(key="offer").click().run()
-    assert not app.exception
-    assert app.table

@@ -33,6 +33,8 @@ def uploaded_picture(*, key: str) -> tuple[str, bytes] | None:
         help="Your browser will ask for permission. It lets pages use the camera only on this machine or "
         "through https.",
         key=f"{key}-use-camera",
+        on_change=keep,
+        args=(touched, True),
     )
     # Drawing the camera asks for permission at once, so nobody gets it unasked.
     shot = (

@@ -1,0 +1,31 @@
+"""What the tests of the One point page share."""
+
+from functools import cache
+from pathlib import Path
+
+import skimage.data
+import torch
+from streamlit.testing.v1 import AppTest
+
+from dysample.images import decode, to_uint8
+from dysample.models.host import SegmentationHost
+from dysample.models.weights import load_host
+from dysample.types import Step
+
+STEP = "c3_0"
+TASK = "everyday-segmentation"
+
+
+@cache
+def host_and_step(upsampler: str) -> tuple[SegmentationHost, Step]:
+    """The network's own step on the page's first picture, without the app's caches."""
+    path = next(Path(skimage.data.__file__).parent.glob("chelsea.*"))
+    image = torch.from_numpy(to_uint8(decode(path.read_bytes())).copy())
+    host = load_host(TASK, upsampler=upsampler)
+    with torch.no_grad():
+        steps = host.intermediates(image.permute(2, 0, 1)[None].float() / 255).steps
+    return host, next(each for each in steps if each.name == STEP)
+
+
+def markdown(app: AppTest) -> str:
+    return "\n".join(each.value for each in app.markdown)
