@@ -69,6 +69,9 @@ def test_large_maps_have_a_colour_bar_instead_of_numbers(style: Style) -> None:
 def test_the_group_is_that_of_the_channel() -> None:
     anatomy = larger("lp")
     block = blocks(anatomy, "linear", followed(anatomy, channel=9), None)[1]
+    left = block.figure.layout.xaxis.domain
+    assert block.figure.layout.annotations[0].x == pytest.approx(sum(left) / 2)
+    assert block.figure.layout.annotations[0].xanchor == "center"
     np.testing.assert_array_equal(heat(block.figure), anatomy.stage("linear").values[0, 12:16].numpy())
     assert block.figure.layout.annotations[0].text == "channel 12 → (0, 0)"
     assert "group 2 of 2" in block.caption

@@ -44,7 +44,7 @@ def test_written_readings_come_out() -> None:
     products = re.findall(r"([0-9.]+) \\cdot \(?([-0-9.]+)\)?", latex)
     value = sum(float(weight) * float(feature) for weight, feature in products)
     assert rf"\mathbf{{{value:.2f}}}" in latex
-    assert "bilinear: 0.84" in latex
+    assert r"\text{(bilinear: }0.84\text{)}" in latex
 
 
 def test_long_sums_are_not_written_out() -> None:

@@ -1,6 +1,8 @@
 """A visitor's run: a little at a time, in one thread, and no more arrows than can be told apart."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from threading import Thread
 
 import pytest
@@ -60,6 +62,19 @@ def test_it_learns_only_while_it_is_going() -> None:
     assert not run.going
     assert [each.step for each in run.snapshots] == list(range(0, 41, 2))
     assert [run.at(step).step for step in (0, 2, 38, 40, 400)] == [0, 2, 38, 40, 40]
+
+
+def test_a_pause_does_not_wait_for_something_to_draw() -> None:
+    run = learn.Run(replace(choice(side=144), steps=100_000))
+    run.going = True
+    learning = Thread(target=run.advance)
+    learning.start()
+    while run.step == 0:
+        time.sleep(0.001)
+    run.going = False
+    learning.join()
+    assert len(run.snapshots) == 1
+    assert not run.finished
 
 
 @pytest.mark.parametrize(

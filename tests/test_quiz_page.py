@@ -68,13 +68,17 @@ def test_a_wrong_prediction_is_kind_names_the_answer_and_is_locked(app: AppTest)
     assert verdicts(app)
 
 
-def test_all_predictions_right_is_a_full_score(app: AppTest) -> None:
-    app.run()
+def test_all_predictions_right_is_a_full_score() -> None:
+    """On the way, every answer links a page of the app."""
+    app = open_page("quiz").run()
     for number, make in enumerate(MAKERS, start=1):
         assert app.subheader[0].value.startswith(f"{number}. ")
         question = make()
         predict(app, question.right)
         assert verdicts(app) == [f"Right: **{'ABCD'[question.right]}**: {question.choices[question.right]}."]
+        (link,) = app.get("page_link")
+        assert link.proto.page_script_hash
+        assert link.proto.label == list(wordings().values())[number - 1].link
         press(app, "Next question" if number < len(MAKERS) else "See your score")
         expected = str(number + 1) if number < len(MAKERS) else "score"
         assert app.query_params["question"] in (expected, [expected])
@@ -137,15 +141,3 @@ def test_answers_are_kept_while_one_tries_it_on_another_page() -> None:
     assert app.subheader[0].value.startswith("4. ")
     assert verdicts(app)[0].startswith("Right: ")
     assert app.query_params["question"] in ("4", ["4"])
-
-
-@pytest.mark.parametrize("number", range(1, len(MAKERS) + 1))
-def test_every_answer_links_a_page_of_the_app(number: int) -> None:
-    app = open_page("quiz")
-    app.query_params["question"] = str(number)
-    app.run()
-    predict(app, 0)
-    words = list(wordings().values())[number - 1]
-    (link,) = app.get("page_link")
-    assert link.proto.page_script_hash
-    assert link.proto.label == words.link

@@ -26,7 +26,9 @@ def page(page: Page) -> Iterator[Page]:
             complaints.append(f"request to {url}")
 
     def listen(message: ConsoleMessage) -> None:
-        if message.type == "error":
+        # Opened at a page's own address, Streamlit looks for its server below that address first.
+        looking = "/_stcore/" in message.location.get("url", "")
+        if message.type == "error" and not looking:
             complaints.append(f"console: {message.text}")
 
     page.on("request", lambda request: watch(request.url))
