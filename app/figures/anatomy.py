@@ -116,7 +116,7 @@ def axis(title: str, start: float, stop: float, *, few: bool) -> Dict:
     """An axis without grid, whose map keeps its shape."""
     words: Dict = {"title": {"text": title, "standoff": 4}, "range": [start, stop]}
     ticks: Dict = {"dtick": 1} if few else {}
-    return {"showgrid": False, "zeroline": False, "constrain": "domain", **words, **ticks}
+    return {"showgrid": False, "zeroline": False, "ticks": "", "constrain": "domain", **words, **ticks}
 
 
 def _on(panel: int) -> Dict:
@@ -154,7 +154,8 @@ def _domains(panel: int, count: int, across: int) -> tuple[tuple[float, float], 
 
 def _title(title: str, panel: int, count: int, across: int) -> Dict:
     (left, right), (_, top) = _domains(panel, count, across)
-    place: Dict = {"x": (left + right) / 2, "y": top, "xref": "paper", "yref": "paper", "yanchor": "bottom"}
+    place: Dict = {"x": (left + right) / 2, "y": top, "xref": "paper", "yref": "paper"}
+    place |= {"xanchor": "center", "yanchor": "bottom"}
     return {"text": title, "showarrow": False, "font": {"size": 13}, **place}
 
 

@@ -167,9 +167,10 @@ def _of_shuffle(anatomy: Anatomy, followed: Trace) -> str:
 def _of_sample(followed: Trace) -> str:
     products = [rf"{number(tap.weight, 3)} \cdot {term(tap.value)}" for tap in followed.taps]
     row, column = followed.at
+    plain = rf"\text{{(bilinear: }}{number(followed.before)}\text{{)}}"
     lines = (
         rf"&\mathcal{{X}}'[{followed.channel}, {row}, {column}]",
         "&= " + r"\\&\quad + ".join(products),
-        rf"&= \mathbf{{{number(followed.value)}}} \quad\text{{(bilinear: {number(followed.before)})}}",
+        rf"&= \mathbf{{{number(followed.value)}}} \quad{plain}",
     )
     return rf"\begin{{aligned}}{_NEW_LINE.join(lines)}\end{{aligned}}"

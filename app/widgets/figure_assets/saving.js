@@ -3,6 +3,7 @@
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".saves");
   const block = root.getRootNode().host.closest(`.${data.block}`);
+  if (!block) return; // another figure has already taken the place of this one
   for (const [kind, make] of [["svg", svgBlob], ["png", pngBlob]]) {
     const button = root.querySelector(`.${kind}`);
     button.ariaLabel = `${button.textContent} of “${data.name}”`;
