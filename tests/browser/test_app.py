@@ -31,7 +31,7 @@ def photograph(tmp_path: Path) -> Path:
 def test_an_uploaded_photograph_is_compared(page: Page, url: str, tmp_path: Path) -> None:
     open_compare(page, url)
     page.locator("input[type=file]").set_input_files(photograph(tmp_path))
-    expect(page.get_by_text("Comparing on your photograph my cat.jpg")).to_be_visible()
+    expect(page.get_by_text("You see your photograph my cat.jpg")).to_be_visible()
     settled(page)
     for name in ("Nearest", "Bilinear", "DySample", "DySample+"):
         expect(pictures(page).get_by_text(name, exact=True)).to_be_visible()
