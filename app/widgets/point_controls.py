@@ -8,6 +8,7 @@ import streamlit as st
 from app.widgets.memory import keep, restore
 
 Beneath = Literal["norm", "channel", "photo"]
+_BEFORE = "Nothing learned: read bilinearly where the point starts or, for kernels, at the output pixel."
 _BENEATH: dict[Beneath, str] = {"norm": "Feature norm", "channel": "Channel", "photo": "Photograph"}
 CORNERS = ("Top left", "Top right", "Bottom left", "Bottom right")
 
@@ -110,6 +111,6 @@ def table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
 def before_and_after(before: float, after: float) -> None:
     """Draw the channel's value with nothing learned and as it is."""
     with st.container(horizontal=True, gap="large"):
-        st.metric("Before", f"{before:.4f}", width="content", help="Read bilinearly at the initial position.")
+        st.metric("Before", f"{before:.4f}", width="content", help=_BEFORE)
         st.metric("After", f"{after:.4f}", width="content", help="The weighted sum.")
         st.metric("Change", f"{after - before:+.4f}", width="content")

@@ -33,13 +33,12 @@ def cell_map(
     lengths = np.hypot(moves[..., 0], moves[..., 1])
     longest = float(lengths.max())
     values = np.round(255 * lengths / longest if longest else lengths).astype(np.uint8)
+    name = "Mean offset of a cell (low-res pixels)" if longest else "No point moves (low-res pixels)"
     chosen = offset_canvas(
         background_png,
         OffsetArrows(start, start + moves, values),
         size=(width, height),
-        scale=ColourScale(
-            "Mean offset of a cell (low-res pixels)", "0", f"{longest:.2f}", sequential_colours()
-        ),
+        scale=ColourScale(name, "0", f"{longest:.2f}", sequential_colours()),
         label=label,
         key=key,
         cell=(cell[1], cell[0]),
