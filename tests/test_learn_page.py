@@ -58,7 +58,7 @@ def test_pausing_changes_nothing_but_the_time(app: AppTest) -> None:
     press(app, "go")
     assert go_label(app) == "Start"
     assert app.button(key="learn_go").disabled
-    assert app.slider(key="learn_time").disabled
+    assert app.slider(key="learn_passing").disabled
     press(app, "pause")
     assert go_label(app) == "Continue"
     run = app.session_state["learn.run"]

@@ -30,6 +30,7 @@ def panes(pictures: ProblemPictures, snapshot: Snapshot) -> go.Figure:
             figure.add_trace(trace, row=index // 2 + 1, col=index % 2 + 1)
     figure.update_xaxes(range=[0, width], matches="x", constrain="domain", showgrid=False)
     figure.update_yaxes(range=[height, 0], matches="y", constrain="domain", showgrid=False)
+    figure.update_layout(xaxis_matches=None, yaxis_matches=None)  # the first two need not match themselves
     figure.update_xaxes(showticklabels=False, row=1).update_yaxes(showticklabels=False, col=2)
     figure.update_xaxes(title_text="x (px of the target)", row=2)
     figure.update_yaxes(title_text="y (px)", col=1)

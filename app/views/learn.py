@@ -39,7 +39,10 @@ def page() -> None:
         if run is None:
             return
         controls.commands(_state(run), start=_start, go=_go, pause=_pause, reset=_reset)
-        st.fragment(_watch, run_every=_TICK_S if run.going else None)(run)
+        if run.going:
+            st.fragment(_learn, run_every=_TICK_S)(run)
+        else:
+            st.fragment(_look)(run)
     _compare(run)
 
 
@@ -105,13 +108,27 @@ def _reset() -> None:
     st.session_state[_RUN] = learn.Run(run.choice)
 
 
-def _watch(run: Run) -> None:
-    was_going = run.going
+def _learn(run: Run) -> None:
+    # A fragment of its own, so that looks which come too late find it gone.
     run.advance()
+    _progress(run)
+    _draw(run, controls.time_passing(steps=run.choice.steps, every=run.every, newest=run.snapshots[-1].step))
+    if not run.going:
+        st.rerun()
+
+
+def _look(run: Run) -> None:
+    _progress(run)
     newest = run.snapshots[-1].step
-    steps = run.choice.steps
-    st.progress(run.step / steps, f"Step {run.step} of {steps}")
-    snapshot = run.at(controls.time_choice(steps=steps, every=run.every, newest=newest, follow=was_going))
+    _draw(run, controls.time_choice(steps=run.choice.steps, every=run.every, newest=newest))
+
+
+def _progress(run: Run) -> None:
+    st.progress(run.step / run.choice.steps, f"Step {run.step} of {run.choice.steps}")
+
+
+def _draw(run: Run, step: int) -> None:
+    snapshot = run.at(step)
     controls.verdict(words.standing(snapshot), better=None if run.going else snapshot.beats_bilinear)
     left, right = st.columns(2, gap="large")
     with left:
@@ -119,9 +136,6 @@ def _watch(run: Run) -> None:
     with right:
         _panes(run, snapshot)
     _arrows(run, snapshot)
-    if was_going and not run.going:
-        # Now, not before the figures: a browser drops what several runs in a row have not drawn.
-        st.rerun()
 
 
 def _curves(run: Run, snapshot: Snapshot) -> None:

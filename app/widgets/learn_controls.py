@@ -22,7 +22,8 @@ _STYLES: Mapping[Style, str] = {"lp": "LP", "pl": "PL"}
 _EXTENTS: Mapping[Extent, str] = {"detail": "Hardest square", "whole": "Whole input"}
 _SCOPES = (0.1, 0.25, 0.5, 1.0)
 _MOST_SEED = 999
-_TIME = "learn_time"
+_SHOWN = "Step that is shown"
+_TIME, _PASSING = "learn_time", "learn_passing"
 _STYLE_HELP = "Linear layer, then pixel shuffle (LP), or the other way round (PL), which has fewer weights."
 _SCOPE_HELP = (
     "Factor of the raw offsets (Eq. 4), in low-res pixels; of a dynamic scope, the value at the start."
@@ -104,18 +105,23 @@ def commands(
         )
 
 
-def time_choice(*, steps: int, every: int, newest: int, follow: bool) -> int:
-    """Choose the step whose snapshot is shown.
+def time_choice(*, steps: int, every: int, newest: int) -> int:
+    """Choose the step whose snapshot is shown; at first the newest.
 
     Args:
         steps: The last step that there will be.
         every: Steps between snapshots.
         newest: Step of the last snapshot so far.
-        follow: Go to the last snapshot, and leave the visitor no choice.
     """
-    if follow or st.session_state.get(_TIME, steps) > newest:
+    if st.session_state.get(_TIME, steps + 1) > newest:
         show_step(newest)
-    return st.slider("Step that is shown", 0, steps, step=every, key=_TIME, disabled=follow or newest == 0)
+    return st.slider(_SHOWN, 0, steps, step=every, key=_TIME, disabled=newest == 0)
+
+
+def time_passing(*, steps: int, every: int, newest: int) -> int:
+    """Draw the same at the newest step, where the visitor has no choice; its value is another's."""
+    st.session_state[_PASSING] = newest
+    return st.slider(_SHOWN, 0, steps, step=every, key=_PASSING, disabled=True)
 
 
 def show_step(step: int) -> None:
