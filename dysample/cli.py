@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dysample.analysis.bench import command as bench_command
 from dysample.analysis.complexity import command as complexity_command
-from dysample.models.weights import pretrained_folder
+from dysample.models.manifest import pretrained_folder
 from dysample.ops.registry import OPERATORS
 from dysample.training.recipe import recipe_names
 
@@ -18,8 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Imported here, so that --help answers at once.
     import torch
 
-    from dysample.models.weights import WeightsError
+    from dysample.models.manifest import WeightsError
     from dysample.training import commands
+    from dysample.training.checkpoint import DiskError
     from dysample.training.datasets import DataError, data_folder
     from dysample.training.loop import TrainingError
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             torch.set_num_threads(options.threads)
         run = {"train": commands.train, "evaluate": commands.evaluate, "pack": commands.pack}[options.command]
         run(options, data_folder(options.data))
-    except (DataError, TrainingError, WeightsError, ValueError) as error:
+    except (DataError, DiskError, TrainingError, WeightsError, ValueError) as error:
         print(f"dysample: {error}", file=sys.stderr)
         return 2
     return 0
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         "--pretrained", type=Path, default=pretrained_folder(), help="folder of the shipped weights"
     )
     train = commands.add_parser("train", parents=[common, runs], help="train the encoder, or heads on it")
-    train.add_argument("--stage", choices=["encoder", "heads", "both"], default="both")
+    train.add_argument("--stage", choices=["encoder", "heads", "both", "whole"], default="both")
     train.add_argument(
         "--upsampler",
         nargs="+",
@@ -63,7 +64,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"heads to train (default: {' '.join(OPERATORS)})",
     )
-    commands.add_parser("evaluate", parents=[common, weights], help="score the shipped weights")
+    evaluate = commands.add_parser("evaluate", parents=[common, weights], help="score weights, or runs")
+    evaluate.add_argument(
+        "--runs", type=Path, default=None, help="score finished runs of this folder instead, and sum them up"
+    )
     commands.add_parser("pack", parents=[common, runs, weights], help="ship a finished run, and score it")
     bench_command.add_options(
         commands.add_parser("bench", help="time and memory of upsamplers beside bilinear interpolation")

@@ -8,6 +8,7 @@ import torch
 
 RECIPE = """\
 task = "made-task"
+kind = "segmentation"
 title = "Made"
 dataset = "camvid"
 licence = "made for tests"
@@ -20,7 +21,7 @@ mean = [0.5, 0.5, 0.5]
 deviation = [0.5, 0.5, 0.5]
 context = 0
 frozen_norms = false
-width = 8
+widths = [8]
 working_side = 48
 
 [encoder_stage]

@@ -14,8 +14,8 @@ from made_point import TASK, host_and_step, markdown
 from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
 
+from dysample.models.manifest import load_manifest, pretrained_folder
 from dysample.models.segformer_head import SegFormerHead
-from dysample.models.weights import load_manifest, pretrained_folder
 from dysample.training.pack import write_manifest
 
 
@@ -48,7 +48,7 @@ def made_head(folder: Path, upsampler: str) -> object:
     task = known.task(TASK)
     torch.manual_seed(0)
     channels = host_and_step("bilinear")[0].encoder.channels
-    head = SegFormerHead(channels, width=task.width, classes=len(task.classes), upsampler=upsampler)
+    head = SegFormerHead(channels, width=task.widths[0], classes=len(task.classes), upsampler=upsampler)
     data = save(head.state_dict())
     file = f"{TASK}/{upsampler}.safetensors"
     (folder / file).write_bytes(data)
@@ -79,6 +79,6 @@ def test_without_a_footprint_the_page_says_why(app: AppTest) -> None:
     assert not app.exception
     assert "no footprint" in markdown(app)
     assert not app.table
-    app.button(key="offer").click().run()
+    app.button(key="offer-dysample+").click().run()
     assert not app.exception
     assert app.table

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_cdt
 
-from dysample.analysis.scores import BoundaryOverlap, ConfusionMatrix, SegmentationScorer, miou
+from dysample.analysis.class_counts import BoundaryOverlap, ConfusionMatrix
+from dysample.analysis.paired import PictureRatios
+from dysample.analysis.scores import SegmentationScorer
 
 
 def blocks(seed: int, size: tuple[int, int], classes: int, ignore: bool = True) -> np.ndarray:
@@ -64,39 +66,55 @@ def test_scores_equal_slow_masks(size, classes):
     assert score.boundary_miou == pytest.approx(mean(boundaries))
 
 
-def test_confusion_by_hand():
+def test_means_by_hand():
     target = np.array([[0, 0, 1], [1, 2, 255]], np.uint8)
     prediction = np.array([[0, 1, 1], [1, 1, 3]], np.uint8)
-    matrix = ConfusionMatrix(4)
-    matrix.update(prediction, target)
-    matrix.update(prediction, target)
-    assert matrix.counts.tolist() == [[2, 2, 0, 0], [0, 4, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0]]
-    # Class 0: 1 of 2. Class 1: 2 of 4. Class 2: missed. Class 3: only predicted where ignored.
-    assert matrix.iou == (0.5, 0.5, 0.0, None)
-    assert miou(matrix) == pytest.approx(1 / 3)
-    assert miou(matrix, classes=[0, 1, 3]) == 0.5
-    assert miou(matrix, classes=[3]) is None
+    scorer = SegmentationScorer(4)
+    scorer.update(prediction, target)
+    assert scorer.score().miou == pytest.approx(1 / 3)
+    assert scorer.score([0, 1, 3]).miou == 0.5
+    assert scorer.score([3]).miou is None
 
 
-def test_boundary_by_hand():
-    """Two 10x10 squares, moved by one column, in 40x30: the diagonal is 50, so d = 1."""
-    target = np.zeros((40, 30), np.uint8)
-    target[10:20, 10:20] = 1
-    prediction = np.roll(target, 1, axis=1)
-    overlap = BoundaryOverlap(2)
-    overlap.update(prediction, target)
-    # Rings of 36 pixels share 9 columns of the top and the bottom row, and nothing else.
-    assert overlap.intersection[1] == 18
-    assert overlap.union[1] == 36 + 36 - 18
-    # Background: a frame of 136 pixels at the image's border and a ring of 44 around the square.
-    assert overlap.intersection[0] == 136 + 2 * 11
-    assert overlap.union[0] == 2 * (136 + 44) - overlap.intersection[0]
+def test_counts_of_every_picture():
+    pairs = [(blocks(20 + k, (60, 80), 5, ignore=False), blocks(k, (60, 80), 5)) for k in range(4)]
+    scorer = SegmentationScorer(5)
+    for prediction, target in pairs:
+        scorer.update(prediction, target)
+    for index, (prediction, target) in enumerate(pairs):
+        alone = SegmentationScorer(5)
+        alone.update(prediction, target)
+        for all_of_them, one in (
+            (scorer.regions(), alone.confusion),
+            (scorer.boundaries(), alone.boundary),
+        ):
+            assert all_of_them.parts[index].tolist() == one.intersection.tolist()
+            assert all_of_them.wholes[index].tolist() == one.union.tolist()
+            assert all_of_them.parts.dtype == all_of_them.wholes.dtype == np.int32
 
 
-def test_image_border_is_boundary():
-    overlap = BoundaryOverlap(1)
-    overlap.update(np.zeros((300, 400), np.uint8), np.zeros((300, 400), np.uint8))
-    assert overlap.union[0] == 300 * 400 - 280 * 380  # d = 0.02 * 500 = 10
+@pytest.mark.parametrize("scored", [None, [0, 3]])
+def test_counts_give_the_scores_of_any_choice(scored):
+    pairs = [(blocks(20 + k, (60, 80), 5, ignore=False), blocks(k, (60, 80), 5)) for k in range(4)]
+    chosen = [0, 2, 2, 3]
+    every, resampled = SegmentationScorer(5), SegmentationScorer(5)
+    for pair in pairs:
+        every.update(*pair)
+    for index in chosen:
+        resampled.update(*pairs[index])
+    score = resampled.score(scored)
+    for counts, value, per_class in (
+        (every.regions(scored), score.miou, score.per_class),
+        (every.boundaries(scored), score.boundary_miou, score.per_class_boundary),
+    ):
+        again = PictureRatios(counts.parts[chosen], counts.wholes[chosen], counts.scored)
+        assert again.score == pytest.approx(value)
+        assert again.per_class == pytest.approx(per_class)
+
+
+def test_no_pictures_no_counts():
+    with pytest.raises(ValueError, match="one shape"):
+        SegmentationScorer(3).regions()
 
 
 def test_prediction_does_not_matter_where_ignored():
@@ -166,4 +184,4 @@ def test_bad_numbers_of_classes_are_refused(classes):
 @pytest.mark.parametrize("chosen", [[3], [-1]])
 def test_unknown_classes_are_refused(chosen):
     with pytest.raises(ValueError, match="indices from 0 to 2"):
-        miou(ConfusionMatrix(3), chosen)
+        SegmentationScorer(3).score(chosen)

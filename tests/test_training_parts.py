@@ -10,7 +10,7 @@ from torch import nn
 
 from dysample.models.encoder import Encoder
 from dysample.training.augment import batches
-from dysample.training.datasets import DataError, SegmentationData, class_shares
+from dysample.training.datasets import DataError, PictureData, class_shares
 from dysample.training.recipe import load_recipe, recipe_names
 from dysample.training.stages import class_weights
 from dysample.training.start import load_start
@@ -27,7 +27,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_damaged_and_mismatched_pictures_are_named(tmp_path: Path) -> None:
     make_data(tmp_path)
-    data = SegmentationData(tmp_path, "camvid", "train")
+    data = PictureData(tmp_path, "camvid", "train")
     (tmp_path / "camvid" / "rgb" / "p0.jpg").write_bytes(b"not a picture")
     with pytest.raises(DataError, match=r"p0\.jpg is missing or damaged"):
         data[0]
@@ -38,7 +38,7 @@ def test_damaged_and_mismatched_pictures_are_named(tmp_path: Path) -> None:
 
 
 def test_augmentation_repeats_with_its_seed_and_keeps_labels_in_place(workshop: Path) -> None:
-    data = SegmentationData(workshop, "camvid", "train")
+    data = PictureData(workshop, "camvid", "train")
     stage = load_recipe(str(workshop / "made.toml")).encoder_stage
     first, again, other = (next(iter(batches(data, stage, seed=s, epoch=0))) for s in (0, 0, 1))
     torch.testing.assert_close(first.image, again.image)
@@ -51,7 +51,7 @@ def test_augmentation_repeats_with_its_seed_and_keeps_labels_in_place(workshop: 
 
 
 def test_rare_classes_weigh_more_and_the_mean_weight_is_one(workshop: Path) -> None:
-    data = SegmentationData(workshop, "camvid", "train")
+    data = PictureData(workshop, "camvid", "train")
     shares = torch.from_numpy(class_shares(data, 2)).float()
     weights = class_weights(data, 2, 0.5)
     assert shares[1] < shares[0]

@@ -1,20 +1,18 @@
 """Segmentation scores over a data set: mean IoU and mean boundary IoU.
 
 Intersections and unions are counted in pixels over all images and divided once at the end, so the
-order and the size of the images do not matter. Pixels whose truth is 255 are ignored throughout:
-what a prediction says there changes no score.
+order and the size of the images do not matter; the counts of every image are kept as well, so that
+images can be drawn anew.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Int32, UInt8
 
-from dysample.analysis.compare import band_width, boundary_band, check_labels
-
-IGNORE = 255
+from dysample.analysis.class_counts import BoundaryOverlap, ConfusionMatrix
+from dysample.analysis.paired import PictureRatios
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,85 +32,6 @@ class SegmentationScore:
     per_class_boundary: tuple[float | None, ...]
 
 
-class ConfusionMatrix:
-    """Counts of pixels by true class (row) and predicted class (column), ignored ones left out.
-
-    Attributes:
-        counts: The pixels seen so far, ignored ones left out.
-    """
-
-    counts: Int64[np.ndarray, "k k"]
-
-    def __init__(self, classes: int) -> None:
-        """Start with zeros for `classes` classes, 1 to 255 of them.
-
-        Raises:
-            ValueError: Another number of classes.
-        """
-        _check_classes(classes)
-        self.counts = np.zeros((classes, classes), np.int64)
-
-    def update(self, prediction: UInt8[np.ndarray, "h w"], target: UInt8[np.ndarray, "h w"]) -> None:
-        """Count one image.
-
-        Raises:
-            ValueError: Not label maps of one size, or a class index that is too large.
-        """
-        classes = len(self.counts)
-        valid = _valid_pixels(prediction, target, classes)
-        pairs = target[valid].astype(np.int64) * classes + prediction[valid]
-        self.counts += np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-
-    @property
-    def iou(self) -> tuple[float | None, ...]:
-        """Intersection over union of each class; None for classes that never occurred."""
-        intersection = self.counts.diagonal()
-        return _ratios(intersection, self.counts.sum(0) + self.counts.sum(1) - intersection)
-
-
-class BoundaryOverlap:
-    """Intersection and union of the classes' inner boundary bands (Cheng et al., CVPR 2021).
-
-    The band of a class is its mask less the mask's erosion by d pixels, where d is 2 % of the
-    image's diagonal; outside the image is background. Ignored pixels are taken out of the truth's
-    and the prediction's mask before the erosion, so a right prediction has the truth's bands.
-    """
-
-    intersection: Int64[np.ndarray, " k"]
-    union: Int64[np.ndarray, " k"]
-
-    def __init__(self, classes: int) -> None:
-        """Start with zeros for `classes` classes, 1 to 255 of them.
-
-        Raises:
-            ValueError: Another number of classes.
-        """
-        _check_classes(classes)
-        self.intersection = np.zeros(classes, np.int64)
-        self.union = np.zeros(classes, np.int64)
-
-    def update(self, prediction: UInt8[np.ndarray, "h w"], target: UInt8[np.ndarray, "h w"]) -> None:
-        """Count one image.
-
-        Raises:
-            ValueError: Not label maps of one size, or a class index that is too large.
-        """
-        valid = _valid_pixels(prediction, target, len(self.union))
-        truth = _banded(target)
-        guess = _banded(np.where(valid, prediction, np.uint8(IGNORE)))
-        both = self._count(truth[truth == guess])
-        self.intersection += both
-        self.union += self._count(truth) + self._count(guess) - both
-
-    def _count(self, labels: UInt8[np.ndarray, "..."]) -> Int64[np.ndarray, " k"]:
-        return np.bincount(labels.ravel(), minlength=IGNORE + 1)[: len(self.union)]
-
-    @property
-    def iou(self) -> tuple[float | None, ...]:
-        """Boundary IoU of each class; None for classes that never occurred."""
-        return _ratios(self.intersection, self.union)
-
-
 class SegmentationScorer:
     """Both scores of a data set, image by image."""
 
@@ -120,11 +39,32 @@ class SegmentationScorer:
         """Start with zeros; `classes` as in `ConfusionMatrix`."""
         self.confusion = ConfusionMatrix(classes)
         self.boundary = BoundaryOverlap(classes)
+        self._regions: list[Int32[np.ndarray, "2 k"]] = []
+        self._boundaries: list[Int32[np.ndarray, "2 k"]] = []
 
     def update(self, prediction: UInt8[np.ndarray, "h w"], target: UInt8[np.ndarray, "h w"]) -> None:
         """Count one image; see `ConfusionMatrix.update` for what is refused."""
-        self.confusion.update(prediction, target)
-        self.boundary.update(prediction, target)
+        classes = len(self.confusion.counts)
+        confusion, boundary = ConfusionMatrix(classes), BoundaryOverlap(classes)
+        confusion.update(prediction, target)
+        boundary.update(prediction, target)
+        self.confusion.counts += confusion.counts
+        self.boundary.intersection += boundary.intersection
+        self.boundary.union += boundary.union
+        self._regions.append(np.stack([confusion.intersection, confusion.union]).astype(np.int32))
+        self._boundaries.append(np.stack([boundary.intersection, boundary.union]).astype(np.int32))
+
+    def regions(self, classes: Iterable[int] | None = None) -> PictureRatios:
+        """Intersections and unions of every image; mean IoU would be over `classes`, by default all.
+
+        Raises:
+            ValueError: There are no images yet, or a class index that there is not.
+        """
+        return _pictures(self._regions, len(self.boundary.union), classes)
+
+    def boundaries(self, classes: Iterable[int] | None = None) -> PictureRatios:
+        """The same of the boundary bands."""
+        return _pictures(self._boundaries, len(self.boundary.union), classes)
 
     def score(self, classes: Iterable[int] | None = None) -> SegmentationScore:
         """The scores of all images so far; the means are over `classes`, by default all.
@@ -141,22 +81,6 @@ class SegmentationScorer:
         )
 
 
-def miou(matrix: ConfusionMatrix, classes: Iterable[int] | None = None) -> float | None:
-    """Mean IoU over the classes that occur in the truth or in a prediction.
-
-    Args:
-        matrix: The counts.
-        classes: The classes to average over; all by default. Those that never occurred are left out.
-
-    Returns:
-        A value between 0 and 1, or None if none of the classes occurred.
-
-    Raises:
-        ValueError: A class index that there is not.
-    """
-    return _mean(matrix.iou, range(len(matrix.counts)) if classes is None else classes)
-
-
 def _mean(values: tuple[float | None, ...], classes: Iterable[int]) -> float | None:
     chosen = tuple(classes)
     if any(not 0 <= index < len(values) for index in chosen):
@@ -165,34 +89,8 @@ def _mean(values: tuple[float | None, ...], classes: Iterable[int]) -> float | N
     return sum(known) / len(known) if known else None
 
 
-def _ratios(
-    intersection: Int64[np.ndarray, " k"], union: Int64[np.ndarray, " k"]
-) -> tuple[float | None, ...]:
-    pairs = zip(intersection.tolist(), union.tolist(), strict=True)
-    return tuple(part / whole if whole else None for part, whole in pairs)
-
-
-def _banded(labels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """The labels within the inner boundary bands, and `IGNORE` elsewhere."""
-    # One ring of a foreign label makes the image's border a boundary.
-    padded = cv2.copyMakeBorder(labels, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=IGNORE)
-    band = boundary_band(padded, band_width(*labels.shape))[1:-1, 1:-1]
-    return np.where(band, labels, np.uint8(IGNORE))
-
-
-def _valid_pixels(
-    prediction: UInt8[np.ndarray, "h w"], target: UInt8[np.ndarray, "h w"], classes: int
-) -> Bool[np.ndarray, "h w"]:
-    check_labels(target)
-    check_labels(prediction, like=target)
-    valid = target != IGNORE
-    for name, labels in (("prediction", prediction), ("target", target)):
-        largest = int(labels[valid].max(initial=0))
-        if largest >= classes:
-            raise ValueError(f"{name} must hold class indices below {classes}, got {largest}")
-    return valid
-
-
-def _check_classes(classes: int) -> None:
-    if not 1 <= classes <= IGNORE:
-        raise ValueError(f"classes must be between 1 and {IGNORE}, got {classes}")
+def _pictures(
+    counts: list[Int32[np.ndarray, "2 k"]], classes: int, scored: Iterable[int] | None
+) -> PictureRatios:
+    parts, wholes = np.array(counts, np.int32).reshape(-1, 2, classes).swapaxes(0, 1)
+    return PictureRatios(parts, wholes, tuple(range(classes) if scored is None else scored))

@@ -1,6 +1,6 @@
-"""Encoders of segmentation_models_pytorch, reduced to the four maps that decoders read."""
+"""Encoders of segmentation_models_pytorch, reduced to the maps that decoders read."""
 
-from typing import cast
+from typing import Literal, cast, get_args
 
 import torch
 from jaxtyping import Float
@@ -9,11 +9,19 @@ from torch import Tensor, nn
 from dysample.models.context import ImageContext, keep_stride_16
 
 STRIDES = (4, 8, 16, 32)
+Finest = Literal[2, 4]
 _PROBE = 64
 
 
 class Encoder(nn.Module):
-    """Any SMP encoder: an RGB picture in, its maps at strides 4, 8, 16 and 32 out."""
+    """Any SMP encoder: an RGB picture in, its maps at strides 4, 8, 16 and 32 out, if wanted at 2 too.
+
+    Attributes:
+        name: What the encoder is called in SMP.
+        strides: Pixels of the picture per position of each map, finest first.
+        channels: Of each map, finest first.
+        context: What the coarsest map passes through last; None for nothing.
+    """
 
     mean: Tensor
     deviation: Tensor
@@ -25,6 +33,7 @@ class Encoder(nn.Module):
         mean: tuple[float, float, float] = (0.485, 0.456, 0.406),
         deviation: tuple[float, float, float] = (0.229, 0.224, 0.225),
         context: int = 0,
+        finest: Finest = 4,
     ) -> None:
         """Make an encoder with random weights.
 
@@ -33,15 +42,18 @@ class Encoder(nn.Module):
             mean: Subtracted from red, green and blue in [0, 1].
             deviation: Divides them afterwards.
             context: Channels of the coarsest map after `ImageContext`; 0 leaves it as it is.
+            finest: Stride of the first map, 4 or 2.
 
         Raises:
-            ValueError: SMP has no encoder of that name, or it lacks one of the four strides.
+            ValueError: SMP has no encoder of that name, it lacks one of the strides, or `finest` is
+                neither 2 nor 4.
         """
         super().__init__()
         self.name = name
-        self.backbone = _backbone(name)
+        self.strides = _strides(finest)
+        self.backbone = _backbone(name, self.strides)
         self.context: ImageContext | None = None
-        self.channels = _channels(name, self.backbone)
+        self.channels = _channels(name, self.backbone, self.strides)
         if context:
             keep_stride_16(name, self.backbone)
             self.context = ImageContext(_probe(self.backbone)[-1].shape[1], context)
@@ -50,17 +62,23 @@ class Encoder(nn.Module):
             self.register_buffer(key, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
-        """Compute the four maps of an RGB picture in [0, 1], finest first.
+        """Compute the maps of an RGB picture in [0, 1], finest first.
 
         Both sides must be multiples of 32.
         """
         normalised = (image - self.mean) / self.deviation
         maps: list[Tensor] = self.backbone(normalised)
         coarsest = maps[-1] if self.context is None else self.context(maps[-1])
-        return (*maps[-len(STRIDES) : -1], coarsest)
+        return (*maps[-len(self.strides) : -1], coarsest)
 
 
-def _backbone(name: str) -> nn.Module:
+def _strides(finest: Finest) -> tuple[int, ...]:
+    if finest not in get_args(Finest):
+        raise ValueError(f"finest must be 2 or 4, got {finest!r}")
+    return STRIDES if finest == STRIDES[0] else (finest, *STRIDES)
+
+
+def _backbone(name: str, strides: tuple[int, ...]) -> nn.Module:
     # Imported here: SMP takes seconds to load, and operators alone do not need it.
     from segmentation_models_pytorch.encoders import get_encoder
 
@@ -69,16 +87,18 @@ def _backbone(name: str) -> nn.Module:
     except (KeyError, RuntimeError) as error:  # of SMP, and of timm for names that begin with "tu-"
         raise ValueError(f"segmentation_models_pytorch has no encoder called {name!r}") from error
     except ValueError as error:
-        raise ValueError(_no_strides(name, error)) from error
+        raise ValueError(_no_strides(name, strides, error)) from error
 
 
-def _channels(name: str, backbone: nn.Module) -> tuple[int, ...]:
+def _channels(name: str, backbone: nn.Module, strides: tuple[int, ...]) -> tuple[int, ...]:
     try:
-        maps = _probe(backbone)
+        maps = _probe(backbone)[-len(strides) :]
     except (AssertionError, RuntimeError) as error:  # encoders that are made for one size
-        raise ValueError(_no_strides(name, error)) from error
-    if [tuple(x.shape[2:]) for x in maps] != [(_PROBE // stride,) * 2 for stride in STRIDES]:
-        raise ValueError(_no_strides(name, [tuple(x.shape) for x in maps]))
+        raise ValueError(_no_strides(name, strides, error)) from error
+    sizes = [tuple(x.shape[2:]) for x in maps]
+    # Where SMP has to fill in a stride that the network skips, it gives a map of no channels.
+    if sizes != [(_PROBE // stride,) * 2 for stride in strides] or not all(x.shape[1] for x in maps):
+        raise ValueError(_no_strides(name, strides, [tuple(x.shape) for x in maps]))
     return tuple(x.shape[1] for x in maps)
 
 
@@ -88,8 +108,8 @@ def _probe(backbone: nn.Module) -> list[Tensor]:
     backbone.eval()
     maps: list[Tensor] = backbone(torch.zeros(1, 3, _PROBE, _PROBE))
     backbone.train()
-    return maps[-len(STRIDES) :]
+    return maps
 
 
-def _no_strides(name: str, found: object) -> str:
-    return f"encoder {name!r} does not give maps at strides {STRIDES} of pictures of any size: {found}"
+def _no_strides(name: str, strides: tuple[int, ...], found: object) -> str:
+    return f"encoder {name!r} does not give maps at strides {strides} of pictures of any size: {found}"

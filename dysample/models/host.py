@@ -1,4 +1,6 @@
-"""Segmentation host: encoder, head, and the bookkeeping that lets a picture have any size."""
+"""Hosts: encoder, head, and the bookkeeping that lets a picture have any size."""
+
+from typing import Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -6,22 +8,28 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.geometry import check_map
+from dysample.models.depth_head import DepthHead
 from dysample.models.encoder import STRIDES, Encoder
+from dysample.models.panoptic_fpn import PanopticFPNHead
 from dysample.models.segformer_head import SegFormerHead
 from dysample.types import Prediction
 
+# A head predicts at the size of the finest map that it reads, and keeps its operators in `upsamplers`.
+Head = SegFormerHead | PanopticFPNHead | DepthHead
+_Head = TypeVar("_Head", bound=Head)
 
-class SegmentationHost(nn.Module):
-    """Class logits for every pixel of an RGB picture of any size."""
 
-    def __init__(self, encoder: Encoder, head: SegFormerHead) -> None:
+class Host(nn.Module, Generic[_Head]):
+    """What the networks share: a number or several for every pixel of an RGB picture of any size."""
+
+    def __init__(self, encoder: Encoder, head: _Head) -> None:
         """Join an encoder and a head made for its channels."""
         super().__init__()
         self.encoder = encoder
         self.head = head
 
     def forward(self, image: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k H W"]:
-        """Predict logits of the picture's own size.
+        """Predict at the picture's own size.
 
         Args:
             image: RGB in [0, 1].
@@ -49,6 +57,18 @@ class SegmentationHost(nn.Module):
         return self.head.upsamplers[step]
 
 
+class SegmentationHost(Host[SegFormerHead]):
+    """Class logits for every pixel of an RGB picture of any size."""
+
+
+class PanopticFPN(Host[PanopticFPNHead]):
+    """As `SegmentationHost`, with a feature pyramid between encoder and prediction."""
+
+
+class DepthEstimator(Host[DepthHead]):
+    """Depth in metres for every pixel of an RGB picture of any size; its encoder begins at stride 2."""
+
+
 def encode(encoder: Encoder, image: Float[Tensor, "b 3 H W"]) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
     """Compute an encoder's maps, so that several heads can share them.
 
@@ -64,13 +84,13 @@ def encode(encoder: Encoder, image: Float[Tensor, "b 3 H W"]) -> tuple[Float[Ten
     return encoder(F.pad(image, padding, mode="replicate"))
 
 
-def decode(
-    head: SegFormerHead, maps: tuple[Float[Tensor, "b _c _h _w"], ...], height: int, width: int
-) -> Prediction:
-    """Turn an encoder's maps into logits of `height` x `width` pixels, cropped at right and bottom."""
+def decode(head: Head, maps: tuple[Float[Tensor, "b _c _h _w"], ...], height: int, width: int) -> Prediction:
+    """Turn an encoder's maps into a prediction of `height` x `width` pixels, cropped at right and bottom."""
     inside = head.intermediates(maps)
-    # The last enlargement belongs to the network, not to the comparison (Sec. 4.1).
+    # The last enlargement belongs to the network, not to the comparison (Sec. 4.1): by the stride of
+    # the finest map, which is half that of the next, and so on to the coarsest.
+    stride = STRIDES[-1] // 2 ** (len(maps) - 1)
     # Channels last, the classes of a pixel lie together: both this and a later argmax are faster.
     coarse = inside.output.contiguous(memory_format=torch.channels_last)
-    logits = F.interpolate(coarse, scale_factor=float(STRIDES[0]), mode="bilinear", align_corners=False)
-    return Prediction(output=logits[:, :, :height, :width], steps=inside.steps)
+    output = F.interpolate(coarse, scale_factor=float(stride), mode="bilinear", align_corners=False)
+    return Prediction(output=output[:, :, :height, :width], steps=inside.steps)

@@ -1,10 +1,6 @@
 """The one table of operators, and `build`, which makes one by its name."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from dysample.ops.a2u import A2U
 from dysample.ops.carafe import CARAFE
@@ -15,38 +11,8 @@ from dysample.ops.fixed import Bilinear, Nearest
 from dysample.ops.indexnet import IndexNet
 from dysample.ops.pixelshuffle import PixelShuffle
 from dysample.ops.sapa import SAPA
-
-
-@dataclass(frozen=True, slots=True)
-class OperatorSpec:
-    """One row of the table.
-
-    Attributes:
-        label: Name for people.
-        factory: Makes the operator, from channels, the keyword scale and the options.
-        summary: One sentence: how it decides what an output pixel holds.
-        options: What the row fixes of the factory's options.
-        paper: Who published it and where, short; empty for textbook interpolation.
-        year: Of that paper; None for textbook interpolation.
-        constraints: What it asks of channels and scale, for people.
-        needs_guide: Whether it looks at a high-res guide as well.
-        has_footprint: Whether it weighs input pixels, so that `plan` tells which made an output pixel;
-            the others mix channels too.
-    """
-
-    label: str
-    factory: Callable[..., nn.Module]
-    summary: str
-    options: Mapping[str, object] = field(default_factory=dict[str, object])
-    paper: str = ""
-    year: int | None = None
-    constraints: str = "any channels, any scale"
-    needs_guide: bool = False
-    has_footprint: bool = True
-
-    def inputs(self, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"]) -> tuple[Tensor, ...]:
-        """What to call the operator with: hosts pass both and never ask which operator they hold."""
-        return (x, guide) if self.needs_guide else (x,)
+from dysample.ops.spec import OperatorSpec
+from dysample.ops.variants import variant
 
 
 def _dysample(
@@ -161,21 +127,31 @@ OPERATORS: dict[str, OperatorSpec] = {
 
 
 def operator_spec(name: str) -> OperatorSpec:
-    """Look an operator up.
+    """Look an operator up, or a variant of one, such as "dysample@groups=8,style=pl".
 
     Raises:
-        ValueError: No operator has that name; the message lists those that exist.
+        ValueError: No operator has that name, or the named one has no such option or value; the
+            message lists those that exist.
     """
-    if name not in OPERATORS:
-        raise ValueError(f"no upsampler is called {name!r}; there are {', '.join(OPERATORS)}")
-    return OPERATORS[name]
+    return variant(OPERATORS, name)[1]
+
+
+def canonical_name(name: str) -> str:
+    """The one spelling of an operator's name: default options left out, the rest in order.
+
+    What a row of the table is called gets that name: "dysample@dynamic_scope=true" is "dysample+".
+
+    Raises:
+        ValueError: As `operator_spec`.
+    """
+    return variant(OPERATORS, name)[0]
 
 
 def build(name: str, channels: int, *, scale: int = 2, guide_channels: int | None = None) -> nn.Module:
-    """Make the operator of a row of `OPERATORS`.
+    """Make the operator of a row of `OPERATORS`, or a variant of one.
 
     Args:
-        name: Its key.
+        name: Its key, or that with options, as `operator_spec` takes it.
         channels: Channels of the map to enlarge.
         scale: Enlargement s.
         guide_channels: Channels of the guide where one is needed; None for as many as the map has.

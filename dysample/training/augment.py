@@ -6,25 +6,25 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
-from dysample.training.datasets import IGNORE, LabelledPicture, SegmentationData
+from dysample.training.datasets import IGNORE, Label, LabelledPicture, PictureData
 from dysample.training.recipe import Stage
 
-_BORDER = (127, 127, 127)  # mid-grey beside the picture, and no label there
+_BORDER = (127, 127, 127)  # mid-grey beside the picture, and no truth there
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Pictures in [0, 1], their labels (255 = ignore), and their names for error messages."""
+    """Pictures in [0, 1], their classes (255 = none) or metres (0 = none), and names for error messages."""
 
     image: Float[Tensor, "b 3 h w"]
-    label: Int64[Tensor, "b h w"]
+    label: Int64[Tensor, "b h w"] | Float32[Tensor, "b h w"]
     names: tuple[str, ...]
 
 
-def batches(data: SegmentationData, stage: Stage, *, seed: int, epoch: int) -> Iterator[Batch]:
+def batches(data: PictureData, stage: Stage, *, seed: int, epoch: int) -> Iterator[Batch]:
     """One epoch in random order; a last incomplete batch is left out.
 
     Every picture has a random stream of its own, made of seed, epoch and index, so an epoch can be
@@ -40,24 +40,29 @@ def batches(data: SegmentationData, stage: Stage, *, seed: int, epoch: int) -> I
         label = torch.from_numpy(np.stack([picture.label for picture in chosen]))
         yield Batch(
             image.permute(0, 3, 1, 2).float() / 255,  # stays channels-last in memory
-            label.long(),
+            label if label.is_floating_point() else label.long(),
             tuple(picture.name for picture in chosen),
         )
 
 
-def steps_per_epoch(data: SegmentationData, stage: Stage) -> int:
+def steps_per_epoch(data: PictureData, stage: Stage) -> int:
     """Batches that `batches` gives."""
     return len(data) // stage.batch
 
 
 def augment(picture: LabelledPicture, stage: Stage, rng: np.random.Generator) -> LabelledPicture:
-    """Resize, crop to the stage's square, mirror half of the time, change brightness and contrast."""
+    """Resize, crop to the stage's square, mirror half of the time, change brightness and contrast.
+
+    What looks twice as large stands at half the depth.
+    """
     low, high = stage.resize
     factor = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     height, width = (max(1, round(side * factor)) for side in picture.label.shape)
     interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     image = cv2.resize(picture.image, (width, height), interpolation=interpolation)
     label = cv2.resize(picture.label, (width, height), interpolation=cv2.INTER_NEAREST)
+    if label.dtype == np.float32:
+        label /= np.float32(factor)
     image, label = _crop(image, label, stage.crop, rng)
     if rng.random() < 0.5:
         image, label = image[:, ::-1], label[:, ::-1]
@@ -65,12 +70,13 @@ def augment(picture: LabelledPicture, stage: Stage, rng: np.random.Generator) ->
 
 
 def _crop(
-    image: UInt8[np.ndarray, "h w 3"], label: UInt8[np.ndarray, "h w"], side: int, rng: np.random.Generator
-) -> tuple[UInt8[np.ndarray, "s s 3"], UInt8[np.ndarray, "s s"]]:
+    image: UInt8[np.ndarray, "h w 3"], label: Label, side: int, rng: np.random.Generator
+) -> tuple[UInt8[np.ndarray, "s s 3"], Label]:
     bottom, right = (max(0, side - length) for length in label.shape)
     if bottom or right:
+        nothing = IGNORE if label.dtype == np.uint8 else 0
         image = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=_BORDER)
-        label = cv2.copyMakeBorder(label, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(IGNORE,))
+        label = cv2.copyMakeBorder(label, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(nothing,))
     top = int(rng.integers(label.shape[0] - side + 1))
     left = int(rng.integers(label.shape[1] - side + 1))
     window = (slice(top, top + side), slice(left, left + side))

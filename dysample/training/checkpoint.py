@@ -1,5 +1,6 @@
 """Files that survive an interruption: written aside, then renamed."""
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -9,12 +10,37 @@ from typing import Any
 import torch
 
 
+class DiskError(RuntimeError):
+    """A file cannot be written; the message says why, and that the old one is whole."""
+
+
+def write_aside(path: Path, data: bytes) -> None:
+    """Write a file so that at any moment either the old or the new one is whole.
+
+    Raises:
+        DiskError: The disk is full, or the folder cannot be written to.
+    """
+    aside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_bytes(data)
+        os.replace(aside, path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise DiskError(
+            f"{path} could not be written ({error.strerror}); what was there before is whole"
+        ) from error
+
+
 def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
-    """Write a checkpoint so that at any moment either the old or the new one is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    torch.save(dict(state), aside)
-    os.replace(aside, path)
+    """Write a checkpoint aside, then rename it.
+
+    Raises:
+        DiskError: As `write_aside`.
+    """
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    write_aside(path, buffer.getvalue())
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

@@ -5,12 +5,17 @@ from pathlib import Path
 
 import torch
 
-from dysample.models.weights import load_manifest
+from dysample.analysis.evidence import write_evidence
+from dysample.analysis.evidence_table import evidence_table
+from dysample.models.manifest import load_manifest
 from dysample.training import evaluate as evaluation
+from dysample.training import evidence
 from dysample.training import pack as packing
-from dysample.training.datasets import SegmentationData
-from dysample.training.recipe import load_recipe
-from dysample.training.stages import train_encoder, train_heads
+from dysample.training.datasets import PictureData
+from dysample.training.finished import finished_runs
+from dysample.training.loop import TrainingError
+from dysample.training.recipe import Recipe, load_recipe
+from dysample.training.stages import BASELINE, ENCODER_SEED, train_heads, train_whole
 
 
 def device_of(option: str | None) -> torch.device:
@@ -22,7 +27,10 @@ def train(options: argparse.Namespace, data: Path) -> None:
     """Train the encoder, the heads, or both."""
     recipe, device = load_recipe(options.recipe), device_of(options.device)
     if options.stage in ("encoder", "both"):
-        train_encoder(recipe, data, options.runs, seed=options.seed, device=device)
+        train_whole(recipe, data, options.runs, BASELINE, seed=ENCODER_SEED, device=device)
+    if options.stage == "whole":
+        for upsampler in options.upsampler:
+            train_whole(recipe, data, options.runs, upsampler, seed=options.seed, device=device)
     if options.stage in ("heads", "both"):
         train_heads(recipe, data, options.runs, options.upsampler, seed=options.seed, device=device)
 
@@ -35,14 +43,32 @@ def pack(options: argparse.Namespace, data: Path) -> None:
 
 
 def evaluate(options: argparse.Namespace, data: Path) -> None:
-    """Score shipped weights, enter the scores in the manifest and write them as JSON."""
+    """Score shipped weights and enter the scores in the manifest; with runs, score and sum them up."""
     recipe = load_recipe(options.recipe)
+    pictures = PictureData(data, recipe.dataset, recipe.test_split, recipe.kind)
+    if options.runs is not None and options.command == "evaluate":
+        _evaluate_runs(recipe, options, pictures)
+    else:
+        _evaluate_shipped(recipe, options, pictures)
+
+
+def _evaluate_shipped(recipe: Recipe, options: argparse.Namespace, pictures: PictureData) -> None:
     manifest = load_manifest(options.pretrained)
-    pictures = SegmentationData(data, recipe.dataset, recipe.test_split)
     names = [entry.upsampler for entry in manifest.heads(recipe.task)]
     scores = evaluation.evaluate(manifest, recipe.task, names, pictures, device=device_of(options.device))
     path = manifest.folder / recipe.task / "scores.json"
     evaluation.write_scores(path, manifest, recipe.task, pictures, scores)
-    summary = {name: (score.miou, score.boundary_miou) for name, score in scores.items()}
-    packing.write_manifest(packing.with_scores(manifest, recipe.task, summary, pictures.title))
-    print(evaluation.score_table(scores))
+    packing.write_manifest(packing.with_scores(manifest, recipe.task, scores, pictures.title))
+    print(evaluation.score_table(recipe.kind, scores))
+
+
+def _evaluate_runs(recipe: Recipe, options: argparse.Namespace, pictures: PictureData) -> None:
+    found = finished_runs(recipe, options.runs)
+    if not found:
+        raise TrainingError(f"{options.runs} has no finished run of {recipe.task}: train some first")
+    evidence.score_runs(recipe, options.runs, found, pictures, device=device_of(options.device))
+    summed = evidence.gather(recipe, found, pictures, title=recipe.title)
+    folder = options.pretrained / recipe.task
+    evidence.copy_records(found, folder / "runs")
+    write_evidence(folder / "evidence.json", summed)
+    print(evidence_table(summed))

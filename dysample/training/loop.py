@@ -2,55 +2,26 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.training.augment import Batch, batches, steps_per_epoch
-from dysample.training.checkpoint import append_log, load_checkpoint, save_checkpoint
-from dysample.training.datasets import IGNORE, SegmentationData
+from dysample.training.datasets import PictureData
+from dysample.training.learner import Learner
+from dysample.training.losses import Loss
 from dysample.training.progress import Progress
 from dysample.training.recipe import Stage
 
 _WARM_UP = 0.05  # share of all steps in which the rate rises
-_WEIGHT_DECAY = 0.01
-_GRADIENT_NORM = 5.0
 
 
 class TrainingError(RuntimeError):
     """A run cannot go on; the message says why and what is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Learner:
-    """A module, and the optimiser of its parameters."""
-
-    module: nn.Module
-    optimiser: torch.optim.Optimizer
-
-    def state(self) -> dict[str, Any]:
-        """Everything needed to go on later."""
-        return {"module": self.module.state_dict(), "optimiser": self.optimiser.state_dict()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
-        self.module.load_state_dict(state["module"])
-        self.optimiser.load_state_dict(state["optimiser"])
-
-
-def learner(module: nn.Module, groups: Sequence[tuple[nn.Module, float]]) -> Learner:
-    """AdamW over parts of a module, each with its own peak learning rate."""
-    parts = [
-        {"params": list(part.parameters()), "lr": rate, "peak": rate} for part, rate in groups if rate > 0
-    ]
-    return Learner(module, torch.optim.AdamW(parts, weight_decay=_WEIGHT_DECAY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,57 +30,62 @@ class Run:
 
     Attributes:
         title: Shown beside the progress.
-        folder: Checkpoint and log go there.
         data: Training pictures.
         stage: Epochs, batch, crop.
-        class_weights: Weight of each class in the loss.
+        loss: Of a prediction and the truth.
         seed: Order and augmentation.
         device: Where to compute; bfloat16 autocast on CUDA.
         prepare: Turns a batch of pictures into what the learners read, once for all of them.
-        logits: Runs a learner's module on that, giving logits of the crop's size.
+        predict: Runs a learner's module on that, giving a prediction of the crop's size.
     """
 
     title: str
-    folder: Path
-    data: SegmentationData
+    data: PictureData
     stage: Stage
-    class_weights: Float[Tensor, " k"]
+    loss: Loss
     seed: int
     device: torch.device
     prepare: Callable[[Tensor], Any]
-    logits: Callable[[nn.Module, Any], Tensor]
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where the run is kept after every epoch."""
-        return self.folder / "checkpoint.pt"
+    predict: Callable[[nn.Module, Any], Tensor]
 
 
-def train(run: Run, learners: Mapping[str, Learner]) -> None:
-    """Train until the stage's epochs are done, going on from the run's checkpoint if there is one.
+@dataclass(slots=True)
+class _Epoch:
+    """What an epoch comes to, by learner; `failed` holds why one was left behind."""
 
-    Killed at any moment, it loses at most the epoch that it was in.
+    loss: dict[str, float] = field(default_factory=dict[str, float])
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    failed: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def train(run: Run, learners: Sequence[Learner]) -> None:
+    """Train until the stage's epochs are done, every learner going on from its own checkpoint.
+
+    Learners that stand at the same epoch share the work of `prepare`; none depends on the others.
+    Killed at any moment, a run loses at most the epoch that it was in.
 
     Raises:
-        TrainingError: The checkpoint belongs to other learners, or a loss is not finite.
+        TrainingError: There are too few pictures, or the loss of a learner is not finite; the others
+            are trained to their end first.
+        DiskError: A checkpoint cannot be written; the one before is whole.
     """
-    done = _resume(run, learners)
     per_epoch = steps_per_epoch(run.data, run.stage)
     if per_epoch == 0:
         raise TrainingError(f"batch={run.stage.batch} is more than the {len(run.data)} pictures there are")
-    total = per_epoch * run.stage.epochs
-    progress = Progress(run.title, total, done * per_epoch)
-    for epoch in range(done, run.stage.epochs):
-        started, sums = time.monotonic(), dict.fromkeys(learners, 0.0)
-        for k, batch in enumerate(batches(run.data, run.stage, seed=run.seed, epoch=epoch)):
-            step = epoch * per_epoch + k
-            for name, loss in _step(run, learners, batch, step, rate_factor(step, total)).items():
-                sums[name] += loss / per_epoch
-            progress.update(step + 1, f"epoch {epoch + 1}")
-        states = {name: each.state() for name, each in learners.items()}
-        save_checkpoint({"epoch": epoch + 1, "learners": states}, run.checkpoint)
-        entry = {"epoch": epoch + 1, "loss": sums, "seconds": round(time.monotonic() - started, 1)}
-        append_log(run.folder / "log.jsonl", entry | {"device": device_name(run.device)})
+    done = {each.name: each.resume() for each in learners}
+    failed: dict[str, str] = {}
+    first = min(done.values())
+    progress = Progress(run.title, per_epoch * run.stage.epochs, per_epoch * first)
+    for epoch in range(first, run.stage.epochs):
+        active = [each for each in learners if done[each.name] <= epoch and each.name not in failed]
+        result = _epoch(run, active, epoch, progress)
+        failed |= result.failed
+        for each in active:
+            if each.name not in failed:
+                entry = {"loss": result.loss[each.name], "seconds": round(result.seconds[each.name], 1)}
+                each.keep(epoch + 1, entry | {"device": device_name(run.device)})
+    if failed:
+        raise TrainingError("; ".join(failed.values()))
 
 
 def device_name(device: torch.device) -> str:
@@ -127,49 +103,44 @@ def rate_factor(step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
 
 
-def _resume(run: Run, learners: Mapping[str, Learner]) -> int:
-    state = load_checkpoint(run.checkpoint)
-    if state is None:
-        return 0
-    if set(state["learners"]) != set(learners):
-        raise TrainingError(
-            f"{run.checkpoint} holds {', '.join(state['learners'])}, not {', '.join(learners)}: "
-            "ask for the same upsamplers, or another folder"
-        )
-    for name, each in learners.items():
-        each.restore(state["learners"][name])
-    return int(state["epoch"])
+def _epoch(run: Run, learners: Sequence[Learner], epoch: int, progress: Progress) -> _Epoch:
+    per_epoch = steps_per_epoch(run.data, run.stage)
+    total = per_epoch * run.stage.epochs
+    names = [each.name for each in learners]
+    result = _Epoch(dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0))
+    for k, batch in enumerate(batches(run.data, run.stage, seed=run.seed, epoch=epoch)):
+        step = epoch * per_epoch + k
+        _step(run, [e for e in learners if e.name not in result.failed], batch, step, total, result)
+        progress.update(step + 1, f"epoch {epoch + 1}")
+    result.loss = {name: value / per_epoch for name, value in result.loss.items()}
+    return result
 
 
-def _step(
-    run: Run, learners: Mapping[str, Learner], batch: Batch, step: int, factor: float
-) -> dict[str, float]:
+def _step(run: Run, learners: Sequence[Learner], batch: Batch, step: int, total: int, result: _Epoch) -> None:
+    """Let every learner learn from a batch; time that they share is split among them."""
+    began = time.monotonic()
     label = batch.label.to(run.device)
-    weights = run.class_weights.to(run.device)
-    losses: dict[str, float] = {}
-    half = run.device.type == "cuda"
-    with torch.autocast(run.device.type, torch.bfloat16, enabled=half):
+    with _half(run.device):
         prepared = run.prepare(batch.image.to(run.device))
-    for name, each in learners.items():
+    share = (time.monotonic() - began) / max(1, len(learners))
+    for each in learners:
+        began = time.monotonic()
         # Dropout must not depend on the learners before, nor on where a run was taken up again.
         torch.manual_seed(int(np.random.default_rng([run.seed, step]).integers(2**31)))
-        with torch.autocast(run.device.type, torch.bfloat16, enabled=half):
-            logits = run.logits(each.module, prepared)
-        loss = F.cross_entropy(logits.float(), label, weights, ignore_index=IGNORE)
-        losses[name] = loss.item()
-        if not math.isfinite(losses[name]):
-            raise TrainingError(
-                f"the loss of {name} is {losses[name]} on the pictures {', '.join(batch.names)}; "
-                f"the last whole epoch is kept in {run.checkpoint}"
+        with _half(run.device):
+            prediction = run.predict(each.module, prepared)
+        loss = run.loss(prediction, label)
+        value = loss.item()
+        if not math.isfinite(value):
+            result.failed[each.name] = (
+                f"the loss of {each.name} is {value} on the pictures {', '.join(batch.names)}; "
+                f"the last whole epoch is kept in {each.checkpoint}"
             )
-        _update(each, loss, factor)
-    return losses
+            continue
+        each.update(loss, rate_factor(step, total))
+        result.loss[each.name] += value
+        result.seconds[each.name] += share + time.monotonic() - began
 
 
-def _update(each: Learner, loss: Float[Tensor, ""], factor: float) -> None:
-    for group in each.optimiser.param_groups:
-        group["lr"] = factor * group["peak"]
-    each.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # pyright: ignore[reportUnknownMemberType]
-    nn.utils.clip_grad_norm_(each.module.parameters(), _GRADIENT_NORM)
-    each.optimiser.step()
+def _half(device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")

@@ -2,21 +2,27 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from dysample.models.weights import MANIFEST, Manifest, Task, WeightsEntry, WeightsError, load_manifest
+from dysample.models.manifest import MANIFEST, Manifest, Task, WeightsEntry, WeightsError, load_manifest
 from dysample.ops.registry import OPERATORS
-from dysample.training.checkpoint import load_checkpoint, read_log
+from dysample.training.checkpoint import load_checkpoint, read_log, write_aside
 from dysample.training.loop import TrainingError
 from dysample.training.recipe import Recipe
-from dysample.training.stages import encoder_folder, heads_folder, load_trained_encoder
+from dysample.training.scoring import Score
+from dysample.training.stages import (
+    BASELINE,
+    ENCODER_SEED,
+    head_folder,
+    load_trained_encoder,
+    whole_folder,
+)
 
 _HEADER = """\
 # Weights trained for this project, made by `python -m dysample pack`.
@@ -26,56 +32,73 @@ _HEADER = """\
 
 
 def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[WeightsEntry, ...]:
-    """Write the encoder and the heads of a run, and enter them in the manifest without scores.
+    """Write the encoder and the finished heads of a seed, and enter them in the manifest without scores.
 
     Raises:
-        TrainingError: A run is not there or not complete.
+        TrainingError: The encoder or all heads are not there or not complete.
+        DiskError: A file cannot be written.
     """
-    encoder = load_trained_encoder(recipe, runs, seed)
-    folders = encoder_folder(recipe, runs, seed), heads_folder(recipe, runs, seed)
-    state = load_checkpoint(folders[1] / "checkpoint.pt")
-    if state is None or state["epoch"] < recipe.head_stage.epochs:
+    encoder = load_trained_encoder(recipe, runs)
+    heads: dict[str, Mapping[str, Tensor]] = {}
+    for name in OPERATORS:
+        state = load_checkpoint(head_folder(recipe, runs, name, seed) / "checkpoint.pt")
+        if state is not None and state["epoch"] >= recipe.head_stage.epochs:
+            heads[name] = state["module"]
+    if not heads:
         raise TrainingError(
-            f"{folders[1]} is not complete: run `python -m dysample train {recipe.task} --stage heads` first"
+            f"no head of {recipe.task} with seed {seed} is complete: run `python -m dysample train "
+            f"{recipe.task} --stage heads --seed {seed}` first"
         )
-    parts: dict[str, Mapping[str, Tensor]] = {"": encoder.state_dict()}
-    parts |= {name: each["module"] for name, each in state["learners"].items()}
-    entries: list[WeightsEntry] = []
-    for upsampler, tensors in parts.items():
-        stage, folder = ("heads", folders[1]) if upsampler else ("encoder", folders[0])
-        data = save({name: _shipped(tensor) for name, tensor in tensors.items()})
-        file = f"{recipe.task}/{upsampler or 'encoder'}.safetensors"
-        _write(output / file, data)
-        entries.append(
-            WeightsEntry(
-                file=file,
-                sha256=hashlib.sha256(data).hexdigest(),
-                task=recipe.task,
-                upsampler=upsampler,
-                seed=seed,
-                command=f"python -m dysample train {recipe.task} --stage {stage} --seed {seed}",
-                trained_on=_trained_on(folder),
-            )
-        )
+    command = f"python -m dysample train {recipe.task} --stage"
+    whole = whole_folder(recipe, runs, BASELINE, ENCODER_SEED)
+    entries = [_entry(recipe, output, "", encoder.state_dict(), f"{command} encoder", whole, ENCODER_SEED)]
+    for name, tensors in heads.items():
+        made = f"{command} heads --upsampler {name} --seed {seed}"
+        folder = head_folder(recipe, runs, name, seed)
+        entries.append(_entry(recipe, output, name, tensors, made, folder, seed))
     write_manifest(_merged(output, _task(recipe), tuple(entries)))
     return tuple(entries)
 
 
-def with_scores(
-    manifest: Manifest, task: str, scores: Mapping[str, tuple[float | None, float | None]], split: str
-) -> Manifest:
-    """The manifest with mIoU and boundary IoU of a task's heads entered, by upsampler."""
+def _entry(
+    recipe: Recipe,
+    output: Path,
+    upsampler: str,
+    tensors: Mapping[str, Tensor],
+    command: str,
+    folder: Path,
+    seed: int,
+) -> WeightsEntry:
+    data = save({name: _shipped(tensor) for name, tensor in tensors.items()})
+    file = f"{recipe.task}/{upsampler or 'encoder'}.safetensors"
+    write_aside(output / file, data)
+    return WeightsEntry(
+        file=file,
+        sha256=hashlib.sha256(data).hexdigest(),
+        task=recipe.task,
+        upsampler=upsampler,
+        seed=seed,
+        command=command,
+        trained_on=_trained_on(folder),
+    )
+
+
+def with_scores(manifest: Manifest, task: str, scores: Mapping[str, Score], split: str) -> Manifest:
+    """The manifest with the scores of a task's heads entered, by upsampler."""
     return replace(
         manifest,
         weights=tuple(
-            replace(
-                entry, miou=scores[entry.upsampler][0], boundary_miou=scores[entry.upsampler][1], split=split
-            )
+            replace(entry, split=split, **_entered(scores[entry.upsampler]))
             if entry.task == task and entry.upsampler in scores
             else entry
             for entry in manifest.weights
         ),
     )
+
+
+def _entered(score: Score) -> dict[str, float | None]:
+    names = {field.name for field in fields(WeightsEntry)}
+    return {name: value for name, value in asdict(score).items() if name in names}
 
 
 def write_manifest(manifest: Manifest) -> None:
@@ -89,7 +112,7 @@ def write_manifest(manifest: Manifest) -> None:
             # JSON's strings, numbers and arrays are TOML as well.
             lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
             lines.append("")
-    _write(manifest.folder / MANIFEST, "\n".join(lines).encode())
+    write_aside(manifest.folder / MANIFEST, "\n".join(lines).encode())
 
 
 def _merged(output: Path, task: Task, entries: tuple[WeightsEntry, ...]) -> Manifest:
@@ -112,6 +135,7 @@ def _merged(output: Path, task: Task, entries: tuple[WeightsEntry, ...]) -> Mani
 def _task(recipe: Recipe) -> Task:
     return Task(
         name=recipe.task,
+        kind=recipe.kind,
         title=recipe.title,
         classes=recipe.classes,
         scored=recipe.scored,
@@ -119,7 +143,7 @@ def _task(recipe: Recipe) -> Task:
         mean=recipe.mean,
         deviation=recipe.deviation,
         context=recipe.context,
-        width=recipe.width,
+        widths=recipe.widths,
         dataset=recipe.dataset,
         licence=recipe.licence,
         working_side=recipe.working_side,
@@ -136,10 +160,3 @@ def _trained_on(folder: Path) -> str:
     log = read_log(folder / "log.jsonl")
     minutes = sum(entry["seconds"] for entry in log) / 60
     return f"{log[-1]['device']}, {minutes:.0f} min"
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    aside.write_bytes(data)
-    os.replace(aside, path)

@@ -3,8 +3,9 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
-from dysample.models.weights import as_tuples
+from dysample.models.manifest import Kind, as_tuples
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -39,11 +40,12 @@ class Recipe:
 
     Attributes:
         task: Name of the task, and of the recipe's file.
+        kind: "segmentation" or "depth".
         title: Name for people.
         dataset: Folder of the data set.
         licence: What the data's owners allow, in one sentence.
         test_split: Split that is scored.
-        classes: Names, in the order of the labels.
+        classes: Names, in the order of the labels; none for depth.
         scored: Names of the classes that the headline score averages over.
         encoder: SMP name of the encoder.
         start: Starting weights of the encoder, below the data folder.
@@ -51,13 +53,14 @@ class Recipe:
         deviation: Divides it afterwards.
         context: Channels of the encoder's `ImageContext`; 0 for none.
         frozen_norms: Keep the encoder's normalisation statistics as they start.
-        width: Channels at which the head's upsamplers work.
+        widths: Channels inside the head: one number for segmentation, five for depth, finest first.
         working_side: Longer side, in pixels, of the pictures as they are scored.
-        encoder_stage: Whole host with the bilinear upsampler.
+        encoder_stage: Whole network, with the bilinear upsampler or end to end with another.
         head_stage: Heads alone, on the frozen encoder.
     """
 
     task: str
+    kind: Kind
     title: str
     dataset: str
     licence: str
@@ -70,7 +73,7 @@ class Recipe:
     deviation: tuple[float, float, float]
     context: int
     frozen_norms: bool
-    width: int
+    widths: tuple[int, ...]
     working_side: int
     encoder_stage: Stage
     head_stage: Stage
@@ -95,6 +98,9 @@ def load_recipe(name: str) -> Recipe:
     try:
         for key in ("encoder_stage", "head_stage"):
             table[key] = Stage(**as_tuples(table[key]))
-        return Recipe(**as_tuples(table))
+        recipe = Recipe(**as_tuples(table))
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path.name} is not a complete recipe: {error}") from error
+    if recipe.kind not in get_args(Kind):
+        raise ValueError(f"{path.name}: kind must be one of {', '.join(get_args(Kind))}, got {recipe.kind!r}")
+    return recipe

@@ -1,0 +1,190 @@
+"""The evidence of a task: what every upsampler scored over the seeds, as a record and as JSON.
+
+Scores are kept as they are computed: shares between 0 and 1, and depths in metres.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from math import inf, isclose, sqrt
+from pathlib import Path
+from typing import Literal
+
+from dysample.analysis.paired import PairedDifference, SeedSpread, spread
+from dysample.analysis.score_specs import Kind, score_spec, upsampler_label
+from dysample.analysis.typed_json import record_from
+
+Trained = Literal["heads", "end-to-end"]
+
+
+class EvidenceError(ValueError):
+    """A file of evidence is missing or damaged; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadlineValue:
+    """One score of one upsampler.
+
+    Attributes:
+        score: Name in `SCORES`.
+        spread: Its values, by the row's seeds.
+        difference: To the reference that was trained the same way; None for the reference itself,
+            and where the two share no seed.
+        per_class: Mean over the seeds, in the order of the evidence's classes, None for a class that
+            does not occur; empty for a score without classes.
+    """
+
+    score: str
+    spread: SeedSpread
+    difference: PairedDifference | None
+    per_class: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    """What one upsampler, or a variant of one, scored.
+
+    Attributes:
+        upsampler: Name in `OPERATORS`; for a variant with its options, as in "dysample:groups=8".
+        trained: "heads" if the network's head alone was trained, on an encoder that all heads share;
+            "end-to-end" if the whole network was.
+        seeds: Of the runs, ascending.
+        scores: One for each headline score of the evidence, in that order.
+        commands: What made the runs, by seed.
+        devices: Where they were trained, by seed.
+        minutes: How long they were trained, all together.
+    """
+
+    upsampler: str
+    trained: Trained
+    seeds: tuple[int, ...]
+    scores: tuple[HeadlineValue, ...]
+    commands: tuple[str, ...]
+    devices: tuple[str, ...]
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of a task.
+
+    Attributes:
+        task: Its name.
+        title: What was asked, for people, such as the name of the task or of an ablation.
+        kind: Which scores it has.
+        dataset: What was trained on and scored.
+        split: The part of it that was scored.
+        pictures: How many that are.
+        data_sha256: Checksum of the split.
+        classes: Names, in the order of the per-class values; empty for depth.
+        headline: Names of the scores, the most important one first.
+        reference: Name of the row that differences are taken to.
+        rows: No two with the same upsampler, trained the same way.
+    """
+
+    task: str
+    title: str
+    kind: Kind
+    dataset: str
+    split: str
+    pictures: int
+    data_sha256: str
+    classes: tuple[str, ...]
+    headline: tuple[str, ...]
+    reference: str
+    rows: tuple[EvidenceRow, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            ValueError: What is wrong, in a sentence.
+        """
+        specs = [score_spec(name) for name in self.headline]
+        if not specs or any(spec.kind != self.kind for spec in specs):
+            raise ValueError(f"headline must name scores of {self.kind}, got {self.headline}")
+        upsampler_label(self.reference)
+        if self.pictures < 1:
+            raise ValueError(f"pictures must be at least 1, got {self.pictures}")
+        keys = [(row.upsampler, row.trained) for row in self.rows]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"rows must differ in upsampler or training, got {keys}")
+        for row in self.rows:
+            _check_row(self, row)
+
+    def noise(self, score: str, trained: Trained) -> float | None:
+        """How far runs lie apart that differ by their seed alone.
+
+        Returns:
+            The standard deviation pooled over the rows that were trained this way, each with its own
+            mean; None if none has two seeds.
+        """
+        known = [
+            (len(value.spread.values) - 1, value.spread.deviation**2)
+            for row in self.rows
+            for value in row.scores
+            if row.trained == trained and value.score == score and value.spread.deviation is not None
+        ]
+        freedom = sum(degrees for degrees, _ in known)
+        return sqrt(sum(degrees * variance for degrees, variance in known) / freedom) if known else None
+
+
+def write_evidence(path: Path, evidence: Evidence) -> None:
+    """Write evidence as JSON: aside first, so that an interruption leaves the old file whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.part")
+    text = json.dumps(asdict(evidence), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
+
+
+def read_evidence(path: Path) -> Evidence:
+    """Read what `write_evidence` wrote.
+
+    Raises:
+        EvidenceError: There is no such file, or it is damaged.
+    """
+    if not path.is_file():
+        raise EvidenceError(f"there is no evidence in {path}: run `python -m dysample evaluate` to make it")
+    try:
+        return record_from(Evidence, json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse))
+    except (OSError, ValueError) as error:
+        advice = "take it from the repository again, or make it with `python -m dysample evaluate`"
+        raise EvidenceError(f"{path} is damaged ({error}): {advice}") from error
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"a number must be finite, got {constant}")
+
+
+def _check_row(evidence: Evidence, row: EvidenceRow) -> None:
+    upsampler_label(row.upsampler)
+    if not row.seeds or list(row.seeds) != sorted(set(row.seeds)):
+        raise ValueError(f"the seeds of {row.upsampler} must ascend, got {row.seeds}")
+    if not len(row.commands) == len(row.devices) == len(row.seeds):
+        raise ValueError(
+            f"{row.upsampler} must have a command and a device for each of its seeds {row.seeds}"
+        )
+    if not 0 <= row.minutes < inf:
+        raise ValueError(f"the minutes of {row.upsampler} must be at least 0, got {row.minutes}")
+    if tuple(value.score for value in row.scores) != evidence.headline:
+        raise ValueError(f"{row.upsampler} must have the scores {evidence.headline} in that order")
+    for value in row.scores:
+        name = f"{value.score} of {row.upsampler}"
+        if len(value.spread.values) != len(row.seeds):
+            raise ValueError(f"{name} must have a value for each of the seeds {row.seeds}")
+        _check_spread(name, value.spread)
+        if len(value.per_class) not in (0, len(evidence.classes)):
+            raise ValueError(f"{name} must have a value for each of {len(evidence.classes)} classes or none")
+        if value.difference and not value.difference.low <= value.difference.high:
+            raise ValueError(f"{name} must have an interval whose lower end is the lower one")
+
+
+def _check_spread(name: str, given: SeedSpread) -> None:
+    """The mean and the deviation are written for those who read the file; they follow from the values."""
+    right = spread(given.values)
+    same_deviation = (given.deviation is None) == (right.deviation is None) and isclose(
+        given.deviation or 0, right.deviation or 0, rel_tol=1e-6, abs_tol=1e-9
+    )
+    if not isclose(given.mean, right.mean, rel_tol=1e-6, abs_tol=1e-9) or not same_deviation:
+        raise ValueError(f"{name} must have the mean and the deviation of its values, got {given}")

@@ -1,0 +1,79 @@
+"""Evidence as a table of Markdown, which reads well in a terminal too."""
+
+from collections.abc import Sequence
+
+from dysample.analysis.evidence import Evidence, EvidenceRow, HeadlineValue
+from dysample.analysis.paired import LEVEL, RESAMPLES
+from dysample.analysis.score_specs import ScoreSpec, score_spec, upsampler_label
+
+NOTHING = "–"
+_TRAINED = {"heads": "head on a shared encoder", "end-to-end": "end to end"}
+
+
+def evidence_table(evidence: Evidence) -> str:
+    """All rows with every headline score, and under the table how to read it."""
+    specs = [score_spec(name) for name in evidence.headline]
+    reference = upsampler_label(evidence.reference)
+    titles = ["Upsampler", "Trained", "Seeds"]
+    for spec in specs:
+        arrow, unit = ("↑" if spec.better == "higher" else "↓"), f" ({spec.unit})" if spec.unit else ""
+        titles += [f"{spec.label}{unit} {arrow}", f"less {reference}"]
+    rows = [_cells(row, specs) for row in evidence.rows]
+    return f"{_heading(evidence)}\n\n{_aligned([titles, *rows])}\n\n{_note(evidence, reference)}\n"
+
+
+def signed(value: float, spec: ScoreSpec) -> str:
+    """A difference of a score as it is printed, with its sign."""
+    return f"{spec.factor * value:+.{spec.digits}f}".replace("-", "−")
+
+
+def _heading(evidence: Evidence) -> str:
+    where = f"{evidence.dataset}, {evidence.split}"
+    return f"## {evidence.title}\n\n{where}: {evidence.pictures} pictures."
+
+
+def _cells(row: EvidenceRow, specs: Sequence[ScoreSpec]) -> list[str]:
+    cells = [upsampler_label(row.upsampler), _TRAINED[row.trained], str(len(row.seeds))]
+    for value, spec in zip(row.scores, specs, strict=True):
+        cells += [_mean(value, spec), _difference(value, spec)]
+    return cells
+
+
+def _mean(value: HeadlineValue, spec: ScoreSpec) -> str:
+    mean = f"{spec.factor * value.spread.mean:.{spec.digits}f}"
+    deviation = value.spread.deviation
+    return mean if deviation is None else f"{mean} ± {spec.factor * deviation:.{spec.digits}f}"
+
+
+def _difference(value: HeadlineValue, spec: ScoreSpec) -> str:
+    found = value.difference
+    if found is None:
+        return NOTHING
+    return f"{signed(found.value, spec)} [{signed(found.low, spec)}, {signed(found.high, spec)}]"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    titles, *body = (
+        [cell.ljust(width) if index < 2 else cell.rjust(width) for index, (cell, width) in enumerate(padded)]
+        for padded in (list(zip(row, widths, strict=True)) for row in rows)
+    )
+    rule = [f"{'-' * (width - 1)}{'-' if index < 2 else ':'}" for index, width in enumerate(widths)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (titles, rule, *body))
+
+
+def _note(evidence: Evidence, reference: str) -> str:
+    sentences = [
+        "Mean ± sample standard deviation over the seeds.",
+        f"Less {reference}: the mean difference to {reference} trained the same way, over the seeds that "
+        f"both have, and in brackets its {LEVEL:.0%} interval from a bootstrap of seeds and pictures "
+        f"({RESAMPLES:,} resamples).",
+    ]
+    if any(len(row.seeds) == 1 for row in evidence.rows):
+        sentences.append("With one seed it tells of the pictures alone, not of how training varies.")
+    if any(row.trained == "heads" for row in evidence.rows):
+        sentences.append(
+            "Heads on a shared encoder were trained on its frozen features: what their seeds show is how the "
+            "heads vary, not the encoder."
+        )
+    return " ".join(sentences)

@@ -1,0 +1,198 @@
+"""Runs of an upsampler beside runs of another on the same pictures and with the same seeds.
+
+A run is kept as counts of every picture, so the score of any choice of pictures can be had again.
+A score is the mean over classes of a ratio of sums: for mIoU, the sums over pictures of
+intersections and unions; for a mean over pictures, there is one class, the values are summed and
+divided by how many there are.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Real
+
+RESAMPLES = 2000
+LEVEL = 0.95
+_BLOCK = 256  # resamples at a time: bounds the memory to this many weights a picture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureRatios:
+    """What every picture adds to a score.
+
+    Attributes:
+        parts: Numerators, such as pixels of the intersection.
+        wholes: Denominators, such as pixels of the union; at least 0.
+        scored: Classes that the score averages over.
+    """
+
+    parts: Real[np.ndarray, "pictures classes"]
+    wholes: Real[np.ndarray, "pictures classes"]
+    scored: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what is not the counts of pictures.
+
+        Raises:
+            ValueError: Shapes that differ, no pictures, values that cannot be, or no such class.
+        """
+        if self.parts.ndim != 2 or self.parts.shape != self.wholes.shape or not self.parts.size:
+            shapes = f"{self.parts.shape} and {self.wholes.shape}"
+            raise ValueError(f"parts and wholes must have one shape (pictures, classes), got {shapes}")
+        if not (np.isfinite(self.parts).all() and np.isfinite(self.wholes).all() and self.wholes.min() >= 0):
+            raise ValueError("parts and wholes must be finite, and wholes at least 0")
+        classes = self.parts.shape[1]
+        if not self.scored or any(not 0 <= index < classes for index in self.scored):
+            raise ValueError(f"scored must be indices from 0 to {classes - 1}, got {self.scored}")
+
+    @property
+    def per_class(self) -> tuple[float | None, ...]:
+        """The ratio of each class over all pictures; None for a class without a whole."""
+        pairs = zip(self.parts.sum(0).tolist(), self.wholes.sum(0).tolist(), strict=True)
+        return tuple(part / whole if whole else None for part, whole in pairs)
+
+    @property
+    def score(self) -> float:
+        """The mean over the scored classes that have a value.
+
+        Raises:
+            ValueError: None of them has.
+        """
+        values = self.per_class
+        known = [value for value in (values[index] for index in self.scored) if value is not None]
+        if not known:
+            raise ValueError(f"none of the scored classes {self.scored} occurs in these pictures")
+        return sum(known) / len(known)
+
+
+@dataclass(frozen=True, slots=True)
+class SeedSpread:
+    """A score over the seeds.
+
+    Attributes:
+        values: The score of each run, by ascending seed.
+        mean: Of the values.
+        deviation: Sample standard deviation of the values; None for a single one.
+    """
+
+    values: tuple[float, ...]
+    mean: float
+    deviation: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDifference:
+    """A score less the reference's, and its confidence interval at `LEVEL`.
+
+    Attributes:
+        value: Mean over the seeds.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        seeds: The seeds that both have. With one, the interval is about the pictures alone.
+    """
+
+    value: float
+    low: float
+    high: float
+    seeds: tuple[int, ...]
+
+
+def ratios_of_means(values: Float64[np.ndarray, " pictures"]) -> PictureRatios:
+    """What every picture adds to a plain mean; NaN for a picture that has no value."""
+    known = ~np.isnan(values)
+    parts = np.where(known, values, 0.0)
+    return PictureRatios(parts[:, None], known[:, None].astype(np.int32), scored=(0,))
+
+
+def spread(values: Iterable[float]) -> SeedSpread:
+    """Mean and standard deviation over the runs.
+
+    Raises:
+        ValueError: There are no values.
+    """
+    known = tuple(float(value) for value in values)
+    if not known:
+        raise ValueError("a spread needs the score of at least one run")
+    deviation = float(np.std(known, ddof=1)) if len(known) > 1 else None
+    return SeedSpread(known, sum(known) / len(known), deviation)
+
+
+def mean_per_class(runs: Iterable[PictureRatios]) -> tuple[float | None, ...]:
+    """The mean over the runs of each class's ratio; None for a class without a value in any run."""
+    columns = zip(*(run.per_class for run in runs), strict=True)
+    known = ([value for value in column if value is not None] for column in columns)
+    return tuple(sum(values) / len(values) if values else None for values in known)
+
+
+def paired_difference(
+    runs: Mapping[int, PictureRatios],
+    reference: Mapping[int, PictureRatios],
+    *,
+    rng_seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> PairedDifference:
+    """How much better or worse the runs score than the reference's runs with the same seeds.
+
+    The interval comes from a bootstrap: every resample draws as many seeds and as many pictures as
+    there are, both with replacement and independently, the same ones for the runs and for the
+    reference, and takes the mean difference of the scores; the interval lies between percentiles
+    of these. Few seeds make it somewhat too narrow, since their own spread shows in part only: with
+    S seeds, the resamples hold (S - 1) / S of the variance that comes from them.
+
+    Args:
+        runs: By seed; all of the same pictures in the same order.
+        reference: By seed, likewise.
+        rng_seed: Of the draws.
+        resamples: How many.
+
+    Raises:
+        ValueError: No seed in common, or runs of different pictures or classes.
+    """
+    seeds = tuple(sorted(runs.keys() & reference.keys()))
+    _check_pairs(runs, reference, seeds)
+    scores = [(runs[seed].score, reference[seed].score) for seed in seeds]
+    rng = np.random.default_rng(rng_seed)
+    seed_weights = _draws(rng, resamples, len(seeds)) / len(seeds)
+    pictures = len(runs[seeds[0]].parts)
+    differences = np.empty(resamples)
+    for start in range(0, resamples, _BLOCK):
+        block = slice(start, min(start + _BLOCK, resamples))
+        weights = _draws(rng, block.stop - start, pictures)
+        pairs = (_resampled(runs[each], weights) - _resampled(reference[each], weights) for each in seeds)
+        differences[block] = (seed_weights[block] * np.stack(list(pairs), axis=1)).sum(1)
+    # Where hardly any picture has a value, a resample may hold none of those; it has no score.
+    tail = (1 - LEVEL) / 2
+    low, high = np.nanquantile(differences, [tail, 1 - tail]).tolist()
+    return PairedDifference(sum(ours - theirs for ours, theirs in scores) / len(seeds), low, high, seeds)
+
+
+def _draws(rng: np.random.Generator, times: int, size: int) -> Float64[np.ndarray, "times size"]:
+    """How often each of `size` things is drawn in `size` draws with replacement, `times` over."""
+    drawn = rng.integers(0, size, (times, size)) + size * np.arange(times)[:, None]
+    return np.bincount(drawn.ravel(), minlength=times * size).reshape(times, size).astype(np.float64)
+
+
+def _resampled(
+    run: PictureRatios, weights: Float64[np.ndarray, "times pictures"]
+) -> Float64[np.ndarray, " times"]:
+    """The score of every choice of pictures; NaN for a choice in which no scored class occurs."""
+    scored = list(run.scored)
+    parts, wholes = (weights @ counts[:, scored].astype(np.float64) for counts in (run.parts, run.wholes))
+    present = wholes > 0
+    ratios = np.divide(parts, wholes, out=np.zeros_like(parts), where=present)
+    classes = present.sum(1)
+    return np.divide(ratios.sum(1), classes, out=np.full(len(weights), np.nan), where=classes > 0)
+
+
+def _check_pairs(
+    runs: Mapping[int, PictureRatios], reference: Mapping[int, PictureRatios], seeds: tuple[int, ...]
+) -> None:
+    if not seeds:
+        known = f"{sorted(runs)} and {sorted(reference)}"
+        raise ValueError(f"runs can be paired only where they share seeds, got the seeds {known}")
+    first = runs[seeds[0]]
+    for each in (*(runs[seed] for seed in seeds), *(reference[seed] for seed in seeds)):
+        if each.parts.shape != first.parts.shape or each.scored != first.scored:
+            shapes = f"{first.parts.shape} and {each.parts.shape}"
+            raise ValueError(f"paired runs must be of the same pictures and classes, got {shapes}")

@@ -1,0 +1,61 @@
+"""Frozen records from what JSON holds, checked against the types that they declare."""
+
+from dataclasses import is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+
+Record = TypeVar("Record")
+
+
+def record_from(kind: type[Record], plain: Any) -> Record:
+    """Make a record of objects, lists and values as `json.loads` gives them.
+
+    Args:
+        kind: A dataclass of records, `tuple[..., ...]`, `Literal`, unions of these, and plain values.
+        plain: What `asdict` of such a record became in JSON.
+
+    Raises:
+        ValueError: Something is missing, unknown, or of another type; the message tells where.
+    """
+    return cast(Record, _typed(kind, plain, ""))
+
+
+def _typed(kind: Any, plain: Any, where: str) -> Any:
+    options: tuple[Any, ...] = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if plain is None and NoneType in options:
+        return None
+    first = options[0]
+    if is_dataclass(first) and isinstance(plain, dict):
+        return _record(first, cast(dict[str, Any], plain), where)
+    if get_origin(first) is tuple and isinstance(plain, list):
+        items = enumerate(cast(list[Any], plain))
+        return tuple(_typed(get_args(first)[0], item, f"{where}[{index}]") for index, item in items)
+    if get_origin(first) is Literal and plain in get_args(first):
+        return plain
+    if type(plain) in options:
+        return plain
+    if type(plain) is int and float in options:  # whole numbers may be written without a point
+        return float(plain)
+    raise ValueError(f"{where or 'the whole'} must be {_words(kind)}, got {plain!r:.60}")
+
+
+def _record(kind: Any, plain: dict[str, Any], where: str) -> Any:
+    hints = get_type_hints(kind)
+    for key in (*hints, *plain):
+        if key not in plain or key not in hints:
+            verb = "has no" if key in hints else "has an unknown"
+            raise ValueError(f"{where or 'the whole'} {verb} {key!r}")
+    path = f"{where}." if where else ""
+    return kind(**{key: _typed(hints[key], plain[key], path + key) for key in hints})
+
+
+def _words(kind: Any) -> str:
+    """A type for people."""
+    if get_origin(kind) is Literal:
+        return " or ".join(map(repr, get_args(kind)))
+    if isinstance(kind, UnionType):
+        return " or ".join(_words(option) for option in get_args(kind))
+    if get_origin(kind) is tuple:
+        return "a list"
+    known = {float: "a number", int: "a whole number", str: "text", bool: "true or false", NoneType: "null"}
+    return known.get(kind, "an object")

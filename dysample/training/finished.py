@@ -1,0 +1,70 @@
+"""Runs whose training is complete, by their folders."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from dysample.analysis.evidence import Trained
+from dysample.training.checkpoint import load_checkpoint, read_log
+from dysample.training.recipe import Recipe
+
+STAGES: dict[Trained, str] = {"heads": "heads", "end-to-end": "whole"}
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A run whose training is complete.
+
+    Attributes:
+        upsampler: Its name, or a variant's.
+        seed: Of the training.
+        trained: What of the network was trained.
+        folder: Where it is kept.
+    """
+
+    upsampler: str
+    seed: int
+    trained: Trained
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """Of the last epoch."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def stage(self) -> str:
+        """What the command line calls it."""
+        return STAGES[self.trained]
+
+    @property
+    def name(self) -> str:
+        """Of the run's own record."""
+        return f"{self.stage}-{self.folder.name}"
+
+    def module(self) -> dict[str, Tensor]:
+        """The weights: of a head alone, or of encoder and head."""
+        state = load_checkpoint(self.checkpoint)
+        return {} if state is None else state["module"]
+
+    def digest(self) -> str:
+        """SHA-256 of the checkpoint."""
+        return hashlib.sha256(self.checkpoint.read_bytes()).hexdigest()
+
+
+def finished_runs(recipe: Recipe, runs: Path) -> tuple[FinishedRun, ...]:
+    """All complete runs of a recipe, by their folders."""
+    return tuple(_finished(recipe, runs))
+
+
+def _finished(recipe: Recipe, runs: Path) -> Iterator[FinishedRun]:
+    epochs = {"heads": recipe.head_stage.epochs, "whole": recipe.encoder_stage.epochs}
+    for trained, stage in STAGES.items():
+        for folder in sorted((runs / recipe.task / stage).glob("*-seed*")):
+            log = read_log(folder / "log.jsonl")
+            if log and log[-1]["epoch"] >= epochs[stage]:
+                upsampler, _, seed = folder.name.rpartition("-seed")
+                yield FinishedRun(upsampler, int(seed), trained, folder)
