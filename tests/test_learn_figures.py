@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -47,6 +48,10 @@ def decoded(source: str) -> np.ndarray:
         return np.asarray(picture.convert("RGB"))
 
 
+def numbers(path: str) -> np.ndarray:
+    return np.array([float(number) for number in re.findall(r"-?[0-9.]+", path)])
+
+
 @pytest.mark.parametrize("masks", [True, False])
 def test_curves_have_a_panel_for_each_quantity_and_bilinears_line_in_each(masks: bool) -> None:
     ious = (0.5, 0.4) if masks else (None, None)
@@ -75,22 +80,24 @@ def test_arrows_have_their_true_length_and_tell_held_out_squares(pictures: Probl
     window = CellWindow(row=8, column=9, rows=6, columns=5)
     drawn = arrows(snapshot(5, 21).record, height=24, width=24, group=1, window=window)
     figure = learn.arrow_field(pictures, drawn, window=window)
-    shafts = figure.select_traces({"type": "scatter", "mode": "lines"})
-    lines = {trace.name: np.array([trace.x, trace.y]).T for trace in shafts}
-    strokes = np.concatenate(list(lines.values())).reshape(-1, 7, 2)
+    lines = {shape.name: numbers(shape.path).reshape(-1, 5, 2) for shape in figure.layout.shapes}
+    strokes = np.concatenate(list(lines.values()))
     assert len(strokes) == 4 * 6 * 5
-    np.testing.assert_allclose(strokes[:, 1] - strokes[:, 0], np.tile((0.3, -0.4), (120, 1)), atol=1e-5)
-    np.testing.assert_allclose(strokes[:, 4], strokes[:, 1])
-    heads = np.linalg.norm(strokes[:, [3, 5]] - strokes[:, [1]], axis=-1)
+    np.testing.assert_allclose(strokes[:, 1] - strokes[:, 0], np.tile((0.3, -0.4), (120, 1)), atol=2e-3)
+    np.testing.assert_allclose(strokes[:, 3], strokes[:, 1])
+    heads = np.linalg.norm(strokes[:, [2, 4]] - strokes[:, [1]], axis=-1)
     assert ((heads > 0.1) & (heads < 0.25)).all()
     # Squares have 12 low-res pixels: upper left and lower right are learnt from.
-    starts = lines["Arrow in held-out squares"].reshape(-1, 7, 2)[:, 0]
+    starts = lines["Arrow in held-out squares"][:, 0]
     assert ((starts[:, 0] > 12) != (starts[:, 1] > 12)).all()
     assert len(starts) == 4 * (4 * 2 + 2 * 3)
     assert figure.layout.xaxis.range == (8.5, 14.5)
     assert figure.layout.yaxis.range == (14.5, 7.5)
     hover = next(trace for trace in figure.data if trace.name == "offsets")
     np.testing.assert_allclose(hover.customdata[0], (16, 18, 0.3, -0.4), atol=1e-5)
+    quick = learn.arrow_field(pictures, drawn, window=window, numbers=False)
+    assert quick.layout == figure.layout
+    assert "offsets" not in {trace.name for trace in quick.data}
 
 
 def test_arrows_of_no_length_are_drawn_without_a_warning(pictures: ProblemPictures) -> None:
@@ -158,7 +165,10 @@ def test_the_verdict_is_that_of_the_numbers(psnr: float, words: str) -> None:
 
 @pytest.mark.parametrize(("iou", "word"), [(0.9, "better"), (0.1, "worse"), (0.4, "the same")])
 def test_the_verdict_on_masks_gives_both_measures(iou: float, word: str) -> None:
-    assert f"its IoU is {word}: {iou:.3f} against 0.400." in learn_words.verdict(snapshot(1, 22, iou))
+    shot = snapshot(1, 22, iou)
+    assert f"its IoU is {word}: {iou:.3f} against 0.400." in learn_words.verdict(shot)
+    assert learn_words.wins(shot) == (word != "worse")
+    assert not learn_words.wins(snapshot(1, 18, iou))
 
 
 def test_text_alternatives_hold_the_numbers(pictures: ProblemPictures) -> None:

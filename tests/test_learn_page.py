@@ -48,7 +48,7 @@ def test_a_run_to_its_end_says_how_it_stands_at_every_step(app: AppTest) -> None
     (shown,) = (trace for trace in curves["data"] if trace["name"] == "Step shown" and trace["showlegend"])
     assert shown["x"] == [20]
     assert shown["y"] == pytest.approx([expected[10].score.psnr])
-    assert "Step 20, group 1 of 4" in "\n".join(each.value for each in app.caption)
+    assert "Step 20, group 4 of 4" in "\n".join(each.value for each in app.caption)
     assert arrows["layout"]["xaxis"]["title"]["text"] == "x (low-res pixels)"
 
 

@@ -41,7 +41,7 @@ def test_it_computes_in_one_thread_and_leaves_the_others_alone(monkeypatch: pyte
     monkeypatch.setattr(learn, "train_updates", watched)
     monkeypatch.setattr(learn, "_THREADS", 2)
     run = learn.Run(choice())
-    run.going = True
+    run.go()
     run.advance()
     try:
         assert set(seen[1:]) == {(1, 2)}
@@ -55,7 +55,7 @@ def test_it_learns_only_while_it_is_going() -> None:
     run.advance()
     assert (run.step, len(run.snapshots)) == (0, 1)
     while not run.finished:
-        run.going = True
+        run.go()
         before = len(run.snapshots)
         run.advance()
         assert len(run.snapshots) > before, "there is something new to draw"
@@ -66,12 +66,12 @@ def test_it_learns_only_while_it_is_going() -> None:
 
 def test_a_pause_does_not_wait_for_something_to_draw() -> None:
     run = learn.Run(replace(choice(side=144), steps=100_000))
-    run.going = True
+    run.go()
     learning = Thread(target=run.advance)
     learning.start()
     while run.step == 0:
         time.sleep(0.001)
-    run.going = False
+    run.pause()
     learning.join()
     assert len(run.snapshots) == 1
     assert not run.finished

@@ -18,7 +18,7 @@ from dysample.analysis.learn_pictures import bright_regions, hardest_window, pro
 from dysample.analysis.learn_tasks import Problem, mask_problem, picture_problem
 
 _SNAPSHOTS = 20
-_SHORTEST_S, _LONGEST_S = 0.2, 2.0  # drawing takes about as long as the first
+_SHORTEST_S, _LONGEST_S = 0.2, 2.0  # of learning, from look to look
 _MOST_ARROWS = 1200  # more are slow to draw, and hard to tell apart
 _THREADS = torch.get_num_threads()
 
@@ -49,6 +49,7 @@ class Run:
         self.going = False
         self.every = choice.steps // _SNAPSHOTS
         self._lock = threading.Lock()
+        self._looked: float | None = None
         self._updates = train_updates(
             problem, choice.settings, steps=choice.steps, snapshot_every=self.every, seed=choice.seed
         )
@@ -59,18 +60,30 @@ class Run:
         """Whether all steps are done."""
         return self.step == self.choice.steps
 
+    def go(self) -> None:
+        """Let it learn from the next look on."""
+        self._looked = None
+        self.going = True
+
+    def pause(self) -> None:
+        """Let it rest; it stops after the update that is under way."""
+        self.going = False
+
     def advance(self) -> None:
-        """Learn, if it is going, until there is something new to draw; stop after an update if it is not."""
+        """Learn, if it is going, until there is something new to draw; longer where drawing takes long."""
         with self._lock, _one_thread():
             began, known = time.monotonic(), len(self.snapshots)
+            drawing = 0.0 if self._looked is None else began - self._looked
+            enough = min(max(drawing / 4, _SHORTEST_S), _LONGEST_S)
             while self.going:
                 self._take(next(self._updates))
                 self.step += 1
                 if self.finished:
                     self.going = False
                 took = time.monotonic() - began
-                if took > _LONGEST_S or (took > _SHORTEST_S and len(self.snapshots) > known):
-                    return
+                if took > _LONGEST_S or (took > enough and len(self.snapshots) > known):
+                    break
+            self._looked = time.monotonic()
 
     def at(self, step: int) -> Snapshot:
         """The last snapshot up to a step."""

@@ -8,13 +8,13 @@ from jaxtyping import Float, UInt8
 from plotly.subplots import make_subplots
 
 from app.figures.layers import photo_png
+from app.figures.layout import plain
 from app.figures.learn_words import pane_titles
 from dysample.analysis.learn import Snapshot
 from dysample.analysis.learn_pictures import ProblemPictures
 
 HELD_OUT = "#F0E442"  # Okabe-Ito yellow
 _DOT = 0.12  # of a square's side: how far its dot is from its corner
-_CLEAR = "rgba(0, 0, 0, 0)"
 
 
 def panes(pictures: ProblemPictures, snapshot: Snapshot) -> go.Figure:
@@ -36,7 +36,7 @@ def panes(pictures: ProblemPictures, snapshot: Snapshot) -> go.Figure:
     figure.update_yaxes(title_text="y (px)", col=1)
     figure.update_yaxes(constraintoward="top")
     figure.update_yaxes(scaleanchor="x", row=1, col=1)  # the others match this one
-    return transparent(figure.update_layout(showlegend=False), height=480)
+    return figure.update_layout(plain(560, above=70, right=24))
 
 
 def _squares(pictures: ProblemPictures) -> tuple[go.Scatter, ...]:
@@ -65,14 +65,3 @@ def picture_trace(image: UInt8[np.ndarray, "h w 3"], *, pixel: float) -> go.Imag
     """A picture whose pixels are squares of side `pixel`, from (0, 0) on."""
     source = "data:image/png;base64," + base64.b64encode(photo_png(image)).decode()
     return go.Image(source=source, x0=pixel / 2, y0=pixel / 2, dx=pixel, dy=pixel, hoverinfo="skip")
-
-
-def transparent(figure: go.Figure, *, height: int) -> go.Figure:
-    """Let the page's theme shine through: no background, and no text with a colour of its own."""
-    return figure.update_layout(
-        height=height,
-        paper_bgcolor=_CLEAR,
-        plot_bgcolor=_CLEAR,
-        margin={"l": 10, "r": 24, "t": 70, "b": 10},
-        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
-    )

@@ -38,6 +38,12 @@ def verdict(snapshot: Snapshot) -> str:
     return f"{text} Cut at one half, its IoU is {word}: {both}."
 
 
+def wins(snapshot: Snapshot) -> bool:
+    """Whether the verdict has nothing but good to say."""
+    score, plain = snapshot.score.iou, snapshot.bilinear.iou
+    return snapshot.beats_bilinear and (score is None or plain is None or round(score, 3) >= round(plain, 3))
+
+
 def standing(snapshot: Snapshot) -> str:
     """The verdict at a step."""
     step = snapshot.step
@@ -67,11 +73,12 @@ def curves_alt(snapshots: Sequence[Snapshot]) -> str:
 def arrows_caption(snapshot: Snapshot, *, group: int, every: int) -> str:
     """What the arrows show, for one group of the snapshot; `every` n-th row and column is drawn."""
     drawn = "of every output pixel" if every == 1 else f"of every {_ORDINALS[every]} row and column"
+    weight = round(snapshot.mix[group], 2) + 0.0  # no negative zero
     return (
-        f"Step {snapshot.step}, group {group + 1} of {len(snapshot.mix)}, whose readings weigh "
-        f"{snapshot.mix[group]:+.2f} (the weights add up to 1). Arrows {drawn} go from the initial to the "
-        "sampling position, at true length; the picture is the input, whose pixels have a side of 1. Where "
-        "it is flat, moving changes nothing, and arrows may point anywhere."
+        f"Step {snapshot.step}, group {group + 1} of {len(snapshot.mix)}, whose readings weigh {weight:+.2f} "
+        f"(the weights add up to 1). Arrows {drawn} go from the initial to the sampling position, at true "
+        "length; the picture is the input, whose pixels have a side of 1. Where it is flat, moving changes "
+        "nothing, and arrows may point anywhere."
     )
 
 

@@ -14,15 +14,15 @@ from app.settings import LearnChoice, Source
 from app.views.subject import choose_picture
 from app.widgets import learn_controls as controls
 from app.widgets.figure_block import figure_block
+from app.widgets.learn_pacer import look_again
 from app.widgets.memory import forget, keep, kept
 from app.widgets.prose import prose
 from dysample.analysis.arrows import CellWindow
 from dysample.analysis.learn import Snapshot
 from dysample.analysis.paper import paper_table
 
-_TICK_S = 0.4  # at least, from one look at a run to the next
 _MOST_FINISHED = 50
-_RUN, _FINISHED = "learn.run", "learn.finished"
+_RUN, _FINISHED, _NOTICE = "learn.run", "learn.finished", "learn.notice"
 
 
 def page() -> None:
@@ -38,11 +38,10 @@ def page() -> None:
         run = _run(LearnChoice(source, side, task, scale, settings, seed, steps))
         if run is None:
             return
+        if notice := kept(_NOTICE, ""):
+            st.info(notice)
         controls.commands(_state(run), start=_start, go=_go, pause=_pause, reset=_reset)
-        if run.going:
-            st.fragment(_learn, run_every=_TICK_S)(run)
-        else:
-            st.fragment(_look)(run)
+        (_learn if run.going else _look)(run)
     _compare(run)
 
 
@@ -66,7 +65,7 @@ def _run(choice: LearnChoice) -> Run | None:
     if earlier is not None and earlier.choice == choice:
         return earlier
     if earlier is not None:
-        earlier.going = False
+        earlier.pause()
     try:
         run = learn.Run(choice)
     except ValueError as error:
@@ -74,7 +73,7 @@ def _run(choice: LearnChoice) -> Run | None:
         st.error(f"This picture cannot be learnt from: {error}.{kept_on}")
         return earlier
     if earlier is not None and _state(earlier) in ("going", "paused"):
-        st.info(words.interrupted(earlier.step, earlier.choice.steps))
+        keep(_NOTICE, words.interrupted(earlier.step, earlier.choice.steps))
     st.session_state[_RUN] = run
     return run
 
@@ -93,30 +92,35 @@ def _start() -> None:
 
 
 def _go() -> None:
-    st.session_state[_RUN].going = True
+    run: Run = st.session_state[_RUN]
+    run.go()
 
 
 def _pause() -> None:
     run: Run = st.session_state[_RUN]
-    run.going = False
+    run.pause()
     controls.show_step(run.snapshots[-1].step)
 
 
 def _reset() -> None:
     run: Run = st.session_state[_RUN]
-    run.going = False
+    run.pause()
+    forget(_NOTICE)
     st.session_state[_RUN] = learn.Run(run.choice)
 
 
+@st.fragment
 def _learn(run: Run) -> None:
-    # A fragment of its own, so that looks which come too late find it gone.
+    # A fragment of its own, so that a look that is asked for too late finds it gone.
     run.advance()
     _progress(run)
     _draw(run, controls.time_passing(steps=run.choice.steps, every=run.every, newest=run.snapshots[-1].step))
-    if not run.going:
+    if run.finished:
         st.rerun()
+    look_again(run.step, key="learn-pacer")
 
 
+@st.fragment
 def _look(run: Run) -> None:
     _progress(run)
     newest = run.snapshots[-1].step
@@ -129,8 +133,8 @@ def _progress(run: Run) -> None:
 
 def _draw(run: Run, step: int) -> None:
     snapshot = run.at(step)
-    controls.verdict(words.standing(snapshot), better=None if run.going else snapshot.beats_bilinear)
-    left, right = st.columns(2, gap="large")
+    controls.verdict(words.standing(snapshot), better=None if run.going else words.wins(snapshot))
+    left, right = st.columns([2, 3], gap="medium")
     with left:
         _curves(run, snapshot)
     with right:
@@ -166,7 +170,7 @@ def _arrows(run: Run, snapshot: Snapshot) -> None:
     window = run.detail if extent == "detail" else CellWindow(0, 0, rows=height, columns=width)
     found, every = run.arrows(snapshot, group=group, window=window)
     figure_block(
-        figures.arrow_field(run.pictures, found, window=window),
+        figures.arrow_field(run.pictures, found, window=window, numbers=not run.going),
         caption=words.arrows_caption(snapshot, group=group, every=every),
         alt=words.arrows_alt(found),
         name="Sampling points",

@@ -144,7 +144,8 @@ def arrows_choice(groups: int) -> tuple[int, Extent]:
         if groups == 1:
             return 0, extent
         names = {group: str(group + 1) for group in range(groups)}
-        return _segments("Group", names, 0, key="learn_group"), extent
+        # The last one's weight is the largest at the start, and mostly stays so.
+        return _segments("Group", names, groups - 1, key="learn_group"), extent
 
 
 def table(
