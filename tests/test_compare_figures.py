@@ -14,7 +14,7 @@ from app.figures import export, layers, panes, table
 from app.records import Comparison, Labelling, Picture
 from app.settings import CompareSettings
 from app.theme import CHANGED, class_colours
-from dysample.models.weights import Task, WeightsEntry
+from dysample.models.manifest import Task, WeightsEntry
 
 CLASSES = ("sky", "tree", "road")
 HEIGHT, WIDTH = 120, 160
@@ -25,7 +25,8 @@ def labelling(labels: np.ndarray) -> Labelling:
 
 
 def entry(name: str) -> WeightsEntry:
-    return WeightsEntry(f"t/{name}.safetensors", "0", "t", name, 0, "made", "cpu", 0.5, 0.25, "test")
+    scores = {"miou": 0.5, "boundary_miou": 0.25, "split": "test"}
+    return WeightsEntry(f"t/{name}.safetensors", "0", "t", name, 0, "made", "cpu", **scores)
 
 
 @pytest.fixture
@@ -40,7 +41,20 @@ def comparison() -> Comparison:
     wrong = np.where(wrong == 255, 0, wrong).astype(np.uint8)
     image = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     task = Task(
-        "t", "Made", CLASSES, CLASSES, "e", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 0, 8, "made", "none", 160
+        name="t",
+        kind="segmentation",
+        title="Made",
+        classes=CLASSES,
+        scored=CLASSES,
+        encoder="e",
+        mean=(0.0, 0.0, 0.0),
+        deviation=(1.0, 1.0, 1.0),
+        context=0,
+        widths=(8,),
+        dataset="made",
+        licence="none",
+        limits="none",
+        working_side=160,
     )
     return compare(
         task,

@@ -32,6 +32,7 @@ class Task:
         widths: Channels inside the head: one number for segmentation, five for depth, finest first.
         dataset: What it was trained on.
         licence: What the owners of these data allow.
+        limits: What the networks have seen, and what not, for people.
         working_side: Longer side, in pixels, of the pictures it was trained on.
     """
 
@@ -47,6 +48,7 @@ class Task:
     widths: tuple[int, ...]
     dataset: str
     licence: str
+    limits: str
     working_side: int
 
 

@@ -1,6 +1,7 @@
 """What the command line's verbs do."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
@@ -11,11 +12,13 @@ from dysample.models.manifest import load_manifest
 from dysample.training import evaluate as evaluation
 from dysample.training import evidence
 from dysample.training import pack as packing
+from dysample.training.card import model_card
+from dysample.training.checkpoint import write_aside
 from dysample.training.datasets import PictureData
 from dysample.training.finished import finished_runs
 from dysample.training.loop import TrainingError
 from dysample.training.recipe import Recipe, load_recipe
-from dysample.training.stages import BASELINE, ENCODER_SEED, train_heads, train_whole
+from dysample.training.stages import BASELINE, ENCODER_SEED, train_heads, train_whole, training_pictures
 
 
 def device_of(option: str | None) -> torch.device:
@@ -26,6 +29,7 @@ def device_of(option: str | None) -> torch.device:
 def train(options: argparse.Namespace, data: Path) -> None:
     """Train the encoder, the heads, or both."""
     recipe, device = load_recipe(options.recipe), device_of(options.device)
+    note_other_data(training_pictures(recipe, data), recipe.train_sha256)
     if options.stage in ("encoder", "both"):
         train_whole(recipe, data, options.runs, BASELINE, seed=ENCODER_SEED, device=device)
     if options.stage == "whole":
@@ -46,10 +50,21 @@ def evaluate(options: argparse.Namespace, data: Path) -> None:
     """Score shipped weights and enter the scores in the manifest; with runs, score and sum them up."""
     recipe = load_recipe(options.recipe)
     pictures = PictureData(data, recipe.dataset, recipe.test_split, recipe.kind)
+    note_other_data(pictures, recipe.test_sha256)
     if options.runs is not None and options.command == "evaluate":
         _evaluate_runs(recipe, options, pictures)
     else:
         _evaluate_shipped(recipe, options, pictures)
+
+
+def note_other_data(pictures: PictureData, expected: str) -> None:
+    """Tell when a split is not the one that the shipped weights were made with."""
+    if expected and pictures.digest() != expected:
+        print(
+            f"note: {pictures.title}, are not those that the shipped weights and scores were made with "
+            "(checksums differ): compare scores with care",
+            file=sys.stderr,
+        )
 
 
 def _evaluate_shipped(recipe: Recipe, options: argparse.Namespace, pictures: PictureData) -> None:
@@ -58,7 +73,9 @@ def _evaluate_shipped(recipe: Recipe, options: argparse.Namespace, pictures: Pic
     scores = evaluation.evaluate(manifest, recipe.task, names, pictures, device=device_of(options.device))
     path = manifest.folder / recipe.task / "scores.json"
     evaluation.write_scores(path, manifest, recipe.task, pictures, scores)
-    packing.write_manifest(packing.with_scores(manifest, recipe.task, scores, pictures.title))
+    manifest = packing.with_scores(manifest, recipe.task, scores, pictures.title)
+    packing.write_manifest(manifest)
+    write_aside(manifest.folder / recipe.task / "README.md", model_card(recipe, manifest).encode())
     print(evaluation.score_table(recipe.kind, scores))
 
 

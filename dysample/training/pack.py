@@ -146,6 +146,7 @@ def _task(recipe: Recipe) -> Task:
         widths=recipe.widths,
         dataset=recipe.dataset,
         licence=recipe.licence,
+        limits=recipe.limits,
         working_side=recipe.working_side,
     )
 

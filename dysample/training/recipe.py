@@ -44,6 +44,9 @@ class Recipe:
         title: Name for people.
         dataset: Folder of the data set.
         licence: What the data's owners allow, in one sentence.
+        limits: What the networks have seen, and what not, for people.
+        train_sha256: Digest of the training split that the shipped weights learned from.
+        test_sha256: Digest of the test split that they were scored on.
         test_split: Split that is scored.
         classes: Names, in the order of the labels; none for depth.
         scored: Names of the classes that the headline score averages over.
@@ -64,6 +67,9 @@ class Recipe:
     title: str
     dataset: str
     licence: str
+    limits: str
+    train_sha256: str
+    test_sha256: str
     test_split: str
     classes: tuple[str, ...]
     scored: tuple[str, ...]
