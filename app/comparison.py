@@ -1,15 +1,22 @@
-"""Putting labellings of one picture side by side: differences, scores, the place to look at."""
+"""Putting answers of networks for one picture side by side: differences, scores, the place to look at."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import UInt8
 
-from app.records import Compared, Comparison, Labelling, Picture
-from dysample.analysis.compare import difference, liveliest_window
+from app.records import Answer, Compared, Comparison, Picture, Values
+from dysample.analysis.compare import Difference, Window, difference, liveliest_window
+from dysample.analysis.depth_compare import (
+    DepthDifference,
+    DepthRanges,
+    depth_difference,
+    depth_ranges,
+    liveliest_depth_window,
+)
+from dysample.analysis.depth_scores import DepthScore, depth_metrics, has_truth
 from dysample.analysis.scores import SegmentationScore, SegmentationScorer
-from dysample.models.weights import Task, WeightsEntry
+from dysample.models.manifest import Kind, Task, WeightsEntry
 from dysample.ops.registry import OPERATORS
 
 REFERENCE = "bilinear"
@@ -17,36 +24,35 @@ CLOSE_UP_SIDE = 96  # pixels of the working picture that a close-up shows
 
 
 def compare(
-    task: Task,
-    picture: Picture,
-    labellings: Mapping[str, Labelling],
-    entries: Mapping[str, WeightsEntry],
+    task: Task, picture: Picture, answers: Mapping[str, Answer], entries: Mapping[str, WeightsEntry]
 ) -> Comparison:
     """Compare upsamplers with bilinear.
 
     Args:
         task: What the networks have in common.
         picture: What they looked at.
-        labellings: By upsampler; bilinear's must be among them.
+        answers: By upsampler; bilinear's must be among them.
         entries: Weights of the upsamplers to show, in their order.
     """
-    reference = labellings[REFERENCE].labels
+    reference = answers[REFERENCE].values
     compared = tuple(
-        _compared(task, entry, labellings[name], reference, picture) for name, entry in entries.items()
+        _compared(task, entry, answers[name], reference, picture) for name, entry in entries.items()
     )
-    shown = [each.labelling.labels for each in compared]
+    shown = [each.answer.values for each in compared]
+    measures = _MEASURES[task.kind]
     return Comparison(
         task=task,
         picture=picture,
         reference=reference,
         reference_label=OPERATORS[REFERENCE].label,
         compared=compared,
-        window=liveliest_window(shown, CLOSE_UP_SIDE, reference=reference),
+        window=measures.window(shown, reference),
+        ranges=measures.ranges(shown, reference, picture.truth),
     )
 
 
 def close_up(whole: Comparison) -> Comparison:
-    """The part of a comparison in which the upsamplers differ most, compared anew."""
+    """The part of a comparison in which the upsamplers differ most, compared anew; its colours stay."""
     part = whole.window.slices
     truth = whole.picture.truth
     picture = replace(
@@ -57,33 +63,57 @@ def close_up(whole: Comparison) -> Comparison:
     reference = np.ascontiguousarray(whole.reference[part])
     compared: list[Compared] = []
     for each in whole.compared:
-        labels = np.ascontiguousarray(each.labelling.labels[part])
-        labelling = replace(each.labelling, labels=labels)
-        compared.append(_compared(whole.task, each.weights, labelling, reference, picture))
+        answer = replace(each.answer, values=np.ascontiguousarray(each.answer.values[part]))
+        compared.append(_compared(whole.task, each.weights, answer, reference, picture))
     return replace(whole, picture=picture, reference=reference, compared=tuple(compared))
 
 
 def _compared(
-    task: Task,
-    entry: WeightsEntry,
-    labelling: Labelling,
-    reference: UInt8[np.ndarray, "h w"],
-    picture: Picture,
+    task: Task, entry: WeightsEntry, answer: Answer, reference: Values, picture: Picture
 ) -> Compared:
-    name = entry.upsampler
+    measures, name, truth = _MEASURES[task.kind], entry.upsampler, picture.truth
     return Compared(
         name=name,
         label=OPERATORS[name].label,
-        labelling=labelling,
-        difference=None if name == REFERENCE else difference(labelling.labels, reference),
-        score=_score(labelling, picture, task),
+        answer=answer,
+        difference=None if name == REFERENCE else measures.difference(answer.values, reference),
+        score=None if truth is None else measures.score(answer.values, truth, task),
         weights=entry,
     )
 
 
-def _score(labelling: Labelling, picture: Picture, task: Task) -> SegmentationScore | None:
-    if picture.truth is None:
-        return None
+def _class_score(labels: Values, truth: Values, task: Task) -> SegmentationScore:
     scorer = SegmentationScorer(len(task.classes))
-    scorer.update(labelling.labels, picture.truth)
+    scorer.update(labels, truth)
     return scorer.score([task.classes.index(name) for name in task.scored])
+
+
+def _depth_score(depths: Values, truth: Values, task: Task) -> DepthScore | None:
+    """Of all pixels with a truth: a picture of any shape, and a part of one, has no Eigen crop."""
+    return DepthScore(*depth_metrics(depths, truth).tolist(), pictures=1) if has_truth(truth).any() else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Measures:
+    """How answers of one kind are held against each other; the reference comes after the answers."""
+
+    difference: Callable[[Values, Values], Difference | DepthDifference]
+    score: Callable[[Values, Values, Task], SegmentationScore | DepthScore | None]
+    window: Callable[[Sequence[Values], Values], Window]
+    ranges: Callable[[Sequence[Values], Values, Values | None], DepthRanges | None]
+
+
+_MEASURES: dict[Kind, _Measures] = {
+    "segmentation": _Measures(
+        difference,
+        _class_score,
+        lambda shown, reference: liveliest_window(shown, CLOSE_UP_SIDE, reference=reference),
+        lambda shown, reference, truth: None,
+    ),
+    "depth": _Measures(
+        depth_difference,
+        _depth_score,
+        lambda shown, reference: liveliest_depth_window(shown, CLOSE_UP_SIDE, reference=reference),
+        lambda shown, reference, truth: depth_ranges(shown, reference=reference, truth=truth),
+    ),
+}

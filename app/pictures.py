@@ -4,14 +4,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
 from dysample import scenes
-from dysample.training.datasets import DataError, SegmentationData
-from dysample.training.recipe import load_recipe, recipe_names
+from dysample.models.manifest import Task
+from dysample.training.datasets import DataError, Label, PictureData
+from dysample.training.recipe import Recipe, load_recipe, recipe_names
 
 _SCENE_SIZE = (480, 640)
 _PREVIEW_SIZE = (156, 208)
@@ -27,15 +29,16 @@ _PHOTOGRAPHS = {
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A picture to compare on, with its true labels where they are known.
+    """A picture to compare on, with its truth where that is known.
 
     Attributes:
         image: RGB.
-        truth: True class indices for a task's class names, 255 = unknown; None without truth.
+        truth: What a task asks for: class indices, 255 = unknown, or metres, 0 = unknown; None where
+            nobody knows any of it.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
-    truth: Callable[[tuple[str, ...]], UInt8[np.ndarray, "h w"] | None]
+    truth: Callable[[Task], Label | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def gallery() -> tuple[GalleryItem, ...]:
 
 def without_truth(image: UInt8[np.ndarray, "h w 3"]) -> Photograph:
     """A picture that nobody has labelled."""
-    return Photograph(image, lambda classes: None)
+    return Photograph(image, lambda task: None)
 
 
 def _photographs() -> list[GalleryItem]:
@@ -102,35 +105,69 @@ def _scenes() -> list[GalleryItem]:
 
 def _made(key: str, size: tuple[int, int]) -> Photograph:
     scene = scenes.render(key, height=size[0], width=size[1])
-    return Photograph(scene.image, partial(scenes.truth, scene))
+    return Photograph(
+        scene.image, lambda task: scenes.truth(scene, task.classes) if task.kind == "segmentation" else None
+    )
 
 
 def _dataset_pictures() -> list[GalleryItem]:
-    folder = Path(os.environ.get("DYSAMPLE_DATA") or "")
-    if not os.environ.get("DYSAMPLE_DATA"):
+    folder = os.environ.get("DYSAMPLE_DATA")
+    if not folder:
         return []
     items: list[GalleryItem] = []
-    for name in recipe_names():
-        recipe = load_recipe(name)
+    for recipes in _by_pictures().values():
         try:
-            data = SegmentationData(folder, recipe.dataset, recipe.test_split)
+            known = tuple(
+                (recipe, PictureData(Path(folder), recipe.dataset, recipe.test_split, recipe.kind))
+                for recipe in recipes
+            )
         except DataError:
             continue  # that data set is not on this machine
-        step = max(1, len(data) // _PER_DATASET)
-        items += [
-            GalleryItem(
-                f"{recipe.dataset}-{data.names[index]}",
-                f"{recipe.title} {number}",
-                f"{recipe.dataset}, {data.names[index]}. {recipe.licence}.",
-                f"{recipe.dataset}: {recipe.test_split} pictures with labels",
-                partial(_labelled, data, index, recipe.classes),
-                partial(_labelled, data, index, recipe.classes),
-            )
-            for number, index in enumerate(range(0, step * _PER_DATASET, step), start=1)
-        ]
+        items += _spread(known)
     return items
 
 
-def _labelled(data: SegmentationData, index: int, classes: tuple[str, ...]) -> Photograph:
-    picture = data[index]
-    return Photograph(picture.image, lambda asked: picture.label if asked == classes else None)
+def _by_pictures() -> dict[tuple[str, str], list[Recipe]]:
+    """The recipes by what they are tested on: tasks may share pictures, each with a truth of its own."""
+    found: dict[tuple[str, str], list[Recipe]] = {}
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        found.setdefault((recipe.dataset, recipe.test_split), []).append(recipe)
+    return found
+
+
+def _spread(known: tuple[tuple[Recipe, PictureData], ...]) -> list[GalleryItem]:
+    """A few pictures from all over a data set."""
+    recipe, data = known[0]
+    title = _in_common([each.title for each, _ in known]) or recipe.dataset
+    step = max(1, len(data) // _PER_DATASET)
+    return [
+        GalleryItem(
+            f"{recipe.dataset}-{data.names[index]}",
+            f"{title} {number}",
+            f"{recipe.dataset}, {data.names[index]}. {recipe.licence}.",
+            f"{recipe.dataset}: {recipe.test_split} pictures with truth",
+            partial(_measured, known, index),
+            partial(_measured, known, index),
+        )
+        for number, index in enumerate(range(0, len(data), step)[:_PER_DATASET], start=1)
+    ]
+
+
+def _in_common(titles: list[str]) -> str:
+    """The words that titles begin with alike."""
+    return " ".join(words[0] for words in takewhile(_alike, zip(*map(str.split, titles), strict=False)))
+
+
+def _alike(words: tuple[str, ...]) -> bool:
+    return len(set(words)) == 1
+
+
+def _measured(known: tuple[tuple[Recipe, PictureData], ...], index: int) -> Photograph:
+    def truth(task: Task) -> Label | None:
+        for recipe, data in known:
+            if (recipe.kind, recipe.classes) == (task.kind, task.classes):
+                return data[index].label
+        return None
+
+    return Photograph(known[0][1][index].image, truth)

@@ -4,11 +4,16 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 from dysample.analysis.compare import Difference, Window
+from dysample.analysis.depth_compare import DepthDifference, DepthRanges
+from dysample.analysis.depth_scores import DepthScore
 from dysample.analysis.scores import SegmentationScore
-from dysample.models.weights import Task, WeightsEntry
+from dysample.models.manifest import Task, WeightsEntry
+
+# One number for each pixel: class indices (255: unknown), or depths in metres (0: unknown).
+Values = UInt8[np.ndarray, "h w"] | Float32[np.ndarray, "h w"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,27 +22,27 @@ class Picture:
 
     Attributes:
         image: RGB, reduced to the working size.
-        truth: True class indices at that size, None where nobody knows them.
+        truth: What the task asks for, at that size; None where nobody knows it.
         original: Height and width before it was reduced.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
-    truth: UInt8[np.ndarray, "h w"] | None
+    truth: Values | None
     original: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Labelling:
+class Answer:
     """What a network with one upsampler says of every pixel.
 
     Attributes:
-        labels: Class indices.
-        head_seconds: Time of the head with its six upsamplers.
+        values: Class indices, or depths in metres.
+        head_seconds: Time of the head with its upsamplers.
         encoder_seconds: Time of the encoder, which all upsamplers share.
-        parameters: Of the six upsamplers together.
+        parameters: Of the head's upsamplers together.
     """
 
-    labels: UInt8[np.ndarray, "h w"]
+    values: Values
     head_seconds: float
     encoder_seconds: float
     parameters: int
@@ -50,7 +55,7 @@ class Compared:
     Attributes:
         name: Name in `OPERATORS`.
         label: Name for people.
-        labelling: What its network says.
+        answer: What its network says.
         difference: How much that differs from the reference; None for the reference itself.
         score: On this picture, None without truth.
         weights: What is known of its training and its score on the test pictures.
@@ -58,9 +63,9 @@ class Compared:
 
     name: str
     label: str
-    labelling: Labelling
-    difference: Difference | None
-    score: SegmentationScore | None
+    answer: Answer
+    difference: Difference | DepthDifference | None
+    score: SegmentationScore | DepthScore | None
     weights: WeightsEntry
 
 
@@ -71,18 +76,20 @@ class Comparison:
     Attributes:
         task: What the networks have in common.
         picture: What they looked at.
-        reference: The labels that differences are counted against (bilinear's).
-        reference_label: Name of their upsampler for people.
+        reference: The answer that differences are counted against (bilinear's).
+        reference_label: Name of its upsampler for people.
         compared: The upsamplers asked for.
         window: Where they differ most.
+        ranges: What the ends of the colour scales stand for; None for classes, which need none.
     """
 
     task: Task
     picture: Picture
-    reference: UInt8[np.ndarray, "h w"]
+    reference: Values
     reference_label: str
     compared: tuple[Compared, ...]
     window: Window
+    ranges: DepthRanges | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +119,33 @@ class LegendEntry:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour):
             raise ValueError(f"a legend colour must be written #rrggbb, got {self.colour!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class ColourBar:
+    """A scale from one end to the other.
+
+    Attributes:
+        title: What it measures, with its unit.
+        colours: ``#rrggbb`` at equal distances, the first at the low end.
+        ticks: Places along the bar, 0 to 1, and what they stand for.
+        ends: What the two ends mean, in a word or two each.
+    """
+
+    title: str
+    colours: tuple[str, ...]
+    ticks: tuple[tuple[float, str], ...]
+    ends: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """What the colours of layers mean.
+
+    Attributes:
+        entries: Every colour, for the reading under the pointer.
+        bar: What is drawn in the place of the entries where these are too many; None for few.
+    """
+
+    entries: tuple[LegendEntry, ...]
+    bar: ColourBar | None = None

@@ -6,7 +6,7 @@ from typing import Literal
 from dysample.analysis.learn_network import LearnSettings
 from dysample.analysis.learn_tasks import Task
 
-Show = Literal["classes", "changes", "errors"]
+Show = Literal["answers", "changes", "errors"]
 Mode = Literal["panes", "slider"]
 Background = Literal["norm", "components", "photo", "channel"]
 ArrowColour = Literal["length", "direction"]

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 from plotly.colors import get_colorscale, sample_colorscale
 
 CHANGED = "#E69F00"  # Okabe-Ito orange: stands out on photographs and on grey
@@ -11,6 +12,10 @@ WRONG = "#D55E00"  # Okabe-Ito vermilion
 IGNORED = "#7F7F7F"
 ACROSS = "#0072B2"  # Okabe-Ito blue: what belongs to x
 DOWN = "#D55E00"  # Okabe-Ito vermilion: what belongs to y
+NEARER = "#D55E00"  # Okabe-Ito vermilion: warm and towards the viewer, as the bright end of the depths
+FARTHER = "#0072B2"  # Okabe-Ito blue, as their dark end
+_ALIKE = "#F7F7F7"
+LEVELS = 255  # shades of a scale; odd, so that a scale about zero has a shade for zero itself
 MARGINAL = "#009E73"  # Okabe-Ito green: the marginal scope 1/(2s)
 
 # Neighbouring classes differ in lightness as well as hue, so that they can be told apart without
@@ -34,7 +39,7 @@ _CLASS_COLOURS = {
     "dog": "#56B4E9",
     "horse": "#009E73",
     "sheep": "#CC79A7",
-    "bird": "#0072B2",
+    "bird": "#BBCC33",
     "aeroplane": "#88CCEE",
     "bicycle": "#117733",
     "boat": "#332288",
@@ -50,14 +55,25 @@ _CLASS_COLOURS = {
 }
 # For tasks with classes that have no colour of their own.
 _SPARE_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+# Where these do not suffice either.
+_LIGHTNESS = np.array([36.0, 64.0, 50.0, 78.0])
+_CHROMA = 48.0
 
 
 def class_colours(classes: Sequence[str]) -> tuple[str, ...]:
-    """One colour, ``#rrggbb``, for each class name."""
-    return tuple(
-        _CLASS_COLOURS.get(name, _SPARE_COLOURS[index % len(_SPARE_COLOURS)])
-        for index, name in enumerate(classes)
-    )
+    """One colour, ``#rrggbb``, for each class name, no two alike."""
+    named = {name: _CLASS_COLOURS[name] for name in classes if name in _CLASS_COLOURS}
+    others = (*_SPARE_COLOURS, *_spread(max(1, len(classes))))
+    spare = iter([colour for colour in others if colour not in named.values()])
+    return tuple(named[name] if name in named else next(spare) for name in classes)
+
+
+def _spread(count: int) -> tuple[str, ...]:
+    """Colours a golden angle of hue apart, of four lightnesses in turn, in CIELAB."""
+    turns = np.arange(count)
+    angles = turns * np.pi * (3 - np.sqrt(5))
+    lab = np.stack([_LIGHTNESS[turns % 4], _CHROMA * np.cos(angles), _CHROMA * np.sin(angles)], axis=-1)
+    return _hexadecimal(_from_lab(lab))
 
 
 def sequential_colours() -> UInt8[np.ndarray, "256 3"]:
@@ -70,6 +86,29 @@ def cyclic_colours() -> UInt8[np.ndarray, "256 3"]:
     return _sampled("phase")
 
 
-def _sampled(name: str) -> UInt8[np.ndarray, "256 3"]:
-    shades = sample_colorscale(get_colorscale(name), list(np.linspace(0, 1, 256)), colortype="tuple")
+def depth_colours() -> tuple[str, ...]:
+    """`LEVELS` shades from near to far, perceptually uniform (Cividis): near is bright."""
+    return _hexadecimal(_sampled("Cividis", LEVELS)[::-1])
+
+
+def signed_colours() -> tuple[str, ...]:
+    """`LEVELS` shades from nearer by way of alike to farther, in equal steps of CIELAB."""
+    ends = [[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in (NEARER, _ALIKE, FARTHER)]
+    lab = cv2.cvtColor(np.array([ends], np.float32) / 255, cv2.COLOR_RGB2Lab)[0]
+    places = np.linspace(0, 2, LEVELS)
+    between = np.stack([np.interp(places, (0, 1, 2), lab[:, k]) for k in range(3)], axis=-1)
+    return _hexadecimal(_from_lab(between))
+
+
+def _from_lab(lab: Float64[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
+    shades = cv2.cvtColor(lab[None].astype(np.float32), cv2.COLOR_Lab2RGB)[0]
+    return np.round(255 * shades.clip(0, 1)).astype(np.uint8)
+
+
+def _hexadecimal(colours: UInt8[np.ndarray, "n 3"]) -> tuple[str, ...]:
+    return tuple("#" + bytes(colour.tolist()).hex() for colour in colours)
+
+
+def _sampled(name: str, count: int = 256) -> UInt8[np.ndarray, "n 3"]:
+    shades = sample_colorscale(get_colorscale(name), list(np.linspace(0, 1, count)), colortype="tuple")
     return np.round(255 * np.array(shades)).astype(np.uint8)

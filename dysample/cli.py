@@ -1,4 +1,4 @@
-"""The command line: `python -m dysample train | evaluate | pack | bench | complexity`."""
+"""The command line: `python -m dysample train | sweep | evaluate | pack | bench | complexity`."""
 
 import argparse
 import sys
@@ -9,6 +9,7 @@ from dysample.analysis.bench import command as bench_command
 from dysample.analysis.complexity import command as complexity_command
 from dysample.models.manifest import pretrained_folder
 from dysample.ops.registry import OPERATORS
+from dysample.training import sweep_command
 from dysample.training.recipe import recipe_names
 
 
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dysample.models.manifest import WeightsError
     from dysample.training import commands
     from dysample.training.checkpoint import DiskError
+    from dysample.training.cluster import ClusterError
     from dysample.training.datasets import DataError, data_folder
     from dysample.training.loop import TrainingError
 
@@ -29,13 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return bench_command.run(options)
         if options.command == "complexity":
             return complexity_command.run(options)
+        if options.command == "sweep":
+            return sweep_command.run(options)
         if options.threads:
             torch.set_num_threads(options.threads)
         run = {"train": commands.train, "evaluate": commands.evaluate, "pack": commands.pack}[options.command]
         run(options, data_folder(options.data))
-    except (DataError, DiskError, TrainingError, WeightsError, ValueError) as error:
+    except (ClusterError, DataError, DiskError, TrainingError, WeightsError, ValueError) as error:
         print(f"dysample: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("dysample: interrupted; the same command goes on after the last whole epoch", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -59,14 +66,17 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--upsampler",
         nargs="+",
-        choices=list(OPERATORS),
+        type=sweep_command.upsampler_name,
         default=list(OPERATORS),
         metavar="NAME",
-        help=f"heads to train (default: {' '.join(OPERATORS)})",
+        help=f"heads to train, options after an @ (default: {' '.join(OPERATORS)})",
     )
     evaluate = commands.add_parser("evaluate", parents=[common, weights], help="score weights, or runs")
     evaluate.add_argument(
         "--runs", type=Path, default=None, help="score finished runs of this folder instead, and sum them up"
+    )
+    sweep_command.add_options(
+        commands.add_parser("sweep", help="train upsamplers x seeds, going on where it stopped")
     )
     commands.add_parser("pack", parents=[common, runs, weights], help="ship a finished run, and score it")
     bench_command.add_options(

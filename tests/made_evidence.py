@@ -35,7 +35,7 @@ def made_evidence() -> Evidence:
     better = [made_run(1, 0.4), made_run(0, 0.4)]
     rows = (
         evidence_row("bilinear", bilinear, (), trained="heads", headline=HEADLINE),
-        evidence_row("dysample:groups=8", better, bilinear, trained="heads", headline=HEADLINE),
+        evidence_row("dysample@groups=8", better, bilinear, trained="heads", headline=HEADLINE),
         evidence_row("dysample+", [made_run(5, 0.5)], bilinear, trained="end-to-end", headline=HEADLINE),
     )
     return Evidence(

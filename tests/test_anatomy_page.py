@@ -13,7 +13,7 @@ from app.settings import Source, Subject
 from app.widgets.anatomy_tour import TOUR
 from dysample.analysis.anatomy import stage_names
 from dysample.analysis.anatomy_example import example
-from dysample.models.weights import load_manifest
+from dysample.models.manifest import load_manifest
 
 PAGE = str(Path(__file__).parents[1] / "app" / "views" / "anatomy.py")
 PATIENCE_S = 120
@@ -175,7 +175,7 @@ def test_without_dysample_the_page_says_so_and_offers_it(app: AppTest) -> None:
     assert not app.exception
     assert "Bilinear predicts no sampling points" in app.info[0].value
     assert app.button(key="tour-leave")
-    click(app, "anatomy-offer")
+    click(app, "offer-dysample+")
     assert not app.info
     assert charts(app) == 2
 

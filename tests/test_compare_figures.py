@@ -10,18 +10,19 @@ import pytest
 from PIL import Image
 
 from app.comparison import close_up, compare
-from app.figures import export, layers, panes, table
-from app.records import Comparison, Labelling, Picture
+from app.figures import archives, export, layers, panes, table
+from app.records import Answer, Comparison, Picture
 from app.settings import CompareSettings
 from app.theme import CHANGED, class_colours
 from dysample.models.manifest import Task, WeightsEntry
+from dysample.training.recipe import load_recipe, recipe_names
 
 CLASSES = ("sky", "tree", "road")
 HEIGHT, WIDTH = 120, 160
 
 
-def labelling(labels: np.ndarray) -> Labelling:
-    return Labelling(labels, head_seconds=0.02, encoder_seconds=0.1, parameters=7)
+def answer(labels: np.ndarray) -> Answer:
+    return Answer(labels, head_seconds=0.02, encoder_seconds=0.1, parameters=7)
 
 
 def entry(name: str) -> WeightsEntry:
@@ -59,7 +60,7 @@ def comparison() -> Comparison:
     return compare(
         task,
         Picture(image, truth, (HEIGHT, WIDTH)),
-        {"bilinear": labelling(right), "nearest": labelling(wrong)},
+        {"bilinear": answer(right), "nearest": answer(wrong)},
         {"nearest": entry("nearest"), "bilinear": entry("bilinear")},
     )
 
@@ -93,13 +94,19 @@ def test_the_close_up_holds_the_block_and_counts_anew(comparison: Comparison) ->
 
 
 def test_class_layers_have_the_colours_of_the_classes(comparison: Comparison) -> None:
-    shown = panes.panes(comparison, "classes")
+    shown = panes.panes(comparison, "answers")
     assert [layer.title for layer in shown] == ["Nearest", "Bilinear", "Truth"]
     pixels = decoded(shown[0].png)
     colours = [tuple(bytes.fromhex(colour[1:])) for colour in class_colours(CLASSES)]
     for y, x, index in ((0, 5, 0), (24, 145, 1), (100, 3, 2)):
         assert tuple(pixels[y, x]) == (*colours[index], 255)
     assert decoded(shown[2].png)[0, 0, 3] == 0  # nobody knows that pixel
+
+
+@pytest.mark.parametrize("recipe", recipe_names())
+def test_no_two_classes_of_a_task_have_one_colour(recipe: str) -> None:
+    classes = load_recipe(recipe).classes
+    assert len(set(class_colours(classes))) == len(classes)
 
 
 def test_change_and_error_layers_mark_the_block_alone(comparison: Comparison) -> None:
@@ -112,7 +119,7 @@ def test_change_and_error_layers_mark_the_block_alone(comparison: Comparison) ->
 
 
 def test_the_legend_names_the_classes_that_occur_commonest_first(comparison: Comparison) -> None:
-    assert [item.name for item in panes.legend(comparison, "classes")] == ["road", "sky", "tree"]
+    assert [item.name for item in panes.legend(comparison, "answers").entries] == ["road", "sky", "tree"]
 
 
 def test_the_table_and_the_json_tell_the_same(comparison: Comparison) -> None:
@@ -135,10 +142,10 @@ def test_without_truth_there_are_no_scores_of_the_picture(comparison: Comparison
 
 
 def test_label_maps_keep_the_class_indices(comparison: Comparison) -> None:
-    with zipfile.ZipFile(io.BytesIO(export.label_maps(comparison))) as archive:
+    with zipfile.ZipFile(io.BytesIO(archives.label_maps(comparison))) as archive:
         with Image.open(io.BytesIO(archive.read("nearest.png"))) as picture:
             assert picture.mode == "P"
-            np.testing.assert_array_equal(np.asarray(picture), comparison.compared[0].labelling.labels)
+            np.testing.assert_array_equal(np.asarray(picture), comparison.compared[0].answer.values)
         assert archive.read("classes.txt").decode().splitlines() == [
             "0 sky",
             "1 tree",
@@ -148,7 +155,7 @@ def test_label_maps_keep_the_class_indices(comparison: Comparison) -> None:
 
 
 def test_the_printed_sheet_is_180_mm_at_300_dpi_and_does_not_smooth(comparison: Comparison) -> None:
-    with Image.open(io.BytesIO(export.printed(comparison, "classes", opacity=1.0, title="made"))) as sheet:
+    with Image.open(io.BytesIO(export.printed(comparison, "answers", opacity=1.0, title="made"))) as sheet:
         assert sheet.width == 2126
         assert sheet.info["dpi"] == pytest.approx((300, 300), abs=0.1)
         pixels = np.asarray(sheet.convert("RGB"))

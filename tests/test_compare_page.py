@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dysample.models.weights import load_manifest, pretrained_folder
+from dysample.models.manifest import load_manifest, pretrained_folder
 from dysample.training.pack import write_manifest
 
 MAIN = str(Path(__file__).parents[1] / "app" / "main.py")

@@ -6,7 +6,8 @@ from typing import cast
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.widgets.gallery import Exchange, Report, Thumbnail, picture_gallery
+from app.widgets.exchange import Exchange, Report
+from app.widgets.gallery import Thumbnail, picture_gallery
 
 PATIENCE_S = 60  # test machines are slow and often busy
 COFFEE, ROCKET, UNASKED = Report("coffee"), Report("rocket"), None

@@ -62,6 +62,15 @@ def test_a_dynamic_scope_is_told_as_a_range():
     assert "largest scope" in {trace.name for trace in offsets.histograms(found, scale=SCALE).data}
 
 
+def test_the_histogram_shows_the_scope_and_all_but_the_rarest_offsets() -> None:
+    found = offset_statistics(record(), height=HEIGHT, width=WIDTH).overall
+    low, high = offsets.histograms(found, scale=SCALE).layout.xaxis.range
+    assert low == -high
+    assert high > found.max_scope
+    moves = record().offset
+    assert (moves.abs() <= high).double().mean() > 0.995
+
+
 @pytest.mark.parametrize("groups", [1, 4, 8])
 def test_every_group_has_a_picture(groups: int):
     one = field()
@@ -83,15 +92,15 @@ def test_every_group_has_a_picture(groups: int):
 def test_the_table_of_steps():
     found = offset_statistics(record(), height=HEIGHT, width=WIDTH)
     columns = offsets.steps_table(offset_table({"c4_0": found}), {"c4_0": "first"})
-    assert columns["Group"] == ["all", "0", "1", "2", "3"]
+    assert columns["Group"] == ["all", "1", "2", "3", "4"]
     assert set(columns["Step"]) == {"first"}
     assert columns["Left own cell (%)"][0] == pytest.approx(100 * found.overall.left_cell)
 
 
 def test_the_table_of_a_cell():
-    """Group 1, lower left point of the cell in row 3, column 4."""
+    """The second group, lower left point of the cell in row 3, column 4."""
     columns = offsets.cell_table(field(), 3, 4)
-    at = [k for k in range(16) if columns["Group"][k] == "1" and columns["Place"][k] == "1, 0"]
+    at = [k for k in range(16) if columns["Group"][k] == "2" and columns["Place"][k] == "1, 0"]
     x, y = record().offset[0, 1, :, 7, 8].tolist()
     assert [columns["x"][at[0]], columns["y"][at[0]]] == pytest.approx([x, y])
     assert columns["Length"][at[0]] == pytest.approx(np.hypot(x, y))

@@ -46,11 +46,11 @@ def test_the_window_has_values_arrows_and_weights_where_they_belong() -> None:
     assert list(figure.layout.xaxis.range) == [3, 8]
     assert list(figure.layout.yaxis.range) == [7, 2]
     named = {trace.name: trace for trace in figure.data if trace.showlegend is not False and trace.name}
-    assert set(named) == {"Other groups", "Group 1, other points", "Chosen point"}
+    assert set(named) == {"Other groups", "Group 2, other points", "Chosen point"}
     chosen = named["Chosen point"]
     assert (list(chosen.x[:2]), list(chosen.y[:2])) == ([4.25, 4.75], [4.25, 4.0])
     assert chosen.marker.symbol[:2] == ("circle", "arrow")
-    assert len(named["Group 1, other points"].x) == 3 * 3
+    assert len(named["Group 2, other points"].x) == 3 * 3
     assert "arrow" not in named["Other groups"].marker.symbol
     labels = {(label.x, label.y): label.text for label in figure.layout.annotations}
     assert labels == {(4.5, 3.5): "0.375", (5.5, 3.5): "0.125", (4.5, 4.5): "0.375", (5.5, 4.5): "0.125"}

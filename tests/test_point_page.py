@@ -10,7 +10,7 @@ from made_point import STEP, TASK, host_and_step, markdown
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from dysample.models.weights import load_manifest
+from dysample.models.manifest import load_manifest
 from dysample.ops.registry import OPERATORS
 
 
@@ -145,6 +145,6 @@ def test_fixed_interpolation_says_so_and_offers_points(app: AppTest) -> None:
     assert not app.exception
     assert "learns nothing" in markdown(app)
     assert app.table[0].value["w"].tolist() == ["0.0625", "0.1875", "0.1875", "0.5625"]
-    app.button(key="offer").click().run()
+    app.button(key="offer-dysample+").click().run()
     assert app.selectbox(key="op").value == "dysample+"
     assert "learns nothing" not in markdown(app)

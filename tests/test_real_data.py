@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from dysample.models.weights import load_manifest
-from dysample.training.datasets import SegmentationData
+from dysample.models.manifest import load_manifest
+from dysample.training.datasets import PictureData
 from dysample.training.evaluate import evaluate
 from dysample.training.recipe import load_recipe
 
@@ -31,7 +31,7 @@ def folder() -> Path:
 @pytest.mark.parametrize(("task", "split", "count"), SPLITS)
 def test_splits_are_complete_and_labels_are_classes(task: str, split: str, count: int) -> None:
     recipe = load_recipe(task)
-    data = SegmentationData(folder(), recipe.dataset, split)
+    data = PictureData(folder(), recipe.dataset, split)
     assert len(data) == count
     for index in range(0, count, 20):
         values = np.unique(data[index].label)
@@ -41,7 +41,7 @@ def test_splits_are_complete_and_labels_are_classes(task: str, split: str, count
 @pytest.mark.parametrize("task", list(FLOORS))
 def test_shipped_weights_reproduce_their_scores(task: str) -> None:
     manifest, recipe = load_manifest(), load_recipe(task)
-    data = SegmentationData(folder(), recipe.dataset, recipe.test_split)
+    data = PictureData(folder(), recipe.dataset, recipe.test_split)
     found = evaluate(manifest, task, ["bilinear"], data, device=torch.device("cpu"))["bilinear"]
     entry = manifest.entry(task, "bilinear")
     assert found.miou == pytest.approx(entry.miou, abs=1e-3)

@@ -108,7 +108,7 @@ def test_the_dynamic_scope_is_equation_5(app: AppTest) -> None:
     app.selectbox(key="scope_group").select(2).run()
     assert not app.exception
     one = expected[2, 1]
-    assert f"group 2, y: {one.min():.3f} to {one.max():.3f}, mean {one.mean():.3f}" in captions(app)
+    assert f"group 3, y: {one.min():.3f} to {one.max():.3f}, mean {one.mean():.3f}" in captions(app)
     assert len(figures(app)) == 3
 
 
@@ -119,7 +119,7 @@ def test_an_upsampler_without_a_scope_offers_one_with_it(app: AppTest) -> None:
     assert not app.exception
     assert "Bilinear predicts no scope" in app.info[0].value
     assert not figures(app)
-    app.button(key="show_dysample+").click().run()
+    app.button(key="offer-dysample+").click().run()
     assert not app.exception
     assert app.selectbox(key="op").value == "dysample+"
     assert len(figures(app)) == 3

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dysample.models.weights import WeightsError, load_host, load_manifest, pretrained_folder
+from dysample.models.manifest import WeightsError, load_manifest, pretrained_folder
+from dysample.models.weights import load_host
 from dysample.ops.registry import OPERATORS
 
 TASKS = ("street-segmentation", "everyday-segmentation")

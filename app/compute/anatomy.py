@@ -1,17 +1,13 @@
 """DySample taken apart: on the example, and on the picture of the explorer pages."""
 
-import numpy as np
 import streamlit as st
 import torch
-from jaxtyping import UInt8
 
-from app.compute import explore, photos
+from app.compute import explore
 from app.settings import Subject
 from dysample.analysis import anatomy_example
 from dysample.analysis.anatomy import Anatomy, dissect
 from dysample.ops.dysample import DySample, Style
-
-_STRIDE = 32  # of the coarsest map
 
 
 @st.cache_resource(show_spinner=False)
@@ -35,11 +31,3 @@ def of_step(subject: Subject, name: str) -> Anatomy | None:
 def liveliest_channel(subject: Subject, name: str) -> int:
     """The channel of a step's map that varies most."""
     return int(explore.step(subject, name).input[0].flatten(1).std(1).argmax())
-
-
-@st.cache_data(show_spinner=False, max_entries=4)
-def padded_picture(subject: Subject) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture as the network sees it: continued at the right and the bottom to whole strides."""
-    image = photos.picture(subject.source, subject.task, subject.longer_side).image
-    below, right = (-size % _STRIDE for size in image.shape[:2])
-    return np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")

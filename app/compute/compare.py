@@ -6,21 +6,23 @@ from statistics import median
 
 import streamlit as st
 import torch
+from jaxtyping import Float
 
 from app.comparison import REFERENCE, compare
 from app.compute.networks import head, maps
 from app.compute.photos import manifest, picture
-from app.records import Comparison, Labelling
+from app.records import Answer, Comparison, Values
 from app.settings import CompareSettings, Source
 from dysample.models.host import decode
+from dysample.models.manifest import Kind
 from dysample.ops.registry import OPERATORS
 
 _REPEAT_WITHIN = 0.15  # seconds in which a head is timed again, so that small pictures are timed well
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def labelling(source: Source, task: str, longer_side: int, upsampler: str) -> Labelling:
-    """Segment a picture with one upsampler; the encoder runs once for all of them.
+def answer(source: Source, task: str, longer_side: int, upsampler: str) -> Answer:
+    """What a network with one upsampler says of a picture; the encoder runs once for all of them.
 
     Raises:
         ImageError: The file cannot be used.
@@ -30,10 +32,21 @@ def labelling(source: Source, task: str, longer_side: int, upsampler: str) -> La
     height, width = picture(source, task, longer_side).image.shape[:2]
     network = head(task, upsampler)
     with torch.inference_mode():
-        logits, seconds = _timed(lambda: decode(network, found, height, width).output)
-        labels = logits.argmax(1)[0].to(torch.uint8).numpy()
+        output, seconds = _timed(lambda: decode(network, found, height, width).output)
+        values = _VALUES[manifest().task(task).kind](output)
     parameters = sum(parameter.numel() for parameter in network.upsamplers.parameters())
-    return Labelling(labels, seconds, encoder_seconds, parameters)
+    return Answer(values, seconds, encoder_seconds, parameters)
+
+
+def _classes(logits: Float[torch.Tensor, "1 k h w"]) -> Values:
+    return logits.argmax(1)[0].to(torch.uint8).numpy()
+
+
+def _metres(depths: Float[torch.Tensor, "1 1 h w"]) -> Values:
+    return depths[0, 0].float().contiguous().numpy()
+
+
+_VALUES: dict[Kind, Callable[[torch.Tensor], Values]] = {"segmentation": _classes, "depth": _metres}
 
 
 def warm(source: Source, settings: CompareSettings, tell: Callable[[str, float], None]) -> None:
@@ -53,24 +66,23 @@ def warm(source: Source, settings: CompareSettings, tell: Callable[[str, float],
     names = _with_reference(settings)
     for number, name in enumerate(names, start=1):
         tell(f"{OPERATORS[name].label}, {number} of {len(names)}", (number - 0.5) / len(names))
-        labelling(source, settings.task, settings.longer_side, name)
+        answer(source, settings.task, settings.longer_side, name)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
 def comparison(source: Source, settings: CompareSettings) -> Comparison:
-    """Segment a picture with every upsampler asked for, and compare them with bilinear.
+    """Ask the network with every upsampler that is wanted, and compare the answers with bilinear's.
 
     Raises:
         ImageError: The file cannot be used.
         WeightsError: Weights are missing or damaged.
     """
-    labellings = {
-        name: labelling(source, settings.task, settings.longer_side, name)
-        for name in _with_reference(settings)
+    answers = {
+        name: answer(source, settings.task, settings.longer_side, name) for name in _with_reference(settings)
     }
     task = manifest().task(settings.task)
     entries = {name: manifest().entry(settings.task, name) for name in settings.upsamplers}
-    return compare(task, picture(source, settings.task, settings.longer_side), labellings, entries)
+    return compare(task, picture(source, settings.task, settings.longer_side), answers, entries)
 
 
 def _with_reference(settings: CompareSettings) -> tuple[str, ...]:

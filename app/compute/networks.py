@@ -11,7 +11,7 @@ from app.settings import Source
 from dysample.models import weights
 from dysample.models.encoder import Encoder
 from dysample.models.host import encode
-from dysample.models.segformer_head import SegFormerHead
+from dysample.models.weights import TaskHead
 from dysample.ops.registry import OPERATORS
 
 _ENCODING = threading.Lock()  # visitors queue for the encoder, so that each is served at full speed
@@ -38,7 +38,7 @@ def encoder(task: str) -> Encoder:
 
 
 @st.cache_resource(show_spinner=False)
-def head(task: str, upsampler: str) -> SegFormerHead:
+def head(task: str, upsampler: str) -> TaskHead:
     """The head of a task that was trained with an upsampler."""
     return weights.load_head(task, upsampler, encoder(task).channels, manifest=manifest())
 

@@ -5,13 +5,14 @@ import streamlit as st
 from jaxtyping import Float32, UInt8
 
 from app.compute import explore
-from app.compute.photos import picture
+from app.compute.photos import padded
 from app.settings import Background, Subject
 from dysample.analysis import features
 from dysample.analysis.offset_statistics import OffsetRow, OffsetStatistics, offset_statistics, offset_table
 from dysample.analysis.offsets import OffsetField, offset_field
-from dysample.models.encoder import STRIDES
 from dysample.types import SamplingRecord
+
+_DARKEST = 0.25  # grey of the shortest feature vectors, where 1 is white
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
@@ -69,19 +70,13 @@ def background(
 ) -> UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]:
     """The map, or the photograph in its place, as a picture that covers the map exactly."""
     if kind == "photo":
-        return _padded_photo(subject)
+        return padded(subject)
     x = explore.step(subject, step).input
     if kind == "components":
         shown = features.feature_components(x)
     elif kind == "norm":
-        shown = features.stretched(features.feature_norm(x))
+        # Most are short: their root tells them apart, and arrows can be seen on the darkest.
+        shown = _DARKEST + (1 - _DARKEST) * np.sqrt(features.stretched(features.feature_norm(x)))
     else:
         shown = features.stretched(features.feature_channel(x, channel))
     return np.round(255 * shown).astype(np.uint8)
-
-
-def _padded_photo(subject: Subject) -> UInt8[np.ndarray, "h w 3"]:
-    """The photograph with the margin that the network puts to its right and bottom."""
-    image = picture(subject.source, subject.task, subject.longer_side).image
-    right, bottom = (-side % STRIDES[-1] for side in (image.shape[1], image.shape[0]))
-    return np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="edge")

@@ -1,19 +1,22 @@
 """Pictures: the gallery, visitors' own, reduced to working size."""
 
 import cv2
+import numpy as np
 import streamlit as st
+from jaxtyping import UInt8
 
 from app import pictures
 from app.records import Picture
-from app.settings import Source
+from app.settings import Source, Subject
 from dysample import images
-from dysample.models import weights
+from dysample.models import manifest as manifests
+from dysample.models.encoder import STRIDES
 
 
 @st.cache_resource(show_spinner=False)
-def manifest() -> weights.Manifest:
+def manifest() -> manifests.Manifest:
     """The list of the trained weights."""
-    return weights.load_manifest()
+    return manifests.load_manifest()
 
 
 @st.cache_resource(show_spinner=False)
@@ -52,7 +55,7 @@ def picture(source: Source, task: str, longer_side: int) -> Picture:
     """
     found = photograph(source)
     height, width = found.image.shape[:2]
-    truth = found.truth(manifest().task(task).classes)
+    truth = found.truth(manifest().task(task))
     if 0 < longer_side < max(height, width):
         factor = longer_side / max(height, width)
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
@@ -60,3 +63,15 @@ def picture(source: Source, task: str, longer_side: int) -> Picture:
         truth = None if truth is None else cv2.resize(truth, size, interpolation=cv2.INTER_NEAREST)
         return Picture(reduced, truth, (height, width))
     return Picture(found.image, truth, (height, width))
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def padded(subject: Subject) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture as the network sees it: continued at the right and the bottom to whole coarsest pixels.
+
+    Raises:
+        ImageError: The file cannot be used.
+    """
+    image = picture(subject.source, subject.task, subject.longer_side).image
+    below, right = (-side % STRIDES[-1] for side in image.shape[:2])
+    return np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")

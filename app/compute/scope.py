@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 
-from app.compute import explore, photos
+from app.compute import explore
 from app.settings import Subject
 from dysample.analysis.disorder import Disorder, compare_squashes
 from dysample.analysis.disturbance import Disturbance
@@ -18,7 +18,6 @@ from dysample.analysis.overlap import Overlap, overlap
 from dysample.analysis.paper import PaperTable
 from dysample.analysis.scope_map import Axis, ScopeMap, scope_map
 from dysample.geometry import InitialGrid
-from dysample.models.host import STRIDES
 from dysample.ops.dysample import DySample
 from dysample.types import SamplingRecord
 
@@ -83,15 +82,6 @@ def chosen_scopes(subject: Subject, step: str, group: int | None, axis: Axis | N
     if not isinstance(op, DySample) or not isinstance(record, SamplingRecord):
         raise ValueError(f"{subject.upsampler} has no scope")
     return scope_map(record, limit=2 * op.scope_factor, group=group, axis=axis)
-
-
-@st.cache_data(show_spinner=False, max_entries=4)
-def padded_photo(subject: Subject) -> UInt8[np.ndarray, "h w 3"]:
-    """The photograph as the network sees it: sides raised to whole multiples of its coarsest pixels."""
-    image = photos.picture(subject.source, subject.task, subject.longer_side).image
-    height, width = image.shape[:2]
-    missing = ((0, -height % STRIDES[-1]), (0, -width % STRIDES[-1]), (0, 0))
-    return np.pad(image, missing, mode="edge")
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

@@ -11,7 +11,8 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float32
 
-Dict = dict[str, object]
+from app.figures.layout import Part, plain
+
 FEATURES = "Cividis"
 HEIGHT = 390
 MOST_NUMBERS = 8  # rows or columns of a map whose cells still have room for numbers
@@ -66,7 +67,7 @@ def heatmaps(
     pixels: str,
     mark: Mark,
     text: Sequence[Sequence[str]] | None = None,
-    frame: Sequence[Dict] = (),
+    frame: Sequence[Part] = (),
 ) -> go.Figure:
     """Maps side by side, as square as their number allows, in one range of colours.
 
@@ -84,51 +85,45 @@ def heatmaps(
     heat = [_heatmap(maps[index], index, text, small=small) for index in range(len(maps))]
     reach = max(0.5, 0.02 * max(maps.shape[1:]))  # grown where cells are too small to see a frame
     framed = [each | _on(mark.panel) for each in haloed_square(mark.column, mark.row, reach)]
-    layout: Dict = {"coloraxis": _colour_axis(shades, bar=not small), "shapes": list(frame)}
+    layout: Part = {"coloraxis": _colour_axis(shades, bar=not small), "shapes": list(frame)}
     layout["annotations"] = [_title(title, index, len(maps), across) for index, title in enumerate(titles)]
     for index in range(len(maps)):
         layout |= _axes(maps.shape[1:], index, len(maps), across, pixels)
     return go.Figure(
-        [*heat, *framed], layout | plain(top=26 if any(titles) else 6, bottom=8 if small else _BAR)
+        [*heat, *framed], layout | plain(HEIGHT, above=26 if any(titles) else 6, below=8 if small else _BAR)
     )
 
 
-def plain(*, top: int, bottom: int = 8) -> Dict:
-    """Let the page's theme shine through: no background, and no text with a colour of its own."""
-    clear = dict.fromkeys(("paper_bgcolor", "plot_bgcolor"), "rgba(0, 0, 0, 0)")
-    return {"height": HEIGHT, "margin": {"l": 8, "r": 8, "t": top, "b": bottom}, "showlegend": False, **clear}
-
-
-def haloed_square(column: float, row: float, reach: float) -> list[Dict]:
+def haloed_square(column: float, row: float, reach: float) -> list[Part]:
     """A frame that reads on any map, as two lines."""
     x = column + reach * np.array([-1, 1, 1, -1, -1, 1])
     y = row + reach * np.array([-1, -1, 1, 1, -1, -1])
     return [line(x, y, colour, width) for colour, width in (("#FFFFFF", 7), ("#000000", 3))]
 
 
-def line(x: np.ndarray, y: np.ndarray, colour: str, width: float) -> Dict:
+def line(x: np.ndarray, y: np.ndarray, colour: str, width: float) -> Part:
     """A line without words."""
     stroke = {"color": colour, "width": width}
     return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": stroke, "hoverinfo": "skip"}
 
 
-def axis(title: str, start: float, stop: float, *, few: bool) -> Dict:
+def axis(title: str, start: float, stop: float, *, few: bool) -> Part:
     """An axis without grid, whose map keeps its shape."""
-    words: Dict = {"title": {"text": title, "standoff": 4}, "range": [start, stop]}
-    ticks: Dict = {"dtick": 1} if few else {}
+    words: Part = {"title": {"text": title, "standoff": 4}, "range": [start, stop]}
+    ticks: Part = {"dtick": 1} if few else {}
     return {"showgrid": False, "zeroline": False, "ticks": "", "constrain": "domain", **words, **ticks}
 
 
-def _on(panel: int) -> Dict:
+def _on(panel: int) -> Part:
     number = "" if panel == 0 else str(panel + 1)
     return {"xaxis": f"x{number}", "yaxis": f"y{number}"}
 
 
 def _heatmap(
     values: Float32[np.ndarray, "h w"], panel: int, text: Sequence[Sequence[str]] | None, *, small: bool
-) -> Dict:
+) -> Part:
     hover = "row %{y}, column %{x}: %{z:.4f}<extra></extra>"
-    heat: Dict = {"type": "heatmap", "z": values, "coloraxis": "coloraxis", "hovertemplate": hover}
+    heat: Part = {"type": "heatmap", "z": values, "coloraxis": "coloraxis", "hovertemplate": hover}
     if small:
         heat |= {"texttemplate": "%{z:.2f}", "textfont": {"size": 14}, "xgap": 1, "ygap": 1}
     if small and text is not None:
@@ -136,8 +131,8 @@ def _heatmap(
     return heat | _on(panel)
 
 
-def _colour_axis(shades: Shades, *, bar: bool) -> Dict:
-    strip: Dict = {"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom"}
+def _colour_axis(shades: Shades, *, bar: bool) -> Part:
+    strip: Part = {"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom"}
     strip |= {"title": {"text": shades.unit, "side": "bottom"}, "thickness": 10, "nticks": 7}
     scale = _SIGNED if shades.signed else FEATURES
     return {"colorscale": scale, "cmin": shades.low, "cmax": shades.high, "showscale": bar, "colorbar": strip}
@@ -152,14 +147,14 @@ def _domains(panel: int, count: int, across: int) -> tuple[tuple[float, float], 
     return (left, left + width), (bottom, bottom + height)
 
 
-def _title(title: str, panel: int, count: int, across: int) -> Dict:
+def _title(title: str, panel: int, count: int, across: int) -> Part:
     (left, right), (_, top) = _domains(panel, count, across)
-    place: Dict = {"x": (left + right) / 2, "y": top, "xref": "paper", "yref": "paper"}
+    place: Part = {"x": (left + right) / 2, "y": top, "xref": "paper", "yref": "paper"}
     place |= {"xanchor": "center", "yanchor": "bottom"}
     return {"text": title, "showarrow": False, "font": {"size": 13}, **place}
 
 
-def _axes(size: tuple[int, ...], panel: int, count: int, across: int, pixels: str) -> Dict:
+def _axes(size: tuple[int, ...], panel: int, count: int, across: int, pixels: str) -> Part:
     """Rows and columns counted from zero; only the outer axes are labelled."""
     names, few = _on(panel), max(size) <= MOST_NUMBERS
     left, bottom = panel % across == 0, panel + across >= count

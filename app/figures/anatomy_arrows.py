@@ -4,8 +4,9 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Bool, Float32, UInt8
 
-from app.figures.anatomy import FEATURES, MOST_NUMBERS, Dict, Shades, axis, haloed_square, line, plain
+from app.figures.anatomy import FEATURES, HEIGHT, MOST_NUMBERS, Shades, axis, haloed_square, line
 from app.figures.anatomy_words import number
+from app.figures.layout import Part, plain
 from app.figures.learn_panes import picture_trace
 from app.theme import WRONG
 from dysample.analysis.anatomy_trace import Tap
@@ -45,7 +46,7 @@ def arrow_map(
     traces += _strokes(moved.starts[~chosen], moved.ends[~chosen], _OTHERS)
     traces += _strokes(moved.starts[chosen], moved.ends[chosen], _FOLLOWED)
     traces.append(_hover(moved))
-    colours: Dict = {"colorscale": FEATURES, "cmin": shades.low, "cmax": shades.high, "showscale": False}
+    colours: Part = {"colorscale": FEATURES, "cmin": shades.low, "cmax": shades.high, "showscale": False}
     return go.Figure(traces, {"coloraxis": colours, **_axes(window)})
 
 
@@ -65,18 +66,18 @@ def photograph(image: UInt8[np.ndarray, "H W 3"], *, cell: tuple[int, int], colu
     return go.Figure([picture_trace(image, pixel=pixel), *frame], _axes(window))
 
 
-def window_frame(window: CellWindow, *, scale: int) -> list[Dict]:
+def window_frame(window: CellWindow, *, scale: int) -> list[Part]:
     """The window of an arrow map, dashed, for a map of the output's pixels."""
     x0, y0 = window.column * scale - 0.5, window.row * scale - 0.5
-    corners: Dict = {"x0": x0, "y0": y0, "x1": x0 + window.columns * scale, "y1": y0 + window.rows * scale}
+    corners: Part = {"x0": x0, "y0": y0, "x1": x0 + window.columns * scale, "y1": y0 + window.rows * scale}
     lines = ({"color": "#FFFFFF", "width": 4}, {"color": "#000000", "width": 2, "dash": "dot"})
     return [{"type": "rect", "line": each, **corners} for each in lines]
 
 
-def _cells(features: Float32[np.ndarray, "h w"], window: CellWindow, taps: tuple[Tap, ...]) -> Dict:
+def _cells(features: Float32[np.ndarray, "h w"], window: CellWindow, taps: tuple[Tap, ...]) -> Part:
     rows = range(window.row, window.row + window.rows)
     columns = range(window.column, window.column + window.columns)
-    heat: Dict = {
+    heat: Part = {
         "type": "heatmap",
         "z": features[rows.start : rows.stop, columns.start : columns.stop],
         "x0": columns.start + 0.5,
@@ -99,11 +100,11 @@ def _cells(features: Float32[np.ndarray, "h w"], window: CellWindow, taps: tuple
 
 def _strokes(
     starts: Float32[np.ndarray, "n 2"], ends: Float32[np.ndarray, "n 2"], style: tuple[str, float, str]
-) -> list[Dict]:
+) -> list[Part]:
     colour, width, halo = style
     x, y = np.stack([starts, ends, np.full_like(starts, np.nan)], axis=1).reshape(-1, 2).T
-    ring: Dict = {"size": 2 * width + 4, "color": halo, "line": {"color": colour, "width": 1.5}}
-    dot: Dict = {"size": 2 * width + 3, "color": colour, "line": {"color": halo, "width": 1.2}}
+    ring: Part = {"size": 2 * width + 4, "color": halo, "line": {"color": colour, "width": 1.5}}
+    dot: Part = {"size": 2 * width + 3, "color": colour, "line": {"color": halo, "width": 1.2}}
     return [
         line(x, y, halo, width + 2.5),
         line(x, y, colour, width),
@@ -112,13 +113,13 @@ def _strokes(
     ]
 
 
-def _points(places: Float32[np.ndarray, "n 2"], marker: Dict, name: str) -> Dict:
+def _points(places: Float32[np.ndarray, "n 2"], marker: Part, name: str) -> Part:
     x, y = places.T
-    trace: Dict = {"type": "scatter", "mode": "markers", "x": x, "y": y, "marker": marker}
+    trace: Part = {"type": "scatter", "mode": "markers", "x": x, "y": y, "marker": marker}
     return trace | {"name": name, "hoverinfo": "skip"}
 
 
-def _hover(moved: Arrows) -> Dict:
+def _hover(moved: Arrows) -> Part:
     """Numbers for the pointer, on points that cannot be seen."""
     data = np.concatenate([moved.pixels, moved.ends - moved.starts], axis=1).astype(np.float32)
     text = "output row %{customdata[0]}, column %{customdata[1]}<br>reads (%{x:.2f}, %{y:.2f}), "
@@ -127,10 +128,14 @@ def _hover(moved: Arrows) -> Dict:
     return unseen | {"customdata": data, "hovertemplate": text, "hoverinfo": "all"}
 
 
-def _axes(window: CellWindow) -> Dict:
+def _axes(window: CellWindow) -> Part:
     few = max(window.rows, window.columns) <= MOST_NUMBERS
     left, top = window.column - 0.06, window.row - 0.06
     right, bottom = window.column + window.columns + 0.06, window.row + window.rows + 0.06
     x = axis("x (low-res pixels)", left, right, few=few)
     y = axis("y (low-res pixels)", bottom, top, few=few)
-    return {"xaxis": x, "yaxis": {**y, "scaleanchor": "x", "constraintoward": "top"}, **plain(top=6)}
+    return {
+        "xaxis": x,
+        "yaxis": {**y, "scaleanchor": "x", "constraintoward": "top"},
+        **plain(HEIGHT, above=6),
+    }

@@ -1,18 +1,15 @@
-"""A comparison to take away: one picture at print size, and its label maps."""
+"""A comparison to take away as one picture at print size."""
 
 import io
-import zipfile
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from app.figures.layers import class_png
-from app.figures.panes import legend, panes
+from app.figures.kinds import drawing
 from app.figures.sheet import SheetPane, sheet_png
 from app.records import Comparison, Layer
 from app.settings import Show
-from app.theme import class_colours
 
 
 def printed(comparison: Comparison, show: Show, *, opacity: float, title: str) -> bytes:
@@ -24,31 +21,17 @@ def printed(comparison: Comparison, show: Show, *, opacity: float, title: str) -
         opacity: Of the layers, 0 to 1.
         title: Name of the photograph.
     """
-    photo = comparison.picture.image
+    photo, draw = comparison.picture.image, drawing(comparison.task)
     shown = [SheetPane("Photograph", title, photo)]
-    for layer in panes(comparison, show):
+    for layer in draw.panes(comparison, show):
         shown.append(SheetPane(layer.title, layer.note, _blend(photo, layer, opacity)))
     height, width = photo.shape[:2]
     caption = (
         f"{comparison.task.title}: one encoder, heads that differ by their upsampler. "
         f"{width} by {height} px. Trained on {comparison.task.dataset}."
     )
-    entries = [(entry.name, entry.colour) for entry in legend(comparison, show)]
-    return sheet_png(shown, legend=entries, caption=caption, columns=2 if width >= height else 3)
-
-
-def label_maps(comparison: Comparison) -> bytes:
-    """A ZIP of palette PNGs whose indices are the classes, and the list of the classes."""
-    colours = class_colours(comparison.task.classes)
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for each in comparison.compared:
-            archive.writestr(f"{each.name}.png", class_png(each.labelling.labels, colours))
-        if comparison.picture.truth is not None:
-            archive.writestr("truth.png", class_png(comparison.picture.truth, colours))
-        lines = [f"{index} {name}" for index, name in enumerate(comparison.task.classes)]
-        archive.writestr("classes.txt", "\n".join([*lines, "255 no label", ""]))
-    return target.getvalue()
+    legend = draw.legend(comparison, show)
+    return sheet_png(shown, legend=legend, caption=caption, columns=2 if width >= height else 3)
 
 
 def _blend(photo: UInt8[np.ndarray, "h w 3"], layer: Layer, opacity: float) -> UInt8[np.ndarray, "h w 3"]:

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.figures.layout import plain
 from app.theme import ACROSS, DOWN, MARGINAL
 from dysample.analysis.histogram import Histogram
 from dysample.analysis.offset_statistics import OffsetRow, PointStatistics
@@ -16,6 +17,7 @@ Columns = dict[str, list[str] | list[float] | list[float | None]]
 _HEIGHT = 320
 _GROUP_HEIGHT = 150
 _SMALL = {"size": 12}
+_RARE = 0.002  # share of the offsets that the histograms leave out of sight at first
 
 
 def histograms(statistics: PointStatistics, *, scale: int) -> go.Figure:
@@ -32,9 +34,9 @@ def histograms(statistics: PointStatistics, *, scale: int) -> go.Figure:
         figure.add_trace(
             go.Scatter(x=[None], y=[None], mode="lines", name=text, line={"color": MARGINAL, "dash": dash})
         )
-    figure.update_xaxes(title="offset in low-res pixels")
+    figure.update_xaxes(title="offset in low-res pixels", range=_range(statistics))
     figure.update_yaxes(title="share of the points in %", rangemode="tozero")
-    return _laid_out(figure, _HEIGHT)
+    return figure.update_layout(plain(_HEIGHT, above=40, legend=True))
 
 
 def histograms_alt(statistics: PointStatistics, *, scale: int) -> str:
@@ -72,12 +74,12 @@ def group_lengths(field: OffsetField, *, longest: float) -> go.Figure:
     groups = len(field.lengths)
     columns = 2 if groups <= 4 else 4
     rows = -(-groups // columns)
-    titles = [f"group {k}" for k in range(groups)]
+    titles = [f"group {k + 1}" for k in range(groups)]
     figure = make_subplots(
         rows, columns, subplot_titles=titles, horizontal_spacing=0.03, vertical_spacing=0.1
     )
     for k, lengths in enumerate(field.lengths):
-        hover = f"%{{z:.3f}}<extra>group {k}</extra>"
+        hover = f"%{{z:.3f}}<extra>group {k + 1}</extra>"
         trace = go.Heatmap(z=lengths, coloraxis="coloraxis", hovertemplate=hover)
         row, column = k // columns + 1, k % columns + 1
         figure.add_trace(trace, row=row, col=column)
@@ -85,14 +87,15 @@ def group_lengths(field: OffsetField, *, longest: float) -> go.Figure:
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, autorange="reversed", constrain="domain")
     figure.update_annotations(font=_SMALL)
-    bar = {"title": {"text": "length in low-res pixels", "side": "right"}, "thickness": 12}
+    bar = {"title": {"text": "length in low-res pixels", "side": "bottom"}, "thickness": 12}
+    bar |= {"orientation": "h", "y": 0, "yanchor": "top"}
     figure.update_layout(coloraxis={"colorscale": "Viridis", "cmin": 0, "cmax": longest, "colorbar": bar})
-    return _laid_out(figure, _GROUP_HEIGHT * rows + 30)
+    return figure.update_layout(plain(_GROUP_HEIGHT * rows + 84, above=28, below=56))
 
 
 def group_lengths_alt(field: OffsetField) -> str:
     """The small multiples in words."""
-    means = ", ".join(f"group {k} {lengths.mean():.3f}" for k, lengths in enumerate(field.lengths))
+    means = ", ".join(f"group {k} {lengths.mean():.3f}" for k, lengths in enumerate(field.lengths, start=1))
     return f"Lengths of the offsets of every output point, one picture a group. Mean lengths: {means}."
 
 
@@ -101,7 +104,7 @@ def steps_table(rows: Sequence[OffsetRow], labels: Mapping[str, str]) -> Columns
     found = [row.statistics for row in rows]
     return {
         "Step": [labels[row.step] for row in rows],
-        "Group": ["all" if row.group is None else str(row.group) for row in rows],
+        "Group": ["all" if row.group is None else str(row.group + 1) for row in rows],
         "Mean length": [each.mean_length for each in found],
         "Longest": [each.max_length for each in found],
         "Left own cell (%)": [100 * each.left_cell for each in found],
@@ -117,7 +120,7 @@ def cell_table(field: OffsetField, row: int, column: int) -> Columns:
     places = list(np.ndindex(len(field.vectors), field.scale, field.scale))
     here = [(group, row * field.scale + i, column * field.scale + j) for group, i, j in places]
     return {
-        "Group": [str(group) for group, _, _ in places],
+        "Group": [str(group + 1) for group, _, _ in places],
         "Place": [f"{i}, {j}" for _, i, j in places],
         "x": [float(field.vectors[at][0]) for at in here],
         "y": [float(field.vectors[at][1]) for at in here],
@@ -129,6 +132,17 @@ def cell_table(field: OffsetField, row: int, column: int) -> Columns:
 
 def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
+
+
+def _range(statistics: PointStatistics) -> tuple[float, float]:
+    """About zero, with the scope and all but the rarest offsets; a double click on the chart shows all."""
+    counts = np.asarray(statistics.x.counts) + np.asarray(statistics.y.counts)
+    edges = np.abs(np.asarray(statistics.x.edges))
+    far = np.maximum(edges[:-1], edges[1:])
+    order = np.argsort(far)
+    common = np.cumsum(counts[order]) <= (1 - _RARE) * counts.sum()
+    reach = 1.1 * max(statistics.max_scope, float(far[order][common].max(initial=0)))
+    return -reach, reach
 
 
 def _static(statistics: PointStatistics) -> bool:
@@ -146,14 +160,4 @@ def _steps(name: str, found: Histogram, points: int, colour: str) -> go.Scatter:
         fill="tozeroy",
         opacity=0.9,
         hovertemplate="from %{x:.3f}: %{y:.2f} %<extra></extra>",
-    )
-
-
-def _laid_out(figure: go.Figure, height: int) -> go.Figure:
-    return figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 28, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
     )

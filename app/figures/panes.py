@@ -1,4 +1,4 @@
-"""A comparison as panes: which picture lies over the photograph, and the lines beside it."""
+"""A comparison of label maps as panes: which picture lies over the photograph, and the lines beside it."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,25 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from app.figures.layers import class_png, mask_png
-from app.records import Compared, Comparison, Layer, LegendEntry
+from app.records import Compared, Comparison, Layer, Legend, LegendEntry
 from app.settings import Show
 from app.theme import CHANGED, WRONG, class_colours
+from dysample.analysis.compare import Difference
+from dysample.models.manifest import Task
 
 IGNORE = 255
+
+
+def sentence(task: Task) -> str:
+    """What a task's networks answer with."""
+    return f"This network answers with {', '.join(task.classes)}, whatever it sees."
 
 
 def panes(comparison: Comparison, show: Show) -> tuple[Layer, ...]:
     """One layer for each upsampler, and the truth as well where it is known and classes are shown."""
     layers = tuple(_pane(comparison, each, show) for each in comparison.compared)
     truth = comparison.picture.truth
-    if truth is None or show != "classes":
+    if truth is None or show != "answers":
         return layers
     colours = class_colours(comparison.task.classes)
     return (
@@ -27,7 +34,7 @@ def panes(comparison: Comparison, show: Show) -> tuple[Layer, ...]:
 
 
 def _pane(comparison: Comparison, each: Compared, show: Show) -> Layer:
-    labels = each.labelling.labels
+    labels = each.answer.values
     if show == "changes":
         mask = labels != comparison.reference
         alt = f"Pixels where {each.label} differs from {comparison.reference_label}"
@@ -44,7 +51,7 @@ def _pane(comparison: Comparison, each: Compared, show: Show) -> Layer:
 
 def changed_note(each: Compared, reference_label: str) -> str:
     """How much of the picture differs from the reference, in words."""
-    if each.difference is None:
+    if not isinstance(each.difference, Difference):
         return "The reference that the others are held against"
     return f"{100 * each.difference.share:.2f} % of pixels differ from {reference_label}"
 
@@ -54,13 +61,13 @@ def wrong(labels: UInt8[np.ndarray, "h w"], truth: UInt8[np.ndarray, "h w"]) -> 
     return (labels != truth) & (truth != IGNORE)
 
 
-def legend(comparison: Comparison, show: Show) -> tuple[LegendEntry, ...]:
+def legend(comparison: Comparison, show: Show) -> Legend:
     """What the colours mean: the classes that occur, commonest first, or the one marked colour."""
     if show == "changes":
-        return (LegendEntry(f"differs from {comparison.reference_label}", CHANGED),)
+        return Legend((LegendEntry(f"differs from {comparison.reference_label}", CHANGED),))
     if show == "errors":
-        return (LegendEntry("wrong class", WRONG),)
-    maps = [each.labelling.labels for each in comparison.compared]
+        return Legend((LegendEntry("wrong class", WRONG),))
+    maps = [each.answer.values for each in comparison.compared]
     if comparison.picture.truth is not None:
         maps.append(comparison.picture.truth)
     counts = sum(np.bincount(labels.ravel(), minlength=256) for labels in maps)
@@ -68,9 +75,8 @@ def legend(comparison: Comparison, show: Show) -> tuple[LegendEntry, ...]:
     order = [
         int(index) for index in np.argsort(-np.asarray(counts), kind="stable") if np.asarray(counts)[index]
     ]
-    return tuple(
-        LegendEntry(comparison.task.classes[index], colours[index]) for index in order if index != IGNORE
-    )
+    names = comparison.task.classes
+    return Legend(tuple(LegendEntry(names[index], colours[index]) for index in order if index != IGNORE))
 
 
 def _present(labels: UInt8[np.ndarray, "h w"], classes: Sequence[str]) -> list[str]:

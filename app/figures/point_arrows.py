@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 from jaxtyping import Bool
 
+from app.figures.layout import Part
 from dysample.analysis.arrows import Arrows
 from dysample.analysis.reading import Reading
 
@@ -29,7 +29,7 @@ GROUP = Look("#F0E442", "#000000", 2.5)
 CHOSEN = Look("#D55E00", "#FFFFFF", 4)
 
 
-def arrow_traces(arrows: Sequence[Arrows], chosen: Reading) -> list[go.Scatter]:
+def arrow_traces(arrows: Sequence[Arrows], chosen: Reading) -> list[Part]:
     """Other groups first, then this group's other points, the chosen one last and on top.
 
     Args:
@@ -43,7 +43,7 @@ def arrow_traces(arrows: Sequence[Arrows], chosen: Reading) -> list[go.Scatter]:
     here = (arrows[own].pixels == chosen.at).all(axis=1)
     kinds = [
         ("Other groups", OTHERS, others),
-        (f"Group {own}, other points", GROUP, [_only(arrows[own], ~here)]),
+        (f"Group {own + 1}, other points", GROUP, [_only(arrows[own], ~here)]),
         ("Chosen point", CHOSEN, [_only(arrows[own], here)]),
     ]
     return [trace for name, look, kind in kinds for trace in _kind(name, look, kind)]
@@ -53,7 +53,7 @@ def _only(arrows: Arrows, chosen: Bool[np.ndarray, " n"]) -> Arrows:
     return Arrows(arrows.starts[chosen], arrows.ends[chosen], arrows.pixels[chosen])
 
 
-def _kind(name: str, look: Look, arrows: Sequence[Arrows]) -> list[go.Scatter]:
+def _kind(name: str, look: Look, arrows: Sequence[Arrows]) -> list[Part]:
     if not arrows:
         return []
     starts = np.concatenate([each.starts for each in arrows]).astype(float)
@@ -64,26 +64,22 @@ def _kind(name: str, look: Look, arrows: Sequence[Arrows]) -> list[go.Scatter]:
     symbols = [symbol for each in moved for symbol in ("circle", "arrow" if each else "circle", "circle")]
     sizes = np.tile([2 * look.width + 2, 3 * look.width + 7, 0], len(starts))
     halo = line(x, y, look.halo, look.width + 3)
-    core = go.Scatter(
-        x=x,
-        y=y,
-        mode="lines+markers",
-        name=name,
-        line={"color": look.colour, "width": look.width},
-        marker={
-            "symbol": symbols,
-            "size": sizes,
-            "angleref": "previous",
-            "color": look.colour,
-            "line": {"color": look.halo, "width": 1.5},
-            "opacity": 1,
-        },
-        hovertemplate=f"{name}<br>x %{{x:.3f}}, y %{{y:.3f}}<extra></extra>",
-    )
+    marker = {"symbol": symbols, "size": sizes, "angleref": "previous", "color": look.colour, "opacity": 1}
+    core: Part = {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "mode": "lines+markers",
+        "name": name,
+        "line": {"color": look.colour, "width": look.width},
+        "marker": marker | {"line": {"color": look.halo, "width": 1.5}},
+        "hovertemplate": f"{name}<br>x %{{x:.3f}}, y %{{y:.3f}}<extra></extra>",
+    }
     return [halo, core]
 
 
-def line(x: _Path, y: _Path, colour: str, width: float, *, dash: str = "solid") -> go.Scatter:
+def line(x: _Path, y: _Path, colour: str, width: float, *, dash: str = "solid") -> Part:
     """A broken line that does not answer to the pointer."""
-    line = {"color": colour, "width": width, "dash": dash}
-    return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+    stroke = {"color": colour, "width": width, "dash": dash}
+    drawn: Part = {"type": "scatter", "x": x, "y": y, "mode": "lines", "line": stroke}
+    return drawn | {"hoverinfo": "skip", "showlegend": False}

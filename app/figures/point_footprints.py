@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
+from app.figures.layout import Part, plain
 from app.figures.point_weights import SCALE, TICKS, ink, shade, written
 from app.theme import CHANGED
 from dysample.analysis.arrows import CellWindow
@@ -20,7 +21,6 @@ _LIFT = 0.15  # cells between a title and its window
 _ROW_PX, _LEGEND_PX = 225, 60
 _ROOMY = 5  # cells side by side that have room for larger numbers
 _LEAST = 0.005  # smaller weights are written as nothing
-_CLEAR = "rgba(0, 0, 0, 0)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +61,12 @@ def footprints(panes: Sequence[Pane], window: CellWindow, *, cell: tuple[int, in
         _places(panes, window, corners),
         _titles(panes, corners),
     ]
-    # In one call: every update of a figure checks all of it again.
-    layout = {
+    # From dictionaries, in one call: every trace and every update of a figure is checked again.
+    height = _LEGEND_PX + _ROW_PX * math.ceil(len(panes) / _COLUMNS)
+    layout = plain(height) | {
         "xaxis": {"range": [-0.1, right + 0.1], "visible": False},
         "yaxis": {"range": [bottom + 0.1, -_above(window)], "visible": False},
-        "height": _LEGEND_PX + _ROW_PX * math.ceil(len(panes) / _COLUMNS),
-        "paper_bgcolor": _CLEAR,
-        "plot_bgcolor": _CLEAR,
         "margin": {"l": 0, "r": 0, "t": 0, "b": _LEGEND_PX, "autoexpand": False},
-        "showlegend": False,
     }
     return go.Figure(traces, layout)
 
@@ -94,7 +91,7 @@ def weights_in(reading: Reading, window: CellWindow) -> Float[np.ndarray, "r c"]
     return weights
 
 
-def _weights(panes: Sequence[Pane], window: CellWindow, corners: Sequence[tuple[int, int]]) -> go.Heatmap:
+def _weights(panes: Sequence[Pane], window: CellWindow, corners: Sequence[tuple[int, int]]) -> Part:
     shape = max(y for _, y in corners) + window.rows, max(x for x, _ in corners) + window.columns
     values = np.full(shape, np.nan)
     hovers = np.full(shape, "", object)
@@ -104,30 +101,24 @@ def _weights(panes: Sequence[Pane], window: CellWindow, corners: Sequence[tuple[
             values[place] = shade(weight)
             hovers[place] = f"{pane.label}<br>row {window.row + i}, column {window.column + j}: {weight:.4f}"
     ticks = {"tickvals": list(shade(np.array(TICKS))), "ticktext": [f"{tick:g}" for tick in TICKS]}
-    return go.Heatmap(
-        z=values,
-        hovertext=hovers,
-        hovertemplate="%{hovertext}<extra></extra>",
-        x0=0.5,
-        y0=0.5,
-        zmin=0,
-        zmax=1,
-        colorscale=SCALE,
-        xgap=1,
-        ygap=1,
-        colorbar={
-            "orientation": "h",
-            "thickness": 12,
-            "y": 0,
-            "yanchor": "top",
-            "len": 1,
-            "title": {"text": "Weight", "side": "bottom"},
-            **ticks,
-        },
-    )
+    bar = {"orientation": "h", "thickness": 12, "y": 0, "yanchor": "top", "len": 1}
+    return {
+        "type": "heatmap",
+        "z": values,
+        "hovertext": hovers,
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "x0": 0.5,
+        "y0": 0.5,
+        "zmin": 0,
+        "zmax": 1,
+        "colorscale": SCALE,
+        "xgap": 1,
+        "ygap": 1,
+        "colorbar": {**bar, "title": {"text": "Weight", "side": "bottom"}, **ticks},
+    }
 
 
-def _numbers(panes: Sequence[Pane], corners: Sequence[tuple[int, int]], window: CellWindow) -> go.Scatter:
+def _numbers(panes: Sequence[Pane], corners: Sequence[tuple[int, int]], window: CellWindow) -> Part:
     """The weights that two decimals can tell from zero, out of the way of the dot."""
     places = [
         (left + column - window.column + 0.5, top + row - window.row + _height(pane), weight)
@@ -137,17 +128,16 @@ def _numbers(panes: Sequence[Pane], corners: Sequence[tuple[int, int]], window: 
         )
         if weight >= _LEAST
     ]
-    return go.Scatter(
-        x=[x for x, _, _ in places],
-        y=[y for _, y, _ in places],
-        text=[written(weight) for _, _, weight in places],
-        textfont={
-            "size": 11 if window.columns <= _ROOMY else 9,
-            "color": [ink(weight) for _, _, weight in places],
-        },
-        mode="text",
-        hoverinfo="skip",
-    )
+    font = {"size": 11 if window.columns <= _ROOMY else 9, "color": [ink(weight) for _, _, weight in places]}
+    return {
+        "type": "scatter",
+        "x": [x for x, _, _ in places],
+        "y": [y for _, y, _ in places],
+        "text": [written(weight) for _, _, weight in places],
+        "textfont": font,
+        "mode": "text",
+        "hoverinfo": "skip",
+    }
 
 
 def _height(pane: Pane) -> float:
@@ -157,7 +147,7 @@ def _height(pane: Pane) -> float:
     return 0.25 if pane.reading.move.read[1] % 1 > 0.5 else 0.75
 
 
-def _outlines(corners: Sequence[tuple[int, int]], window: CellWindow, cell: tuple[int, int]) -> go.Scatter:
+def _outlines(corners: Sequence[tuple[int, int]], window: CellWindow, cell: tuple[int, int]) -> Part:
     x: list[float | None] = []
     y: list[float | None] = []
     for left, top in corners:
@@ -165,10 +155,10 @@ def _outlines(corners: Sequence[tuple[int, int]], window: CellWindow, cell: tupl
         x += [a, a + 1, a + 1, a, a, None]
         y += [b, b, b + 1, b + 1, b, None]
     line = {"color": CHANGED, "width": 3}
-    return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip")
+    return {"type": "scatter", "x": x, "y": y, "mode": "lines", "line": line, "hoverinfo": "skip"}
 
 
-def _places(panes: Sequence[Pane], window: CellWindow, corners: Sequence[tuple[int, int]]) -> go.Scatter:
+def _places(panes: Sequence[Pane], window: CellWindow, corners: Sequence[tuple[int, int]]) -> Part:
     """Where the map is read, for those that read it at a point."""
     places = [
         (left + pane.reading.move.read[0] - window.column, top + pane.reading.move.read[1] - window.row)
@@ -177,21 +167,22 @@ def _places(panes: Sequence[Pane], window: CellWindow, corners: Sequence[tuple[i
     ]
     marker = {"symbol": "circle", "size": 8, "color": "#D55E00", "line": {"color": "#FFFFFF", "width": 2}}
     x, y = zip(*places, strict=True) if places else ((), ())
-    return go.Scatter(x=x, y=y, mode="markers", marker=marker, hoverinfo="skip")
+    return {"type": "scatter", "x": x, "y": y, "mode": "markers", "marker": marker, "hoverinfo": "skip"}
 
 
-def _titles(panes: Sequence[Pane], corners: Sequence[tuple[int, int]]) -> go.Scatter:
+def _titles(panes: Sequence[Pane], corners: Sequence[tuple[int, int]]) -> Part:
     """Text as a trace: annotations take the browser ten times as long."""
-    return go.Scatter(
-        x=[x for x, _ in corners],
-        y=[y - _LIFT for _, y in corners],
-        text=[_title(pane) for pane in panes],
-        textfont={"size": 10},
-        textposition="top right",
-        mode="text",
-        cliponaxis=False,
-        hoverinfo="skip",
-    )
+    return {
+        "type": "scatter",
+        "x": [x for x, _ in corners],
+        "y": [y - _LIFT for _, y in corners],
+        "text": [_title(pane) for pane in panes],
+        "textfont": {"size": 10},
+        "textposition": "top right",
+        "mode": "text",
+        "cliponaxis": False,
+        "hoverinfo": "skip",
+    }
 
 
 def _title(pane: Pane) -> str:

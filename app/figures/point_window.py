@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float32, UInt8
 
+from app.figures.layout import Part, plain
 from app.figures.learn_panes import picture_trace
 from app.figures.point_arrows import CHOSEN, arrow_traces, line
 from app.figures.point_weights import colour, ink
@@ -15,7 +16,6 @@ from dysample.analysis.one_point import OnePoint
 
 _DARK, _LIGHT = 26, 230  # grey levels, neither black nor white: halos must show
 _ASIDE_PX = 17
-_CLEAR = "rgba(0, 0, 0, 0)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,55 +42,54 @@ class Scene:
 def window_figure(scene: Scene) -> go.Figure:
     """Draw the window in low-res pixels, x to the right and y downwards."""
     traces = [_beneath(scene), *_grid(scene.window), *_outline(scene.cell), *_spokes(scene)]
-    # In one call: every update of a figure checks all of it again.
+    # From dictionaries, in one call: every trace and every update of a figure is checked again.
     return go.Figure([*traces, *arrow_traces(scene.arrows, scene.point.reading)], _layout(scene))
 
 
-def _layout(scene: Scene) -> dict[str, object]:
+def _layout(scene: Scene) -> Part:
     window = scene.window
-    plain = {"automargin": False, "showgrid": False, "zeroline": False, "constrain": "domain"}
-    return {
+    bare = {"automargin": False, "showgrid": False, "zeroline": False, "constrain": "domain"}
+    return plain(560, legend=True) | {
         "xaxis": {
-            **plain,
+            **bare,
             "range": [window.column, window.column + window.columns],
             "title": {"text": "x (low-res pixels)"},
         },
         "yaxis": {
-            **plain,
+            **bare,
             "range": [window.row + window.rows, window.row],
             "title": {"text": "y (low-res pixels)"},
             "scaleanchor": "x",
             "constraintoward": "top",
         },
         "annotations": _labels(scene),
-        "height": 560,
-        "paper_bgcolor": _CLEAR,
-        "plot_bgcolor": _CLEAR,
         "margin": {"l": 60, "r": 10, "t": 75, "b": 50, "autoexpand": False},
-        "legend": {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
     }
 
 
-def _beneath(scene: Scene) -> go.Heatmap | go.Image:
+def _beneath(scene: Scene) -> Part | go.Image:
     window, values = scene.window, scene.beneath
     if values.ndim == 3:
         side = window.rows / values.shape[0]
         return picture_trace(values, pixel=side).update(x0=window.column + side / 2, y0=window.row + side / 2)
     bottom, right = window.row + window.rows, window.column + window.columns
     rows, columns = np.mgrid[window.row : bottom, window.column : right]
-    return go.Heatmap(
-        z=values,
-        x=columns[0] + 0.5,
-        y=rows[:, 0] + 0.5,
-        customdata=np.stack([rows, columns], axis=-1),
-        hovertemplate=f"row %{{customdata[0]}}, column %{{customdata[1]}}<br>{scene.quantity}: %{{z:.4f}}"
-        "<extra></extra>",
-        colorscale=[[0, f"rgb({_DARK}, {_DARK}, {_DARK})"], [1, f"rgb({_LIGHT}, {_LIGHT}, {_LIGHT})"]],
-        showscale=False,
+    hover = (
+        f"row %{{customdata[0]}}, column %{{customdata[1]}}<br>{scene.quantity}: %{{z:.4f}}<extra></extra>"
     )
+    return {
+        "type": "heatmap",
+        "z": values,
+        "x": columns[0] + 0.5,
+        "y": rows[:, 0] + 0.5,
+        "customdata": np.stack([rows, columns], axis=-1),
+        "hovertemplate": f"{hover}<extra></extra>",
+        "colorscale": [[0, f"rgb({_DARK}, {_DARK}, {_DARK})"], [1, f"rgb({_LIGHT}, {_LIGHT}, {_LIGHT})"]],
+        "showscale": False,
+    }
 
 
-def _grid(window: CellWindow) -> list[go.Scatter]:
+def _grid(window: CellWindow) -> list[Part]:
     bottom, right = window.row + window.rows, window.column + window.columns
     upright = [(x, y) for x in range(window.column, right + 1) for y in (window.row, bottom, None)]
     level = [(x, y) for y in range(window.row, bottom + 1) for x in (window.column, right, None)]
@@ -98,13 +97,13 @@ def _grid(window: CellWindow) -> list[go.Scatter]:
     return [line(x, y, IGNORED, 1)]
 
 
-def _outline(cell: tuple[int, int]) -> list[go.Scatter]:
+def _outline(cell: tuple[int, int]) -> list[Part]:
     (top, left), (bottom, right) = cell, (cell[0] + 1, cell[1] + 1)
     x, y = [left, right, right, left, left], [top, top, bottom, bottom, top]
     return [line(x, y, "#000000", 6), line(x, y, CHANGED, 3)]
 
 
-def _spokes(scene: Scene) -> list[go.Scatter]:
+def _spokes(scene: Scene) -> list[Part]:
     """From where the map is read to the pixels that are read; kernels have no such place."""
     move = scene.point.reading.move
     if move is None:

@@ -77,7 +77,7 @@ def window_alt(scene: Scene) -> str:
     else:
         start = (
             f"{sum(len(each.starts) for each in scene.arrows)} arrows in the cell at row {scene.cell[0]}, "
-            f"column {scene.cell[1]}. The chosen point of group {found.group} moves from "
+            f"column {scene.cell[1]}. The chosen point of group {found.group + 1} moves from "
             f"{_place(found.move.initial)} to {_place(found.move.position)} low-res pixels."
         )
     return f"{start} {_read_from(scene.point)}"

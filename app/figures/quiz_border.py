@@ -5,7 +5,8 @@ import plotly.graph_objects as go
 from jaxtyping import Float32
 from plotly.subplots import make_subplots
 
-from app.figures.quiz_drawing import Drawing, bare, heat, label, plain, spatial
+from app.figures.layout import plain
+from app.figures.quiz_drawing import HEIGHT, Drawing, bare, heat, label, spatial
 from app.questions.border import Border
 from app.questions.question import Question
 
@@ -41,7 +42,7 @@ def solved(question: Question[Border]) -> Drawing:
     )
     numbers = f"CARAFE gives {carafe}; DySample gives {dysample}"
     return Drawing(
-        bare(plain(figure, top=40), side=facts.side),
+        bare(figure.update_layout(plain(HEIGHT, above=40)), side=facts.side),
         caption=f"The map of ones, enlarged by both before training; dark is 0, light 1. {numbers}.",
         alt=f"Two maps. {numbers}.",
         data={"carafe": facts.carafe, "dysample": facts.dysample},

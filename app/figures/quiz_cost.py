@@ -3,7 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.quiz_drawing import HEIGHT, LINE, Drawing, plain
+from app.figures.layout import plain
+from app.figures.quiz_drawing import HEIGHT, LINE, Drawing
 from app.questions.cost import Linear, Shuffle, Weight
 from app.questions.question import LETTERS, Question
 
@@ -31,7 +32,7 @@ def shuffle_posed(question: Question[Shuffle]) -> Drawing:
         _pipeline(figure, column, f"<b>{name}</b>: {linear.label}", flow, colour)
     figure.update_xaxes(range=[-0.5, 1.5], visible=False).update_yaxes(range=[3.3, -0.9], visible=False)
     return Drawing(
-        plain(figure),
+        figure.update_layout(plain(HEIGHT)),
         caption="Shapes are channels × rows × columns. “Linear” is a 1×1 convolution, “shuffle” lays "
         f"{pixels} channels out as {s} × {s} pixels. The last box holds x and y for {facts.first.groups} "
         f"groups in {facts.first.label}, for {facts.last.groups} in {facts.last.label}.",
@@ -61,7 +62,7 @@ def shuffle_solved(question: Question[Shuffle]) -> Drawing:
     figure.update_yaxes(showgrid=False, zeroline=False, constrain="domain", title_font_size=16)
     words = f"{first.label} has {first.weights:,} weights, {last.label} {last.weights:,}"
     return Drawing(
-        plain(figure, height=HEIGHT - 60),
+        figure.update_layout(plain(HEIGHT - 60)),
         caption=f"The weights of the linear layers to scale, one unit of area each: {words}, without "
         "biases. The lines cut the upper rectangle into pieces of the lower one’s size.",
         alt=f"Two rectangles to scale. {words}: {first.inputs} by {first.outputs} against {last.inputs} by "
@@ -164,4 +165,4 @@ def _bars(figure: go.Figure, most: int) -> go.Figure:
     figure.update_xaxes(range=[0, 1.04 * most], title_text="Parameters", tickformat=",", nticks=5)
     figure.update_xaxes(tickfont_size=15, title_font_size=16)
     figure.update_yaxes(autorange="reversed", tickfont_size=18)
-    return plain(figure, height=HEIGHT - 60)
+    return figure.update_layout(plain(HEIGHT - 60))

@@ -8,10 +8,11 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float32, Shaped
 
+from app.figures.layout import plain
+
 HEIGHT = 420  # CSS pixels: with the question above it, all stands on a screen of 720
 INK = "#1B2330"  # on labels, which bring their own light ground
 _GROUND = "rgba(255, 255, 255, 0.88)"
-_CLEAR = "rgba(0, 0, 0, 0)"
 LINE = "#7F7F7F"  # reads on white and on black
 
 
@@ -62,17 +63,6 @@ def label(x: float, y: float, text: str, *, size: int = 17) -> dict[str, object]
     }
 
 
-def plain(figure: go.Figure, *, height: int = HEIGHT, top: int = 10) -> go.Figure:
-    """Let the page's theme shine through, and make room for `top` pixels of titles."""
-    return figure.update_layout(
-        height=height,
-        paper_bgcolor=_CLEAR,
-        plot_bgcolor=_CLEAR,
-        margin={"l": 10, "r": 10, "t": top, "b": 10},
-        showlegend=False,
-    )
-
-
 def spatial(figure: go.Figure, *, width: float, height: float) -> go.Figure:
     """One map with axes in low-res pixels, y downwards, and square pixels."""
     shared: dict[str, Any] = {
@@ -85,7 +75,7 @@ def spatial(figure: go.Figure, *, width: float, height: float) -> go.Figure:
     figure.update_xaxes(range=[0, width], title_text="x (low-res pixels)", **shared)
     figure.update_yaxes(range=[height, 0], title_text="y (low-res pixels)", scaleanchor="x", **shared)
     figure.update_yaxes(constraintoward="top")
-    return plain(figure)
+    return figure.update_layout(plain(HEIGHT))
 
 
 def bare(figure: go.Figure, *, side: float) -> go.Figure:

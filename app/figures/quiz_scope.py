@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 from jaxtyping import Bool, Float64
 from plotly.subplots import make_subplots
 
-from app.figures.quiz_drawing import LINE, Drawing, bare, plain
+from app.figures.layout import plain
+from app.figures.quiz_drawing import HEIGHT, LINE, Drawing, bare
 from app.figures.scope import COLOURS, reach_squares
 from app.questions.question import LETTERS, Question
 from app.questions.scope import Double, Guess, Touch
@@ -84,7 +85,7 @@ def touch_solved(question: Question[Touch]) -> Drawing:
         figure.add_scatter(x=x, y=y, mode="markers", marker=dots, hoverinfo="skip", **place)
         shapes += _squares(guess.reaches.rectangles[near], str(index + 1) if index else "")
     figure.update_layout(shapes=shapes)  # one by one they would take seconds
-    bare(plain(figure, top=50), side=1 + _WINDOW)
+    bare(figure.update_layout(plain(HEIGHT, above=50)), side=1 + _WINDOW)
     figure.update_xaxes(range=[-_WINDOW, 1 + _WINDOW]).update_yaxes(range=[1 + _WINDOW, -_WINDOW])
     numbers = "; ".join(f"{guess.name}: {_shares(guess)}" for guess in facts.guesses)
     return Drawing(

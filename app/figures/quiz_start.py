@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.figures.quiz_drawing import Drawing, bare, heat, label, plain
+from app.figures.layout import plain
+from app.figures.quiz_drawing import HEIGHT, Drawing, bare, heat, label
 from app.questions.question import LETTERS, Question
 from app.questions.reading import Start
 
@@ -60,4 +61,4 @@ def _panels(facts: Start, output: str, titles: Sequence[str]) -> go.Figure:
     figure.add_trace(heat(facts.input), row=1, col=1)
     for guess, (row, column) in zip(facts.guesses, _PLACES, strict=True):
         figure.add_trace(heat(guess, pixel=0.5), row=row, col=column)
-    return plain(figure, top=50)
+    return figure.update_layout(plain(HEIGHT, above=50))

@@ -10,15 +10,13 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Bool, Float64, Shaped
 
+from app.figures.layout import Part, plain
 from app.theme import WRONG
 from dysample.analysis.overlap import Overlap, Reaches
-
-Part = dict[str, object]  # of a Plotly figure
 
 # Okabe-Ito; points beside or below each other always differ.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
 LINE = "#7F7F7F"  # reads on white and on black
-_CLEAR = "rgba(0, 0, 0, 0)"
 _MIDDLE, _AROUND = 0.38, 0.1  # opacity of a reach: of the middle cell, and of those around it
 _LINES = (
     ("of the plane is in more than one reach", COLOURS[0], "solid", "overlapped"),
@@ -78,24 +76,13 @@ def overlap_curves(curve: Sequence[tuple[float, Overlap]], scope: float, now: Ov
     text = {"x": now.marginal, "y": 108, "text": f"margin {now.marginal:.4g}", "xanchor": "left"}
     across = {"title": {"text": "Scope (low-res pixels)"}, "range": [-0.02, 1.02]}
     up = {"title": {"text": "Overlap (% of area)"}, "range": [-4, 116], "tickvals": [0, 25, 50, 75, 100]}
-    layout = plain(height=330) | {
+    layout = plain(330, above=60, legend=True) | {
         "xaxis": across | {"showgrid": False, "zeroline": False},
         "yaxis": up,
         "shapes": marks,
         "annotations": [text | {"xshift": -4, "showarrow": False}],
     }
     return go.Figure({"data": traces, "layout": layout})
-
-
-def plain(*, height: int, above: int = 60, below: int = 10) -> Part:
-    """A layout that the page's theme shines through: no background, no text with a colour of its own."""
-    return {
-        "height": height,
-        "paper_bgcolor": _CLEAR,
-        "plot_bgcolor": _CLEAR,
-        "margin": {"l": 10, "r": 10, "t": above, "b": below, "pad": 0},
-        "legend": {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
-    }
 
 
 def _percent(share: float | None) -> float | None:
@@ -162,8 +149,7 @@ def _framed(shapes: list[Part]) -> Part:
         "constrain": "domain",
         "tickvals": [-1, 0, 0.5, 1, 2],
     }
-    return plain(height=430, above=10) | {
-        "showlegend": False,
+    return plain(430) | {
         "shapes": shapes,
         "xaxis": shared | {"title": {"text": "x (low-res pixels)"}, "range": _VIEW},
         "yaxis": shared | {"title": {"text": "y (low-res pixels)"}, "range": _VIEW[::-1], "scaleanchor": "x"},

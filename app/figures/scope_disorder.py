@@ -4,7 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Bool, Float32
 
-from app.figures.scope import LINE, Part, plain
+from app.figures.layout import Part, plain
+from app.figures.scope import LINE
 from app.figures.scope_map import colour_bar
 from app.theme import WRONG
 
@@ -92,8 +93,7 @@ def _panes(shape: tuple[int, ...], maps: list[tuple[Part, str]], over: list[Part
     frame: Part = {"showline": True, "mirror": True, "linecolor": LINE, "showgrid": False, "zeroline": False}
     frame |= {"constrain": "domain", "nticks": 5}
     x, y = frame | {"range": [0, columns]}, frame | {"range": [rows, 0], "constraintoward": "top"}
-    layout = plain(height=_ABOVE + inner + _BELOW, above=_ABOVE, below=_BELOW) | {
-        "showlegend": False,
+    layout = plain(_ABOVE + inner + _BELOW, above=_ABOVE, below=_BELOW) | {
         "xaxis": x | {"anchor": "y", "showticklabels": False},
         "xaxis2": x | {"anchor": "y2", "matches": "x", "title": {"text": "x, y (output pixels)"}},
         "yaxis": y | {"domain": [1 - pane / inner, 1], "scaleanchor": "x"},

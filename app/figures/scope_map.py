@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 from jaxtyping import UInt8
 
 from app.figures.layers import photo_png
-from app.figures.scope import COLOURS, LINE, Part, plain
+from app.figures.layout import Part, plain
+from app.figures.scope import COLOURS, LINE
 from app.theme import WRONG
 from dysample.analysis.scope_map import ScopeMap
 
@@ -65,7 +66,7 @@ def scope_histogram(found: ScopeMap) -> go.Figure:
         _beside(f"{name} {place:.3g}", place, height, left=place > 0.6 * found.limit)
         for name, place, height, _ in marks
     ]
-    layout = plain(height=370, above=10) | {
+    layout = plain(370) | {
         "xaxis": {"title": {"text": "Scope (low-res pixels)"}, "range": [0, found.limit], "showgrid": False},
         "yaxis": {"title": {"text": "Share of all scopes (%)"}, "range": [0, top], "nticks": 6},
         "shapes": lines,
@@ -95,7 +96,7 @@ def _over_cells(*, width: float, height: float) -> Part:
     pane = int(np.clip(_WIDTH * height / width, 0.5 * _WIDTH, 1.3 * _WIDTH))
     shared: Part = {"constrain": "domain", "showgrid": False, "zeroline": False, "nticks": 6}
     down: Part = {"range": [height, 0], "scaleanchor": "x", "constraintoward": "top"}
-    return plain(height=pane + _ABOVE + _BELOW, above=_ABOVE, below=_BELOW) | {
+    return plain(pane + _ABOVE + _BELOW, above=_ABOVE, below=_BELOW) | {
         "xaxis": shared | {"title": {"text": "x, y (low-res pixels)"}, "range": [0, width]},
         "yaxis": shared | down,
     }

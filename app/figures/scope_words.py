@@ -102,7 +102,7 @@ def photo_caption(rows: int, columns: int) -> str:
 
 def scope_words(found: ScopeMap, group: int | None, axis: Axis | None) -> str:
     """Which scopes a figure shows, and what they are."""
-    groups = "mean over all groups" if group is None else f"group {group}"
+    groups = "mean over all groups" if group is None else f"group {group + 1}"
     span = f"{found.minimum:.3f} to {found.maximum:.3f}, mean {found.mean:.3f} low-res pixels"
     return f"{groups}, {_AXES[axis]}: {span}"
 

@@ -1,34 +1,64 @@
 """The numbers of a comparison as columns, and as JSON."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from typing import Literal
 
 from app.records import Compared, Comparison
 from app.settings import CompareSettings
+from dysample.models.manifest import Kind
 
 Column = list[str] | list[float | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A column: its title, the record of `Compared` and the field that it shows, and what multiplies that."""
+
+    title: str
+    record: Literal["difference", "score", "weights"]
+    field: str
+    factor: float = 1.0
+
+    def of(self, each: Compared) -> float | None:
+        value: float | None = getattr(getattr(each, self.record), self.field, None)
+        return None if value is None else self.factor * value
+
+
+_NUMBERS: dict[Kind, tuple[_Number, ...]] = {
+    "segmentation": (
+        _Number("Pixels changed (%)", "difference", "share", 100),
+        _Number("Changed at boundaries (%)", "difference", "boundary_share", 100),
+        _Number("mIoU here (%)", "score", "miou", 100),
+        _Number("Boundary IoU here (%)", "score", "boundary_miou", 100),
+        _Number("mIoU on test (%)", "weights", "miou", 100),
+        _Number("Boundary IoU on test (%)", "weights", "boundary_miou", 100),
+    ),
+    "depth": (
+        _Number("Mean change (cm)", "difference", "mean", 100),
+        _Number("Largest change (cm)", "difference", "largest", 100),
+        _Number("δ1 here (%)", "score", "delta1", 100),
+        _Number("AbsRel here (%)", "score", "abs_rel", 100),
+        _Number("RMS here (m)", "score", "rms"),
+        _Number("δ1 on test (%)", "weights", "delta1", 100),
+        _Number("AbsRel on test (%)", "weights", "abs_rel", 100),
+        _Number("RMS on test (m)", "weights", "rms"),
+    ),
+}
+
+
 def columns(comparison: Comparison) -> dict[str, Column]:
-    """One row for each upsampler; a column of this picture's scores only where its truth is known."""
+    """One row for each upsampler; columns of this picture's scores only where its truth is known."""
     rows = comparison.compared
     table: dict[str, Column] = {
         "Upsampler": [each.label for each in rows],
-        "Head (ms)": [1000 * each.labelling.head_seconds for each in rows],
-        "Upsampler parameters": [float(each.labelling.parameters) for each in rows],
-        "Pixels changed (%)": [_percent(each.difference.share if each.difference else None) for each in rows],
-        "Changed at boundaries (%)": [
-            _percent(each.difference.boundary_share if each.difference else None) for each in rows
-        ],
+        "Head (ms)": [1000 * each.answer.head_seconds for each in rows],
+        "Upsampler parameters": [float(each.answer.parameters) for each in rows],
     }
-    if comparison.picture.truth is not None:
-        table["mIoU here (%)"] = [_percent(each.score.miou if each.score else None) for each in rows]
-        table["Boundary IoU here (%)"] = [
-            _percent(each.score.boundary_miou if each.score else None) for each in rows
-        ]
-    table["mIoU on test (%)"] = [_percent(each.weights.miou) for each in rows]
-    table["Boundary IoU on test (%)"] = [_percent(each.weights.boundary_miou) for each in rows]
+    for number in _NUMBERS[comparison.task.kind]:
+        if number.record != "score" or comparison.picture.truth is not None:
+            table[number.title] = [number.of(each) for each in rows]
     return table
 
 
@@ -41,7 +71,8 @@ def as_json(comparison: Comparison, settings: CompareSettings, source: str) -> s
         "working_size": [height, width],
         "settings": asdict(settings),
         "reference": comparison.reference_label,
-        "encoder_seconds": comparison.compared[0].labelling.encoder_seconds,
+        "ranges": asdict(comparison.ranges) if comparison.ranges else None,
+        "encoder_seconds": comparison.compared[0].answer.encoder_seconds,
         "upsamplers": {each.name: _numbers(each) for each in comparison.compared},
         "versions": {name: version(name) for name in ("dysample-lab", "torch", "streamlit")},
     }
@@ -50,13 +81,9 @@ def as_json(comparison: Comparison, settings: CompareSettings, source: str) -> s
 
 def _numbers(each: Compared) -> dict[str, object]:
     return {
-        "head_seconds": each.labelling.head_seconds,
-        "upsampler_parameters": each.labelling.parameters,
+        "head_seconds": each.answer.head_seconds,
+        "upsampler_parameters": each.answer.parameters,
         "difference": asdict(each.difference) if each.difference else None,
         "score_here": asdict(each.score) if each.score else None,
         "weights": asdict(each.weights),
     }
-
-
-def _percent(share: float | None) -> float | None:
-    return None if share is None else 100 * share

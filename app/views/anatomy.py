@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from streamlit.delta_generator import DeltaGenerator
 
 from app.compute import anatomy as compute
-from app.compute import networks
+from app.compute import networks, photos
 from app.figures import anatomy_words as words
 from app.figures.anatomy_blocks import blocks
 from app.settings import Subject
@@ -16,6 +16,7 @@ from app.views.subject import choose_network
 from app.widgets import anatomy_controls as controls
 from app.widgets.anatomy_prose import sections
 from app.widgets.anatomy_tour import tour_button, tour_card, tour_step
+from app.widgets.controls import offer
 from app.widgets.figure_block import figure_block
 from app.widgets.prose import prose
 from app.widgets.stage_walk import stage_walk
@@ -65,7 +66,7 @@ def _picture(row: DeltaGenerator, body: DeltaGenerator, tour: int | None) -> Non
         chosen = _follow(anatomy, "picture", usual, tour)
     controls.keep_cell((chosen.row // scale, chosen.column // scale))
     with body:
-        _show(anatomy, chosen, tour, photo=compute.padded_picture(subject))
+        _show(anatomy, chosen, tour, photo=photos.padded(subject))
 
 
 def _follow(
@@ -86,8 +87,7 @@ def _only_tour(body: DeltaGenerator, tour: int | None) -> None:
 def _instead(subject: Subject) -> None:
     labels = networks.trained(subject.task)
     st.info(f"{labels[subject.upsampler]} predicts no sampling points: there is nothing to take apart.")
-    if _OFFERED in labels:
-        controls.offer(_OFFERED, labels[_OFFERED])
+    offer([_OFFERED], labels)
 
 
 def _show(

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from app.compute import explore, offsets
+from app.compute import explore, networks, offsets
 from app.figures import arrows
 from app.figures import offsets as figures
 from app.settings import Subject
 from app.views.subject import choose_network, step_labels
 from app.widgets import offset_controls as controls
+from app.widgets.controls import offer
 from app.widgets.figure_block import figure_block
 from app.widgets.memory import keep, kept
 from app.widgets.offset_canvas import offset_canvas
@@ -28,7 +29,7 @@ def page() -> None:
     subject, step = chosen.subject, chosen.step
     if not explore.points_move(subject, step):
         st.info(f"{OPERATORS[subject.upsampler].label} has no sampling points that move.")
-        controls.offer(_OFFERED, OPERATORS[_OFFERED].label)
+        offer([_OFFERED], networks.trained(subject.task))
         return
     _map(subject, step)
     st.subheader("How far they go")
@@ -55,7 +56,7 @@ def _map(subject: Subject, step: str) -> None:
             arrows.arrows(offsets.initial(subject, step), field, group, colour, longest),
             size=(width, height),
             scale=arrows.colour_scale(colour, longest),
-            label=f"Low-res map of {width} by {height} cells with the offsets of group {group}",
+            label=f"Low-res map of {width} by {height} cells with the offsets of group {group + 1}",
             key="offsets",
             cell=_cell(width, height),
             step=arrows.overview_step(max(field.lengths.shape[1:])),
@@ -90,7 +91,8 @@ def _numbers(subject: Subject, step: str) -> None:
         figure_block(
             figures.histograms(statistics.overall, scale=field.scale),
             caption="Offsets of all groups along x and y, in low-res pixels. Green: the scope, and the "
-            "marginal value at which the reaches of neighbouring points begin to overlap.",
+            "marginal value at which the reaches of neighbouring points begin to overlap. A double click "
+            "shows the rarest, longest offsets, too.",
             alt=figures.histograms_alt(statistics.overall, scale=field.scale),
             name=f"Offset histogram {step}",
             data=figures.histogram_arrays(statistics.overall),

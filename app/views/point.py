@@ -13,14 +13,15 @@ from app.figures.point_window import Scene, window_figure
 from app.settings import Subject
 from app.views.subject import choose_network
 from app.widgets import point_controls as controls
+from app.widgets.controls import offer
 from app.widgets.figure_block import figure_block
-from app.widgets.offset_controls import group_choice, offer
+from app.widgets.offset_controls import group_choice
 from app.widgets.point_cell import asked_cell, forget_cell, remember_cell
 from app.widgets.point_controls import Beneath
 from app.widgets.point_map import cell_map
 from app.widgets.prose import prose
 from dysample.analysis.reading import group_count
-from dysample.models.weights import WeightsError
+from dysample.models.manifest import WeightsError
 from dysample.ops.registry import OPERATORS
 from dysample.types import KernelRecord, SamplingRecord
 
@@ -56,8 +57,7 @@ def _explain(subject: Subject, record: SamplingRecord | KernelRecord | None) -> 
         prose("point_none")
     else:
         prose("point_fixed" if isinstance(record, SamplingRecord) else "point_kernel")
-    if _OFFERED in networks.trained(subject.task):
-        offer(_OFFERED, OPERATORS[_OFFERED].label)
+    offer([_OFFERED], networks.trained(subject.task))
 
 
 @st.fragment
@@ -179,7 +179,7 @@ def _others(seen: Seen) -> None:
 
 def _all_points(seen: Seen) -> None:
     if seen.moved:
-        st.subheader(f"All points of the cell in group {seen.point.reading.group}")
+        st.subheader(f"All points of the cell in group {seen.point.reading.group + 1}")
         controls.table(words.points_table(seen.points, controls.CORNERS), label="The points of the cell")
 
 

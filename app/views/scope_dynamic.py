@@ -2,15 +2,19 @@
 
 import streamlit as st
 
-from app.compute import explore, networks, scope
+from app.compute import explore, networks, photos, scope
 from app.figures import scope_map as figures
 from app.figures import scope_words as words
 from app.settings import Subject
 from app.views.subject import choose_network
 from app.widgets import scope_controls as controls
+from app.widgets.controls import offer
 from app.widgets.figure_block import figure_block
 from app.widgets.prose import prose
 from dysample.analysis.scope_map import ScopeMap
+from dysample.ops.registry import OPERATORS
+
+_DYNAMIC = ("dysample+", "dysample-s+")
 
 
 def dynamic_section() -> None:
@@ -23,7 +27,8 @@ def dynamic_section() -> None:
     if scope.dynamic_groups(subject, network.step):
         _scopes(subject, network.step)
     else:
-        controls.offer_dynamic(networks.trained(subject.task), subject.upsampler)
+        st.info(f"{OPERATORS[subject.upsampler].label} predicts no scope: only DySample+ and DySample-S+ do.")
+        offer(_DYNAMIC, networks.trained(subject.task))
 
 
 @st.fragment
@@ -45,7 +50,7 @@ def _scopes(subject: Subject, step: str) -> None:
 def _photo(subject: Subject, step: str) -> None:
     rows, columns = explore.step(subject, step).input.shape[2:]
     caption = words.photo_caption(rows, columns)
-    figure = figures.photo(scope.padded_photo(subject), cells=columns)
+    figure = figures.photo(photos.padded(subject), cells=columns)
     figure_block(figure, caption=caption, alt=caption, name="Photograph", key="scope-photo")
 
 

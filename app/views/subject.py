@@ -12,7 +12,7 @@ from app.widgets.gallery import Thumbnail, picture_gallery
 from app.widgets.memory import keep, kept
 from app.widgets.picture_source import uploaded_picture
 from dysample.images import ImageError
-from dysample.models.weights import WeightsError
+from dysample.models.manifest import WeightsError
 from dysample.types import Prediction
 
 _THUMBNAIL = 156  # rows: twice what is shown, for dense screens
@@ -62,19 +62,21 @@ def choose_network() -> Explored | None:
     except WeightsError as error:
         st.error(str(error))
         return None
-    with st.expander("Picture", icon=":material/image:"):
+    pictures = st.expander("Picture", icon=":material/image:")
+    with pictures:
         source = choose_picture()
-        longer_side = controls.working_side_choice()
     row = st.container(horizontal=True, vertical_alignment="bottom")
     with row:
         task = controls.task_choice({each.name: each.title for each in manifest.tasks})
         upsampler = controls.one_upsampler_choice(networks.trained(task))
+    with pictures:
+        longer_side = controls.working_side_choice(manifest.task(task).working_side)
     subject = Subject(source, task, upsampler, longer_side)
     prediction = _predict(subject)
     if prediction is None:
         return None
     with row:
-        step = controls.step_choice(step_labels(prediction))
+        step = controls.step_choice(step_labels(prediction), usual=usual_step(prediction))
     return Explored(subject, prediction, step)
 
 
@@ -94,6 +96,13 @@ def step_labels(found: Prediction) -> Mapping[str, str]:
         f"{each.output.shape[3]}×{each.output.shape[2]}"
         for each in found.steps
     }
+
+
+def usual_step(found: Prediction) -> str:
+    """The first step of the second coarsest map: enough cells to see structure, few enough to read."""
+    heights = [each.input.shape[2] for each in found.steps]
+    second = min({*heights} - {min(heights)}, default=min(heights))
+    return found.steps[heights.index(second)].name
 
 
 def _readable(source: Source) -> bool:

@@ -88,15 +88,6 @@ def keep_cell(cell: tuple[int, int]) -> None:
     keep("cell", f"{cell[0]},{cell[1]}")
 
 
-def offer(upsampler: str, label: str) -> None:
-    """Draw a button that puts another upsampler in the place of the chosen one."""
-
-    def take() -> None:
-        st.session_state["op"] = keep("op", upsampler)
-
-    st.button(f"Take {label} apart instead", on_click=take, key="anatomy-offer")
-
-
 def _one_of(label: str, options: Mapping[Choice, str], key: str, words: str | None = None) -> Choice:
     restore(key, options)
     names = list(options)

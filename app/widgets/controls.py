@@ -8,17 +8,19 @@ import streamlit as st
 from app.records import Layer
 from app.settings import Mode, Show
 from app.widgets.memory import keep, restore
+from dysample.models.manifest import Kind
 
-_SHOW: dict[Show, str] = {"classes": "Classes", "changes": "Changes from bilinear", "errors": "Errors"}
+_ANSWERS: dict[Kind, str] = {"segmentation": "Classes", "depth": "Depth"}
+_SHOW: dict[Show, str] = {"changes": "Changes from bilinear", "errors": "Errors"}
 _MODES: dict[Mode, str] = {"panes": "Side by side", "slider": "Before / after"}
-_SIDES = {480: "480 px", 640: "640 px", 960: "960 px", 0: "Full size"}
+_AS_TRAINED = -1
+_SIDES = {_AS_TRAINED: "As trained", 480: "480 px", 640: "640 px", 960: "960 px", 0: "Full size"}
 _EXPLORED = "dysample+"
-_USUAL_STEP = 3  # the first of the map at stride 16: enough cells to see structure, few enough to read
 _USUAL_UPSAMPLERS = ("nearest", "bilinear", "dysample", "dysample+")
 
 
 def task_choice(tasks: Mapping[str, str]) -> str:
-    """Choose what to segment; `tasks` holds titles by name."""
+    """Choose what is asked of every pixel; `tasks` holds titles by name."""
     names = list(tasks)
     restore("task", names)
     chosen = st.segmented_control(
@@ -63,22 +65,45 @@ def one_upsampler_choice(labels: Mapping[str, str]) -> str:
     return keep("op", chosen)
 
 
-def step_choice(labels: Mapping[str, str]) -> str:
-    """Choose one of a network's upsampling steps; `labels` holds names for people by step."""
+def step_choice(labels: Mapping[str, str], *, usual: str) -> str:
+    """Choose one of a network's upsampling steps.
+
+    Args:
+        labels: Names for people by step.
+        usual: The step to begin with.
+    """
     names = list(labels)
     restore("step", names)
     chosen = st.selectbox(
         "Upsampling step",
         names,
-        index=min(_USUAL_STEP, len(names) - 1),
+        index=names.index(usual),
         format_func=lambda name: labels[name],
         key="step",
         bind="query-params",
         width=260,
-        help="The network enlarges its coarsest map in three steps of ×2, the next in two, the third in one. "
-        "Sizes are those of the feature maps, of which a picture is padded to a multiple of 32 pixels.",
+        help="Every step enlarges one of the network's feature maps. Sizes are those of the maps, for which "
+        "a picture is padded to a multiple of 32 pixels.",
     )
     return keep("step", chosen)
+
+
+def offer(wanted: Sequence[str], labels: Mapping[str, str]) -> None:
+    """Draw buttons that put another upsampler in the place of the chosen one.
+
+    Args:
+        wanted: Names of those to offer; what has no weights is left out.
+        labels: Names for people of those that have weights.
+    """
+    with st.container(horizontal=True):
+        for name in wanted:
+            if name in labels:
+                words = f"Look at {labels[name]} instead"
+                st.button(words, on_click=_take_upsampler, args=(name,), key=f"offer-{name}")
+
+
+def _take_upsampler(name: str) -> None:
+    st.session_state["op"] = keep("op", name)
 
 
 def untrained_note(labels: Sequence[str]) -> None:
@@ -90,35 +115,40 @@ def untrained_note(labels: Sequence[str]) -> None:
         )
 
 
-def working_side_choice() -> int:
-    """Choose the longer side, in pixels, that a larger picture is reduced to; 0 keeps its size."""
+def working_side_choice(trained: int) -> int:
+    """Choose the longer side, in pixels, that a larger picture is reduced to; 0 keeps its size.
+
+    Args:
+        trained: Longer side of the pictures that the network was trained on; the usual choice.
+    """
     restore("side", _SIDES)
     chosen = st.selectbox(
         "Longer side",
         list(_SIDES),
-        index=1,
         format_func=lambda side: _SIDES[side],
         key="side",
         bind="query-params",
         width=140,
-        help="Larger pictures are reduced to this. The networks were trained on pictures of about 500 px.",
+        help="Larger pictures are reduced to this; the usual is the size of the pictures that the network "
+        "was trained on. In larger ones things look larger to it, and so nearer.",
     )
-    return keep("side", chosen)
+    return trained if keep("side", chosen) == _AS_TRAINED else chosen
 
 
-def show_choice(*, truth: bool) -> Show:
+def show_choice(kind: Kind, *, truth: bool) -> Show:
     """Choose what lies over the photograph; errors can be shown only where the truth is known."""
-    options: list[Show] = ["classes", "changes", "errors"] if truth else ["classes", "changes"]
+    names: dict[Show, str] = {"answers": _ANSWERS[kind], **_SHOW}
+    options: list[Show] = ["answers", "changes", "errors"] if truth else ["answers", "changes"]
     chosen = st.segmented_control(
         "Show",
         options,
-        default="classes",
+        default="answers",
         required=True,
-        format_func=lambda show: _SHOW[show],
+        format_func=lambda show: names[show],
         key="show",
         bind="query-params",
     )
-    return cast(Show, chosen or "classes")
+    return cast(Show, chosen or "answers")
 
 
 def mode_choice() -> Mode:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -10,11 +10,11 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from app.widgets.data_uri import png_data_uri
+from app.widgets.exchange import Exchange, Report
 
 __all__ = ["Thumbnail", "picture_gallery"]
 
 _ASSETS = Path(__file__).parent / "gallery_assets"
-_ROUND_TRIP_S = 2.0  # by then the browser has heard of a new URL, even from a busy machine
 
 _COMPONENT = component(
     "picture_gallery",
@@ -41,53 +41,6 @@ class Thumbnail:
     section: str
     png: bytes
     alt: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What the browser says: the key that was chosen, and the revision that was on show then."""
-
-    selected: str
-    answers: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What page and browser last told each other, kept between reruns.
-
-    The browser reports what the user chooses; the page passes it back, a little later, or asks for
-    another picture. `sent` stays as it is until the page asks, for the pictures travel with it.
-
-    Attributes:
-        sent: The key in the data that the browser has.
-        revision: Counts the keys sent; the browser takes each once.
-        returned: The key that the page was given.
-        report: The browser's latest report.
-        outdated: The key that the page passed before it knew of `report`, and may pass for a moment more.
-        since: When `report` came, in seconds of a monotonic clock.
-    """
-
-    sent: str
-    revision: int
-    returned: str
-    report: Report | None
-    outdated: str
-    since: float
-
-    @classmethod
-    def start(cls, passed: str) -> "Exchange":
-        """Begin with the key of the page's first run."""
-        return cls(passed, 0, returned=passed, report=None, outdated=passed, since=0.0)
-
-    def advance(self, passed: str, report: Report | None, now: float) -> "Exchange":
-        """Take the key of the page's present run and the browser's latest report."""
-        if report is not None and report != self.report and report.answers == self.revision:
-            return replace(self, returned=report.selected, report=report, outdated=passed, since=now)
-        on_its_way = passed == self.outdated and now - self.since < _ROUND_TRIP_S
-        drawn_anew = report is None and self.report is not None  # knows nothing but what is sent
-        if not drawn_anew and (passed == self.returned or on_its_way):
-            return replace(self, report=report, outdated=passed)
-        return Exchange(passed, self.revision + 1, passed, report, outdated=passed, since=now)
 
 
 def picture_gallery(thumbnails: Sequence[Thumbnail], *, selected: str, key: str) -> str:

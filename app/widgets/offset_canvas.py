@@ -15,7 +15,7 @@ from streamlit.components.v2 import component
 from app.arrows import ColourScale, OffsetArrows
 from app.theme import CHANGED
 from app.widgets.data_uri import png_data_uri
-from app.widgets.gallery import Exchange, Report
+from app.widgets.exchange import Exchange, Report
 
 __all__ = ["ColourScale", "OffsetArrows", "offset_canvas"]
 

@@ -29,8 +29,8 @@ def background_choice(channels: int) -> tuple[Background, int]:
         key="below",
         bind="query-params",
         width=210,
-        help="The low-res map: the length of each pixel's feature vector, its three principal components as "
-        "red, green and blue, one channel, or the photograph in its place.",
+        help="The low-res map: the length of each pixel's feature vector (lighter is longer), its "
+        "three principal components as red, green and blue, one channel, or the photograph in its place.",
     )
     kind: Background = keep("below", chosen)
     if kind != "channel":
@@ -42,7 +42,7 @@ def background_choice(channels: int) -> tuple[Background, int]:
 
 
 def group_choice(groups: int) -> int:
-    """Choose a group of channels; there is nothing to choose where there is one."""
+    """Choose a group of channels, counted from 0; there is nothing to choose where there is one."""
     if groups == 1:
         return 0
     restore("group", range(groups))
@@ -51,6 +51,7 @@ def group_choice(groups: int) -> int:
         list(range(groups)),
         default=0,
         required=True,
+        format_func=lambda group: str(group + 1),
         key="group",
         bind="query-params",
         help="Channels are split into groups that are read at points of their own.",
@@ -105,12 +106,3 @@ def numbers(
     st.dataframe(
         dict(columns), hide_index=True, column_config=formats, key=key, height=height, placeholder="–"
     )
-
-
-def offer(upsampler: str, label: str) -> None:
-    """Draw a button that puts another upsampler in the place of the chosen one."""
-
-    def take() -> None:
-        st.session_state["op"] = keep("op", upsampler)
-
-    st.button(f"Look at {label} instead", on_click=take, key="offer")

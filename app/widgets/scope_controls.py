@@ -21,7 +21,6 @@ _ORIGINS: Mapping[Origin, str] = {
     "diagonal": "Diagonal edge",
     "features": "Features of a picture",
 }
-_DYNAMIC = ("dysample+", "dysample-s+")
 _USUAL_SCOPE, _USUAL_STRENGTH, _MOST_STRENGTH = 0.25, 2.0, 4.0
 
 
@@ -66,7 +65,7 @@ def overlap_numbers(now: Overlap) -> None:
 
 def group_choice(groups: int) -> int | None:
     """Choose a group of channels; None is the mean of all."""
-    names = {-1: "Mean of all", **{group: f"Group {group}" for group in range(groups)}}
+    names = {-1: "Mean of all", **{group: f"Group {group + 1}" for group in range(groups)}}
     restore("scope_group", names)
     chosen = st.selectbox(
         "Group",
@@ -84,16 +83,6 @@ def axis_choice() -> Axis | None:
     names = {"both": "x and y", **{axis: f"{axis} only" for axis in AXES}}
     chosen = _segments("Direction", names, key="scope_axis")
     return None if chosen == "both" else cast(Axis, chosen)
-
-
-def offer_dynamic(trained: Mapping[str, str], upsampler: str) -> None:
-    """Say that an upsampler has no dynamic scope, and offer those that have one."""
-    name = trained.get(upsampler, upsampler)
-    offered = [each for each in _DYNAMIC if each in trained]
-    st.info(f"{name} predicts no scope: only DySample+ and DySample-S+ do.")
-    with st.container(horizontal=True):
-        for each in offered:
-            st.button(f"Show {trained[each]}", key=f"show_{each}", on_click=_choose_upsampler, args=(each,))
 
 
 def origin_choice() -> Origin:
@@ -147,10 +136,6 @@ def marks_choice() -> bool:
 def table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
     """Draw a table of finished numbers."""
     st.table(dict(columns), border="horizontal", hide_index=True, alt=label)
-
-
-def _choose_upsampler(name: str) -> None:
-    st.session_state["op"] = keep("op", name)
 
 
 def _segments(label: str, names: Mapping[T, str], *, key: str, hidden: bool = False) -> T:

@@ -135,9 +135,17 @@ def liveliest_window(
     counts = np.zeros(reference.shape, np.int64)
     for candidate in labels:
         counts += changed(candidate, reference)
-    if not counts.any():
-        counts = boundary_band(reference, 1).astype(np.int64)
-    height, width = reference.shape
+    return densest_window(counts if counts.any() else boundary_band(reference, 1).astype(np.int64), size)
+
+
+def densest_window(counts: Int64[np.ndarray, "h w"], size: int) -> Window:
+    """The square that holds the greatest sum; among equals, the one that has it nearest to its middle.
+
+    Args:
+        counts: What each pixel is worth; if nothing is worth anything, it is the map's middle.
+        size: Side of the window, at least one; cut to the map's shorter side.
+    """
+    height, width = counts.shape
     size = min(size, height, width)
     if not counts.any():
         return Window(x=(width - size) // 2, y=(height - size) // 2, size=size)

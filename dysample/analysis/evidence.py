@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from dysample.analysis.paired import PairedDifference, SeedSpread, spread
-from dysample.analysis.score_specs import Kind, score_spec, upsampler_label
+from dysample.analysis.score_specs import Kind, score_spec
 from dysample.analysis.typed_json import record_from
+from dysample.ops.registry import operator_spec
 
 Trained = Literal["heads", "end-to-end"]
 
@@ -45,7 +46,7 @@ class EvidenceRow:
     """What one upsampler, or a variant of one, scored.
 
     Attributes:
-        upsampler: Name in `OPERATORS`; for a variant with its options, as in "dysample:groups=8".
+        upsampler: Name in `OPERATORS`; for a variant with its options, as in "dysample@groups=8".
         trained: "heads" if the network's head alone was trained, on an encoder that all heads share;
             "end-to-end" if the whole network was.
         seeds: Of the runs, ascending.
@@ -76,7 +77,7 @@ class Evidence:
         split: The part of it that was scored.
         pictures: How many that are.
         data_sha256: Checksum of the split.
-        classes: Names, in the order of the per-class values; empty for depth.
+        classes: Names of those that are scored, in the order of the per-class values; empty for depth.
         headline: Names of the scores, the most important one first.
         reference: Name of the row that differences are taken to.
         rows: No two with the same upsampler, trained the same way.
@@ -103,7 +104,7 @@ class Evidence:
         specs = [score_spec(name) for name in self.headline]
         if not specs or any(spec.kind != self.kind for spec in specs):
             raise ValueError(f"headline must name scores of {self.kind}, got {self.headline}")
-        upsampler_label(self.reference)
+        operator_spec(self.reference)
         if self.pictures < 1:
             raise ValueError(f"pictures must be at least 1, got {self.pictures}")
         keys = [(row.upsampler, row.trained) for row in self.rows]
@@ -158,7 +159,7 @@ def _refuse(constant: str) -> float:
 
 
 def _check_row(evidence: Evidence, row: EvidenceRow) -> None:
-    upsampler_label(row.upsampler)
+    operator_spec(row.upsampler)
     if not row.seeds or list(row.seeds) != sorted(set(row.seeds)):
         raise ValueError(f"the seeds of {row.upsampler} must ascend, got {row.seeds}")
     if not len(row.commands) == len(row.devices) == len(row.seeds):

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from dysample.analysis.evidence import Evidence, EvidenceRow, HeadlineValue
 from dysample.analysis.paired import LEVEL, RESAMPLES
-from dysample.analysis.score_specs import ScoreSpec, score_spec, upsampler_label
+from dysample.analysis.score_specs import ScoreSpec, score_spec
+from dysample.ops.registry import operator_spec
 
 NOTHING = "–"
 _TRAINED = {"heads": "head on a shared encoder", "end-to-end": "end to end"}
@@ -13,7 +14,7 @@ _TRAINED = {"heads": "head on a shared encoder", "end-to-end": "end to end"}
 def evidence_table(evidence: Evidence) -> str:
     """All rows with every headline score, and under the table how to read it."""
     specs = [score_spec(name) for name in evidence.headline]
-    reference = upsampler_label(evidence.reference)
+    reference = operator_spec(evidence.reference).label
     titles = ["Upsampler", "Trained", "Seeds"]
     for spec in specs:
         arrow, unit = ("↑" if spec.better == "higher" else "↓"), f" ({spec.unit})" if spec.unit else ""
@@ -33,7 +34,7 @@ def _heading(evidence: Evidence) -> str:
 
 
 def _cells(row: EvidenceRow, specs: Sequence[ScoreSpec]) -> list[str]:
-    cells = [upsampler_label(row.upsampler), _TRAINED[row.trained], str(len(row.seeds))]
+    cells = [operator_spec(row.upsampler).label, _TRAINED[row.trained], str(len(row.seeds))]
     for value, spec in zip(row.scores, specs, strict=True):
         cells += [_mean(value, spec), _difference(value, spec)]
     return cells

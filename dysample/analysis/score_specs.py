@@ -1,9 +1,7 @@
-"""The scores that evidence may hold, and how upsamplers and their variants are named."""
+"""The scores that evidence may hold."""
 
 from dataclasses import dataclass
 from typing import Literal
-
-from dysample.ops.registry import OPERATORS
 
 Kind = Literal["segmentation", "depth"]
 
@@ -55,15 +53,3 @@ def score_spec(name: str) -> ScoreSpec:
         if spec.name == name:
             return spec
     raise ValueError(f"no score is called {name!r}; there are {', '.join(spec.name for spec in SCORES)}")
-
-
-def upsampler_label(name: str) -> str:
-    """An upsampler's name for people: "DySample, groups=8" for "dysample:groups=8".
-
-    Raises:
-        ValueError: The part before the colon is not in `OPERATORS`.
-    """
-    base, _, options = name.partition(":")
-    if base not in OPERATORS:
-        raise ValueError(f"no upsampler is called {base!r}; there are {', '.join(OPERATORS)}")
-    return ", ".join([OPERATORS[base].label, *(option for option in options.split(",") if option)])

@@ -17,31 +17,34 @@ _BORDER = (127, 127, 127)  # mid-grey beside the picture, and no truth there
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Pictures in [0, 1], their classes (255 = none) or metres (0 = none), and names for error messages."""
+    """Pictures in [0, 1], their classes (255 = none) or metres (0 = none), and names for error messages.
+
+    The names are those of the whole batch, also where only a part of it was read.
+    """
 
     image: Float[Tensor, "b 3 h w"]
     label: Int64[Tensor, "b h w"] | Float32[Tensor, "b h w"]
     names: tuple[str, ...]
 
 
-def batches(data: PictureData, stage: Stage, *, seed: int, epoch: int) -> Iterator[Batch]:
-    """One epoch in random order; a last incomplete batch is left out.
+def batches(
+    data: PictureData, stage: Stage, *, seed: int, epoch: int, part: slice = slice(None)
+) -> Iterator[Batch]:
+    """One epoch in random order, or a part of each batch; a last incomplete batch is left out.
 
     Every picture has a random stream of its own, made of seed, epoch and index, so an epoch can be
     repeated exactly after an interruption.
     """
     order = np.random.default_rng([seed, epoch]).permutation(len(data))
     for first in range(0, len(order) - stage.batch + 1, stage.batch):
-        chosen = [
-            augment(data[int(i)], stage, np.random.default_rng([seed, epoch, int(i)]))
-            for i in order[first : first + stage.batch]
-        ]
+        indices = [int(i) for i in order[first : first + stage.batch]]
+        chosen = [augment(data[i], stage, np.random.default_rng([seed, epoch, i])) for i in indices[part]]
         image = torch.from_numpy(np.stack([picture.image for picture in chosen]))
         label = torch.from_numpy(np.stack([picture.label for picture in chosen]))
         yield Batch(
             image.permute(0, 3, 1, 2).float() / 255,  # stays channels-last in memory
             label if label.is_floating_point() else label.long(),
-            tuple(picture.name for picture in chosen),
+            tuple(data.names[i] for i in indices),
         )
 
 

@@ -1,7 +1,8 @@
 """The model card of a task: what its weights are, what they have seen, what they may be used for."""
 
-from dysample.analysis.score_specs import ScoreSpec, score_spec, upsampler_label
+from dysample.analysis.score_specs import ScoreSpec, score_spec
 from dysample.models.manifest import Manifest, WeightsEntry
+from dysample.ops.registry import operator_spec
 from dysample.training.recipe import Recipe, Stage
 
 _SHOWN = {"segmentation": ("miou", "boundary_miou"), "depth": ("delta1", "abs_rel", "rms")}
@@ -71,7 +72,7 @@ def _scores(kind: str, heads: tuple[WeightsEntry, ...]) -> str:
     lines.append("|---" * (1 + len(specs)) + "|")
     for entry in heads:
         cells = [_cell(getattr(entry, spec.name), spec) for spec in specs]
-        lines.append(f"| {upsampler_label(entry.upsampler)} | " + " | ".join(cells) + " |")
+        lines.append(f"| {operator_spec(entry.upsampler).label} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

@@ -9,12 +9,15 @@ import torch
 from dysample.analysis.evidence import write_evidence
 from dysample.analysis.evidence_table import evidence_table
 from dysample.models.manifest import load_manifest
+from dysample.ops.registry import OPERATORS
 from dysample.training import evaluate as evaluation
 from dysample.training import evidence
 from dysample.training import pack as packing
+from dysample.training.ablations import ablation, ablations
 from dysample.training.card import model_card
 from dysample.training.checkpoint import write_aside
 from dysample.training.datasets import PictureData
+from dysample.training.distributed import joined
 from dysample.training.finished import finished_runs
 from dysample.training.loop import TrainingError
 from dysample.training.recipe import Recipe, load_recipe
@@ -27,16 +30,17 @@ def device_of(option: str | None) -> torch.device:
 
 
 def train(options: argparse.Namespace, data: Path) -> None:
-    """Train the encoder, the heads, or both."""
-    recipe, device = load_recipe(options.recipe), device_of(options.device)
+    """Train the encoder, heads on it, both, or whole networks; under torchrun all processes share a run."""
+    recipe = load_recipe(options.recipe)
     note_other_data(training_pictures(recipe, data), recipe.train_sha256)
-    if options.stage in ("encoder", "both"):
-        train_whole(recipe, data, options.runs, BASELINE, seed=ENCODER_SEED, device=device)
-    if options.stage == "whole":
-        for upsampler in options.upsampler:
-            train_whole(recipe, data, options.runs, upsampler, seed=options.seed, device=device)
-    if options.stage in ("heads", "both"):
-        train_heads(recipe, data, options.runs, options.upsampler, seed=options.seed, device=device)
+    with joined(device_of(options.device)) as device:
+        if options.stage in ("encoder", "both"):
+            train_whole(recipe, data, options.runs, BASELINE, seed=ENCODER_SEED, device=device)
+        if options.stage == "whole":
+            for upsampler in options.upsampler:
+                train_whole(recipe, data, options.runs, upsampler, seed=options.seed, device=device)
+        if options.stage in ("heads", "both"):
+            train_heads(recipe, data, options.runs, options.upsampler, seed=options.seed, device=device)
 
 
 def pack(options: argparse.Namespace, data: Path) -> None:
@@ -84,8 +88,16 @@ def _evaluate_runs(recipe: Recipe, options: argparse.Namespace, pictures: Pictur
     if not found:
         raise TrainingError(f"{options.runs} has no finished run of {recipe.task}: train some first")
     evidence.score_runs(recipe, options.runs, found, pictures, device=device_of(options.device))
-    summed = evidence.gather(recipe, found, pictures, title=recipe.title)
     folder = options.pretrained / recipe.task
     evidence.copy_records(found, folder / "runs")
-    write_evidence(folder / "evidence.json", summed)
-    print(evidence_table(summed))
+    trained = {run.upsampler for run in found}
+    wanted = [("evidence", recipe.title, tuple(OPERATORS), BASELINE)]
+    for made in (ablation(each.name) for each in ablations() if each.recipe == recipe.task):
+        if trained.issuperset(made.upsamplers):
+            wanted.append((f"evidence-{made.name}", made.title, made.upsamplers, made.upsamplers[0]))
+    for name, title, upsamplers, reference in wanted:
+        summed = evidence.gather(
+            recipe, found, pictures, upsamplers=upsamplers, title=title, reference=reference
+        )
+        write_evidence(folder / f"{name}.json", summed)
+        print(evidence_table(summed))

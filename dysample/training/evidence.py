@@ -22,7 +22,7 @@ from dysample.training.finished import STAGES, FinishedRun
 from dysample.training.networks import make_encoder
 from dysample.training.recipe import Recipe
 from dysample.training.scoring import HEADLINE, TaskScorer, score_heads
-from dysample.training.stages import BASELINE, load_trained_encoder
+from dysample.training.stages import load_trained_encoder
 
 _RECORD, _STATISTICS = "scores.json", "pictures.npz"
 
@@ -54,7 +54,13 @@ def score_runs(
 
 
 def gather(
-    recipe: Recipe, found: Sequence[FinishedRun], data: PictureData, *, title: str, reference: str = BASELINE
+    recipe: Recipe,
+    found: Sequence[FinishedRun],
+    data: PictureData,
+    *,
+    upsamplers: Sequence[str],
+    title: str,
+    reference: str,
 ) -> Evidence:
     """Sum up scored runs: mean and deviation over the seeds, and the paired difference to a reference.
 
@@ -62,19 +68,20 @@ def gather(
         recipe: Of the runs.
         found: Runs that `score_runs` has scored.
         data: What they were scored on.
+        upsamplers: Whose runs to sum up, in the order of the rows.
         title: Of the evidence, for people.
         reference: The upsampler that the others are compared with.
     """
     headline = HEADLINE[recipe.kind]
     rows: list[EvidenceRow] = []
     for trained in STAGES:
-        by_name: dict[str, list[Run]] = {}
-        for run in found:
-            if run.trained == trained:
-                by_name.setdefault(run.upsampler, []).append(_scored(recipe, run))
-        for name, runs in by_name.items():
-            against = [] if name == reference else by_name.get(reference, [])
-            rows.append(evidence_row(name, runs, against, trained=trained, headline=headline))
+        runs = {
+            name: [_scored(recipe, run) for run in found if (run.upsampler, run.trained) == (name, trained)]
+            for name in upsamplers
+        }
+        for name in filter(runs.get, upsamplers):
+            against = [] if name == reference else runs.get(reference, [])
+            rows.append(evidence_row(name, runs[name], against, trained=trained, headline=headline))
     return Evidence(
         task=recipe.task,
         title=title,
@@ -83,7 +90,7 @@ def gather(
         split=data.split,
         pictures=len(data),
         data_sha256=data.digest(),
-        classes=recipe.classes,
+        classes=recipe.scored,
         headline=headline,
         reference=reference,
         rows=tuple(rows),
@@ -154,10 +161,14 @@ def _write(recipe: Recipe, run: FinishedRun, scorer: TaskScorer, source: Mapping
 
 def _scored(recipe: Recipe, run: FinishedRun) -> Run:
     record = json.loads((run.folder / _RECORD).read_text(encoding="utf-8"))
-    chosen = tuple(recipe.classes.index(name) for name in recipe.scored) or (0,)
+    chosen = [recipe.classes.index(name) for name in recipe.scored] or [0]  # a mean has one "class"
     with np.load(run.folder / _STATISTICS) as arrays:
         statistics = tuple(
-            PictureRatios(arrays[f"{name}.parts"], arrays[f"{name}.wholes"], chosen)
+            PictureRatios(
+                arrays[f"{name}.parts"][:, chosen],
+                arrays[f"{name}.wholes"][:, chosen],
+                tuple(range(len(chosen))),
+            )
             for name in HEADLINE[recipe.kind]
         )
     return Run(run.seed, statistics, record["trained_by"], record["trained_on"], record["minutes"])

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.training.checkpoint import append_log, load_checkpoint, save_checkpoint
+from dysample.training.distributed import is_first, process_count, sum_gradients, wait
 
 _WEIGHT_DECAY = 0.01
 _GRADIENT_NORM = 5.0
@@ -51,16 +52,20 @@ class Learner:
         Raises:
             DiskError: There is no room; the checkpoint before is whole.
         """
-        state = {"module": self.module.state_dict(), "optimiser": self.optimiser.state_dict()}
-        save_checkpoint({"epoch": epoch} | state, self.checkpoint)
-        append_log(self.folder / "log.jsonl", {"epoch": epoch} | entry)
+        if is_first():
+            state = {"module": self.module.state_dict(), "optimiser": self.optimiser.state_dict()}
+            save_checkpoint({"epoch": epoch} | state, self.checkpoint)
+            append_log(self.folder / "log.jsonl", {"epoch": epoch} | entry)
+        wait()  # what is read after this is there
 
     def update(self, loss: Float[Tensor, ""], factor: float) -> None:
         """One step down the loss's slope, at `factor` of the peak rates."""
         for group in self.optimiser.param_groups:
             group["lr"] = factor * group["peak"]
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        # Every process holds the same loss of the whole batch, and gradients are summed.
+        (loss / process_count()).backward()  # pyright: ignore[reportUnknownMemberType]
+        sum_gradients(self.module)
         nn.utils.clip_grad_norm_(self.module.parameters(), _GRADIENT_NORM)
         self.optimiser.step()
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dysample.training.augment import Batch, batches, steps_per_epoch
 from dysample.training.datasets import PictureData
+from dysample.training.distributed import is_first, process_count, same_start, share
 from dysample.training.learner import Learner
 from dysample.training.losses import Loss
 from dysample.training.progress import Progress
@@ -62,9 +63,11 @@ def train(run: Run, learners: Sequence[Learner]) -> None:
     """Train until the stage's epochs are done, every learner going on from its own checkpoint.
 
     Learners that stand at the same epoch share the work of `prepare`; none depends on the others.
-    Killed at any moment, a run loses at most the epoch that it was in.
+    Killed at any moment, a run loses at most the epoch that it was in. Processes that torchrun
+    started share every batch.
 
     Raises:
+        ValueError: The batch cannot be split evenly among the processes.
         TrainingError: There are too few pictures, or the loss of a learner is not finite; the others
             are trained to their end first.
         DiskError: A checkpoint cannot be written; the one before is whole.
@@ -72,13 +75,16 @@ def train(run: Run, learners: Sequence[Learner]) -> None:
     per_epoch = steps_per_epoch(run.data, run.stage)
     if per_epoch == 0:
         raise TrainingError(f"batch={run.stage.batch} is more than the {len(run.data)} pictures there are")
+    part = share(run.stage.batch)
     done = {each.name: each.resume() for each in learners}
+    for each in learners:
+        same_start(each.module)
     failed: dict[str, str] = {}
     first = min(done.values())
     progress = Progress(run.title, per_epoch * run.stage.epochs, per_epoch * first)
     for epoch in range(first, run.stage.epochs):
         active = [each for each in learners if done[each.name] <= epoch and each.name not in failed]
-        result = _epoch(run, active, epoch, progress)
+        result = _epoch(run, active, epoch, part, progress)
         failed |= result.failed
         for each in active:
             if each.name not in failed:
@@ -90,9 +96,10 @@ def train(run: Run, learners: Sequence[Learner]) -> None:
 
 def device_name(device: torch.device) -> str:
     """What computed, for the records: the GPU's name, or how many CPU threads."""
+    name = f"{device.type}, {torch.get_num_threads()} threads"
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads"
+        name = torch.cuda.get_device_name(device)
+    return name if process_count() == 1 else f"{process_count()} × {name}"
 
 
 def rate_factor(step: int, total: int) -> float:
@@ -103,15 +110,16 @@ def rate_factor(step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
 
 
-def _epoch(run: Run, learners: Sequence[Learner], epoch: int, progress: Progress) -> _Epoch:
+def _epoch(run: Run, learners: Sequence[Learner], epoch: int, part: slice, progress: Progress) -> _Epoch:
     per_epoch = steps_per_epoch(run.data, run.stage)
     total = per_epoch * run.stage.epochs
     names = [each.name for each in learners]
     result = _Epoch(dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0))
-    for k, batch in enumerate(batches(run.data, run.stage, seed=run.seed, epoch=epoch)):
+    for k, batch in enumerate(batches(run.data, run.stage, seed=run.seed, epoch=epoch, part=part)):
         step = epoch * per_epoch + k
         _step(run, [e for e in learners if e.name not in result.failed], batch, step, total, result)
-        progress.update(step + 1, f"epoch {epoch + 1}")
+        if is_first():
+            progress.update(step + 1, f"epoch {epoch + 1}")
     result.loss = {name: value / per_epoch for name, value in result.loss.items()}
     return result
 

@@ -8,6 +8,7 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
 from dysample.training.datasets import IGNORE
+from dysample.training.distributed import mean, process_count, total
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -20,7 +21,10 @@ def cross_entropy(class_weights: Float[Tensor, " k"]) -> Loss:
 
     def loss(logits: Float[Tensor, "b k h w"], label: Int64[Tensor, "b h w"]) -> Float32[Tensor, ""]:
         weights = class_weights.to(logits.device)
-        return F.cross_entropy(logits.float(), label, weights, ignore_index=IGNORE)
+        if process_count() == 1:
+            return F.cross_entropy(logits.float(), label, weights, ignore_index=IGNORE)
+        summed = F.cross_entropy(logits.float(), label, weights, ignore_index=IGNORE, reduction="sum")
+        return total(summed) / total(weights[label[label != IGNORE]].sum())
 
     return loss
 
@@ -39,6 +43,5 @@ def scale_invariant_log(
     """
     known = truth > 0
     difference = torch.log(depth[:, 0][known].float()) - torch.log(truth[known])
-    mean = difference.mean()
-    spread = difference.square().mean() - _VARIANCE_FOCUS * mean.square()
+    spread = mean(difference.square()) - _VARIANCE_FOCUS * mean(difference).square()
     return _FACTOR * torch.sqrt(spread.clamp(min=1e-8))  # the root's slope has no bound at zero

@@ -14,6 +14,7 @@ from dysample.models.weights import TaskHead, join
 from dysample.training.augment import batches
 from dysample.training.checkpoint import load_checkpoint
 from dysample.training.datasets import PictureData, class_shares
+from dysample.training.distributed import over_whole_batch
 from dysample.training.learner import Learner, learner
 from dysample.training.loop import Run, TrainingError, train
 from dysample.training.losses import Loss, cross_entropy, scale_invariant_log
@@ -38,6 +39,7 @@ def train_whole(
     folder = whole_folder(recipe, runs, upsampler, seed)
     if not (folder / "checkpoint.pt").is_file():
         load_start(encoder, data / recipe.start, _sample_pictures(pictures, recipe))
+    over_whole_batch(host)
     host.train().to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if recipe.frozen_norms:
         freeze_norms(host.encoder)
@@ -72,7 +74,9 @@ def train_heads(
     stage = recipe.head_stage
     learners: list[Learner] = []
     for name in upsamplers:
-        head = make_head(recipe, encoder, name, seed).train().to(device)
+        head = make_head(recipe, encoder, name, seed)
+        over_whole_batch(head)
+        head.train().to(device)
         learners.append(learner(name, head, [(head, stage.head_rate)], head_folder(recipe, runs, name, seed)))
     run = Run(
         title=f"{recipe.task} heads, seed {seed}",

@@ -82,8 +82,8 @@ def test_a_cell_is_brought_clicked_walked_and_read(
     for key in ("ArrowRight", "ArrowDown", "Enter"):
         page.keyboard.press(key)
     expect_cell(page, 9, 13)
-    page.get_by_test_id("stButtonGroup").filter(has_text="Group").get_by_text("3", exact=True).click()
-    expect(page.get_by_text("All points of the cell in group 3")).to_be_visible()
+    page.get_by_test_id("stButtonGroup").filter(has_text="Group").get_by_text("4", exact=True).click()
+    expect(page.get_by_text("All points of the cell in group 4")).to_be_visible()
     expect(page.get_by_text("Output pixel row 18, column 26, channel 48.")).to_be_visible()
     assert shown_weights(page) == pytest.approx(corners(record, 3, 9, 13), abs=2e-3)
 

@@ -1,0 +1,139 @@
+"""What is known of upsamplers: evidence beside the weights, and times in the repository."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from dysample.analysis.bench.measuring import BenchRow
+from dysample.analysis.bench.report import BenchReport, from_json
+from dysample.analysis.evidence import Evidence, EvidenceError, read_evidence
+from dysample.analysis.paper import paper_table
+from dysample.models.manifest import Kind, pretrained_folder
+from dysample.training.ablations import ablation
+from dysample.training.recipe import load_recipe, recipe_names
+
+# Streamlit apps run from the repository; a wheel holds neither this file nor the weights.
+_BENCHMARK = Path(__file__).parents[2] / "docs" / "benchmark.json"
+_BENCHMARK_VARIABLE = "DYSAMPLE_BENCHMARK"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why there is no number.
+
+    Attributes:
+        reason: A sentence or two.
+        commands: What makes it, one line each; none if nothing does.
+        damaged: Whether there is a file that cannot be read.
+    """
+
+    reason: str
+    commands: tuple[str, ...] = ()
+    damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """What one enlargement takes.
+
+    Attributes:
+        upsampler: Name in `OPERATORS`.
+        milliseconds: Of a forward call.
+        ratio: To bilinear interpolation of the same map, formed in each round.
+    """
+
+    upsampler: str
+    milliseconds: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Measured times, and where and how they were measured.
+
+    Attributes:
+        rows: In the order of the file.
+        machine: Processor or accelerator, and versions, for people.
+        command: What measured them.
+        date: When.
+    """
+
+    rows: tuple[Latency, ...]
+    machine: str
+    command: str
+    date: str
+
+
+def tasks(kind: Kind | None = None) -> dict[str, str]:
+    """Titles of the tasks that can be trained, by name; of one kind, or of all."""
+    recipes = map(load_recipe, recipe_names())
+    return {each.task: each.title for each in recipes if kind in (None, each.kind)}
+
+
+def ablated(name: str) -> str:
+    """The task that the package repeats an ablation of the paper with."""
+    return ablation(name).recipe
+
+
+def evidence(task: str, part: str = "") -> Evidence | Missing:
+    """The evidence of a task, or of an ablation of it, as it lies in the folder of the weights."""
+    path = pretrained_folder() / task / (f"evidence-{part}.json" if part else "evidence.json")
+    if not path.is_file():
+        subject = f"This ablation of {load_recipe(task).title}" if part else load_recipe(task).title
+        sweep = f"--ablation {part}" if part else task
+        commands = (f"python -m dysample sweep {sweep}", f"python -m dysample evaluate {task} --runs runs")
+        offered = not part or ablated(part) == task
+        reason = f"{subject} is not measured yet: there is no `{task}/{path.name}` among the weights."
+        return Missing(reason, commands if offered else ())
+    try:
+        return _evidence(path, os.stat(path).st_mtime_ns)
+    except (EvidenceError, OSError) as error:
+        return Missing(f"The evidence cannot be read: {error}.", damaged=True)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _evidence(path: Path, changed: int) -> Evidence:
+    """Read once for every version of the file."""
+    return read_evidence(path)
+
+
+def latencies() -> Latencies | Missing:
+    """Times of one enlargement of the paper's map (Figure 1), from the benchmark of the repository."""
+    path = Path(os.environ.get(_BENCHMARK_VARIABLE) or _BENCHMARK)
+    size = paper_table("figure8").column("input")[0]
+    command = f"python -m dysample bench --size {size} --scale 2 --json docs/benchmark.json"
+    if not path.is_file():
+        return Missing(
+            "No times are at hand: `docs/benchmark.json` of the repository is not beside the app.", (command,)
+        )
+    try:
+        report = from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return Missing(f"The times cannot be read: {error}.", (command,), damaged=True)
+    rows = tuple(_latency(row) for row in report.rows if row.forward and _size(row) == size)
+    if not rows:
+        return Missing(f"The benchmark has no map of {size}.", (command,))
+    return Latencies(rows, _machine(report), report.command, report.date[:10])
+
+
+def _size(row: BenchRow) -> str:
+    return f"{row.case.channels}x{row.case.height}x{row.case.width}" if row.case.scale == 2 else ""
+
+
+def _latency(row: BenchRow) -> Latency:
+    """By busy time, which other processes disturb least, but for several threads by the clock."""
+    race = row.forward
+    if race is None:
+        raise ValueError(f"{row.case.operator} was not timed")
+    if row.case.device == "cpu" and row.case.threads > 1:
+        return Latency(row.case.operator, race.candidate.wall.median, race.wall_ratio.median)
+    return Latency(row.case.operator, race.candidate.busy.median, race.busy_ratio.median)
+
+
+def _machine(report: BenchReport) -> str:
+    case, machine = report.rows[0].case, report.machine
+    threads = f"{case.threads} thread{'s' if case.threads > 1 else ''}"
+    where = machine.accelerator or f"{machine.processor}, {threads}"
+    return f"{where}, {case.dtype}, PyTorch {machine.torch}"

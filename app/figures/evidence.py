@@ -1,0 +1,140 @@
+"""Differences to the reference with their intervals, over the noise of training."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Shaped
+
+from app.figures.evidence_gains import COLOURS, FAMILIES, SYMBOLS, Family, Gain, compared, number, unit
+from app.figures.layout import Part, plain
+from dysample.analysis.score_specs import ScoreSpec
+
+OURS_BAND = "rgba(127, 127, 127, 0.28)"
+LINE = "#7F7F7F"  # reads on white and on black
+_ROW, _AROUND = 34, 130  # CSS pixels of a row, and of what is around the axes
+
+
+def forest(
+    found: Sequence[Gain], spec: ScoreSpec, reference: str, *, noise: float | None, paper_noise: float | None
+) -> go.Figure:
+    """One row for every upsampler that has a difference, in the order given.
+
+    Args:
+        found: The gains.
+        spec: Of the score.
+        reference: Name for people of what the differences are to.
+        noise: Half the width of the band that our runs differ by; None if that is not known.
+        paper_noise: What the authors say that their runs differ by; None if they say nothing of this score.
+    """
+    rows = compared(found)
+    shapes: list[Part] = [_zero()]
+    if noise is not None:
+        shapes.append(band(noise, "x"))
+    if paper_noise is not None:
+        shapes += [_authors(sign * paper_noise) for sign in (-1, 1)]
+    across = {
+        "title": {"text": f"{unit(spec)} less {reference}’s, {spec.better} is better"},
+        "zeroline": False,
+        "range": _range(rows, noise, paper_noise),
+    }
+    up = {
+        "categoryarray": [each.label for each in rows],
+        "categoryorder": "array",
+        "autorange": "reversed",
+        "automargin": True,
+        "showgrid": False,
+    }
+    layout = plain(_AROUND + _ROW * len(rows), above=70, legend=True) | {
+        "xaxis": across,
+        "yaxis": up,
+        "shapes": shapes,
+    }
+    return go.Figure({"data": _families(rows, spec), "layout": layout})
+
+
+def forest_data(found: Sequence[Gain]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
+    """The numbers behind it."""
+    rows = compared(found)
+    return {
+        "upsampler": np.array([each.upsampler for each in rows]),
+        "difference": np.array([each.value for each in rows], np.float64),
+        "low": np.array([each.low for each in rows], np.float64),
+        "high": np.array([each.high for each in rows], np.float64),
+        "seeds": np.array([each.seeds for each in rows]),
+    }
+
+
+def families_of(found: Iterable[Gain]) -> tuple[Family, ...]:
+    """The families that occur, in their order."""
+    there = {each.family for each in found}
+    return tuple(each for each in FAMILIES if each in there)
+
+
+def band(noise: float, axis: str) -> Part:
+    """The values that are nearer to zero than the noise."""
+    across = "y" if axis == "x" else "x"
+    place: Part = {f"{axis}0": -noise, f"{axis}1": noise, f"{across}0": 0, f"{across}1": 1}
+    kind: Part = {"type": "rect", f"{across}ref": "paper", "fillcolor": OURS_BAND, "line": {"width": 0}}
+    return kind | place | {"layer": "below"}
+
+
+def marker(kind: Family, *, size: int = 12) -> Part:
+    """The mark of a family: its colour and its shape."""
+    return {"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": size}
+
+
+def _families(rows: Sequence[Gain], spec: ScoreSpec) -> list[Part]:
+    return [_trace([each for each in rows if each.family == kind], kind, spec) for kind in families_of(rows)]
+
+
+def _trace(rows: Sequence[Gain], kind: Family, spec: ScoreSpec) -> Part:
+    centres = np.array([each.value for each in rows], np.float64)
+    ends = np.array([[each.low, each.high] for each in rows], np.float64)
+    words = [
+        f"{each.label}: {number(each.value, spec, sign=True)} "
+        f"[{number(each.low, spec, sign=True)}, {number(each.high, spec, sign=True)}]"
+        f"<br>{each.seeds} seed{'s' if each.seeds > 1 else ''}"
+        for each in rows
+    ]
+    bars: Part = {
+        "type": "data",
+        "symmetric": False,
+        # A mean over seeds may lie outside of an interval of resamples, if only just.
+        "array": np.maximum(ends[:, 1] - centres, 0),
+        "arrayminus": np.maximum(centres - ends[:, 0], 0),
+        "thickness": 2.5,
+        "width": 5,
+    }
+    return {
+        "type": "scatter",
+        "x": centres,
+        "y": [each.label for each in rows],
+        "mode": "markers",
+        "name": FAMILIES[kind],
+        "marker": marker(kind),
+        "error_x": bars,
+        "text": words,
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _range(rows: Sequence[Gain], noise: float | None, paper_noise: float | None) -> tuple[float, float]:
+    """From the least end to the greatest, with all bands and zero in view."""
+    places = [0.0, *(end for each in rows for end in (each.low, each.high, each.value) if end is not None)]
+    for half in (noise, paper_noise):
+        places += [-half, half] if half else []
+    margin = 0.06 * (max(places) - min(places)) or 1.0
+    return min(places) - margin, max(places) + margin
+
+
+def _zero() -> Part:
+    return _upright(0, {"color": LINE, "width": 2})
+
+
+def _authors(place: float) -> Part:
+    return _upright(place, {"color": LINE, "width": 1.5, "dash": "dot"})
+
+
+def _upright(place: float, line: Part) -> Part:
+    return {"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "yref": "paper", "line": line}

@@ -1,0 +1,108 @@
+"""Our gain over bilinear interpolation against the paper's, one mark for every upsampler."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Shaped
+
+from app.figures.evidence import LINE, band, families_of, marker
+from app.figures.evidence_agreement import VERDICTS, Pair
+from app.figures.evidence_gains import FAMILIES, Family, number, unit
+from app.figures.evidence_labels import label_positions
+from app.figures.layout import Part, plain
+from dysample.analysis.score_specs import ScoreSpec
+
+_AUTHORS_BAND = "rgba(127, 127, 127, 0.16)"
+
+
+def scatter(
+    found: Sequence[Pair], spec: ScoreSpec, *, noise: float | None, paper_noise: float | None
+) -> go.Figure:
+    """The paper's gains across, ours upwards with their intervals; bands of noise around zero.
+
+    Args:
+        found: What both have measured.
+        spec: Of the score.
+        noise: Half the width of the band that our runs differ by; None if that is not known.
+        paper_noise: The same of the authors' runs; None if they say nothing of this score.
+    """
+    shapes = [_axis("x"), _axis("y")]
+    if noise is not None:
+        shapes.append(band(noise, "y"))
+    if paper_noise is not None:
+        shapes.append(band(paper_noise, "x") | {"fillcolor": _AUTHORS_BAND})
+    across = [each.paper.gain for each in found]
+    up = [end for each in found for end in (each.ours.low, each.ours.high) if end is not None]
+    places = [(each.paper.gain, each.ours.value or 0.0) for each in found]
+    positions = dict(zip([each.ours.upsampler for each in found], label_positions(places), strict=True))
+    layout = plain(430, above=70, legend=True) | {
+        "xaxis": _scale(f"The paper’s gain, {unit(spec)}", across, paper_noise, margin=0.3),
+        "yaxis": _scale(f"Our gain, {unit(spec)}", up, noise, margin=0.1),
+        "shapes": shapes,
+    }
+    kinds = families_of(each.ours for each in found)
+    return go.Figure({"data": [_family(found, kind, spec, positions) for kind in kinds], "layout": layout})
+
+
+def scatter_data(found: Sequence[Pair]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
+    """The numbers behind it."""
+    return {
+        "upsampler": np.array([each.ours.upsampler for each in found]),
+        "paper": np.array([each.paper.gain for each in found]),
+        "ours": np.array([each.ours.value for each in found], np.float64),
+        "low": np.array([each.ours.low for each in found], np.float64),
+        "high": np.array([each.ours.high for each in found], np.float64),
+    }
+
+
+def _family(found: Sequence[Pair], kind: Family, spec: ScoreSpec, positions: Mapping[str, str]) -> Part:
+    chosen = [each for each in found if each.ours.family == kind]
+    centres = np.array([each.ours.value for each in chosen], np.float64)
+    ends = np.array([[each.ours.low, each.ours.high] for each in chosen], np.float64)
+    words = [
+        f"{each.ours.label}<br>paper: {number(each.paper.gain, spec, sign=True)} ({each.paper.source})"
+        f"<br>ours: {number(each.ours.value, spec, sign=True)} [{number(each.ours.low, spec, sign=True)}, "
+        f"{number(each.ours.high, spec, sign=True)}], {VERDICTS[each.verdict]}"
+        for each in chosen
+    ]
+    bars: Part = {
+        "type": "data",
+        "symmetric": False,
+        "array": np.maximum(ends[:, 1] - centres, 0),
+        "arrayminus": np.maximum(centres - ends[:, 0], 0),
+        "thickness": 1.5,
+        "width": 4,
+    }
+    return {
+        "type": "scatter",
+        "x": [each.paper.gain for each in chosen],
+        "y": centres,
+        "mode": "markers+text",
+        "name": FAMILIES[kind],
+        "marker": marker(kind, size=11),
+        "error_y": bars,
+        "text": [each.ours.label for each in chosen],
+        "textposition": [positions[each.ours.upsampler] for each in chosen],
+        "textfont": {"size": 12},
+        "hovertext": words,
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "cliponaxis": False,
+    }
+
+
+def _scale(title: str, values: Sequence[float], noise: float | None, *, margin: float) -> Part:
+    places = [0.0, *values, *((-noise, noise) if noise else ())]
+    free = margin * (max(places) - min(places)) or 1.0
+    return {
+        "title": {"text": title},
+        "range": [min(places) - free, max(places) + free],
+        "zeroline": False,
+        "automargin": True,
+    }
+
+
+def _axis(name: str) -> Part:
+    across = "y" if name == "x" else "x"
+    place: Part = {f"{name}0": 0, f"{name}1": 0, f"{across}0": 0, f"{across}1": 1, f"{across}ref": "paper"}
+    return {"type": "line", "layer": "below", "line": {"color": LINE, "width": 1.5}} | place

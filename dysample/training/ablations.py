@@ -1,0 +1,48 @@
+"""The paper's ablations: which upsamplers each compares."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from dysample.models.manifest import as_tuples
+from dysample.ops.registry import canonical_name
+
+_FILE = Path(__file__).parent / "ablations.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """One table or figure of the paper, to be repeated.
+
+    Attributes:
+        name: Of the table or figure, such as "table2".
+        title: For people.
+        recipe: What it is trained with.
+        upsamplers: Names for `operator_spec`, in the order of the paper.
+    """
+
+    name: str
+    title: str
+    recipe: str
+    upsamplers: tuple[str, ...]
+
+
+def ablations() -> tuple[Ablation, ...]:
+    """All of them, in the order of the paper."""
+    with _FILE.open("rb") as file:
+        tables = tomllib.load(file)
+    return tuple(Ablation(name=name, **as_tuples(table)) for name, table in tables.items())
+
+
+def ablation(name: str) -> Ablation:
+    """Look one up; its upsamplers have their canonical names.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    found = {each.name: each for each in ablations()}
+    if name not in found:
+        raise ValueError(f"no ablation is called {name!r}; there are {', '.join(found)}")
+    made = found[name]
+    names = tuple(canonical_name(each) for each in made.upsamplers)
+    return Ablation(made.name, made.title, made.recipe, names)

@@ -1,0 +1,152 @@
+"""A sweep: upsamplers times seeds, each trained once, whatever happens to the others."""
+
+import math
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from dysample.training.checkpoint import load_checkpoint
+from dysample.training.jobs import MENDABLE, Job, Workers
+from dysample.training.networks import make_encoder, make_head
+from dysample.training.recipe import Recipe
+from dysample.training.stages import BASELINE, ENCODER_SEED, head_folder, whole_folder
+
+State = Literal["done", "skipped", "failed", "interrupted"]
+_Run = tuple[str, int]  # upsampler and seed
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What to train.
+
+    Attributes:
+        recipe: The task and how its weights are made.
+        source: Name of the recipe, or the absolute path of its file.
+        data: Absolute folder of the data sets.
+        runs: Absolute folder of the runs.
+        stage: Heads on the shared encoder, or networks end to end.
+        upsamplers: Names, canonical.
+        seeds: Every upsampler is trained with each.
+    """
+
+    recipe: Recipe
+    source: str
+    data: Path
+    runs: Path
+    stage: Literal["heads", "whole"]
+    upsamplers: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one run; `reason` says why it failed."""
+
+    upsampler: str
+    seed: int
+    state: State
+    reason: str = ""
+
+
+def sweep(made: Sweep, workers: Workers) -> tuple[Outcome, ...]:
+    """Train what is not complete yet; a run that fails does not stop the others.
+
+    Heads of a seed share a process, and so the frozen encoder's work, split evenly where there are
+    more workers than seeds. Where a process breaks (no memory is left, say), its runs are tried again
+    in two halves, until the one to blame is alone. An interruption stops all of them cleanly.
+
+    Returns:
+        One outcome for every upsampler and seed, seed by seed.
+    """
+    runs = [(name, seed) for seed in made.seeds for name in made.upsamplers]
+    before = {run for run in runs if is_complete(made, *run)}
+    todo = [run for run in runs if run not in before]
+    reasons = _impossible(made, todo)
+    interrupted = False
+    try:
+        _train(made, [run for run in todo if run not in reasons], workers, reasons)
+    except KeyboardInterrupt:
+        interrupted = True
+    outcomes = {run: Outcome(*run, "skipped", "was complete") for run in before}
+    for run in todo:
+        if run in reasons:
+            outcomes[run] = Outcome(*run, "failed", reasons[run])
+        elif interrupted and not is_complete(made, *run):
+            outcomes[run] = Outcome(*run, "interrupted", "the same command goes on with it")
+        else:
+            outcomes[run] = Outcome(*run, "done")
+    return tuple(outcomes[run] for run in runs)
+
+
+def is_complete(made: Sweep, upsampler: str, seed: int) -> bool:
+    """Whether a run has been trained to its end."""
+    if made.stage == "heads":
+        return _epochs(head_folder(made.recipe, made.runs, upsampler, seed)) >= made.recipe.head_stage.epochs
+    folder = whole_folder(made.recipe, made.runs, upsampler, seed)
+    return _epochs(folder) >= made.recipe.encoder_stage.epochs
+
+
+def _epochs(folder: Path) -> int:
+    state = load_checkpoint(folder / "checkpoint.pt")
+    return 0 if state is None else int(state["epoch"])
+
+
+def _impossible(made: Sweep, todo: Sequence[_Run]) -> dict[_Run, str]:
+    """Runs of upsamplers that cannot have the recipe's widths, with the reason."""
+    if not todo:
+        return {}
+    encoder = make_encoder(made.recipe)
+    reasons: dict[str, str] = {}
+    for name in {name for name, _ in todo}:
+        try:
+            make_head(made.recipe, encoder, name, seed=0)
+        except ValueError as error:
+            reasons[name] = str(error)
+    return {(name, seed): reasons[name] for name, seed in todo if name in reasons}
+
+
+def _train(made: Sweep, todo: Sequence[_Run], workers: Workers, reasons: dict[_Run, str]) -> None:
+    """Train runs, entering why one failed as soon as that is known."""
+    if made.stage == "heads" and todo:
+        failed = _train_encoder(made, workers)
+        if failed:
+            reasons |= dict.fromkeys(todo, failed)
+            return
+    jobs = _jobs(made, todo, workers.count)
+    while jobs:
+        again: list[Job] = []
+        with closing(workers.run(jobs)) as endings:
+            for job, ending in endings:
+                left = [name for name in job.upsamplers if not is_complete(made, name, job.seed)]
+                if ending.status not in (0, MENDABLE) and len(left) > 1:
+                    half = len(left) // 2
+                    again += [replace(job, upsamplers=tuple(part)) for part in (left[:half], left[half:])]
+                else:
+                    reasons |= {(name, job.seed): ending.reason for name in left}
+        jobs = again
+
+
+def _train_encoder(made: Sweep, workers: Workers) -> str:
+    """Train the encoder that all heads share, if it is not; gives why that failed, or nothing."""
+    whole = replace(made, stage="whole")
+    if is_complete(whole, BASELINE, ENCODER_SEED):
+        return ""
+    job = Job(made.source, made.data, made.runs, "encoder", (BASELINE,), ENCODER_SEED)
+    with closing(workers.run([job])) as endings:
+        ((_, ending),) = endings
+    return "" if is_complete(whole, BASELINE, ENCODER_SEED) else f"the encoder failed: {ending.reason}"
+
+
+def _jobs(made: Sweep, todo: Sequence[_Run], workers: int) -> list[Job]:
+    """Jobs for all runs, seed by seed."""
+    jobs: list[Job] = []
+    seeds = list(dict.fromkeys(seed for _, seed in todo))
+    for seed in seeds:
+        names = [name for name, own in todo if own == seed]
+        parts = min(len(names), math.ceil(workers / len(seeds))) if made.stage == "heads" else len(names)
+        # Every so manieth: neighbours in the table cost alike, and so do the parts.
+        for part in (tuple(names[k::parts]) for k in range(parts)):
+            jobs.append(Job(made.source, made.data, made.runs, made.stage, part, seed))
+    return jobs

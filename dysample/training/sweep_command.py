@@ -1,0 +1,140 @@
+"""What `python -m dysample sweep` takes and does."""
+
+import argparse
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from dysample.ops.registry import OPERATORS, canonical_name
+from dysample.training.ablations import ablation, ablations
+from dysample.training.cluster import ClusterWorkers
+from dysample.training.datasets import data_folder
+from dysample.training.local import LocalWorkers, local_devices
+from dysample.training.recipe import load_recipe, recipe_names
+from dysample.training.stages import training_pictures
+from dysample.training.sweep import Outcome, Sweep, sweep
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    add = parser.add_argument
+    add("recipe", nargs="?", help=f"name ({', '.join(recipe_names())}) or path; an ablation has its own")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument(
+        "--upsamplers",
+        nargs="+",
+        type=upsampler_name,
+        default=list(OPERATORS),
+        metavar="NAME",
+        help="default: all",
+    )
+    chosen.add_argument("--ablation", choices=[each.name for each in ablations()], help="of the paper")
+    add("--seeds", nargs="+", type=_seed, default=[0, 1, 2], metavar="K", help="default: 0 1 2")
+    add("--stage", choices=["heads", "whole"], default="heads", help="default: heads, on one encoder")
+    add("--data", help="folder of the data sets (default: the variable DYSAMPLE_DATA)")
+    add("--runs", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
+    add("--device", help="cpu, cuda:1, ... (default: all CUDA devices, else the CPU)")
+    add("--per-device", type=_positive, default=1, metavar="N", help="processes on each GPU (default: 1)")
+    add("--workers", type=_positive, default=1, metavar="N", help="processes on the CPU (default: 1)")
+    add("--threads", type=_positive, help="CPU threads of a process (default: an even share; 1 on a cluster)")
+    add(
+        "--cluster", metavar="ADDRESS", help="run as tasks of the Ray cluster there, or of this node's (auto)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train what is not complete, print the table; gives the exit status.
+
+    Raises:
+        ValueError: There is no such recipe.
+        ClusterError: There is no such cluster.
+        DataError: The data are not there.
+    """
+    made = _sweep(options)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, workers too
+    try:
+        outcomes = _on_cluster(made, options) if options.cluster else _here(made, options)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    print(outcome_table(outcomes))
+    states = {outcome.state for outcome in outcomes}
+    return INTERRUPTED if "interrupted" in states else FAILED if "failed" in states else 0
+
+
+def upsampler_name(text: str) -> str:
+    """Type of an option: the canonical name of an upsampler or a variant of one.
+
+    Raises:
+        ArgumentTypeError: There is none of that name; the message lists those that exist.
+    """
+    try:
+        return canonical_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def outcome_table(outcomes: Sequence[Outcome]) -> str:
+    """The end of a sweep: one line for every run, and how many there are of each sort."""
+    rows = [(each.upsampler, str(each.seed), each.state, each.reason) for each in outcomes]
+    rows = [("upsampler", "seed", "state", "reason"), *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
+        for row in rows
+    ]
+    counts = Counter(each.state for each in outcomes)
+    return "\n".join([*lines, ", ".join(f"{count} {state}" for state, count in counts.items())])
+
+
+def _sweep(options: argparse.Namespace) -> Sweep:
+    names: Sequence[str] = options.upsamplers
+    source: str | None = options.recipe
+    if options.ablation:
+        chosen = ablation(options.ablation)
+        names, source = chosen.upsamplers, source or chosen.recipe
+    if source is None:
+        raise ValueError(f"name a recipe ({', '.join(recipe_names())}), or an ablation with --ablation")
+    recipe, data = load_recipe(source), data_folder(options.data)
+    training_pictures(recipe, data)  # says at once if they are not there
+    return Sweep(
+        recipe=recipe,
+        source=str(Path(source).absolute()) if source.endswith(".toml") else source,
+        data=data.absolute(),
+        runs=options.runs.absolute(),
+        stage=options.stage,
+        upsamplers=tuple(dict.fromkeys(names)),
+        seeds=tuple(dict.fromkeys(options.seeds)),
+    )
+
+
+def _here(made: Sweep, options: argparse.Namespace) -> tuple[Outcome, ...]:
+    devices = local_devices(options.device, workers=options.workers, per_device=options.per_device)
+    threads = options.threads or max(1, (os.cpu_count() or 1) // len(devices))
+    print(f"{len(devices)} workers: {', '.join(devices)}; threads each: {threads}", file=sys.stderr)
+    return sweep(made, LocalWorkers(devices, threads=threads))
+
+
+def _on_cluster(made: Sweep, options: argparse.Namespace) -> tuple[Outcome, ...]:
+    found = ClusterWorkers(options.cluster, threads=options.threads or 1, per_device=options.per_device)
+    with closing(found) as workers:
+        print(f"the cluster has room for {workers.count} jobs at a time", file=sys.stderr)
+        return sweep(made, workers)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 0, got {text!r}")
+    return int(text)
