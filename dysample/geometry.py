@@ -4,12 +4,15 @@ Positions are (x, y) in low-res pixels with pixel centres at one half, so the ce
 left pixel is (0.5, 0.5) and a map of width w covers [0, w].
 """
 
+from functools import lru_cache
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+
+from dysample.kernels import derivatives, plain
+from dysample.kernels.choice import Implementation, choose, is_opaque
 
 InitialGrid = Literal["bilinear", "nearest"]
 
@@ -51,6 +54,28 @@ def initial_positions(
     return grid[None, None]
 
 
+def standing_positions(
+    height: int, width: int, *, scale: int, like: Tensor, initial: InitialGrid
+) -> Float[Tensor, "1 1 2 H W"]:
+    """`initial_positions` that may be kept for the next call, and must not be written to.
+
+    Making them takes longer than reading a small map does.
+    """
+    tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    if tracing or type(like) is not Tensor:  # what is traced or counted is made anew, and seen
+        return initial_positions(height, width, scale=scale, like=like, initial=initial)
+    return _kept_positions(height, width, scale, initial, like.device, coordinate_dtype(like.dtype))
+
+
+@lru_cache(maxsize=16)
+def _kept_positions(
+    height: int, width: int, scale: int, initial: InitialGrid, device: torch.device, dtype: torch.dtype
+) -> Float[Tensor, "1 1 2 H W"]:
+    with torch.inference_mode(False):
+        like = torch.empty((), device=device, dtype=dtype)
+        return initial_positions(height, width, scale=scale, like=like, initial=initial)
+
+
 def _axis_positions(size: int, scale: int, initial: InitialGrid, like: Tensor) -> Float[Tensor, " n"]:
     output = torch.arange(size * scale, device=like.device, dtype=coordinate_dtype(like.dtype))
     bilinear = (output + 0.5) / scale
@@ -58,7 +83,12 @@ def _axis_positions(size: int, scale: int, initial: InitialGrid, like: Tensor) -
     return torch.floor(bilinear) + 0.5 if initial == "nearest" else bilinear
 
 
-def sample(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]) -> Float[Tensor, "b c H W"]:
+def sample(
+    x: Float[Tensor, "b c h w"],
+    points: Float[Tensor, "#b g 2 H W"],
+    *,
+    implementation: Implementation | None = None,
+) -> Float[Tensor, "b c H W"]:
     """Read a map bilinearly at points of any position (Eq. 1).
 
     Channels are split into g contiguous groups; group k is read at `points[:, k]`. Points outside
@@ -67,35 +97,24 @@ def sample(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]) -> 
     Args:
         x: The low-res map.
         points: (x, y) in low-res pixels, float32 or wider; a batch of one serves all of `x`.
+        implementation: "plain" for PyTorch's own functions, "native" for the compiled ones on the
+            CPU, "auto" for the fastest that can; None for what the environment variable
+            DYSAMPLE_KERNEL says. They differ in time and rounding alone.
 
     Returns:
         The sampled map, in the dtype of `x`.
 
     Raises:
-        ValueError: `x` is not a batch of non-empty maps, the points do not fit its batch, or its
-            channels cannot be split into g equal groups.
+        ValueError: `x` is not a batch of non-empty maps, the points do not fit its batch, its
+            channels cannot be split into g equal groups, or the implementation cannot read it.
     """
     check_map(x)
     _check_points(x, points)
-    batch, channels, height, width = x.shape
-    groups = points.shape[1]
-    # Half-precision maps are read in the points' dtype: grid_sample wants one dtype for both, and
-    # in half it reads out of bounds on large CPU maps.
-    points = points.to(coordinate_dtype(torch.promote_types(x.dtype, points.dtype)))
-    source = x.reshape(batch * groups, channels // groups, height, width).to(points.dtype)
-    # The points are inside but for rounding, which "border" takes off; "zeros" lets that much of the
-    # outside in. MPS has nothing else before torch 2.13.
-    padding = "zeros" if x.device.type == "mps" else "border"
-    grid = _normalised(points.expand(batch, -1, -1, -1, -1), height, width)
-    output = F.grid_sample(source, grid, padding_mode=padding, align_corners=False)
-    return output.reshape(batch, channels, *points.shape[3:]).to(x.dtype)
-
-
-def _normalised(points: Float[Tensor, "b g 2 H W"], height: int, width: int) -> Float[Tensor, "n H W 2"]:
-    """Points as grid_sample wants them: inside the map, and in [-1, 1]; centred first, which loses least."""
-    column = points[:, :, 0].clamp(0.5, width - 0.5).flatten(0, 1)
-    row = points[:, :, 1].clamp(0.5, height - 0.5).flatten(0, 1)
-    return torch.stack([(column - width / 2) / (width / 2), (row - height / 2) / (height / 2)], dim=-1)
+    # Half types cannot tell the positions of a large map apart.
+    wide = coordinate_dtype(torch.promote_types(x.dtype, points.dtype))
+    points = points.to(wide).expand(x.shape[0], -1, -1, -1, -1)
+    name = choose(x, points, implementation)
+    return derivatives.read(x, points, name) if is_opaque(name) else plain.read(x, points)
 
 
 def check_scale(scale: int, least: int = 1) -> None:

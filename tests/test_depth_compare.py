@@ -15,7 +15,6 @@ from app.figures import archives, depth_panes, export, table
 from app.records import Answer, Comparison, Picture
 from app.settings import CompareSettings
 from app.theme import FARTHER, LEVELS, NEARER, depth_colours, signed_colours
-from dysample.analysis.depth_compare import depth_ranges, liveliest_depth_window
 from dysample.models.manifest import Task, WeightsEntry
 
 HEIGHT, WIDTH = 120, 160
@@ -199,34 +198,3 @@ def test_the_record_and_the_sheet_can_be_taken_away(comparison: Comparison) -> N
         pixels = np.asarray(sheet.convert("RGB"))
     for colour in (depth_colours()[0], depth_colours()[LEVELS // 2]):
         assert (pixels == np.array(rgb(colour))).all(-1).any()
-
-
-def test_where_maps_agree_the_steepest_place_is_shown() -> None:
-    depths = np.full((60, 80), 2, np.float32)
-    depths[:, 70:] = 4
-    window = liveliest_depth_window([depths], 20, reference=depths)
-    assert window.x <= 69
-    assert window.x + window.size > 70
-    ranges = depth_ranges([depths], reference=depths, truth=None)
-    assert (ranges.near, ranges.far, ranges.change, ranges.error) == (2.0, 4.0, 0.01, None)
-
-
-def test_a_single_map_widens_the_range_for_all() -> None:
-    flat, deep = np.full((10, 10), 3, np.float32), np.full((10, 10), 3, np.float32)
-    deep[0] = 7.04
-    ranges = depth_ranges([flat] * 20 + [deep], reference=flat, truth=None)
-    assert (ranges.near, ranges.far) == pytest.approx((3.0, 7.1))
-
-
-def test_flat_maps_and_a_truth_without_a_pixel_have_ranges_too() -> None:
-    flat = np.full((8, 8), 3, np.float32)
-    ranges = depth_ranges([flat], reference=flat, truth=np.zeros((8, 8), np.float32))
-    assert ranges.near <= 3 <= ranges.far
-    assert ranges.near < ranges.far
-    assert ranges.error == 0.01
-
-
-def test_depths_that_are_not_finite_are_refused() -> None:
-    spoilt, reference = np.full((8, 8), np.nan, np.float32), np.ones((8, 8), np.float32)
-    with pytest.raises(ValueError, match="must be finite, got 64"):
-        liveliest_depth_window([spoilt], 4, reference=reference)

@@ -2,59 +2,29 @@
 
 import errno
 import itertools
-import json
 import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from made_data import make_data, make_recipe, make_start
+from made_training import HEADS, ends_alike, make_workshop, part, run
 from torch import nn
 
-from dysample.analysis.evidence import read_evidence
 from dysample.cli import main
-from dysample.models.manifest import load_manifest
-from dysample.models.weights import load_host
 from dysample.training import loop, stages
 from dysample.training.checkpoint import load_checkpoint, read_log, save_checkpoint
-from dysample.training.datasets import DataError, PictureData, data_folder
+from dysample.training.datasets import DataError, data_folder
 from dysample.training.networks import make_encoder, make_head
 from dysample.training.recipe import load_recipe
-
-HEADS = ("nearest", "bilinear", "dysample")
 
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data, starting weights, recipe, and a finished run of both stages, packed and scored."""
-    folder = tmp_path_factory.mktemp("workshop")
-    make_data(folder)
-    make_start(folder)
-    make_recipe(folder)
-    assert run(folder, "train", "--upsampler", *HEADS) == 0
-    assert run(folder, "pack", "--pretrained", str(folder / "pretrained")) == 0
-    return folder
-
-
-def run(folder: Path, verb: str, *options: str, runs: str = "runs") -> int:
-    where = [] if verb == "evaluate" else ["--runs", str(folder / runs)]
-    return main([verb, str(folder / "made.toml"), "--data", str(folder), *where, *options])
-
-
-def part(folder: Path, runs: str, stage: str, name: str = "bilinear") -> Path:
-    return folder / runs / "made-task" / stage / f"{name}-seed0"
-
-
-def ends_alike(first: Path, second: Path) -> None:
-    ends = [load_checkpoint(folder / "checkpoint.pt") for folder in (first, second)]
-    assert ends[0] is not None
-    assert ends[1] is not None
-    for key, value in ends[0]["module"].items():
-        torch.testing.assert_close(ends[1]["module"][key], value, msg=key)
+    """A finished run of both stages."""
+    return make_workshop(tmp_path_factory.mktemp("workshop"))
 
 
 def test_losses_fall_and_every_epoch_is_logged(workshop: Path) -> None:
@@ -64,61 +34,6 @@ def test_losses_fall_and_every_epoch_is_logged(workshop: Path) -> None:
             assert [entry["epoch"] for entry in log] == [1, 2]
             assert log[1]["loss"] < log[0]["loss"]
             assert all(entry["seconds"] >= 0 for entry in log)
-
-
-def test_packed_weights_load_offline_and_give_the_scores_of_the_manifest(
-    workshop: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(workshop / "pretrained"))
-    manifest = load_manifest()
-    scores = json.loads((workshop / "pretrained" / "made-task" / "scores.json").read_text())
-    data = PictureData(workshop, "camvid", "test")
-    for name in HEADS:
-        host = load_host("made-task", upsampler=name)
-        correct = np.zeros((2, 2), np.int64)
-        for index in range(len(data)):
-            picture = data[index]
-            with torch.no_grad():
-                logits = host(torch.from_numpy(picture.image).permute(2, 0, 1)[None].float() / 255)
-            guess = logits.argmax(1)[0].numpy()
-            known = picture.label != 255
-            for true in range(2):
-                for said in range(2):
-                    correct[true, said] += int(((picture.label == true) & (guess == said) & known).sum())
-        union = correct.sum(0) + correct.sum(1) - correct.diagonal()
-        expected = float((correct.diagonal() / union).mean())
-        assert manifest.entry("made-task", name).miou == pytest.approx(expected)
-        assert scores["scores"][name]["miou"] == pytest.approx(expected)
-
-
-def test_finished_runs_become_evidence(workshop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Scores of the runs are those of the shipped weights, up to their rounding; scored once only."""
-    pretrained = workshop / "pretrained"
-    both = ("--pretrained", str(pretrained), "--runs", str(workshop / "runs"))
-    assert main(["evaluate", str(workshop / "made.toml"), "--data", str(workshop), *both]) == 0
-    assert "| Bilinear" in capsys.readouterr().out
-    evidence = read_evidence(pretrained / "made-task" / "evidence.json")
-    shipped = json.loads((pretrained / "made-task" / "scores.json").read_text())["scores"]
-    rows = {(row.upsampler, row.trained): row for row in evidence.rows}
-    assert set(rows) == {("bilinear", "end-to-end"), *((name, "heads") for name in HEADS)}
-    for name in HEADS:
-        row = rows[name, "heads"]
-        assert row.scores[0].spread.values[0] == pytest.approx(shipped[name]["miou"], abs=0.02)
-        assert (row.scores[0].difference is None) == (name == "bilinear")
-        record = json.loads((pretrained / "made-task" / "runs" / f"heads-{name}-seed0.json").read_text())
-        assert record["scores"]["miou"] == row.scores[0].spread.values[0]
-        assert record["trained_by"].endswith(f"--upsampler {name} --seed 0")
-    before = (part(workshop, "runs", "heads") / "scores.json").stat().st_mtime_ns
-    assert main(["evaluate", str(workshop / "made.toml"), "--data", str(workshop), *both]) == 0
-    assert (part(workshop, "runs", "heads") / "scores.json").stat().st_mtime_ns == before
-
-
-def test_shipped_matrices_are_half_and_vectors_single(workshop: Path) -> None:
-    from safetensors.torch import load_file
-
-    tensors = load_file(workshop / "pretrained" / "made-task" / "encoder.safetensors")
-    assert {t.dtype for t in tensors.values() if t.ndim > 1} == {torch.float16}
-    assert {t.dtype for t in tensors.values() if t.ndim == 1} == {torch.float32}
 
 
 @pytest.mark.parametrize("stage", ["whole", "heads"])

@@ -99,10 +99,10 @@ def step_labels(found: Prediction) -> Mapping[str, str]:
 
 
 def usual_step(found: Prediction) -> str:
-    """The first step of the second coarsest map: enough cells to see structure, few enough to read."""
-    heights = [each.input.shape[2] for each in found.steps]
-    second = min({*heights} - {min(heights)}, default=min(heights))
-    return found.steps[heights.index(second)].name
+    """The last step of the second coarsest size: enough cells to see structure, few enough to read."""
+    heights = {each.input.shape[2] for each in found.steps}
+    second = min(heights - {min(heights)}, default=min(heights))
+    return next(each.name for each in reversed(found.steps) if each.input.shape[2] == second)
 
 
 def _readable(source: Source) -> bool:

@@ -18,6 +18,7 @@ from dysample.geometry import (
     coordinate_dtype,
     initial_positions,
     sample,
+    standing_positions,
 )
 from dysample.ops.upsampler import Upsampler
 from dysample.types import SamplingRecord
@@ -96,11 +97,8 @@ class DySample(Upsampler):
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
         """
         self.check_input(x)
+        scope, raw = self._predict(x)
         initial = initial_positions(x.shape[2], x.shape[3], scale=self.scale, like=x, initial=self.initial)
-        raw = self._per_point(self.offset, x)
-        if self.scope is None:
-            return SamplingRecord(initial=initial, offset=self.scope_factor * raw, scope=self.scope_factor)
-        scope = 2 * self.scope_factor * torch.sigmoid(self._per_point(self.scope, x))
         return SamplingRecord(initial=initial, offset=scope * raw, scope=scope)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
@@ -109,7 +107,19 @@ class DySample(Upsampler):
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
         """
-        return sample(x, self.plan(x).points)
+        self.check_input(x)
+        scope, raw = self._predict(x)
+        initial = standing_positions(x.shape[2], x.shape[3], scale=self.scale, like=x, initial=self.initial)
+        return sample(x, initial + scope * raw)
+
+    def _predict(
+        self, x: Float[Tensor, "b c h w"]
+    ) -> tuple[float | Float[Tensor, "b g 2 H W"], Float[Tensor, "b g 2 H W"]]:
+        """The scope and the raw offset of every point."""
+        raw = self._per_point(self.offset, x)
+        if self.scope is None:
+            return self.scope_factor, raw
+        return 2 * self.scope_factor * torch.sigmoid(self._per_point(self.scope, x)), raw
 
     def _per_point(self, linear: nn.Conv2d, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b g 2 H W"]:
         """Predict (x, y) for every output point; channels are ordered (axis, group, sub-row, sub-column)."""
@@ -119,8 +129,10 @@ class DySample(Upsampler):
             # Figure 6 shuffles the features here. Sub-positions one below the other give the 1x1
             # convolution the same pixels, with nothing to copy; the few offsets are shuffled instead.
             x = x.reshape(batch, channels // per_pixel, per_pixel * height, width)
-        predicted = linear(x).reshape(batch, 2 * self.groups * per_pixel, height, width)
-        by_axis = F.pixel_shuffle(predicted, self.scale).unflatten(1, (2, self.groups)).transpose(1, 2)
+        # The few offsets of a map with channels last are put in order now; after the shuffle it takes longer.
+        predicted = linear(x).contiguous().view(batch, 2 * self.groups * per_pixel, height, width)
+        shuffled = F.pixel_shuffle(predicted, self.scale)
+        by_axis = shuffled.reshape(batch, 2, self.groups, *shuffled.shape[2:]).transpose(1, 2)
         return by_axis.to(coordinate_dtype(by_axis.dtype))
 
     def _load_from_state_dict(

@@ -95,9 +95,13 @@ def _evaluate_runs(recipe: Recipe, options: argparse.Namespace, pictures: Pictur
     for made in (ablation(each.name) for each in ablations() if each.recipe == recipe.task):
         if trained.issuperset(made.upsamplers):
             wanted.append((f"evidence-{made.name}", made.title, made.upsamplers, made.upsamplers[0]))
+    tables: list[str] = []
     for name, title, upsamplers, reference in wanted:
         summed = evidence.gather(
             recipe, found, pictures, upsamplers=upsamplers, title=title, reference=reference
         )
         write_evidence(folder / f"{name}.json", summed)
-        print(evidence_table(summed))
+        tables.append(evidence_table(summed))
+    text = "\n".join(tables)
+    write_aside(folder / "EVIDENCE.md", text.encode())
+    print(text)

@@ -136,6 +136,10 @@ def _grid_sample(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
     return output.numel() * modes[args[2]]
 
 
+def _sample(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
+    return output.numel() * rule.sampled
+
+
 def _interpolation(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
     return output.numel() * rule.interpolated
 
@@ -158,6 +162,7 @@ _FORMULAS: Mapping[str, Formula] = {
     "aten::dot": _vector_product,
     "aten::mul": _product,
     "aten::grid_sampler_2d": _grid_sample,
+    "dysample::sample": _sample,
     "aten::upsample_bilinear2d": _interpolation,
     **{f"aten::_scaled_dot_product_{kind}": _attention for kind in _ATTENTIONS},
 }

@@ -1,0 +1,1 @@
+"""Implementations of the reading at points behind `dysample.geometry.sample`, and the choice among them."""

@@ -1,0 +1,235 @@
+/* Reading a map at points of any position, and the way back, for float32 on the CPU. No torch and no
+ * Python in here: plain C with GCC's vectors (Clang has them too), loaded with ctypes.
+ *
+ * Points are (x, y) in pixels of the map, pixel centres at one half, as (batch, groups, 2, pixels) with
+ * the last dimension contiguous; `pixels` counts the points of one group, in any arrangement. No memory is taken here. Loops share
+ * their work in whole slices or ranges of points, so that no two threads add to the same place. */
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define BLOCK 16 /* Points that are looked up together; as many as the widest vector has floats. */
+
+struct job {
+    int64_t batch, channels, groups, height, width;
+    int64_t pixels;       /* points of a group */
+    int64_t image_stride, group_stride, axis_stride; /* floats from point to point of the next image, ... */
+    int64_t last;         /* whether channels come last in the map, the output and their gradients */
+    int64_t parts, part;  /* backward: ranges that the channels of a group are split into, and their length */
+    int64_t stream;       /* whether the output, aligned to 64 bytes, bypasses the caches */
+    int64_t step;         /* floats from pixel to pixel in the scratch memory of a planar map */
+};
+
+struct taps {
+    int32_t cell[BLOCK];
+    float across[BLOCK], down[BLOCK], weight[4][BLOCK], slope_x[BLOCK], slope_y[BLOCK];
+};
+
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+typedef void turn_function(const float *, int64_t, int64_t, int64_t, float *, int64_t);
+typedef void planar_function(const struct job *, const float *, const float *, int64_t, int64_t, int64_t, float *);
+typedef void last_function(const struct job *, const float *, const float *, int64_t, int64_t, float *);
+typedef void give_function(const struct job *, const float *, int64_t, int64_t, int64_t, const float *, int64_t,
+                           const float *, float *, int64_t, float *);
+
+struct kernels {
+    int64_t lanes;
+    turn_function *turn;
+    planar_function *read_planar;
+    last_function *read_last;
+    give_function *give;
+};
+
+#define KERNELS(set) {LANES, turn_##set, read_planar_##set, read_last_##set, find_and_give_##set}
+
+#define LANES 4
+#define NAME(name) name##_baseline
+#include "native_lanes.h"
+static const struct kernels baseline = KERNELS(baseline);
+#undef LANES
+#undef NAME
+
+#if defined(__x86_64__)
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+#define LANES 8
+#define STREAM(address, value) _mm256_stream_ps(address, (__m256)(value))
+#define NAME(name) name##_avx2
+#include "native_lanes.h"
+static const struct kernels avx2 = KERNELS(avx2);
+#undef LANES
+#undef STREAM
+#undef NAME
+#if defined(__clang__)
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma"))), apply_to = function)
+#else
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,fma,prefer-vector-width=512")
+#endif
+#define LANES 16
+#define STREAM(address, value) _mm512_stream_ps(address, (__m512)(value))
+#define NAME(name) name##_avx512
+#include "native_lanes.h"
+static const struct kernels avx512 = KERNELS(avx512);
+#undef LANES
+#undef STREAM
+#undef NAME
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+#endif
+
+/* The kernels by number, 0 to 2, from narrow to wide; NULL for what this processor cannot run. */
+static const struct kernels *kernels(int64_t set) {
+    if (set == 0) return &baseline;
+#if defined(__x86_64__)
+    if (set == 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &avx2;
+    if (set == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("fma"))
+        return &avx512;
+#endif
+    return 0;
+}
+
+/* Floats in a vector of a set; 0 if the processor does not have it. */
+int64_t dysample_lanes(int64_t set) {
+    const struct kernels *found = kernels(set);
+    return found ? found->lanes : 0;
+}
+
+/* Get new memory ready to be filled: ask for large pages, since taking it in small ones costs more time than
+ * the reading. Returns whether it is best written past the caches; small new pages are in them already. */
+int64_t dysample_prepare(char *memory, int64_t bytes) {
+    const uintptr_t huge = (uintptr_t)1 << 21, page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t start = ((uintptr_t)memory + huge - 1) & ~(huge - 1);
+    const uintptr_t end = ((uintptr_t)memory + (uintptr_t)bytes) & ~(huge - 1);
+    unsigned char present = 1;
+    if (start >= end) return 1;
+    const uintptr_t middle = (start + (end - start) / 2) & ~(page - 1);
+    if (mincore((void *)middle, page, &present) != 0 || (present & 1)) return 1;
+    /* A first value shows whether the wish was granted: then the next page is there as well. */
+    if (madvise((void *)start, end - start, MADV_HUGEPAGE) != 0) return 0;
+    *(volatile char *)start = 0;
+    return mincore((void *)(start + page), page, &present) == 0 && (present & 1);
+}
+
+/* `scratch` holds height * width * step floats for a planar map, and is not read otherwise. */
+void dysample_forward(const struct job *job, int64_t set, int64_t threads, const float *x, const float *points,
+                      float *scratch, float *output) {
+    const struct kernels *run = kernels(set);
+    const int64_t size = job->height * job->width, channels = job->channels / job->groups;
+    const int64_t blocks = (job->pixels + BLOCK - 1) / BLOCK, runs = (size + BLOCK - 1) / BLOCK;
+#pragma omp parallel num_threads((int)threads) if (threads > 1)
+    {
+    for (int64_t b = 0; b < job->batch; b++) {
+        const float *places = points + b * job->image_stride;
+        if (job->last) {
+#pragma omp for schedule(static) nowait
+            for (int64_t i = 0; i < blocks; i++)
+                run->read_last(job, places, x + b * size * job->channels, i * BLOCK,
+                               least(job->pixels, (i + 1) * BLOCK), output + b * job->pixels * job->channels);
+            continue;
+        }
+        for (int64_t group = 0; group < job->groups; group++) {
+            const int64_t slice = (b * job->groups + group) * channels;
+#pragma omp for schedule(static)
+            for (int64_t i = 0; i < runs; i++)
+                run->turn(x + slice * size + i * BLOCK, size, channels, least(BLOCK, size - i * BLOCK),
+                          scratch + i * BLOCK * job->step, job->step);
+#pragma omp for schedule(static)
+            for (int64_t i = 0; i < blocks; i++)
+                run->read_planar(job, places + group * job->group_stride, scratch, job->step, i * BLOCK,
+                                 least(job->pixels, (i + 1) * BLOCK), output + slice * job->pixels);
+        }
+    }
+#if defined(__x86_64__)
+    if (job->stream) _mm_sfence();
+#endif
+    }
+}
+
+/* One range of the channels of one group of one image; planar. `scratch` is the thread's own. */
+static void planar_backward(const struct job *job, const struct kernels *run, int64_t task, const float *points,
+                            const float *x, const float *slope, float *scratch, float *x_slope,
+                            float *point_slope) {
+    const int64_t size = job->height * job->width, step = job->step, channels = job->channels / job->groups;
+    const int64_t part = task % job->parts, slice = task / job->parts, slices = job->batch * job->groups;
+    const int64_t start = part * job->part, length = least(job->part, channels - start);
+    const int64_t plane = slice * channels + start, padded = (length + run->lanes - 1) / run->lanes * run->lanes;
+    float *source = scratch, *source_slope = scratch + size * step, *given = source_slope + size * step;
+    points += slice / job->groups * job->image_stride + slice % job->groups * job->group_stride;
+    memset(source_slope, 0, (size_t)(size * step) * sizeof(float));
+    if (padded != length) { /* What fills the last vector is zero, and adds nothing. */
+        memset(source, 0, (size_t)(size * step) * sizeof(float));
+        memset(given, 0, (size_t)(BLOCK * step) * sizeof(float));
+    }
+    run->turn(x + plane * size, size, length, size, source, step);
+    for (int64_t p = 0; p < job->pixels; p += BLOCK) {
+        const int64_t count = least(BLOCK, job->pixels - p);
+        run->turn(slope + plane * job->pixels + p, job->pixels, length, count, given, step);
+        run->give(job, points, p, count, padded, given, step, source, source_slope, step,
+                  point_slope + (part * slices + slice) * 2 * job->pixels);
+    }
+    run->turn(source_slope, step, size, length, x_slope + plane * size, size);
+}
+
+/* Ranges [first, end) of one image, channels last; all of a pixel's channels while they are in the cache. */
+static void last_backward(const struct job *job, const struct kernels *run, int64_t first, int64_t end,
+                          const float *points, const float *x, const float *slope, float *x_slope,
+                          float *point_slope) {
+    const int64_t size = job->height * job->width, step = job->channels, channels = step / job->groups;
+    const int64_t image = first / (job->groups * job->parts), slices = job->batch * job->groups;
+    const float *source = x + image * size * step, *given = slope + image * job->pixels * step;
+    float *source_slope = x_slope + image * size * step;
+    for (int64_t p = -BLOCK; p < job->pixels; p += BLOCK)
+        for (int64_t task = first; task < end; task++) {
+            const int64_t part = task % job->parts, slice = task / job->parts, group = slice % job->groups;
+            const int64_t start = part * job->part, length = least(job->part, channels - start);
+            const int64_t at = group * channels + start;
+            if (p < 0)
+                for (int64_t i = 0; i < size; i++) memset(source_slope + i * step + at, 0, (size_t)length * sizeof(float));
+            else
+                run->give(job, points + image * job->image_stride + group * job->group_stride, p,
+                          least(BLOCK, job->pixels - p), length, given + p * step + at, step, source + at,
+                          source_slope + at, step, point_slope + (part * slices + slice) * 2 * job->pixels);
+        }
+}
+
+/* `scratch` holds (2 * height * width + BLOCK) * step floats for every thread if the map is planar;
+ * `point_slope` is (parts, batch, groups, 2, pixels), to be summed over the parts. */
+void dysample_backward(const struct job *job, int64_t set, int64_t threads, const float *slope, const float *x,
+                       const float *points, float *scratch, float *x_slope, float *point_slope) {
+    const struct kernels *run = kernels(set);
+    const int64_t slices = job->batch * job->groups;
+    const int64_t own = (2 * job->height * job->width + BLOCK) * job->step;
+    /* Chunks of a static loop: a thread's number follows from the task's. */
+    const int64_t tasks = slices * job->parts, workers = least(threads, tasks > 0 ? tasks : 1);
+#pragma omp parallel for num_threads((int)workers) schedule(static, 1) if (workers > 1)
+    for (int64_t worker = 0; worker < workers; worker++) {
+        const int64_t end = tasks * (worker + 1) / workers, image = job->groups * job->parts;
+        for (int64_t task = tasks * worker / workers; task < end;) {
+            const int64_t next = job->last ? least(end, (task / image + 1) * image) : task + 1;
+            if (job->last)
+                last_backward(job, run, task, next, points, x, slope, x_slope, point_slope);
+            else
+                planar_backward(job, run, task, points, x, slope, scratch + worker * own, x_slope, point_slope);
+            task = next;
+        }
+    }
+}

@@ -1,0 +1,132 @@
+"""Reading at points by a C library on the CPU: in float32, in both memory layouts, forward and backward."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dysample.kernels.library import BLOCK, LANES, SETS, WHY_NOT, InstructionSet, Job, library
+
+# Below this many results a second thread costs more than it saves; torch's own functions say the same.
+RESULTS_PER_THREAD = 32768
+LONGEST_SIDE = 2**22  # of a map: float32 still tells quarters of a pixel apart
+LARGEST_MAP = 2**31  # pixels, counted in 32 bits
+# From this many bytes on an output outlives the caches anyway, and is written past them.
+STREAMED_FROM = 2**22
+FOLLOWS_LAYOUT: bool = True
+
+
+def why_not() -> str | None:
+    """Why this implementation cannot be used in this process, or None if it can."""
+    return WHY_NOT
+
+
+def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> str | None:
+    """Why this implementation cannot read a map at points, or None if it can."""
+    if x.device.type != "cpu":
+        return f"it is for the CPU, and the map is on device type {x.device.type!r}"
+    if x.dtype == torch.float64 or points.dtype != torch.float32:
+        return f"it computes in float32, and was given {x.dtype} to be read at points in {points.dtype}"
+    if x.shape[2] * x.shape[3] >= LARGEST_MAP or max(x.shape[2], x.shape[3]) > LONGEST_SIDE:
+        return f"it is for maps of fewer than {LARGEST_MAP} pixels and sides of at most {LONGEST_SIDE}"
+    return WHY_NOT
+
+
+def layout(x: Tensor) -> torch.memory_format:
+    """The memory layout to compute in: channels last if the map is stored so and not also planar."""
+    last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return torch.channels_last if last else torch.contiguous_format
+
+
+def read(
+    x: Float[Tensor, "b c h w"],
+    points: Float[Tensor, "b g 2 H W"],
+    instructions: InstructionSet | None = None,
+) -> Float[Tensor, "b c H W"]:
+    """Read a map at points.
+
+    Args:
+        x: The low-res map; half types are read in float32.
+        points: (x, y) in low-res pixels, float32.
+        instructions: One that this processor has; None for what suits the number of channels.
+
+    Returns:
+        The sampled map, in the dtype and the memory layout of `x`.
+    """
+    chosen = instructions or _suitable(x.shape[1] // points.shape[1])
+    form = layout(x)
+    source, points = x.float().contiguous(memory_format=form), _packed(points)
+    output = torch.empty((*x.shape[:2], *points.shape[3:]), memory_format=form)
+    job = _job(source, points, form, LANES[chosen], threads=1)
+    job.stream = _prepare(output)
+    scratch = torch.empty(0 if job.last else job.height * job.width * job.step)
+    addresses = (source.data_ptr(), points.data_ptr(), scratch.data_ptr(), output.data_ptr())
+    library().dysample_forward(job, SETS.index(chosen), _threads(output), *addresses)
+    return output.to(x.dtype)
+
+
+def gradients(
+    slope: Float[Tensor, "b c H W"],
+    x: Float[Tensor, "b c h w"],
+    points: Float[Tensor, "b g 2 H W"],
+    instructions: InstructionSet | None = None,
+) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b g 2 H W"]]:
+    """The gradients of `read` with respect to the map and the points.
+
+    Args:
+        slope: Gradient of the output.
+        x: As for `read`; its gradient has its dtype and memory layout.
+        points: As for `read`.
+        instructions: As for `read`.
+    """
+    chosen = instructions or _suitable(x.shape[1] // points.shape[1])
+    form, threads = layout(x), _threads(slope)
+    source, points = x.float().contiguous(memory_format=form), _packed(points)
+    slope = slope.float().contiguous(memory_format=form)
+    job = _job(source, points, form, LANES[chosen], threads=threads)
+    of_x, of_points = torch.empty_like(source), torch.empty(job.parts, *points.shape)
+    own = 0 if job.last else (2 * job.height * job.width + BLOCK) * job.step
+    scratch = torch.empty(threads * own)
+    _prepare(of_x)
+    _prepare(scratch)
+    inputs = (slope.data_ptr(), source.data_ptr(), points.data_ptr())
+    outputs = (scratch.data_ptr(), of_x.data_ptr(), of_points.data_ptr())
+    library().dysample_backward(job, SETS.index(chosen), threads, *inputs, *outputs)
+    return of_x.to(x.dtype), of_points[0] if job.parts == 1 else of_points.sum(0)
+
+
+def _job(x: Tensor, points: Tensor, layout: torch.memory_format, lanes: int, *, threads: int) -> Job:
+    """What there is to do. Where threads outnumber groups, each takes a part of a group's channels."""
+    batch, channels, height, width = x.shape
+    groups, rows, columns = points.shape[1], *points.shape[3:]
+    grouped = max(1, channels // groups)
+    wanted = -(-threads // max(1, batch * groups))
+    part = min(grouped, -(-grouped // (wanted * BLOCK)) * BLOCK)
+    images, sets, axes = points.stride()[:3]
+    step = -(-part // lanes) * lanes
+    return Job(
+        *(batch, channels, groups, height, width, rows * columns),
+        *(images, sets, axes, layout == torch.channels_last, -(-grouped // part), part, 0, step),
+    )
+
+
+def _packed(points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b g 2 H W"]:
+    """Points of which those of one axis lie side by side, row after row; the rest may be in any order."""
+    return points if points.stride()[3:] == (points.shape[4], 1) else points.contiguous()
+
+
+def _suitable(channels: int) -> InstructionSet:
+    """The widest vectors that the channels of a group fill."""
+    fitting: list[InstructionSet] = [
+        name for name in SETS if name in LANES and (LANES[name] <= channels or name == SETS[0])
+    ]
+    return fitting[-1]
+
+
+def _threads(results: Tensor) -> int:
+    return max(1, min(torch.get_num_threads(), results.numel() // RESULTS_PER_THREAD))
+
+
+def _prepare(memory: Tensor) -> int:
+    """Get large new memory quickly; 1 if it is best written past the caches, else 0."""
+    size = memory.numel() * memory.element_size()
+    return 0 if size < STREAMED_FROM else library().dysample_prepare(memory.data_ptr(), size)
