@@ -2,10 +2,12 @@
 
 from importlib.metadata import version
 
+from dysample.kernels.report import info
+from dysample.models.swap import audit, swap_upsamplers
 from dysample.models.weights import load_host
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import OPERATORS, build
 
 __version__ = version("dysample-lab")
 
-__all__ = ["OPERATORS", "DySample", "__version__", "build", "load_host"]
+__all__ = ["OPERATORS", "DySample", "__version__", "audit", "build", "info", "load_host", "swap_upsamplers"]

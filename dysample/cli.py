@@ -1,4 +1,4 @@
-"""The command line: `python -m dysample train | sweep | evaluate | pack | bench | complexity`."""
+"""The command line, `python -m dysample`."""
 
 import argparse
 import sys
@@ -8,9 +8,18 @@ from pathlib import Path
 from dysample.analysis.bench import command as bench_command
 from dysample.analysis.complexity import command as complexity_command
 from dysample.models.manifest import pretrained_folder
+from dysample.models.swap import command as swap_command
 from dysample.ops.registry import OPERATORS
 from dysample.training import sweep_command
 from dysample.training.recipe import recipe_names
+
+_ALONE = {
+    "bench": bench_command.run,
+    "complexity": complexity_command.run,
+    "audit": swap_command.run_audit,
+    "swap": swap_command.run_swap,
+    "sweep": sweep_command.run,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,12 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dysample.training.loop import TrainingError
 
     try:
-        if options.command == "bench":
-            return bench_command.run(options)
-        if options.command == "complexity":
-            return complexity_command.run(options)
-        if options.command == "sweep":
-            return sweep_command.run(options)
+        if options.command in _ALONE:
+            return _ALONE[options.command](options)
         if options.threads:
             torch.set_num_threads(options.threads)
         run = {"train": commands.train, "evaluate": commands.evaluate, "pack": commands.pack}[options.command]
@@ -47,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m dysample", description="Train and measure upsamplers.")
+    description = "Train, measure and swap upsamplers."
+    parser = argparse.ArgumentParser(prog="python -m dysample", description=description)
     commands = parser.add_subparsers(dest="command", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("recipe", help=f"name ({', '.join(recipe_names())}) or path of a recipe")
@@ -85,4 +91,6 @@ def _parser() -> argparse.ArgumentParser:
     complexity_command.add_options(
         commands.add_parser("complexity", help="parameters and operations of upsamplers beside the paper's")
     )
+    swap_command.add_audit_options(commands.add_parser("audit", help="what a model enlarges, and where"))
+    swap_command.add_swap_options(commands.add_parser("swap", help="put upsamplers into a model"))
     return parser

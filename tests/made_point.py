@@ -8,8 +8,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from dysample.images import decode, to_uint8
-from dysample.models.host import SegmentationHost
-from dysample.models.weights import load_host
+from dysample.models.weights import TaskHost, load_host
 from dysample.types import Step
 
 STEP = "c3_0"
@@ -17,7 +16,7 @@ TASK = "everyday-segmentation"
 
 
 @cache
-def host_and_step(upsampler: str) -> tuple[SegmentationHost, Step]:
+def host_and_step(upsampler: str) -> tuple[TaskHost, Step]:
     """The network's own step on the page's first picture, without the app's caches."""
     path = next(Path(skimage.data.__file__).parent.glob("chelsea.*"))
     image = torch.from_numpy(to_uint8(decode(path.read_bytes())).copy())

@@ -84,6 +84,7 @@ def test_the_forest_draws_differences_intervals_zero_and_bands(street: Evidence)
         assert highs[OPERATORS[name].label] == pytest.approx(high)
     squares = [np.var(row.scores[0].spread.values, ddof=1) for row in street.rows if row.trained == "heads"]
     assert half == pytest.approx(100 * np.sqrt(np.mean(squares)))
+    assert half is not None
     places = [(shape.x0, shape.x1) for shape in figure.layout.shapes]
     assert places == [(0, 0), (-half, half), (-0.5, -0.5), (0.5, 0.5)]
     low, high = figure.layout.xaxis.range
@@ -114,8 +115,8 @@ def test_classes_that_never_occur_are_left_out(street: Evidence):
     assert found.classes == ("wall", "floor", "lamp")
     rows = {row.upsampler: row.scores[0].per_class for row in street.rows if row.trained == "heads"}
     column = found.labels.index("CARAFE")
-    expected = [100 * (a - b) for a, b in zip(rows["carafe"][:3], rows["bilinear"][:3], strict=True)]
-    assert found.values[:, column] == pytest.approx(expected)
+    ours, theirs = (np.array(rows[name][:3], np.float64) for name in ("carafe", "bilinear"))
+    assert found.values[:, column] == pytest.approx(100 * (ours - theirs))
     trace = class_map(found, MIOU).data[0]
     assert trace.zmin == -trace.zmax
     assert class_gains(depth(), "rms", "heads") is None

@@ -46,6 +46,7 @@ def test_the_table_holds_the_evidence(app: AppTest) -> None:
     row = table.loc[("CARAFE", "head on a shared encoder")]
     found = next(each for each in segmentation(STREET, (0, 1, 2)).rows if each.upsampler == "carafe")
     assert row["mIoU (%)"] == pytest.approx(100 * found.scores[0].spread.mean)
+    assert found.scores[0].spread.deviation is not None
     assert row["± sd"] == pytest.approx(100 * found.scores[0].spread.deviation)
     assert row["Seeds"] == 3
     assert len(app.get("plotly_chart")) == 2
