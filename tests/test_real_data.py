@@ -20,6 +20,8 @@ SPLITS = [
     ("street-segmentation", "test", 233),
     ("everyday-segmentation", "train", 660),
     ("everyday-segmentation", "val", 180),
+    ("indoor-segmentation", "train", 795),
+    ("indoor-segmentation", "test", 654),
 ]
 FLOORS = {"street-segmentation": 0.60, "everyday-segmentation": 0.74}
 
