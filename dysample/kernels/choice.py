@@ -98,7 +98,6 @@ def _for_other_runtimes() -> bool:
     return exporting or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
 
 
-@torch.compiler.assume_constant_result  # pyright: ignore[reportPrivateImportUsage]
 def environment() -> str:
     """What the environment variable asks for."""
     return os.environ.get(VARIABLE) or "auto"
