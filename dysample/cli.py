@@ -28,9 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Imported here, so that --help answers at once.
     import torch
 
+    from dysample.files import DiskError
     from dysample.models.manifest import WeightsError
     from dysample.training import commands
-    from dysample.training.checkpoint import DiskError
     from dysample.training.cluster import ClusterError
     from dysample.training.datasets import DataError, data_folder
     from dysample.training.loop import TrainingError

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from made_data import make_data, make_recipe, make_start
 
+from dysample.models.weights import new_encoder
 from dysample.training import sweep_command
 from dysample.training.checkpoint import save_checkpoint
 from dysample.training.cluster import ClusterError, ClusterWorkers
 from dysample.training.jobs import MENDABLE, Ending, Job
 from dysample.training.recipe import load_recipe
-from dysample.training.stages import head_folder, make_encoder, whole_folder
+from dysample.training.stages import head_folder, whole_folder
 
 # Ray's own threads and sockets outlive it.
 pytestmark = pytest.mark.filterwarnings(
@@ -56,7 +57,7 @@ def with_encoder(folder: Path) -> str:
     make_start(folder)
     path = make_recipe(folder)
     recipe = load_recipe(path)
-    encoder = make_encoder(recipe)
+    encoder = new_encoder(recipe)
     module = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
     state = {"epoch": recipe.encoder_stage.epochs, "module": module}
     save_checkpoint(state, whole_folder(recipe, folder / "runs", "bilinear", 0) / "checkpoint.pt")

@@ -93,7 +93,7 @@ def test_an_interrupted_writer_leaves_the_old_file(path: Path, monkeypatch: pyte
     def full(*_: object, **__: object) -> int:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
         write_evidence(path, replace(made_evidence(), rows=()))
     assert read_evidence(path) == made_evidence()

@@ -14,10 +14,11 @@ from made_training import HEADS, ends_alike, make_workshop, part, run
 from torch import nn
 
 from dysample.cli import main
+from dysample.models.weights import new_encoder
 from dysample.training import loop, stages
 from dysample.training.checkpoint import load_checkpoint, read_log, save_checkpoint
 from dysample.training.datasets import DataError, data_folder
-from dysample.training.networks import make_encoder, make_head
+from dysample.training.networks import make_head
 from dysample.training.recipe import load_recipe
 
 
@@ -74,7 +75,7 @@ def test_a_head_does_not_depend_on_the_heads_beside_it(workshop: Path) -> None:
 
 def test_heads_of_a_seed_start_alike_outside_their_upsamplers(workshop: Path) -> None:
     recipe = load_recipe(str(workshop / "made.toml"))
-    encoder = make_encoder(recipe)
+    encoder = new_encoder(recipe)
     first, second = (make_head(recipe, encoder, name, 7) for name in ("bilinear", "dysample+"))
     mine = second.state_dict()
     for key, value in first.state_dict().items():

@@ -6,7 +6,8 @@ from typing import Literal
 
 from dysample.analysis.evidence import Evidence, EvidenceRow, HeadlineValue, Trained
 from dysample.analysis.paper import PaperTable, paper_table
-from dysample.analysis.score_specs import Kind, ScoreSpec, score_spec
+from dysample.analysis.score_specs import ScoreSpec, score_spec
+from dysample.models.manifest import Kind
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import operator_spec
 

@@ -24,7 +24,8 @@ from app.widgets.figure_block import figure_block
 from app.widgets.prose import prose
 from dysample.analysis.evidence import Evidence, Trained
 from dysample.analysis.paper import TABLES, paper_table
-from dysample.analysis.score_specs import Kind, score_spec
+from dysample.analysis.score_specs import score_spec
+from dysample.models.manifest import Kind
 
 _FIRST = "table4"  # of which there is most to compare
 

@@ -8,7 +8,8 @@ import streamlit as st
 
 from app.widgets.memory import keep, restore
 from dysample.analysis.evidence import Trained
-from dysample.analysis.score_specs import Kind, score_spec
+from dysample.analysis.score_specs import score_spec
+from dysample.models.manifest import Kind
 
 Clock = Literal["here", "paper"]
 T = TypeVar("T")

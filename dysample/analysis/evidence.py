@@ -4,15 +4,16 @@ Scores are kept as they are computed: shares between 0 and 1, and depths in metr
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from math import inf, isclose, sqrt
 from pathlib import Path
 from typing import Literal
 
 from dysample.analysis.paired import PairedDifference, SeedSpread, spread
-from dysample.analysis.score_specs import Kind, score_spec
+from dysample.analysis.score_specs import score_spec
 from dysample.analysis.typed_json import record_from
+from dysample.files import write_aside
+from dysample.models.manifest import Kind
 from dysample.ops.registry import operator_spec
 
 Trained = Literal["heads", "end-to-end"]
@@ -131,12 +132,13 @@ class Evidence:
 
 
 def write_evidence(path: Path, evidence: Evidence) -> None:
-    """Write evidence as JSON: aside first, so that an interruption leaves the old file whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.part")
+    """Write evidence as JSON.
+
+    Raises:
+        DiskError: It cannot be written; the old file is whole.
+    """
     text = json.dumps(asdict(evidence), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
+    write_aside(path, text.encode())
 
 
 def read_evidence(path: Path) -> Evidence:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["segmentation", "depth"]
+from dysample.models.manifest import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from dysample.models.manifest import as_tuples
 from dysample.ops.registry import canonical_name
 
 _FILE = Path(__file__).parent / "ablations.toml"
@@ -18,7 +17,7 @@ class Ablation:
         name: Of the table or figure, such as "table2".
         title: For people.
         recipe: What it is trained with.
-        upsamplers: Names for `operator_spec`, in the order of the paper.
+        upsamplers: Canonical names, in the order of the paper.
     """
 
     name: str
@@ -28,14 +27,17 @@ class Ablation:
 
 
 def ablations() -> tuple[Ablation, ...]:
-    """All of them, in the order of the paper."""
+    """All of them, in the order of the paper; their upsamplers have their canonical names."""
     with _FILE.open("rb") as file:
         tables = tomllib.load(file)
-    return tuple(Ablation(name=name, **as_tuples(table)) for name, table in tables.items())
+    return tuple(
+        Ablation(name, table["title"], table["recipe"], tuple(map(canonical_name, table["upsamplers"])))
+        for name, table in tables.items()
+    )
 
 
 def ablation(name: str) -> Ablation:
-    """Look one up; its upsamplers have their canonical names.
+    """Look one up.
 
     Raises:
         ValueError: There is none of that name.
@@ -43,6 +45,4 @@ def ablation(name: str) -> Ablation:
     found = {each.name: each for each in ablations()}
     if name not in found:
         raise ValueError(f"no ablation is called {name!r}; there are {', '.join(found)}")
-    made = found[name]
-    names = tuple(canonical_name(each) for each in made.upsamplers)
-    return Ablation(made.name, made.title, made.recipe, names)
+    return found[name]

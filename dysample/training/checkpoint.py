@@ -1,35 +1,16 @@
-"""Files that survive an interruption: written aside, then renamed."""
+"""What is kept of a run: its checkpoint and its log."""
 
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dysample.files import write_aside
 
-class DiskError(RuntimeError):
-    """A file cannot be written; the message says why, and that the old one is whole."""
-
-
-def write_aside(path: Path, data: bytes) -> None:
-    """Write a file so that at any moment either the old or the new one is whole.
-
-    Raises:
-        DiskError: The disk is full, or the folder cannot be written to.
-    """
-    aside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(data)
-        os.replace(aside, path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise DiskError(
-            f"{path} could not be written ({error.strerror}); what was there before is whole"
-        ) from error
+CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
 
 
 def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
@@ -50,11 +31,23 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     return torch.load(path, weights_only=True, map_location="cpu")
 
 
+def epochs_done(folder: Path) -> int:
+    """How many epochs a run has been trained, by its checkpoint; 0 where there is none."""
+    state = load_checkpoint(folder / CHECKPOINT)
+    return 0 if state is None else int(state["epoch"])
+
+
 def append_log(path: Path, entry: Mapping[str, Any]) -> None:
     """Add one line of JSON to a log."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         file.write(json.dumps(entry) + "\n")
+
+
+def training_time(folder: Path) -> tuple[str, float]:
+    """What a run was trained on, and how many minutes it took."""
+    log = read_log(folder / LOG)
+    return log[-1]["device"], sum(entry["seconds"] for entry in log) / 60
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

@@ -8,14 +8,14 @@ import torch
 
 from dysample.analysis.evidence import write_evidence
 from dysample.analysis.evidence_table import evidence_table
+from dysample.files import write_aside
 from dysample.models.manifest import load_manifest
 from dysample.ops.registry import OPERATORS
 from dysample.training import evaluate as evaluation
 from dysample.training import evidence
 from dysample.training import pack as packing
-from dysample.training.ablations import ablation, ablations
+from dysample.training.ablations import ablations
 from dysample.training.card import model_card
-from dysample.training.checkpoint import write_aside
 from dysample.training.datasets import PictureData
 from dysample.training.distributed import joined
 from dysample.training.finished import finished_runs
@@ -47,23 +47,25 @@ def pack(options: argparse.Namespace, data: Path) -> None:
     """Write the weights of a finished run in their shipped form, and score that form."""
     recipe = load_recipe(options.recipe)
     packing.pack(recipe, options.runs, options.pretrained, seed=options.seed)
-    evaluate(options, data)
+    _evaluate_shipped(recipe, options, _test_pictures(recipe, data))
 
 
 def evaluate(options: argparse.Namespace, data: Path) -> None:
     """Score shipped weights and enter the scores in the manifest; with runs, score and sum them up."""
     recipe = load_recipe(options.recipe)
+    score = _evaluate_shipped if options.runs is None else _evaluate_runs
+    score(recipe, options, _test_pictures(recipe, data))
+
+
+def _test_pictures(recipe: Recipe, data: Path) -> PictureData:
     pictures = PictureData(data, recipe.dataset, recipe.test_split, recipe.kind)
     note_other_data(pictures, recipe.test_sha256)
-    if options.runs is not None and options.command == "evaluate":
-        _evaluate_runs(recipe, options, pictures)
-    else:
-        _evaluate_shipped(recipe, options, pictures)
+    return pictures
 
 
 def note_other_data(pictures: PictureData, expected: str) -> None:
     """Tell when a split is not the one that the shipped weights were made with."""
-    if expected and pictures.digest() != expected:
+    if expected and pictures.digest != expected:
         print(
             f"note: {pictures.title}, are not those that the shipped weights and scores were made with "
             "(checksums differ): compare scores with care",
@@ -92,8 +94,8 @@ def _evaluate_runs(recipe: Recipe, options: argparse.Namespace, pictures: Pictur
     evidence.copy_records(found, folder / "runs")
     trained = {run.upsampler for run in found}
     wanted = [("evidence", recipe.title, tuple(OPERATORS), BASELINE)]
-    for made in (ablation(each.name) for each in ablations() if each.recipe == recipe.task):
-        if trained.issuperset(made.upsamplers):
+    for made in ablations():
+        if made.recipe == recipe.task and trained.issuperset(made.upsamplers):
             wanted.append((f"evidence-{made.name}", made.title, made.upsamplers, made.upsamplers[0]))
     tables: list[str] = []
     for name, title, upsamplers, reference in wanted:

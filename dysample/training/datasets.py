@@ -3,6 +3,7 @@
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -94,6 +95,7 @@ class PictureData:
         """Name for people."""
         return f"{self.dataset} {self.split}, {len(self)} pictures"
 
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over the names and the bytes of all pictures and truths, in order."""
         digest = hashlib.sha256()

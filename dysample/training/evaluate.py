@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from dysample.analysis.score_specs import score_spec
+from dysample.files import write_aside
 from dysample.models.manifest import Manifest
 from dysample.models.weights import load_encoder, load_head
-from dysample.training.checkpoint import write_aside
 from dysample.training.datasets import PictureData
 from dysample.training.scoring import HEADLINE, Score, score_heads
 
@@ -64,7 +64,7 @@ def provenance(data: PictureData) -> dict[str, Any]:
         "dataset": data.dataset,
         "split": data.split,
         "pictures": len(data),
-        "data_sha256": data.digest(),
+        "data_sha256": data.digest,
         "command": f"python -m dysample {' '.join(sys.argv[1:])}",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }

@@ -1,5 +1,6 @@
 """From finished runs to the evidence of a task: score each once, then sum up over the seeds."""
 
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -13,13 +14,13 @@ from torch import Tensor
 from dysample.analysis.evidence import Evidence, EvidenceRow
 from dysample.analysis.evidence_runs import Run, evidence_row
 from dysample.analysis.paired import PictureRatios
+from dysample.files import write_aside
 from dysample.models.encoder import Encoder
-from dysample.models.weights import new_head
-from dysample.training.checkpoint import DiskError, read_log, write_aside
+from dysample.models.weights import new_encoder, new_head
+from dysample.training.checkpoint import training_time
 from dysample.training.datasets import PictureData
 from dysample.training.evaluate import provenance, write_json
 from dysample.training.finished import STAGES, FinishedRun
-from dysample.training.networks import make_encoder
 from dysample.training.recipe import Recipe
 from dysample.training.scoring import HEADLINE, TaskScorer, score_heads
 from dysample.training.stages import load_trained_encoder
@@ -48,7 +49,7 @@ def score_runs(
         _score(recipe, encoder, heads, data, source, device)
     for run in waiting:
         if run.trained == "end-to-end":
-            encoder = make_encoder(recipe)
+            encoder = new_encoder(recipe)
             encoder.load_state_dict(_part(run.module(), "encoder."))
             _score(recipe, encoder.eval(), [run], data, source, device)
 
@@ -89,7 +90,7 @@ def gather(
         dataset=recipe.dataset,
         split=data.split,
         pictures=len(data),
-        data_sha256=data.digest(),
+        data_sha256=data.digest,
         classes=recipe.scored,
         headline=headline,
         reference=reference,
@@ -139,11 +140,10 @@ def _write(recipe: Recipe, run: FinishedRun, scorer: TaskScorer, source: Mapping
     arrays: dict[str, np.ndarray] = {}
     for name, ratios in zip(HEADLINE[recipe.kind], scorer.statistics(), strict=True):
         arrays |= {f"{name}.parts": ratios.parts, f"{name}.wholes": ratios.wholes}
-    try:
-        np.savez_compressed(run.folder / _STATISTICS, **arrays)  # pyright: ignore[reportArgumentType]
-    except OSError as error:
-        raise DiskError(f"{run.folder / _STATISTICS} could not be written: {error.strerror}") from error
-    log = read_log(run.folder / "log.jsonl")
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]
+    write_aside(run.folder / _STATISTICS, buffer.getvalue())
+    device, minutes = training_time(run.folder)
     made = f"python -m dysample train {recipe.task} --stage {run.stage}"
     record = dict(source) | {
         "task": recipe.task,
@@ -151,8 +151,8 @@ def _write(recipe: Recipe, run: FinishedRun, scorer: TaskScorer, source: Mapping
         "seed": run.seed,
         "trained": run.trained,
         "trained_by": f"{made} --upsampler {run.upsampler} --seed {run.seed}",
-        "trained_on": log[-1]["device"],
-        "minutes": round(sum(entry["seconds"] for entry in log) / 60, 1),
+        "trained_on": device,
+        "minutes": round(minutes, 1),
         "weights_sha256": run.digest(),
         "scores": asdict(scorer.score()),
     }

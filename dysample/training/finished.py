@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from dysample.analysis.evidence import Trained
-from dysample.training.checkpoint import load_checkpoint, read_log
+from dysample.training.checkpoint import CHECKPOINT, epochs_done, load_checkpoint
 from dysample.training.recipe import Recipe
 
 STAGES: dict[Trained, str] = {"heads": "heads", "end-to-end": "whole"}
@@ -33,7 +33,7 @@ class FinishedRun:
     @property
     def checkpoint(self) -> Path:
         """Of the last epoch."""
-        return self.folder / "checkpoint.pt"
+        return self.folder / CHECKPOINT
 
     @property
     def stage(self) -> str:
@@ -64,7 +64,6 @@ def _finished(recipe: Recipe, runs: Path) -> Iterator[FinishedRun]:
     epochs = {"heads": recipe.head_stage.epochs, "whole": recipe.encoder_stage.epochs}
     for trained, stage in STAGES.items():
         for folder in sorted((runs / recipe.task / stage).glob("*-seed*")):
-            log = read_log(folder / "log.jsonl")
-            if log and log[-1]["epoch"] >= epochs[stage]:
+            if epochs_done(folder) >= epochs[stage]:
                 upsampler, _, seed = folder.name.rpartition("-seed")
                 yield FinishedRun(upsampler, int(seed), trained, folder)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dysample.training.checkpoint import append_log, load_checkpoint, save_checkpoint
+from dysample.training.checkpoint import CHECKPOINT, LOG, append_log, load_checkpoint, save_checkpoint
 from dysample.training.distributed import is_first, process_count, sum_gradients, wait
 
 _WEIGHT_DECAY = 0.01
@@ -35,7 +35,7 @@ class Learner:
     @property
     def checkpoint(self) -> Path:
         """Where it is kept after every epoch."""
-        return self.folder / "checkpoint.pt"
+        return self.folder / CHECKPOINT
 
     def resume(self) -> int:
         """Go on from the checkpoint, if there is one; gives the epochs that are done."""
@@ -55,7 +55,7 @@ class Learner:
         if is_first():
             state = {"module": self.module.state_dict(), "optimiser": self.optimiser.state_dict()}
             save_checkpoint({"epoch": epoch} | state, self.checkpoint)
-            append_log(self.folder / "log.jsonl", {"epoch": epoch} | entry)
+            append_log(self.folder / LOG, {"epoch": epoch} | entry)
         wait()  # what is read after this is there
 
     def update(self, loss: Float[Tensor, ""], factor: float) -> None:

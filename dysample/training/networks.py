@@ -4,13 +4,8 @@ import torch
 from torch import nn
 
 from dysample.models.encoder import Encoder
-from dysample.models.weights import TaskHead, new_encoder, new_head
+from dysample.models.weights import TaskHead, new_head
 from dysample.training.recipe import Recipe
-
-
-def make_encoder(recipe: Recipe) -> Encoder:
-    """An encoder as the recipe wants it, with random weights."""
-    return new_encoder(recipe)
 
 
 def make_head(recipe: Recipe, encoder: Encoder, upsampler: str, seed: int) -> TaskHead:

@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from dysample.files import write_aside
 from dysample.models.manifest import MANIFEST, Manifest, Task, WeightsEntry, WeightsError, load_manifest
 from dysample.ops.registry import OPERATORS
-from dysample.training.checkpoint import load_checkpoint, read_log, write_aside
+from dysample.training.checkpoint import CHECKPOINT, load_checkpoint, training_time
 from dysample.training.loop import TrainingError
 from dysample.training.recipe import Recipe
 from dysample.training.scoring import Score
@@ -41,7 +42,7 @@ def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[Weight
     encoder = load_trained_encoder(recipe, runs)
     heads: dict[str, Mapping[str, Tensor]] = {}
     for name in OPERATORS:
-        state = load_checkpoint(head_folder(recipe, runs, name, seed) / "checkpoint.pt")
+        state = load_checkpoint(head_folder(recipe, runs, name, seed) / CHECKPOINT)
         if state is not None and state["epoch"] >= recipe.head_stage.epochs:
             heads[name] = state["module"]
     if not heads:
@@ -72,6 +73,7 @@ def _entry(
     data = save({name: _shipped(tensor) for name, tensor in tensors.items()})
     file = f"{recipe.task}/{upsampler or 'encoder'}.safetensors"
     write_aside(output / file, data)
+    device, minutes = training_time(folder)
     return WeightsEntry(
         file=file,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -79,7 +81,7 @@ def _entry(
         upsampler=upsampler,
         seed=seed,
         command=command,
-        trained_on=_trained_on(folder),
+        trained_on=f"{device}, {minutes:.0f} min",
     )
 
 
@@ -155,9 +157,3 @@ def _shipped(tensor: Tensor) -> Tensor:
     """Matrices in float16; vectors stay float32, since variances can leave float16's range."""
     tensor = tensor.detach().cpu().contiguous()
     return tensor.to(torch.float16) if tensor.is_floating_point() and tensor.ndim > 1 else tensor
-
-
-def _trained_on(folder: Path) -> str:
-    log = read_log(folder / "log.jsonl")
-    minutes = sum(entry["seconds"] for entry in log) / 60
-    return f"{log[-1]['device']}, {minutes:.0f} min"

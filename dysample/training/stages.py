@@ -10,15 +10,15 @@ from torch import Tensor
 
 from dysample.models.encoder import Encoder
 from dysample.models.host import decode, encode
-from dysample.models.weights import TaskHead, join
+from dysample.models.weights import TaskHead, join, new_encoder
 from dysample.training.augment import batches
-from dysample.training.checkpoint import load_checkpoint
+from dysample.training.checkpoint import CHECKPOINT, load_checkpoint
 from dysample.training.datasets import PictureData, class_shares
 from dysample.training.distributed import over_whole_batch
 from dysample.training.learner import Learner, learner
 from dysample.training.loop import Run, TrainingError, train
 from dysample.training.losses import Loss, cross_entropy, scale_invariant_log
-from dysample.training.networks import freeze_norms, make_encoder, make_head
+from dysample.training.networks import freeze_norms, make_head
 from dysample.training.recipe import Recipe, Stage
 from dysample.training.start import load_start
 
@@ -34,10 +34,10 @@ def train_whole(
     pictures = training_pictures(recipe, data)
     stage = recipe.encoder_stage
     torch.manual_seed(seed)
-    encoder = make_encoder(recipe)
+    encoder = new_encoder(recipe)
     host = join(encoder, make_head(recipe, encoder, upsampler, seed))
     folder = whole_folder(recipe, runs, upsampler, seed)
-    if not (folder / "checkpoint.pt").is_file():
+    if not (folder / CHECKPOINT).is_file():
         load_start(encoder, data / recipe.start, _sample_pictures(pictures, recipe))
     over_whole_batch(host)
     host.train().to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -116,14 +116,14 @@ def load_trained_encoder(recipe: Recipe, runs: Path) -> Encoder:
     Raises:
         TrainingError: There is none, or its training is not complete.
     """
-    path = whole_folder(recipe, runs, BASELINE, ENCODER_SEED) / "checkpoint.pt"
+    path = whole_folder(recipe, runs, BASELINE, ENCODER_SEED) / CHECKPOINT
     state = load_checkpoint(path)
     if state is None or state["epoch"] < recipe.encoder_stage.epochs:
         raise TrainingError(
             f"{path} is not there or not complete: run `python -m dysample train {recipe.task} "
             "--stage encoder` first"
         )
-    encoder = make_encoder(recipe)
+    encoder = new_encoder(recipe)
     prefix = "encoder."
     module: dict[str, Tensor] = state["module"]
     encoder.load_state_dict({k.removeprefix(prefix): v for k, v in module.items() if k.startswith(prefix)})

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from dysample.training.checkpoint import load_checkpoint
+from dysample.models.weights import new_encoder
+from dysample.training.checkpoint import epochs_done
 from dysample.training.jobs import MENDABLE, Job, Workers
-from dysample.training.networks import make_encoder, make_head
+from dysample.training.networks import make_head
 from dysample.training.recipe import Recipe
 from dysample.training.stages import BASELINE, ENCODER_SEED, head_folder, whole_folder
 
@@ -82,22 +83,17 @@ def sweep(made: Sweep, workers: Workers) -> tuple[Outcome, ...]:
 
 def is_complete(made: Sweep, upsampler: str, seed: int) -> bool:
     """Whether a run has been trained to its end."""
+    recipe, runs = made.recipe, made.runs
     if made.stage == "heads":
-        return _epochs(head_folder(made.recipe, made.runs, upsampler, seed)) >= made.recipe.head_stage.epochs
-    folder = whole_folder(made.recipe, made.runs, upsampler, seed)
-    return _epochs(folder) >= made.recipe.encoder_stage.epochs
-
-
-def _epochs(folder: Path) -> int:
-    state = load_checkpoint(folder / "checkpoint.pt")
-    return 0 if state is None else int(state["epoch"])
+        return epochs_done(head_folder(recipe, runs, upsampler, seed)) >= recipe.head_stage.epochs
+    return epochs_done(whole_folder(recipe, runs, upsampler, seed)) >= recipe.encoder_stage.epochs
 
 
 def _impossible(made: Sweep, todo: Sequence[_Run]) -> dict[_Run, str]:
     """Runs of upsamplers that cannot have the recipe's widths, with the reason."""
     if not todo:
         return {}
-    encoder = make_encoder(made.recipe)
+    encoder = new_encoder(made.recipe)
     reasons: dict[str, str] = {}
     for name in {name for name, _ in todo}:
         try:
