@@ -8,7 +8,8 @@ from app.figures import evidence_tables as tables
 from app.figures import evidence_words as words
 from app.figures.evidence_ablations import ABLATIONS, beside_the_paper, groups_alt, groups_figure
 from app.figures.evidence_gains import unit
-from app.views.evidence_measured import draw_forest, ways
+from app.views.evidence_choice import ways
+from app.views.evidence_measured import draw_forest
 from app.widgets import evidence_controls as controls
 from app.widgets.figure_block import figure_block
 from app.widgets.prose import prose

@@ -10,7 +10,7 @@ from app.figures import evidence_words as words
 from app.figures.evidence_bubbles import Bubble, bubbles, bubbles_data
 from app.figures.evidence_gains import gains, unit
 from app.figures.evidence_pairs import our_bubbles, paper_bubbles
-from app.views.evidence_measured import ways
+from app.views.evidence_choice import choose_evidence
 from app.widgets import evidence_controls as controls
 from app.widgets.figure_block import figure_block
 from app.widgets.prose import prose
@@ -35,22 +35,18 @@ def cost_section() -> None:
 
 
 def _ours(times: compute.Latencies) -> None:
-    task = controls.task_choice(compute.tasks())
-    found = compute.evidence(task)
-    if isinstance(found, Missing):
-        controls.missing(found.reason, found.commands, damaged=found.damaged)
+    chosen = choose_evidence()
+    if chosen is None:
         return
-    with st.container(horizontal=True, gap="large"):
-        score = controls.score_choice(found.kind, found.headline)
-        trained = controls.trained_choice(ways(found))
-    spec, costs = score_spec(score), costs_of.task_costs(task)
+    found, score, trained = chosen.found, chosen.score, chosen.trained
+    spec, costs = score_spec(score), costs_of.task_costs(chosen.task)
     macs = {each.upsampler: each.macs.value / 1e9 for each in costs if each.macs.value is not None}
     drawn = our_bubbles(gains(found, score, trained), _clock(times), macs, spec, words.where(found))
     if not drawn:
         st.info("None of the upsamplers that were scored has a latency as well.")
         return
     caption = cost_words.our_caption(
-        found, spec, trained, size=costs_of.working_size(task), machine=times.machine, date=times.date
+        found, spec, trained, size=costs_of.working_size(chosen.task), machine=times.machine, date=times.date
     )
     _draw(drawn, spec, caption, f"Score, latency and operations, {found.title}", key="evidence-own-bubbles")
 

@@ -2,13 +2,12 @@
 
 import streamlit as st
 
-from app.compute import evidence as compute
-from app.compute.evidence import Missing
 from app.figures import evidence as figures
 from app.figures import evidence_tables as tables
 from app.figures import evidence_words as words
 from app.figures.evidence_classes import class_gains, class_map
 from app.figures.evidence_gains import PAPER_NOISE, compared, counterpart, gains, noise
+from app.views.evidence_choice import choose_evidence
 from app.widgets import evidence_controls as controls
 from app.widgets.figure_block import figure_block
 from dysample.analysis.evidence import Evidence, Trained
@@ -19,14 +18,10 @@ from dysample.ops.registry import operator_spec
 @st.fragment
 def measured_section() -> None:
     """Draw the section."""
-    task = controls.task_choice(compute.tasks())
-    found = compute.evidence(task)
-    if isinstance(found, Missing):
-        controls.missing(found.reason, found.commands, damaged=found.damaged)
+    chosen = choose_evidence()
+    if chosen is None:
         return
-    with st.container(horizontal=True, gap="large"):
-        score = controls.score_choice(found.kind, found.headline)
-        trained = controls.trained_choice(ways(found))
+    found, score, trained = chosen.found, chosen.score, chosen.trained
     controls.table(tables.measured(found, score), tables.formats(found, score), key="evidence-measured")
     controls.table_download(
         lambda: tables.as_csv(tables.everything(found)),
@@ -39,11 +34,6 @@ def measured_section() -> None:
         draw_forest(found, score, trained, key="evidence-forest")
     with right:
         _classes(found, score, trained)
-
-
-def ways(found: Evidence) -> tuple[Trained, ...]:
-    """How the rows were trained, in the order of the rows."""
-    return tuple(dict.fromkeys(row.trained for row in found.rows))
 
 
 def draw_forest(found: Evidence, score: str, trained: Trained, *, key: str) -> None:

@@ -2,8 +2,6 @@
 
 import streamlit as st
 
-from app.compute import evidence as compute
-from app.compute.evidence import Missing
 from app.figures import evidence_scatter as figures
 from app.figures import evidence_tables as tables
 from app.figures import evidence_words as words
@@ -18,7 +16,7 @@ from app.figures.evidence_gains import (
     unit,
 )
 from app.figures.evidence_pairs import side_by_side, side_formats
-from app.views.evidence_measured import ways
+from app.views.evidence_choice import choose_evidence
 from app.widgets import evidence_controls as controls
 from app.widgets.figure_block import figure_block
 from app.widgets.prose import prose
@@ -54,14 +52,10 @@ def paper_section() -> None:
 
 def _ours(kind: Kind) -> None:
     st.subheader("Ours beside it")
-    task = controls.task_choice(compute.tasks(kind), kind)
-    found = compute.evidence(task)
-    if isinstance(found, Missing):
-        controls.missing(found.reason, found.commands, damaged=found.damaged)
+    chosen = choose_evidence(kind)
+    if chosen is None:
         return
-    with st.container(horizontal=True, gap="large"):
-        score = controls.score_choice(found.kind, found.headline)
-        trained = controls.trained_choice(ways(found))
+    found, score, trained = chosen.found, chosen.score, chosen.trained
     left, right = st.columns(2, gap="large")
     with left:
         _table(found, score, trained)

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 
 from app.widgets.memory import keep, restore
+from app.widgets.segments import segments
 from dysample.analysis.evidence import Trained
 from dysample.analysis.score_specs import score_spec
 from dysample.models.manifest import Kind
@@ -19,25 +20,25 @@ _CLOCKS: Mapping[Clock, str] = {"here": "Measured here", "paper": "Printed in th
 
 def section_choice(titles: Sequence[str]) -> str:
     """Choose a section of the page."""
-    return _segments("Section", {title: title for title in titles}, key="evidence_section", hidden=True)
+    return segments("Section", {title: title for title in titles}, key="evidence_section", hidden=True)
 
 
 def task_choice(titles: Mapping[str, str], kind: Kind | None = None) -> str:
     """Choose a task, of all or of one kind."""
-    return _segments("Task", titles, key=f"evidence_task_{kind}" if kind else "evidence_task")
+    return segments("Task", titles, key=f"evidence_task_{kind}" if kind else "evidence_task")
 
 
 def score_choice(kind: Kind, scores: Sequence[str]) -> str:
     """Choose a score."""
     labels = {name: score_spec(name).label for name in scores}
-    return _segments("Score", labels, key=f"evidence_score_{kind}")
+    return segments("Score", labels, key=f"evidence_score_{kind}")
 
 
 def trained_choice(there: Sequence[Trained]) -> Trained:
     """Choose how the networks were trained; there is nothing to choose where all were trained one way."""
     if len(there) == 1:
         return there[0]
-    return _segments("Trained", {each: _TRAINED[each] for each in there}, key="evidence_trained")
+    return segments("Trained", {each: _TRAINED[each] for each in there}, key="evidence_trained")
 
 
 def table_choice(titles: Mapping[str, str]) -> str:
@@ -57,7 +58,7 @@ def table_choice(titles: Mapping[str, str]) -> str:
 
 def clock_choice() -> Clock:
     """Choose whose latencies are drawn."""
-    return _segments("Latency", _CLOCKS, key="evidence_clock")
+    return segments("Latency", _CLOCKS, key="evidence_clock")
 
 
 def table(
@@ -101,19 +102,3 @@ def missing(reason: str, commands: Sequence[str], *, damaged: bool = False) -> N
     st.info(f"{reason}{' These commands make it:' if commands else ''}", icon=":material/hourglass_empty:")
     if commands:
         st.code("\n".join(commands), language="bash", wrap_lines=True)
-
-
-def _segments(label: str, names: Mapping[T, str], *, key: str, hidden: bool = False) -> T:
-    options = list(names)
-    restore(key, options)
-    chosen = st.segmented_control(
-        label,
-        options,
-        default=options[0],
-        required=True,
-        format_func=lambda option: names[option],
-        key=key,
-        bind="query-params",
-        label_visibility="collapsed" if hidden else "visible",
-    )
-    return keep(key, options[0] if chosen is None else chosen)

@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 
 from app.widgets.memory import keep, restore
+from app.widgets.segments import segments
 from dysample.analysis.learn_network import LearnSettings
 from dysample.analysis.learn_tasks import Task
 from dysample.geometry import InitialGrid
@@ -36,27 +37,31 @@ _EXTENT_HELP = "The held-out square that bilinear interpolation gets most wrong,
 def problem_choice() -> tuple[Origin, Task, int, int]:
     """Choose what to learn from, what to learn, the enlargement, and the picture's side in pixels."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        origin = _segments("Learn from", _ORIGINS, "rings", key="learn_from")
-        task = _segments("Learn to", _TASKS, "picture", key="learn_task")
+        origin = segments("Learn from", _ORIGINS, usual="rings", wrap=True, key="learn_from")
+        task = segments("Learn to", _TASKS, usual="picture", wrap=True, key="learn_task")
         scale = 2
         if task == "mask":
-            scale = _segments("Enlargement", {2: "×2", 4: "×4"}, 2, key="learn_scale")
-        side = _segments("Size", {96: "96 px", 144: "144 px"}, 96, key="learn_side")
+            scale = segments("Enlargement", {2: "×2", 4: "×4"}, usual=2, wrap=True, key="learn_scale")
+        side = segments("Size", {96: "96 px", 144: "144 px"}, usual=96, wrap=True, key="learn_side")
     return origin, task, scale, side
 
 
 def settings_choice() -> tuple[LearnSettings, int, int]:
     """Choose the options of DySample, the seed, and the number of steps."""
     with st.container(horizontal=True, gap="medium"):
-        initial = _segments("Initial grid", _GRIDS, "bilinear", key="learn_grid")
-        groups = _segments("Groups", {count: str(count) for count in (1, 2, 4, 8)}, 4, key="learn_groups")
-        style = _segments("Style", _STYLES, "lp", key="learn_style", words=_STYLE_HELP)
+        initial = segments("Initial grid", _GRIDS, usual="bilinear", wrap=True, key="learn_grid")
+        groups = segments(
+            "Groups", {count: str(count) for count in (1, 2, 4, 8)}, usual=4, wrap=True, key="learn_groups"
+        )
+        style = segments("Style", _STYLES, usual="lp", wrap=True, key="learn_style", words=_STYLE_HELP)
         scopes = {scope: f"{scope:g}" for scope in _SCOPES}
-        scope = _segments("Scope (low-res px)", scopes, 0.25, key="learn_scope", words=_SCOPE_HELP)
+        scope = segments(
+            "Scope (low-res px)", scopes, usual=0.25, wrap=True, key="learn_scope", words=_SCOPE_HELP
+        )
         restore("learn_dynamic", (True, False))
         dynamic = st.toggle("Dynamic scope", key="learn_dynamic", bind="query-params", help=_DYNAMIC_HELP)
         lengths = {count: str(count) for count in (40, 100, 200, 400)}
-        steps = _segments("Steps", lengths, 200, key="learn_steps")
+        steps = segments("Steps", lengths, usual=200, wrap=True, key="learn_steps")
         restore("learn_seed", range(_MOST_SEED + 1))
         seed = st.number_input(
             "Seed", 0, _MOST_SEED, 0, key="learn_seed", bind="query-params", width=150, help=_SEED_HELP
@@ -140,12 +145,14 @@ def verdict(text: str, *, better: bool | None) -> None:
 def arrows_choice(groups: int) -> tuple[int, Extent]:
     """Choose a group, counted from 0, and the part of the input that arrows are drawn over."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        extent = _segments("Arrows over", _EXTENTS, "detail", key="learn_extent", words=_EXTENT_HELP)
+        extent = segments(
+            "Arrows over", _EXTENTS, usual="detail", wrap=True, key="learn_extent", words=_EXTENT_HELP
+        )
         if groups == 1:
             return 0, extent
         names = {group: str(group + 1) for group in range(groups)}
         # The last one's weight is the largest at the start, and mostly stays so.
-        return _segments("Group", names, groups - 1, key="learn_group"), extent
+        return segments("Group", names, usual=groups - 1, wrap=True, key="learn_group"), extent
 
 
 def table(
@@ -159,20 +166,3 @@ def table(
 def small_table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
     """Draw a table of finished numbers."""
     st.table(dict(columns), border="horizontal", hide_index=True, alt=label)
-
-
-def _segments(label: str, names: Mapping[T, str], usual: T, *, key: str, words: str | None = None) -> T:
-    options = list(names)
-    restore(key, options)
-    chosen = st.segmented_control(
-        label,
-        options,
-        default=usual,
-        required=True,
-        format_func=lambda option: names[option],
-        key=key,
-        bind="query-params",
-        help=words,
-        wrap=True,
-    )
-    return keep(key, usual if chosen is None else chosen)

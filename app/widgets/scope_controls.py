@@ -6,6 +6,7 @@ from typing import Literal, TypeVar, cast
 import streamlit as st
 
 from app.widgets.memory import keep, restore
+from app.widgets.segments import segments
 from dysample.analysis.edges import Edge
 from dysample.analysis.overlap import Overlap
 from dysample.analysis.scope_map import AXES, Axis
@@ -26,17 +27,17 @@ _USUAL_SCOPE, _USUAL_STRENGTH, _MOST_STRENGTH = 0.25, 2.0, 4.0
 
 def section_choice(titles: Sequence[str]) -> str:
     """Choose a section of the page."""
-    return _segments("Section", {title: title for title in titles}, key="section", hidden=True)
+    return segments("Section", {title: title for title in titles}, key="section", hidden=True)
 
 
 def scale_choice() -> int:
     """Choose the enlargement."""
-    return _segments("Scale s", {scale: f"×{scale}" for scale in (2, 3, 4)}, key="reach_scale")
+    return segments("Scale s", {scale: f"×{scale}" for scale in (2, 3, 4)}, key="reach_scale")
 
 
 def grid_choice() -> InitialGrid:
     """Choose the grid that points start from."""
-    return _segments("Initial grid", _GRIDS, key="reach_grid")
+    return segments("Initial grid", _GRIDS, key="reach_grid")
 
 
 def scope_choice(marginal: float) -> float:
@@ -81,13 +82,13 @@ def group_choice(groups: int) -> int | None:
 def axis_choice() -> Axis | None:
     """Choose a direction; None is the mean of both."""
     names = {"both": "x and y", **{axis: f"{axis} only" for axis in AXES}}
-    chosen = _segments("Direction", names, key="scope_axis")
+    chosen = segments("Direction", names, key="scope_axis")
     return None if chosen == "both" else cast(Axis, chosen)
 
 
 def origin_choice() -> Origin:
     """Choose what is enlarged."""
-    return _segments("Map", _ORIGINS, key="disorder_map")
+    return segments("Map", _ORIGINS, key="disorder_map")
 
 
 def channel_choice(channels: int) -> int | None:
@@ -136,22 +137,6 @@ def marks_choice() -> bool:
 def table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
     """Draw a table of finished numbers."""
     st.table(dict(columns), border="horizontal", hide_index=True, alt=label)
-
-
-def _segments(label: str, names: Mapping[T, str], *, key: str, hidden: bool = False) -> T:
-    options = list(names)
-    restore(key, options)
-    chosen = st.segmented_control(
-        label,
-        options,
-        default=options[0],
-        required=True,
-        format_func=lambda option: names[option],
-        key=key,
-        bind="query-params",
-        label_visibility="collapsed" if hidden else "visible",
-    )
-    return keep(key, options[0] if chosen is None else chosen)
 
 
 def _slider(label: str, most: float, usual: float, step: float, *, key: str) -> float:
