@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from made_evidence import CLASSES, HEADLINE, made_run
 
+from app.figures.evidence_gains import Gain, family
 from dysample.analysis.depth_scores import METRICS
 from dysample.analysis.evidence import Evidence, Trained, write_evidence
 from dysample.analysis.evidence_runs import Run, evidence_row
@@ -22,6 +23,11 @@ QUALITIES: Mapping[str, float] = {
         strict=True,
     )
 }
+
+
+def gain(name: str, value: float, low: float, high: float) -> Gain:
+    """A difference to bilinear with its interval, of two seeds."""
+    return Gain(name, OPERATORS[name].label, family(name), 30 + value, 0.1, value, low, high, 2)
 
 
 def segmentation(task: str, seeds: Sequence[int], *, names: Mapping[str, float] = QUALITIES) -> Evidence:

@@ -25,7 +25,6 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.fixture(scope="module")
 def address() -> Generator[str, None, None]:
     """Of a cluster of two nodes with a CPU each."""
-    pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}

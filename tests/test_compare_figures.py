@@ -7,27 +7,18 @@ import zipfile
 
 import numpy as np
 import pytest
+from made_comparison import HEIGHT, WIDTH, decoded, made_comparison
 from PIL import Image
 
-from app.comparison import close_up, compare
+from app.comparison import close_up
 from app.figures import archives, export, layers, panes, table
-from app.records import Answer, Comparison, Picture
+from app.records import Comparison, Picture
 from app.settings import CompareSettings
 from app.theme import CHANGED, class_colours
-from dysample.models.manifest import Task, WeightsEntry
 from dysample.training.recipe import load_recipe, recipe_names
 
 CLASSES = ("sky", "tree", "road")
-HEIGHT, WIDTH = 120, 160
-
-
-def answer(labels: np.ndarray) -> Answer:
-    return Answer(labels, head_seconds=0.02, encoder_seconds=0.1, parameters=7)
-
-
-def entry(name: str) -> WeightsEntry:
-    scores = {"miou": 0.5, "boundary_miou": 0.25, "split": "test"}
-    return WeightsEntry(f"t/{name}.safetensors", "0", "t", name, 0, "made", "cpu", **scores)
+SCORES = {"miou": 0.5, "boundary_miou": 0.25}
 
 
 @pytest.fixture
@@ -40,34 +31,7 @@ def comparison() -> Comparison:
     wrong[20:28, 140:150] = 1
     right = np.where(truth == 255, 0, truth).astype(np.uint8)
     wrong = np.where(wrong == 255, 0, wrong).astype(np.uint8)
-    image = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-    task = Task(
-        name="t",
-        kind="segmentation",
-        title="Made",
-        classes=CLASSES,
-        scored=CLASSES,
-        encoder="e",
-        mean=(0.0, 0.0, 0.0),
-        deviation=(1.0, 1.0, 1.0),
-        context=0,
-        widths=(8,),
-        dataset="made",
-        licence="none",
-        limits="none",
-        working_side=160,
-    )
-    return compare(
-        task,
-        Picture(image, truth, (HEIGHT, WIDTH)),
-        {"bilinear": answer(right), "nearest": answer(wrong)},
-        {"nearest": entry("nearest"), "bilinear": entry("bilinear")},
-    )
-
-
-def decoded(png: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(png)) as picture:
-        return np.asarray(picture.convert("RGBA"))
+    return made_comparison("segmentation", CLASSES, truth, right=right, wrong=wrong, scores=SCORES)
 
 
 def test_differences_and_scores_are_those_of_the_block(comparison: Comparison) -> None:

@@ -8,26 +8,17 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from made_comparison import HEIGHT, WIDTH, decoded, made_comparison
 from PIL import Image
 
-from app.comparison import close_up, compare
+from app.comparison import close_up
 from app.figures import archives, depth_panes, export, table
-from app.records import Answer, Comparison, Picture
+from app.records import Comparison
 from app.settings import CompareSettings
 from app.theme import FARTHER, LEVELS, NEARER, depth_colours, signed_colours
-from dysample.models.manifest import Task, WeightsEntry
 
-HEIGHT, WIDTH = 120, 160
+SCORES = {"delta1": 0.75, "abs_rel": 0.125, "rms": 0.5}
 BLOCK = (slice(20, 28), slice(140, 150))
-
-
-def answer(depths: np.ndarray) -> Answer:
-    return Answer(depths.astype(np.float32), head_seconds=0.02, encoder_seconds=0.1, parameters=7)
-
-
-def entry(name: str) -> WeightsEntry:
-    scores = {"delta1": 0.75, "abs_rel": 0.125, "rms": 0.5, "split": "test"}
-    return WeightsEntry(f"t/{name}.safetensors", "0", "t", name, 0, "made", "cpu", **scores)
 
 
 @pytest.fixture
@@ -41,34 +32,7 @@ def comparison() -> Comparison:
     truth[0, 0] = 0
     wrong = right.copy()
     wrong[BLOCK] += 0.5
-    image = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-    task = Task(
-        name="t",
-        kind="depth",
-        title="Made",
-        classes=(),
-        scored=(),
-        encoder="e",
-        mean=(0.0, 0.0, 0.0),
-        deviation=(1.0, 1.0, 1.0),
-        context=0,
-        widths=(8, 8, 8, 8, 8),
-        dataset="made",
-        licence="none",
-        limits="none",
-        working_side=160,
-    )
-    return compare(
-        task,
-        Picture(image, truth, (HEIGHT, WIDTH)),
-        {"bilinear": answer(right), "nearest": answer(wrong)},
-        {"nearest": entry("nearest"), "bilinear": entry("bilinear")},
-    )
-
-
-def decoded(png: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(png)) as picture:
-        return np.asarray(picture.convert("RGBA"))
+    return made_comparison("depth", (), truth, right=right, wrong=wrong, scores=SCORES)
 
 
 def rgb(colour: str) -> tuple[int, ...]:

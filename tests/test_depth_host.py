@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from made_hosts import disturbed, picture
 from torch import nn
 
 from dysample.models.depth_head import DEEPEST, LOWEST, WIDTHS, DepthHead
@@ -37,13 +38,8 @@ def make(encoder: Encoder, upsampler: str = "bilinear", **options: Any) -> Depth
     """A host whose upsamplers have learned something."""
     torch.manual_seed(1)
     head = DepthHead(encoder.channels, upsampler=upsampler, **options)
-    for parameter in head.upsamplers.parameters():
-        nn.init.normal_(parameter, std=0.1)
+    disturbed(head)
     return DepthEstimator(encoder, head).eval()
-
-
-def picture(*size: int, batch: int = 1) -> torch.Tensor:
-    return torch.rand(batch, 3, *size, generator=torch.Generator().manual_seed(sum(size)))
 
 
 @pytest.mark.parametrize(("name", "everything", "weights"), list(zip(OPERATORS, ALL, WEIGHTS, strict=True)))

@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-from made_evidence_folder import STREET, depth, segmentation
+from made_evidence_folder import STREET, depth, gain, segmentation
 
 from app.figures.evidence import forest, forest_data
 from app.figures.evidence_classes import class_gains, class_map
 from app.figures.evidence_gains import (
     COLOURS,
-    Gain,
-    PaperScore,
     family,
     gains,
     noise,
@@ -25,14 +23,6 @@ MIOU, RMS = score_spec("miou"), score_spec("rms")
 @pytest.fixture(scope="module")
 def street() -> Evidence:
     return segmentation(STREET, (0, 1, 2))
-
-
-def gain(name: str, value: float, low: float, high: float) -> Gain:
-    return Gain(name, OPERATORS[name].label, family(name), 30 + value, 0.1, value, low, high, 2)
-
-
-def printed(name: str, value: float) -> PaperScore:
-    return PaperScore(name, 40 + value, value, "Table 4, row 0")
 
 
 def luminance(colour: str) -> float:

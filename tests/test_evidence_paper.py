@@ -4,17 +4,14 @@ import csv
 import io
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from made_evidence_folder import DEPTH, STREET, depth, segmentation
+from made_evidence_folder import DEPTH, STREET, depth, gain, segmentation
 
 from app.figures.evidence_ablations import ABLATIONS, beside_the_paper, options, paper_row
 from app.figures.evidence_agreement import agreement_sentences, order, pairs
 from app.figures.evidence_bubbles import bubbles
 from app.figures.evidence_gains import (
-    Gain,
     PaperScore,
-    family,
     gains,
     paper_scores,
 )
@@ -34,18 +31,8 @@ def street() -> Evidence:
     return segmentation(STREET, (0, 1, 2))
 
 
-def gain(name: str, value: float, low: float, high: float) -> Gain:
-    return Gain(name, OPERATORS[name].label, family(name), 30 + value, 0.1, value, low, high, 2)
-
-
 def printed(name: str, value: float) -> PaperScore:
     return PaperScore(name, 40 + value, value, "Table 4, row 0")
-
-
-def luminance(colour: str) -> float:
-    parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
 def test_agreement_is_told_from_signs_and_intervals():

@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from made_hosts import disturbed, picture, small_encoder
 
 from dysample.geometry import sample
 from dysample.models.encoder import STRIDES, Encoder
@@ -19,21 +19,15 @@ CLASSES = 5
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    torch.manual_seed(0)
-    return Encoder("mobilenet_v2").eval()
+    return small_encoder()
 
 
 def make(encoder: Encoder, upsampler: str) -> SegmentationHost:
     """A small host whose upsamplers have learned something."""
     torch.manual_seed(1)
     head = SegFormerHead(encoder.channels, width=32, classes=CLASSES, upsampler=upsampler)
-    for parameter in head.upsamplers.parameters():
-        nn.init.normal_(parameter, std=0.1)
+    disturbed(head)
     return SegmentationHost(encoder, head).eval()
-
-
-def picture(*size: int, batch: int = 1) -> torch.Tensor:
-    return torch.rand(batch, 3, *size, generator=torch.Generator().manual_seed(sum(size)))
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 32), (32, 63), (97, 41), (50, 131), (1, 1), (7, 20)])

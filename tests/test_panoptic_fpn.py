@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from made_hosts import disturbed, picture, small_encoder
 from torch import nn
+from torchvision.ops import FeaturePyramidNetwork
 
 from dysample.models.encoder import Encoder
 from dysample.models.host import PanopticFPN, decode, encode
@@ -20,21 +22,15 @@ CLASSES = 5
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    torch.manual_seed(0)
-    return Encoder("mobilenet_v2").eval()
+    return small_encoder()
 
 
 def make(encoder: Encoder, upsampler: str) -> PanopticFPN:
     """A small host whose upsamplers have learned something."""
     torch.manual_seed(1)
     head = PanopticFPNHead(encoder.channels, width=128, classes=CLASSES, upsampler=upsampler)
-    for parameter in head.upsamplers.parameters():
-        nn.init.normal_(parameter, std=0.1)
+    disturbed(head)
     return PanopticFPN(encoder, head).eval()
-
-
-def picture(*size: int, batch: int = 1) -> torch.Tensor:
-    return torch.rand(batch, 3, *size, generator=torch.Generator().manual_seed(sum(size)))
 
 
 @pytest.mark.parametrize(
@@ -69,9 +65,8 @@ def test_parameters_of_table_8(upsampler: str, everything: int, weights: int):
 
 def test_pyramid_equals_that_of_torchvision(encoder: Encoder):
     """Which enlarges by nearest; its levels are what goes into the steps and the 3x3 convolutions."""
-    ops = pytest.importorskip("torchvision.ops")
     head = make(encoder, "nearest").head
-    other: Any = ops.FeaturePyramidNetwork(list(encoder.channels), 128)
+    other: Any = FeaturePyramidNetwork(list(encoder.channels), 128)
     for k, name in enumerate(("p2", "p3", "p4", "p5")):
         other.inner_blocks[k][0].load_state_dict(head.project[name].state_dict())
         other.layer_blocks[k][0].load_state_dict(head.smooth[name].state_dict())
