@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dysample.kernels import derivatives, plain
 from dysample.kernels.choice import Implementation, choose, is_opaque
+from dysample.tracing import is_traced
 
 InitialGrid = Literal["bilinear", "nearest"]
 
@@ -61,8 +62,7 @@ def standing_positions(
 
     Making them takes longer than reading a small map does.
     """
-    tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-    if tracing or type(like) is not Tensor:  # what is traced or counted is made anew, and seen
+    if is_traced() or type(like) is not Tensor:  # what is traced or counted is made anew, and seen
         return initial_positions(height, width, scale=scale, like=like, initial=initial)
     return _kept_positions(height, width, scale, initial, like.device, coordinate_dtype(like.dtype))
 

@@ -41,9 +41,9 @@ def _cells(row: EvidenceRow, specs: Sequence[ScoreSpec]) -> list[str]:
 
 
 def _mean(value: HeadlineValue, spec: ScoreSpec) -> str:
-    mean = f"{spec.factor * value.spread.mean:.{spec.digits}f}"
+    mean = spec.printed(value.spread.mean)
     deviation = value.spread.deviation
-    return mean if deviation is None else f"{mean} ± {spec.factor * deviation:.{spec.digits}f}"
+    return mean if deviation is None else f"{mean} ± {spec.printed(deviation)}"
 
 
 def _difference(value: HeadlineValue, spec: ScoreSpec) -> str:

@@ -28,6 +28,10 @@ class ScoreSpec:
     unit: str = ""
     digits: int = 3
 
+    def printed(self, value: float) -> str:
+        """A value of this score as it is shown, without its unit."""
+        return f"{self.factor * value:.{self.digits}f}"
+
 
 SCORES = (
     ScoreSpec("miou", "mIoU", "segmentation", "higher", 100, "%", 2),

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.ops.upsampler import GuidedUpsampler, check_channels, check_only_scale, normalised
-from dysample.reassembly.traced import is_traced
+from dysample.tracing import is_traced
 from dysample.types import KernelRecord
 
 KERNEL = 3

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from dysample.reassembly import strips, traced
+from dysample.tracing import is_traced
 
 
 def reassemble(
@@ -37,7 +38,7 @@ def reassemble(
     weights = weights.to(x.dtype)
     if weights.shape[1] == 1:
         return _weigh_own_pixel(x, weights[:, 0], scale)
-    if traced.is_traced():
+    if is_traced():
         return traced.gather(x, weights, scale)
     return _Reassemble.apply(x, weights, scale)
 
@@ -61,7 +62,7 @@ def neighbour_products(
     """
     _check_query(query, key, size, scale)
     key = key.to(query.dtype)
-    if traced.is_traced():
+    if is_traced():
         return traced.compare(query, key, size, scale)
     return _NeighbourProducts.apply(query, key, size, scale)
 

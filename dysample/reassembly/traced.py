@@ -12,11 +12,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def is_traced() -> bool:
-    """Whether torch is recording operations now, to compile or export them."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-
-
 def gather(x: Tensor, weights: Tensor, scale: int) -> Tensor:
     """The high-res map from the low-res one and the weights."""
     taps = F.pixel_unshuffle(weights.flatten(1, 2), scale).unflatten(1, (1, -1, scale * scale))

@@ -81,4 +81,4 @@ def _title(spec: ScoreSpec) -> str:
 
 
 def _cell(value: float | None, spec: ScoreSpec) -> str:
-    return "–" if value is None else f"{spec.factor * value:.{spec.digits}f}"
+    return "–" if value is None else spec.printed(value)

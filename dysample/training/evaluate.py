@@ -85,9 +85,6 @@ def score_table(kind: str, scores: Mapping[str, Score]) -> str:
     lines = [f"{'upsampler':<14}" + "".join(f"{spec.label:>14}" for spec in specs)]
     for name, score in scores.items():
         values = asdict(score)
-        cells = (
-            "none" if values[spec.name] is None else f"{spec.factor * values[spec.name]:.{spec.digits}f}"
-            for spec in specs
-        )
+        cells = ("none" if values[spec.name] is None else spec.printed(values[spec.name]) for spec in specs)
         lines.append(f"{name:<14}" + "".join(f"{cell:>14}" for cell in cells))
     return "\n".join(lines)

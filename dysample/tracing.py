@@ -1,0 +1,8 @@
+"""Whether operations are carried out or recorded."""
+
+import torch
+
+
+def is_traced() -> bool:
+    """Whether torch is recording operations now, to compile or export them."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
