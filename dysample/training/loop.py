@@ -17,6 +17,7 @@ from dysample.training.learner import Learner
 from dysample.training.losses import Loss
 from dysample.training.progress import Progress
 from dysample.training.recipe import Stage
+from dysample.training.thinned import draw_phase, thinned_prediction, thinned_truth
 
 _WARM_UP = 0.05  # share of all steps in which the rate rises
 
@@ -37,7 +38,7 @@ class Run:
         seed: Order and augmentation.
         device: Where to compute; bfloat16 autocast on CUDA.
         prepare: Turns a batch of pictures into what the learners read, once for all of them.
-        predict: Runs a learner's module on that, giving a prediction of the crop's size.
+        predict: Runs a learner's module on that, giving a prediction at the stride of its finest map.
     """
 
     title: str
@@ -136,8 +137,8 @@ def _step(run: Run, learners: Sequence[Learner], batch: Batch, step: int, total:
         # Dropout must not depend on the learners before, nor on where a run was taken up again.
         torch.manual_seed(int(np.random.default_rng([run.seed, step]).integers(2**31)))
         with _half(run.device):
-            prediction = run.predict(each.module, prepared)
-        loss = run.loss(prediction, label)
+            coarse = run.predict(each.module, prepared)
+        loss = _loss(run, coarse, label, step)
         value = loss.item()
         if not math.isfinite(value):
             result.failed[each.name] = (
@@ -148,6 +149,13 @@ def _step(run: Run, learners: Sequence[Learner], batch: Batch, step: int, total:
         each.update(loss, rate_factor(step, total))
         result.loss[each.name] += value
         result.seconds[each.name] += share + time.monotonic() - began
+
+
+def _loss(run: Run, coarse: Tensor, label: Tensor, step: int) -> Tensor:
+    """At one pixel of every block that a position of the prediction stands for, the same for all learners."""
+    stride = label.shape[-1] // coarse.shape[-1]
+    phase = draw_phase(stride, np.random.default_rng([run.seed, step, stride]))
+    return run.loss(thinned_prediction(coarse.float(), stride, phase), thinned_truth(label, stride, phase))
 
 
 def _half(device: torch.device) -> torch.autocast:

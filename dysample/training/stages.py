@@ -6,11 +6,11 @@ from typing import cast
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from dysample.models.encoder import Encoder
-from dysample.models.host import decode, encode
-from dysample.models.weights import TaskHead, join, new_encoder
+from dysample.models.host import encode
+from dysample.models.weights import TaskHost, join, new_encoder
 from dysample.training.augment import batches
 from dysample.training.checkpoint import CHECKPOINT, load_checkpoint
 from dysample.training.datasets import PictureData, class_shares
@@ -51,7 +51,7 @@ def train_whole(
         seed=seed,
         device=device,
         prepare=lambda image: image,
-        predict=lambda module, image: module(image),
+        predict=_coarse,
     )
     groups = [(host.encoder, stage.encoder_rate), (host.head, stage.head_rate)]
     train(run, [learner(upsampler, host, groups, folder)])
@@ -86,7 +86,7 @@ def train_heads(
         seed=seed,
         device=device,
         prepare=lambda image: encode(encoder, image),
-        predict=lambda head, maps: decode(cast(TaskHead, head), maps, stage.crop, stage.crop).output,
+        predict=lambda head, maps: head(maps),
     )
     train(run, learners)
 
@@ -142,6 +142,11 @@ def _loss(recipe: Recipe, data: PictureData, stage: Stage) -> Loss:
     if recipe.kind == "depth":
         return scale_invariant_log
     return cross_entropy(class_weights(data, len(recipe.classes), stage.balance))
+
+
+def _coarse(host: nn.Module, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b _k _h _w"]:
+    whole = cast(TaskHost, host)
+    return whole.head(encode(whole.encoder, image))
 
 
 def _sample_pictures(data: PictureData, recipe: Recipe) -> Float[Tensor, "b 3 h w"]:
