@@ -12,9 +12,9 @@ from dysample.models.weights import new_encoder
 from dysample.training import sweep_command
 from dysample.training.checkpoint import save_checkpoint
 from dysample.training.cluster import ClusterError, ClusterWorkers
+from dysample.training.folders import head_folder, whole_folder
 from dysample.training.jobs import MENDABLE, Ending, Job
 from dysample.training.recipe import load_recipe
-from dysample.training.stages import head_folder, whole_folder
 
 # Ray's own threads and sockets outlive it.
 pytestmark = pytest.mark.filterwarnings(

@@ -7,10 +7,10 @@ import pytest
 from made_data import make_recipe
 
 from dysample.training.checkpoint import save_checkpoint
+from dysample.training.folders import head_folder, whole_folder
 from dysample.training.jobs import MENDABLE, Ending, Job
 from dysample.training.local import local_devices
 from dysample.training.recipe import load_recipe
-from dysample.training.stages import head_folder, whole_folder
 from dysample.training.sweep import Outcome, Sweep, sweep
 
 NAMES = ("nearest", "bilinear", "dysample@groups=2", "pixelshuffle")

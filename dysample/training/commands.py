@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -19,9 +20,11 @@ from dysample.training.card import model_card
 from dysample.training.datasets import PictureData
 from dysample.training.distributed import joined
 from dysample.training.finished import finished_runs
+from dysample.training.folders import BASELINE, ENCODER_SEED
 from dysample.training.loop import TrainingError
 from dysample.training.recipe import Recipe, load_recipe
-from dysample.training.stages import BASELINE, ENCODER_SEED, train_heads, train_whole, training_pictures
+from dysample.training.scored_runs import ScoredRun, scored_runs
+from dysample.training.stages import scored_pictures, train_heads, train_whole, training_pictures
 
 
 def device_of(option: str | None) -> torch.device:
@@ -58,7 +61,7 @@ def evaluate(options: argparse.Namespace, data: Path) -> None:
 
 
 def _test_pictures(recipe: Recipe, data: Path) -> PictureData:
-    pictures = PictureData(data, recipe.dataset, recipe.test_split, recipe.kind)
+    pictures = scored_pictures(recipe, data)
     note_other_data(pictures, recipe.test_sha256)
     return pictures
 
@@ -86,24 +89,42 @@ def _evaluate_shipped(recipe: Recipe, options: argparse.Namespace, pictures: Pic
 
 
 def _evaluate_runs(recipe: Recipe, options: argparse.Namespace, pictures: PictureData) -> None:
-    found = finished_runs(recipe, options.runs)
+    folder = options.pretrained / recipe.task
+    finished = finished_runs(recipe, options.runs)
+    evidence.score_runs(
+        recipe, options.runs, finished, pictures, folder / "runs", device=device_of(options.device)
+    )
+    found = scored_runs(recipe, folder / "runs", pictures.digest)
     if not found:
         raise TrainingError(f"{options.runs} has no finished run of {recipe.task}: train some first")
-    evidence.score_runs(recipe, options.runs, found, pictures, device=device_of(options.device))
-    folder = options.pretrained / recipe.task
-    evidence.copy_records(found, folder / "runs")
-    trained = {run.upsampler for run in found}
-    wanted = [("evidence", recipe.title, tuple(OPERATORS), BASELINE)]
-    for made in ablations():
-        if made.recipe == recipe.task and trained.issuperset(made.upsamplers):
-            wanted.append((f"evidence-{made.name}", made.title, made.upsamplers, made.upsamplers[0]))
-    tables: list[str] = []
-    for name, title, upsamplers, reference in wanted:
-        summed = evidence.gather(
-            recipe, found, pictures, upsamplers=upsamplers, title=title, reference=reference
-        )
-        write_evidence(folder / f"{name}.json", summed)
-        tables.append(evidence_table(summed))
+    tables = [_summed(recipe, found, pictures, folder, *wanted) for wanted in _wanted(recipe, found)]
     text = "\n".join(tables)
     write_aside(folder / "EVIDENCE.md", text.encode())
     print(text)
+
+
+_Wanted = tuple[str, str, tuple[str, ...], str]  # file, title, upsamplers, the one compared with
+
+
+def _wanted(recipe: Recipe, found: Sequence[ScoredRun]) -> list[_Wanted]:
+    """The table of all operators, and every ablation whose upsamplers have all been trained."""
+    trained = {run.upsampler for run in found}
+    whole = [each for each in ablations() if each.recipe == recipe.task and trained >= set(each.upsamplers)]
+    made = [(f"evidence-{each.name}", each.title, each.upsamplers, each.upsamplers[0]) for each in whole]
+    return [("evidence", recipe.title, tuple(OPERATORS), BASELINE), *made]
+
+
+def _summed(
+    recipe: Recipe,
+    found: Sequence[ScoredRun],
+    pictures: PictureData,
+    folder: Path,
+    name: str,
+    title: str,
+    upsamplers: tuple[str, ...],
+    reference: str,
+) -> str:
+    """Sum runs up in a file of evidence; gives its table."""
+    summed = evidence.gather(recipe, found, pictures, upsamplers=upsamplers, title=title, reference=reference)
+    write_evidence(folder / f"{name}.json", summed)
+    return evidence_table(summed)

@@ -1,31 +1,24 @@
 """From finished runs to the evidence of a task: score each once, then sum up over the seeds."""
 
-import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from dysample.analysis.evidence import Evidence, EvidenceRow
-from dysample.analysis.evidence_runs import Run, evidence_row
-from dysample.analysis.paired import PictureRatios
-from dysample.files import write_aside
+from dysample.analysis.evidence_runs import evidence_row
 from dysample.models.encoder import Encoder
 from dysample.models.weights import new_encoder, new_head
 from dysample.training.checkpoint import training_time
 from dysample.training.datasets import PictureData
-from dysample.training.evaluate import provenance, write_json
+from dysample.training.evaluate import provenance
 from dysample.training.finished import STAGES, FinishedRun
 from dysample.training.recipe import Recipe
+from dysample.training.scored_runs import ScoredRun, keep_scores, scored_runs
 from dysample.training.scoring import HEADLINE, TaskScorer, score_heads
-from dysample.training.stages import load_trained_encoder
-
-_RECORD, _STATISTICS = "scores.json", "pictures.npz"
+from dysample.training.shared_encoder import load_shared_encoder
 
 
 def score_runs(
@@ -33,30 +26,41 @@ def score_runs(
     runs: Path,
     found: Iterable[FinishedRun],
     data: PictureData,
+    folder: Path,
     *,
     device: torch.device,
 ) -> None:
     """Score the runs that have no scores yet; each gets a record and its per-picture statistics.
 
+    Args:
+        recipe: Of the runs.
+        runs: Where the runs are.
+        found: The finished ones.
+        data: What to score them on.
+        folder: Where scores are kept.
+        device: Where to compute.
+
     Raises:
         DiskError: A file cannot be written.
+        EvidenceError: A record is damaged.
     """
     source = provenance(data)
-    waiting = [run for run in found if not _is_scored(run, source["data_sha256"])]
+    known = {run.path.stem: run.record for run in scored_runs(recipe, folder, data.digest)}
+    waiting = [run for run in found if known.get(run.name, {}).get("weights_sha256") != run.digest()]
     heads = [run for run in waiting if run.trained == "heads"]
     if heads:
-        encoder = load_trained_encoder(recipe, runs).eval()
-        _score(recipe, encoder, heads, data, source, device)
+        encoder = load_shared_encoder(recipe, runs).eval()
+        _score(recipe, encoder, heads, data, source, folder, device)
     for run in waiting:
         if run.trained == "end-to-end":
             encoder = new_encoder(recipe)
             encoder.load_state_dict(_part(run.module(), "encoder."))
-            _score(recipe, encoder.eval(), [run], data, source, device)
+            _score(recipe, encoder.eval(), [run], data, source, folder, device)
 
 
 def gather(
     recipe: Recipe,
-    found: Sequence[FinishedRun],
+    found: Sequence[ScoredRun],
     data: PictureData,
     *,
     upsamplers: Sequence[str],
@@ -67,17 +71,20 @@ def gather(
 
     Args:
         recipe: Of the runs.
-        found: Runs that `score_runs` has scored.
+        found: Runs whose scores are kept.
         data: What they were scored on.
         upsamplers: Whose runs to sum up, in the order of the rows.
         title: Of the evidence, for people.
         reference: The upsampler that the others are compared with.
+
+    Raises:
+        EvidenceError: The statistics of a run are missing or damaged.
     """
     headline = HEADLINE[recipe.kind]
     rows: list[EvidenceRow] = []
     for trained in STAGES:
         runs = {
-            name: [_scored(recipe, run) for run in found if (run.upsampler, run.trained) == (name, trained)]
+            name: [run.statistics(recipe) for run in found if (run.upsampler, run.trained) == (name, trained)]
             for name in upsamplers
         }
         for name in filter(runs.get, upsamplers):
@@ -98,30 +105,13 @@ def gather(
     )
 
 
-def copy_records(found: Iterable[FinishedRun], folder: Path) -> None:
-    """Put the runs' own records side by side in a folder.
-
-    Raises:
-        DiskError: A file cannot be written.
-    """
-    for run in found:
-        write_aside(folder / f"{run.name}.json", (run.folder / _RECORD).read_bytes())
-
-
-def _is_scored(run: FinishedRun, data_sha256: str) -> bool:
-    path = run.folder / _RECORD
-    if not path.is_file():
-        return False
-    record = json.loads(path.read_text(encoding="utf-8"))
-    return record["data_sha256"] == data_sha256 and record["weights_sha256"] == run.digest()
-
-
 def _score(
     recipe: Recipe,
     encoder: Encoder,
     runs: Sequence[FinishedRun],
     data: PictureData,
     source: Mapping[str, Any],
+    folder: Path,
     device: torch.device,
 ) -> None:
     heads = {}
@@ -132,17 +122,12 @@ def _score(
         heads[run.name] = head.eval()
     scorers = score_heads(recipe, encoder, heads, data, device=device)
     for run in runs:
-        _write(recipe, run, scorers[run.name], source)
+        _keep(recipe, run, scorers[run.name], source, folder)
 
 
-def _write(recipe: Recipe, run: FinishedRun, scorer: TaskScorer, source: Mapping[str, Any]) -> None:
-    """Statistics first: a record tells that all is there."""
-    arrays: dict[str, np.ndarray] = {}
-    for name, ratios in zip(HEADLINE[recipe.kind], scorer.statistics(), strict=True):
-        arrays |= {f"{name}.parts": ratios.parts, f"{name}.wholes": ratios.wholes}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]
-    write_aside(run.folder / _STATISTICS, buffer.getvalue())
+def _keep(
+    recipe: Recipe, run: FinishedRun, scorer: TaskScorer, source: Mapping[str, Any], folder: Path
+) -> None:
     device, minutes = training_time(run.folder)
     made = f"python -m dysample train {recipe.task} --stage {run.stage}"
     record = dict(source) | {
@@ -154,24 +139,8 @@ def _write(recipe: Recipe, run: FinishedRun, scorer: TaskScorer, source: Mapping
         "trained_on": device,
         "minutes": round(minutes, 1),
         "weights_sha256": run.digest(),
-        "scores": asdict(scorer.score()),
     }
-    write_json(run.folder / _RECORD, record)
-
-
-def _scored(recipe: Recipe, run: FinishedRun) -> Run:
-    record = json.loads((run.folder / _RECORD).read_text(encoding="utf-8"))
-    chosen = [recipe.classes.index(name) for name in recipe.scored] or [0]  # a mean has one "class"
-    with np.load(run.folder / _STATISTICS) as arrays:
-        statistics = tuple(
-            PictureRatios(
-                arrays[f"{name}.parts"][:, chosen],
-                arrays[f"{name}.wholes"][:, chosen],
-                tuple(range(len(chosen))),
-            )
-            for name in HEADLINE[recipe.kind]
-        )
-    return Run(run.seed, statistics, record["trained_by"], record["trained_on"], record["minutes"])
+    keep_scores(recipe, folder / f"{run.name}.json", record, run.trained, scorer)
 
 
 def _part(module: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -13,17 +13,12 @@ from torch import Tensor
 from dysample.files import write_aside
 from dysample.models.manifest import MANIFEST, Manifest, Task, WeightsEntry, WeightsError, load_manifest
 from dysample.ops.registry import OPERATORS
-from dysample.training.checkpoint import CHECKPOINT, load_checkpoint, training_time
+from dysample.training.checkpoint import CHECKPOINT, epochs_done, load_checkpoint, training_time
+from dysample.training.folders import ENCODER_SEED, encoder_folder, head_folder
 from dysample.training.loop import TrainingError
 from dysample.training.recipe import Recipe
 from dysample.training.scoring import Score
-from dysample.training.stages import (
-    BASELINE,
-    ENCODER_SEED,
-    head_folder,
-    load_trained_encoder,
-    whole_folder,
-)
+from dysample.training.shared_encoder import load_shared_encoder
 
 _HEADER = """\
 # Weights trained for this project, made by `python -m dysample pack`.
@@ -39,7 +34,6 @@ def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[Weight
         TrainingError: The encoder or all heads are not there or not complete.
         DiskError: A file cannot be written.
     """
-    encoder = load_trained_encoder(recipe, runs)
     heads: dict[str, Mapping[str, Tensor]] = {}
     for name in OPERATORS:
         state = load_checkpoint(head_folder(recipe, runs, name, seed) / CHECKPOINT)
@@ -50,15 +44,28 @@ def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[Weight
             f"no head of {recipe.task} with seed {seed} is complete: run `python -m dysample train "
             f"{recipe.task} --stage heads --seed {seed}` first"
         )
+    entries = [_encoder_entry(recipe, runs, output)]
     command = f"python -m dysample train {recipe.task} --stage"
-    whole = whole_folder(recipe, runs, BASELINE, ENCODER_SEED)
-    entries = [_entry(recipe, output, "", encoder.state_dict(), f"{command} encoder", whole, ENCODER_SEED)]
     for name, tensors in heads.items():
         made = f"{command} heads --upsampler {name} --seed {seed}"
         folder = head_folder(recipe, runs, name, seed)
         entries.append(_entry(recipe, output, name, tensors, made, folder, seed))
     write_manifest(_merged(output, _task(recipe), tuple(entries)))
     return tuple(entries)
+
+
+def _encoder_entry(recipe: Recipe, runs: Path, output: Path) -> WeightsEntry:
+    """Write the encoder of the runs; where the heads learned on the shipped one, that file again."""
+    folder = encoder_folder(recipe, runs)
+    if epochs_done(folder) >= recipe.encoder_stage.epochs:
+        tensors = load_shared_encoder(recipe, runs).state_dict()
+        command = f"python -m dysample train {recipe.task} --stage encoder"
+        return _entry(recipe, output, "", tensors, command, folder, ENCODER_SEED)
+    load_shared_encoder(recipe, runs)  # there, and whole
+    shipped = load_manifest()
+    entry = shipped.entry(recipe.task, "")
+    write_aside(output / entry.file, (shipped.folder / entry.file).read_bytes())
+    return entry
 
 
 def _entry(

@@ -8,22 +8,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dysample.models.encoder import Encoder
 from dysample.models.host import encode
 from dysample.models.weights import TaskHost, join, new_encoder
 from dysample.training.augment import batches
-from dysample.training.checkpoint import CHECKPOINT, load_checkpoint
+from dysample.training.checkpoint import CHECKPOINT
 from dysample.training.datasets import PictureData, class_shares
 from dysample.training.distributed import over_whole_batch
+from dysample.training.folders import head_folder, whole_folder
 from dysample.training.learner import Learner, learner
-from dysample.training.loop import Run, TrainingError, train
+from dysample.training.loop import Run, train
 from dysample.training.losses import Loss, cross_entropy, scale_invariant_log
 from dysample.training.networks import freeze_norms, make_head
 from dysample.training.recipe import Recipe, Stage
+from dysample.training.shared_encoder import load_shared_encoder
 from dysample.training.start import load_start
 
-BASELINE = "bilinear"
-ENCODER_SEED = 0  # all heads of a task learn on the encoder of this run
 _MEASURED_PICTURES = 32
 
 
@@ -68,7 +67,7 @@ def train_heads(
     Raises:
         TrainingError: The encoder has not been trained.
     """
-    encoder = load_trained_encoder(recipe, runs).eval().requires_grad_(False)
+    encoder = load_shared_encoder(recipe, runs).eval().requires_grad_(False)
     encoder.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     pictures = training_pictures(recipe, data)
     stage = recipe.head_stage
@@ -100,34 +99,13 @@ def training_pictures(recipe: Recipe, data: Path) -> PictureData:
     return PictureData(data, recipe.dataset, "train", recipe.kind)
 
 
-def whole_folder(recipe: Recipe, runs: Path, upsampler: str, seed: int) -> Path:
-    """Where `train_whole` keeps a run."""
-    return runs / recipe.task / "whole" / f"{upsampler}-seed{seed}"
-
-
-def head_folder(recipe: Recipe, runs: Path, upsampler: str, seed: int) -> Path:
-    """Where `train_heads` keeps one head."""
-    return runs / recipe.task / "heads" / f"{upsampler}-seed{seed}"
-
-
-def load_trained_encoder(recipe: Recipe, runs: Path) -> Encoder:
-    """The encoder that `train_whole` left with bilinear and the first seed.
+def scored_pictures(recipe: Recipe, data: Path) -> PictureData:
+    """What the recipe's networks are scored on.
 
     Raises:
-        TrainingError: There is none, or its training is not complete.
+        DataError: The data set is missing.
     """
-    path = whole_folder(recipe, runs, BASELINE, ENCODER_SEED) / CHECKPOINT
-    state = load_checkpoint(path)
-    if state is None or state["epoch"] < recipe.encoder_stage.epochs:
-        raise TrainingError(
-            f"{path} is not there or not complete: run `python -m dysample train {recipe.task} "
-            "--stage encoder` first"
-        )
-    encoder = new_encoder(recipe)
-    prefix = "encoder."
-    module: dict[str, Tensor] = state["module"]
-    encoder.load_state_dict({k.removeprefix(prefix): v for k, v in module.items() if k.startswith(prefix)})
-    return encoder
+    return PictureData(data, recipe.dataset, recipe.test_split, recipe.kind)
 
 
 def class_weights(data: PictureData, classes: int, balance: float) -> Float[Tensor, " k"]:

@@ -9,13 +9,14 @@ from typing import Literal
 
 from dysample.models.weights import new_encoder
 from dysample.training.checkpoint import epochs_done
+from dysample.training.folders import BASELINE, ENCODER_SEED, head_folder, whole_folder
 from dysample.training.jobs import MENDABLE, Job, Workers
 from dysample.training.networks import make_head
 from dysample.training.recipe import Recipe
-from dysample.training.stages import BASELINE, ENCODER_SEED, head_folder, whole_folder
+from dysample.training.shared_encoder import has_shared_encoder
 
 State = Literal["done", "skipped", "failed", "interrupted"]
-_Run = tuple[str, int]  # upsampler and seed
+Run = tuple[str, int]  # upsampler and seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Sweep:
         stage: Heads on the shared encoder, or networks end to end.
         upsamplers: Names, canonical.
         seeds: Every upsampler is trained with each.
+        scored: Upsamplers and seeds whose scores are kept; they need not be trained again.
     """
 
     recipe: Recipe
@@ -39,6 +41,7 @@ class Sweep:
     stage: Literal["heads", "whole"]
     upsamplers: tuple[str, ...]
     seeds: tuple[int, ...]
+    scored: frozenset[Run] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def sweep(made: Sweep, workers: Workers) -> tuple[Outcome, ...]:
         _train(made, [run for run in todo if run not in reasons], workers, reasons)
     except KeyboardInterrupt:
         interrupted = True
-    outcomes = {run: Outcome(*run, "skipped", "was complete") for run in before}
+    outcomes = {run: Outcome(*run, "skipped", _why_skipped(made, run)) for run in before}
     for run in todo:
         if run in reasons:
             outcomes[run] = Outcome(*run, "failed", reasons[run])
@@ -82,14 +85,20 @@ def sweep(made: Sweep, workers: Workers) -> tuple[Outcome, ...]:
 
 
 def is_complete(made: Sweep, upsampler: str, seed: int) -> bool:
-    """Whether a run has been trained to its end."""
+    """Whether a run has been trained to its end, here or where its scores come from."""
+    if (upsampler, seed) in made.scored:
+        return True
     recipe, runs = made.recipe, made.runs
     if made.stage == "heads":
         return epochs_done(head_folder(recipe, runs, upsampler, seed)) >= recipe.head_stage.epochs
     return epochs_done(whole_folder(recipe, runs, upsampler, seed)) >= recipe.encoder_stage.epochs
 
 
-def _impossible(made: Sweep, todo: Sequence[_Run]) -> dict[_Run, str]:
+def _why_skipped(made: Sweep, run: Run) -> str:
+    return "its scores are kept" if run in made.scored else "was complete"
+
+
+def _impossible(made: Sweep, todo: Sequence[Run]) -> dict[Run, str]:
     """Runs of upsamplers that cannot have the recipe's widths, with the reason."""
     if not todo:
         return {}
@@ -103,7 +112,7 @@ def _impossible(made: Sweep, todo: Sequence[_Run]) -> dict[_Run, str]:
     return {(name, seed): reasons[name] for name, seed in todo if name in reasons}
 
 
-def _train(made: Sweep, todo: Sequence[_Run], workers: Workers, reasons: dict[_Run, str]) -> None:
+def _train(made: Sweep, todo: Sequence[Run], workers: Workers, reasons: dict[Run, str]) -> None:
     """Train runs, entering why one failed as soon as that is known."""
     if made.stage == "heads" and todo:
         failed = _train_encoder(made, workers)
@@ -125,17 +134,16 @@ def _train(made: Sweep, todo: Sequence[_Run], workers: Workers, reasons: dict[_R
 
 
 def _train_encoder(made: Sweep, workers: Workers) -> str:
-    """Train the encoder that all heads share, if it is not; gives why that failed, or nothing."""
-    whole = replace(made, stage="whole")
-    if is_complete(whole, BASELINE, ENCODER_SEED):
+    """Train the encoder that all heads share, if there is none; gives why that failed, or nothing."""
+    if has_shared_encoder(made.recipe, made.runs):
         return ""
     job = Job(made.source, made.data, made.runs, "encoder", (BASELINE,), ENCODER_SEED)
     with closing(workers.run([job])) as endings:
         ((_, ending),) = endings
-    return "" if is_complete(whole, BASELINE, ENCODER_SEED) else f"the encoder failed: {ending.reason}"
+    return "" if has_shared_encoder(made.recipe, made.runs) else f"the encoder failed: {ending.reason}"
 
 
-def _jobs(made: Sweep, todo: Sequence[_Run], workers: int) -> list[Job]:
+def _jobs(made: Sweep, todo: Sequence[Run], workers: int) -> list[Job]:
     """Jobs for all runs, seed by seed."""
     jobs: list[Job] = []
     seeds = list(dict.fromkeys(seed for _, seed in todo))

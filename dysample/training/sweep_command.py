@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from dysample.models.manifest import pretrained_folder
 from dysample.ops.registry import OPERATORS, canonical_name
 from dysample.training.ablations import ablation, ablations
 from dysample.training.cluster import ClusterWorkers
 from dysample.training.datasets import data_folder
 from dysample.training.local import LocalWorkers, local_devices
-from dysample.training.recipe import load_recipe, recipe_names
-from dysample.training.stages import training_pictures
-from dysample.training.sweep import Outcome, Sweep, sweep
+from dysample.training.recipe import Recipe, load_recipe, recipe_names
+from dysample.training.scored_runs import scored_runs
+from dysample.training.stages import scored_pictures, training_pictures
+from dysample.training.sweep import Outcome, Run, Sweep, sweep
 
 FAILED = 1
 INTERRUPTED = 130
@@ -40,6 +42,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--stage", choices=["heads", "whole"], default="heads", help="default: heads, on one encoder")
     add("--data", help="folder of the data sets (default: the variable DYSAMPLE_DATA)")
     add("--runs", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
+    add(
+        "--pretrained",
+        type=Path,
+        default=pretrained_folder(),
+        help="folder of the shipped weights; runs whose scores lie there are not trained again",
+    )
     add("--device", help="cpu, cuda:1, ... (default: all CUDA devices, else the CPU)")
     add("--per-device", type=_positive, default=1, metavar="N", help="processes on each GPU (default: 1)")
     add("--workers", type=_positive, default=1, metavar="N", help="processes on the CPU (default: 1)")
@@ -111,7 +119,17 @@ def _sweep(options: argparse.Namespace) -> Sweep:
         stage=options.stage,
         upsamplers=tuple(dict.fromkeys(names)),
         seeds=tuple(dict.fromkeys(options.seeds)),
+        scored=_scored(recipe, data, options),
     )
+
+
+def _scored(recipe: Recipe, data: Path, options: argparse.Namespace) -> frozenset[Run]:
+    folder: Path = options.pretrained / recipe.task / "runs"
+    if not folder.is_dir():
+        return frozenset()
+    trained = "heads" if options.stage == "heads" else "end-to-end"
+    found = scored_runs(recipe, folder, scored_pictures(recipe, data).digest)
+    return frozenset((run.upsampler, run.seed) for run in found if run.trained == trained)
 
 
 def _here(made: Sweep, options: argparse.Namespace) -> tuple[Outcome, ...]:
