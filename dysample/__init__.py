@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from dysample.kernels.report import info
+from dysample.models.smp_segformer import load_smp_segformer
 from dysample.models.swap import audit, swap_upsamplers
 from dysample.models.weights import load_host
 from dysample.ops.dysample import DySample
@@ -10,4 +11,14 @@ from dysample.ops.registry import OPERATORS, build
 
 __version__ = version("dysample-lab")
 
-__all__ = ["OPERATORS", "DySample", "__version__", "audit", "build", "info", "load_host", "swap_upsamplers"]
+__all__ = [
+    "OPERATORS",
+    "DySample",
+    "__version__",
+    "audit",
+    "build",
+    "info",
+    "load_host",
+    "load_smp_segformer",
+    "swap_upsamplers",
+]

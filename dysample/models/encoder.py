@@ -1,15 +1,18 @@
 """Encoders of segmentation_models_pytorch, reduced to the maps that decoders read."""
 
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.models.context import ImageContext, keep_stride_16
+from dysample.models.hub import fetching
 
 STRIDES = (4, 8, 16, 32)
 Finest = Literal[2, 4]
+Colours = tuple[float, float, float]
+IMAGENET: tuple[Colours, Colours] = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _PROBE = 64
 
 
@@ -30,34 +33,42 @@ class Encoder(nn.Module):
         self,
         name: str,
         *,
-        mean: tuple[float, float, float] = (0.485, 0.456, 0.406),
-        deviation: tuple[float, float, float] = (0.229, 0.224, 0.225),
+        mean: Colours | None = None,
+        deviation: Colours | None = None,
         context: int = 0,
         finest: Finest = 4,
+        encoder_weights: str | None = None,
     ) -> None:
-        """Make an encoder with random weights.
+        """Make an encoder, with random weights or those that SMP knows.
 
         Args:
             name: A name of segmentation_models_pytorch, such as "mit_b1".
-            mean: Subtracted from red, green and blue in [0, 1].
-            deviation: Divides them afterwards.
+            mean: Subtracted from red, green and blue in [0, 1]. None takes what belongs to the weights;
+                what is usual for ImageNet, if there are none.
+            deviation: Divides them afterwards; None as above.
             context: Channels of the coarsest map after `ImageContext`; 0 leaves it as it is.
             finest: Stride of the first map, 4 or 2.
+            encoder_weights: What SMP's networks take by that name, such as "imagenet": fetched once,
+                from then on without a connection. None is random.
 
         Raises:
-            ValueError: SMP has no encoder of that name, it lacks one of the strides, or `finest` is
-                neither 2 nor 4.
+            ValueError: SMP has no encoder or weights of that name, it lacks one of the strides, or
+                `finest` is neither 2 nor 4.
+            WeightsError: The weights could not be fetched.
         """
         super().__init__()
         self.name = name
         self.strides = _strides(finest)
-        self.backbone = _backbone(name, self.strides)
+        self.backbone = _backbone(name, self.strides, encoder_weights)
         self.context: ImageContext | None = None
         self.channels = _channels(name, self.backbone, self.strides)
         if context:
             keep_stride_16(name, self.backbone)
             self.context = ImageContext(_probe(self.backbone)[-1].shape[1], context)
             self.channels = (*self.channels[:-1], context)
+        if not (mean and deviation):
+            usual = _normalisation(name, encoder_weights) if encoder_weights else IMAGENET
+            mean, deviation = mean or usual[0], deviation or usual[1]
         for key, values in (("mean", mean), ("deviation", deviation)):
             self.register_buffer(key, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
@@ -78,16 +89,20 @@ def _strides(finest: Finest) -> tuple[int, ...]:
     return STRIDES if finest == STRIDES[0] else (finest, *STRIDES)
 
 
-def _backbone(name: str, strides: tuple[int, ...]) -> nn.Module:
+def _backbone(name: str, strides: tuple[int, ...], weights: str | None) -> nn.Module:
     # Imported here: SMP takes seconds to load, and operators alone do not need it.
     from segmentation_models_pytorch.encoders import get_encoder
 
-    try:
-        return cast(nn.Module, get_encoder(name, in_channels=3, depth=5, weights=None))
-    except (KeyError, RuntimeError) as error:  # of SMP, and of timm for names that begin with "tu-"
-        raise ValueError(f"segmentation_models_pytorch has no encoder called {name!r}") from error
-    except ValueError as error:
-        raise ValueError(_no_strides(name, strides, error)) from error
+    # Networks of timm have one set of weights each, which SMP wants to hear as True.
+    wanted = cast(Any, True if weights and name.startswith("tu-") else weights)
+    with fetching(f"the weights {weights!r} of {name}"):
+        try:
+            return cast(nn.Module, get_encoder(name, in_channels=3, depth=5, weights=wanted))
+        except (KeyError, RuntimeError) as error:  # of SMP, and of timm for names that begin with "tu-"
+            said = f" with weights {weights!r}: {error}" if weights else ""
+            raise ValueError(f"segmentation_models_pytorch has no encoder called {name!r}{said}") from error
+        except ValueError as error:
+            raise ValueError(_no_strides(name, strides, error)) from error
 
 
 def _channels(name: str, backbone: nn.Module, strides: tuple[int, ...]) -> tuple[int, ...]:
@@ -113,3 +128,17 @@ def _probe(backbone: nn.Module) -> list[Tensor]:
 
 def _no_strides(name: str, strides: tuple[int, ...], found: object) -> str:
     return f"encoder {name!r} does not give maps at strides {strides} of pictures of any size: {found}"
+
+
+def _normalisation(name: str, weights: str) -> tuple[Colours, Colours]:
+    """Mean and deviation of the pictures in [0, 1] that weights were trained with."""
+    from segmentation_models_pytorch.encoders import get_preprocessing_params
+
+    with fetching(f"the settings of the weights {weights!r} of {name}"):
+        try:
+            found = get_preprocessing_params(name, pretrained=weights)
+        except KeyError as error:
+            raise ValueError(f"the normalisation of {name} is not known: give mean and deviation") from error
+    if found["input_space"] != "RGB" or found["input_range"] != [0, 1]:
+        raise ValueError(f"weights for RGB in [0, 1] are needed, those of {name} are for {found}")
+    return tuple(found["mean"]), tuple(found["std"])

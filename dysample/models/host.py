@@ -22,11 +22,18 @@ _Head = TypeVar("_Head", bound=Head)
 class Host(nn.Module, Generic[_Head]):
     """What the networks share: a number or several for every pixel of an RGB picture of any size."""
 
-    def __init__(self, encoder: Encoder, head: _Head) -> None:
-        """Join an encoder and a head made for its channels."""
+    def __init__(self, encoder: Encoder, head: _Head, *, align_corners: bool = False) -> None:
+        """Join an encoder and a head made for its channels.
+
+        Args:
+            encoder: Gives the maps.
+            head: Predicts at the size of the finest map.
+            align_corners: Of the last enlargement, to the picture's size; SMP's networks align them.
+        """
         super().__init__()
         self.encoder = encoder
         self.head = head
+        self.align_corners = align_corners
 
     def forward(self, image: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k H W"]:
         """Predict at the picture's own size.
@@ -44,7 +51,9 @@ class Host(nn.Module, Generic[_Head]):
 
         The maps in the steps belong to the padded picture, see `encode`.
         """
-        return decode(self.head, encode(self.encoder, image), image.shape[2], image.shape[3])
+        maps = encode(self.encoder, image)
+        height, width = image.shape[2:]
+        return decode(self.head, maps, height, width, align_corners=self.align_corners)
 
     def operator(self, step: str) -> nn.Module:
         """The upsampler of one step, by the step's name.
@@ -84,7 +93,14 @@ def encode(encoder: Encoder, image: Float[Tensor, "b 3 H W"]) -> tuple[Float[Ten
     return encoder(F.pad(image, padding, mode="replicate"))
 
 
-def decode(head: Head, maps: tuple[Float[Tensor, "b _c _h _w"], ...], height: int, width: int) -> Prediction:
+def decode(
+    head: Head,
+    maps: tuple[Float[Tensor, "b _c _h _w"], ...],
+    height: int,
+    width: int,
+    *,
+    align_corners: bool = False,
+) -> Prediction:
     """Turn an encoder's maps into a prediction of `height` x `width` pixels, cropped at right and bottom."""
     inside = head.intermediates(maps)
     # The last enlargement belongs to the network, not to the comparison (Sec. 4.1): by the stride of
@@ -92,5 +108,5 @@ def decode(head: Head, maps: tuple[Float[Tensor, "b _c _h _w"], ...], height: in
     stride = STRIDES[-1] // 2 ** (len(maps) - 1)
     # Channels last, the classes of a pixel lie together: both this and a later argmax are faster.
     coarse = inside.output.contiguous(memory_format=torch.channels_last)
-    output = F.interpolate(coarse, scale_factor=float(stride), mode="bilinear", align_corners=False)
+    output = F.interpolate(coarse, scale_factor=float(stride), mode="bilinear", align_corners=align_corners)
     return Prediction(output=output[:, :, :height, :width], steps=inside.steps)

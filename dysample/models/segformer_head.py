@@ -1,5 +1,7 @@
 """The paper's SegFormer head: project four maps, enlarge three of them step by step, fuse, predict."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -7,8 +9,9 @@ from torch import Tensor, nn
 from dysample.ops.registry import build, operator_spec
 from dysample.types import Prediction, Step
 
-# Upsamplings by two that each level needs to reach the finest one, coarsest level first.
-_CHAINS = {"c4": 3, "c3": 2, "c2": 1}
+# By which scales each level reaches the finest one, coarsest level first.
+_CHAINS = {"c4": (2, 2, 2), "c3": (2, 2), "c2": (2,)}
+_ONE_SHOT = {"c4": (8,), "c3": (4,), "c2": (2,)}
 _LEVELS = ("c1", "c2", "c3", "c4")
 
 
@@ -16,7 +19,8 @@ class SegFormerHead(nn.Module):
     """Six x2 upsamplers, each with its own weights (Sec. 4.1): three for c4, two for c3, one for c2.
 
     Every level is projected to `width` channels first, so that all six work at that width; the
-    guide of each is the projected level of its output size.
+    guide of each is the projected level of its output size. With `one_shot` there are three, x8, x4 and
+    x2, as in the SegFormer that was published: with bilinear interpolation that is another network.
     """
 
     def __init__(
@@ -27,6 +31,7 @@ class SegFormerHead(nn.Module):
         classes: int,
         upsampler: str = "bilinear",
         dropout: float = 0.1,
+        one_shot: bool = False,
     ) -> None:
         """Make a head with random weights.
 
@@ -36,14 +41,16 @@ class SegFormerHead(nn.Module):
             classes: Channels of the output.
             upsampler: A name of `OPERATORS`.
             dropout: Probability to drop a fused channel in training.
+            one_shot: Enlarge each level at once.
 
         Raises:
-            ValueError: There are not four maps, or the upsampler cannot have this width.
+            ValueError: There are not four maps, or the upsampler cannot have this width or scale.
         """
         super().__init__()
         if len(channels) != len(_LEVELS):
             raise ValueError(f"channels must name the {len(_LEVELS)} maps of an encoder, got {channels}")
         self.spec = operator_spec(upsampler)
+        self.chains = _ONE_SHOT if one_shot else _CHAINS
         self.project = nn.ModuleDict(
             {
                 level: nn.Conv2d(count, width, kernel_size=1)
@@ -52,9 +59,9 @@ class SegFormerHead(nn.Module):
         )
         self.upsamplers = nn.ModuleDict(
             {
-                f"{level}_{k}": build(upsampler, width)
-                for level, steps in _CHAINS.items()
-                for k in range(steps)
+                f"{level}_{k}": build(upsampler, width, scale=scale)
+                for level, scales in self.chains.items()
+                for k, scale in enumerate(scales)
             }
         )
         self.fuse = nn.Sequential(
@@ -78,10 +85,11 @@ class SegFormerHead(nn.Module):
         levels = {name: self.project[name](x) for name, x in zip(_LEVELS, maps, strict=True)}
         steps: list[Step] = []
         enlarged: list[Tensor] = []
-        for level, count in _CHAINS.items():
+        for level, scales in self.chains.items():
             x = levels[level]
-            for k in range(count):
-                guide = levels[_LEVELS[count - 1 - k]]
+            for k in range(len(scales)):
+                left = math.prod(scales[k + 1 :])  # by which the output is still smaller than c1
+                guide = levels[_LEVELS[left.bit_length() - 1]]
                 output = self.upsamplers[f"{level}_{k}"](*self.spec.inputs(x, guide))
                 steps.append(Step(name=f"{level}_{k}", input=x, guide=guide, output=output))
                 x = output

@@ -1,0 +1,54 @@
+"""Files of the Hugging Face Hub: fetched once, then from the cache; without a connection one sentence."""
+
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dysample.models.manifest import WeightsError
+
+
+@contextmanager
+def fetching(what: str) -> Generator[None, None, None]:
+    """Say in one sentence that something cannot be fetched, without the retries on the way there.
+
+    Args:
+        what: What is fetched, as the sentence begins.
+
+    Raises:
+        WeightsError: There is no connection, or the Hub has no such files, and neither has the cache.
+    """
+    log = logging.getLogger("huggingface_hub")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    except OSError as error:  # no connection, no such file, no permission: all that the Hub raises
+        raise WeightsError(
+            f"{what} could not be fetched from the Hugging Face Hub and are not in its cache on this "
+            f"machine: check the connection and the name ({type(error).__name__})"
+        ) from error
+    finally:
+        log.setLevel(level)
+
+
+def fetch(source: str, file: str) -> Path:
+    """A file of a folder on this machine, or of a repository of the Hub.
+
+    Raises:
+        WeightsError: It is in neither.
+    """
+    if Path(source).is_dir():
+        path = Path(source, file)
+        if not path.is_file():
+            raise WeightsError(f"the folder {source} has no {file}")
+        return path
+    # Imported here: most networks need nothing of the Hub.
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HFValidationError
+
+    with fetching(f"the weights of {source}"):
+        try:
+            return Path(hf_hub_download(source, file))
+        except HFValidationError as error:
+            raise WeightsError(f"{source} is neither a folder nor the name of a repository") from error
