@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from made_training import HEADS, make_workshop
+from safetensors.torch import load_file
 
 from dysample.analysis.evidence import read_evidence
 from dysample.cli import main
@@ -69,9 +70,10 @@ def test_finished_runs_become_evidence(workshop: Path, capsys: pytest.CaptureFix
     assert record.stat().st_mtime_ns == before
 
 
-def test_shipped_matrices_are_half_and_vectors_single(workshop: Path) -> None:
-    from safetensors.torch import load_file
-
-    tensors = load_file(workshop / "pretrained" / "made-task" / "encoder.safetensors")
-    assert {t.dtype for t in tensors.values() if t.ndim > 1} == {torch.float16}
-    assert {t.dtype for t in tensors.values() if t.ndim == 1} == {torch.float32}
+def test_matrices_are_half_in_the_encoder_and_large_ones_8_bits_in_heads(workshop: Path) -> None:
+    folder = workshop / "pretrained" / "made-task"
+    encoder, head = (load_file(folder / f"{name}.safetensors") for name in ("encoder", "bilinear"))
+    assert {t.dtype for t in encoder.values() if t.ndim > 1} == {torch.float16}
+    assert {t.dtype for t in encoder.values() if t.ndim == 1} == {torch.float32}
+    assert head["project.c4.weight"].dtype == torch.int8
+    assert {t.dtype for t in head.values() if t.ndim > 1} == {torch.float16, torch.int8}

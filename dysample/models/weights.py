@@ -5,6 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from safetensors.torch import load as load_safetensors
 
+from dysample.models.compact import restored
 from dysample.models.depth_head import DepthHead
 from dysample.models.encoder import Encoder
 from dysample.models.host import DepthEstimator, SegmentationHost
@@ -120,4 +121,4 @@ def _read(manifest: Manifest, entry: WeightsEntry) -> dict[str, Any]:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise WeightsError(f"the weights {path} are damaged (checksum): copy them again")
-    return load_safetensors(data)
+    return restored(load_safetensors(data))

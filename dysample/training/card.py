@@ -32,7 +32,8 @@ The encoder is {recipe.encoder} of segmentation_models_pytorch. It started from
 
 {_stages(recipe)}
 
-Matrices are kept in float16, vectors in float32. The recipe is `{recipe.task}.toml` in
+Matrices of the encoder are kept in float16, large ones of the heads in 8 bits with a scale for each
+row, vectors in float32. The recipe is `{recipe.task}.toml` in
 `dysample/training/recipes`; `MANIFEST.toml` has the command, device and time of every file.
 
 ## Scores

@@ -1,4 +1,4 @@
-"""Make the folder of shipped weights: half-precision files and the manifest."""
+"""Make the folder of shipped weights: small files and the manifest."""
 
 import hashlib
 import json
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
-import torch
 from safetensors.torch import save
 from torch import Tensor
 
 from dysample.files import write_aside
+from dysample.models.compact import halved, quartered
 from dysample.models.manifest import MANIFEST, Manifest, Task, WeightsEntry, WeightsError, load_manifest
 from dysample.ops.registry import OPERATORS
 from dysample.training.checkpoint import CHECKPOINT, epochs_done, load_checkpoint, training_time
@@ -49,7 +49,7 @@ def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[Weight
     for name, tensors in heads.items():
         made = f"{command} heads --upsampler {name} --seed {seed}"
         folder = head_folder(recipe, runs, name, seed)
-        entries.append(_entry(recipe, output, name, tensors, made, folder, seed))
+        entries.append(_entry(recipe, output, name, quartered(tensors), made, folder, seed))
     write_manifest(_merged(output, _task(recipe), tuple(entries)))
     return tuple(entries)
 
@@ -60,7 +60,7 @@ def _encoder_entry(recipe: Recipe, runs: Path, output: Path) -> WeightsEntry:
     if epochs_done(folder) >= recipe.encoder_stage.epochs:
         tensors = load_shared_encoder(recipe, runs).state_dict()
         command = f"python -m dysample train {recipe.task} --stage encoder"
-        return _entry(recipe, output, "", tensors, command, folder, ENCODER_SEED)
+        return _entry(recipe, output, "", halved(tensors), command, folder, ENCODER_SEED)
     load_shared_encoder(recipe, runs)  # there, and whole
     shipped = load_manifest()
     entry = shipped.entry(recipe.task, "")
@@ -77,7 +77,7 @@ def _entry(
     folder: Path,
     seed: int,
 ) -> WeightsEntry:
-    data = save({name: _shipped(tensor) for name, tensor in tensors.items()})
+    data = save(dict(tensors))
     file = f"{recipe.task}/{upsampler or 'encoder'}.safetensors"
     write_aside(output / file, data)
     device, minutes = training_time(folder)
@@ -158,9 +158,3 @@ def _task(recipe: Recipe) -> Task:
         limits=recipe.limits,
         working_side=recipe.working_side,
     )
-
-
-def _shipped(tensor: Tensor) -> Tensor:
-    """Matrices in float16; vectors stay float32, since variances can leave float16's range."""
-    tensor = tensor.detach().cpu().contiguous()
-    return tensor.to(torch.float16) if tensor.is_floating_point() and tensor.ndim > 1 else tensor
