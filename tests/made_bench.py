@@ -18,21 +18,29 @@ RACE = Race(
 )
 ROW = BenchRow(
     case=BenchCase("carafe", 256, 8, 9),
+    implementation="",
     forward=RACE,
     training=None,
+    moved=12_004_000,  # in 3.001 ms: 4 GB/s
     peak=Cost(38.61, "MiB", "peak"),
     kept=Cost(23.1, "MiB", "saved"),
     kept_beyond_inputs=Cost(9, "MiB", "saved"),
     parameters=Cost(74148, "", "counted"),
+    macs=Cost(123_456_789, "MACs", "counted"),
+    macs_paper_rule=Cost(234_567_890, "MACs", "counted"),
 )
 SECRET = replace(ROW, case=replace(ROW.case, operator="fade"), peak=NONE, kept=NONE, kept_beyond_inputs=NONE)
 REFUSED = BenchRow(
-    replace(ROW.case, operator="sapa"), None, None, *[Cost(None, "MiB", "a|b fails")] * 4, reason="a|b fails"
+    replace(ROW.case, operator="sapa"),
+    *("", None, None, None),
+    *[Cost(None, "MiB", "a|b fails")] * 6,
+    reason="a|b fails",
 )
 REPORT = BenchReport(
     command="python -m dysample bench",
     date="2026-01-02T03:04:05+00:00",
     machine=Machine("Abacus", 2, "", 0.5, "Linux", "3.11", "2.14", "0.1", ("OMP_NUM_THREADS=2",)),
+    copy=Spread(16.0, 15.0, 17.0),
     rounds=9,
     backward=False,
     complete=True,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from dysample.analysis.bench.cuda import CudaStopwatch
 from dysample.analysis.bench.timing import (
     MOST_CALLS,
     Call,
@@ -72,6 +73,13 @@ def test_spread(values: list[float]):
     assert (spread.lower, spread.median, spread.upper) == pytest.approx((lower, median, upper))
 
 
+def test_clocks():
+    script = Script({"operator": [9.0, 9.0, 6.0], "bilinear": [9.0, 9.0, 2.0]})
+    result = race(operator, bilinear, rounds=1, stopwatch=script)
+    assert (result.ratio("wall").median, result.ratio("busy").median) == (3.0, 1.5)
+    assert (result.candidate.by("wall").median, result.candidate.by("busy").median) == (6000.0, 3000.0)
+
+
 def test_cpu_stopwatch(monkeypatch: pytest.MonkeyPatch):
     now = {"wall": 100.0, "busy": 7.0}
 
@@ -85,3 +93,30 @@ def test_cpu_stopwatch(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(time, "perf_counter", clock("wall"))
     monkeypatch.setattr(time, "process_time", clock("busy"))
     assert cpu_stopwatch(work, 4) == Sample(wall=0.5, busy=0.25)
+
+
+class Device:
+    """Calls take a second on the clock; their graphs take none to launch, and half the time to run."""
+
+    def __init__(self) -> None:
+        self.recorded: list[Call] = []
+
+    def clock(self, call: Call, calls: int) -> Sample:
+        return Sample(1.0, 0.5) if call() == "graph" else Sample(2.0, 1.5)
+
+    def record(self, call: Call) -> Call:
+        self.recorded.append(call)
+        if call is bilinear:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return lambda: "graph"
+
+
+def test_on_cuda_the_device_s_own_time_is_that_of_a_graph():
+    device = Device()
+    stopwatch = CudaStopwatch(device.clock, device.record)
+    assert stopwatch(operator, 3) == stopwatch(operator, 1) == Sample(2.0, 0.5, replayed=True)
+    assert stopwatch(bilinear, 1) == Sample(2.0, 1.5, replayed=False)
+    assert device.recorded == [operator, bilinear]
+    result = race(operator, bilinear, rounds=2, stopwatch=stopwatch)
+    assert (result.candidate.replayed, result.baseline.replayed) == (True, False)
+    assert result.busy_ratio.median == pytest.approx(1 / 3)

@@ -1,11 +1,12 @@
 """What is known of upsamplers: evidence beside the weights, and times in the repository."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
 
+from dysample.analysis.bench.case import BenchCase
 from dysample.analysis.bench.measuring import BenchRow
 from dysample.analysis.bench.report import BenchReport, from_json
 from dysample.analysis.evidence import Evidence, EvidenceError, read_evidence
@@ -112,14 +113,17 @@ def latencies() -> Latencies | Missing:
         report = from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         return Missing(f"The times cannot be read: {error}.", (command,), damaged=True)
-    rows = tuple(_latency(row) for row in report.rows if row.forward and _size(row) == size)
+    rows = tuple(_latency(row) for row in report.rows if row.forward and _is_usual(row, size))
     if not rows:
         return Missing(f"The benchmark has no map of {size}.", (command,))
     return Latencies(rows, _machine(report), report.command, report.date[:10])
 
 
-def _size(row: BenchRow) -> str:
-    return f"{row.case.channels}x{row.case.height}x{row.case.width}" if row.case.scale == 2 else ""
+def _is_usual(row: BenchRow, size: str) -> bool:
+    """Whether a row is of maps of this size, read and laid out as usual."""
+    channels, height, width = map(int, size.split("x"))
+    asked = BenchCase(row.case.operator, channels, height, width)
+    return replace(row.case, dtype=asked.dtype, device=asked.device, threads=asked.threads) == asked
 
 
 def _latency(row: BenchRow) -> Latency:
@@ -127,9 +131,8 @@ def _latency(row: BenchRow) -> Latency:
     race = row.forward
     if race is None:
         raise ValueError(f"{row.case.operator} was not timed")
-    if row.case.device == "cpu" and row.case.threads > 1:
-        return Latency(row.case.operator, race.candidate.wall.median, race.wall_ratio.median)
-    return Latency(row.case.operator, race.candidate.busy.median, race.busy_ratio.median)
+    clock = row.case.clock
+    return Latency(row.case.operator, race.candidate.by(clock).median, race.ratio(clock).median)
 
 
 def _machine(report: BenchReport) -> str:

@@ -1,69 +1,52 @@
 """What `python -m dysample bench` takes and does."""
 
 import argparse
-import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
-from dysample.analysis.bench.case import BenchCase, DTypeName, Layout
-from dysample.analysis.bench.machine import this_machine
-from dysample.analysis.bench.measuring import BenchRow, check_device, measure
+from dysample.analysis.bench.asked import PAPER_SIZE, Asked, MapSize
+from dysample.analysis.bench.case import DTypeName, Layout
+from dysample.analysis.bench.measuring import check_device
 from dysample.analysis.bench.report import BenchReport, to_json
-from dysample.analysis.bench.table import to_markdown
+from dysample.analysis.bench.running import Progress, benchmark, to_line
+from dysample.analysis.bench.table import name_of, to_markdown
+from dysample.kernels.choice import Implementation, check_implementation, environment
 from dysample.ops.registry import OPERATORS
 
 INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True)
-class MapSize:
-    """Size of a map.
-
-    Attributes:
-        channels: How many there are.
-        height: Rows.
-        width: Columns.
-    """
-
-    channels: int
-    height: int
-    width: int
-
-    @classmethod
-    def parse(cls, text: str) -> "MapSize":
-        """Read channels x rows x columns, such as ``256x120x120``.
-
-        Raises:
-            ArgumentTypeError: It is not three positive integers.
-        """
-        parts = text.lower().split("x")
-        if len(parts) != 3 or not all(part.isdecimal() and int(part) for part in parts):
-            raise argparse.ArgumentTypeError(
-                f"a size must be channels x rows x columns, such as 256x120x120, got {text!r}"
-            )
-        return cls(*map(int, parts))
-
-    def __str__(self) -> str:
-        return f"{self.channels}x{self.height}x{self.width}"
-
-
 def add_options(bench: argparse.ArgumentParser) -> None:
     """Give the command its options."""
-    add, sizes = bench.add_argument, [MapSize(256, 120, 120)]
-    names = list(OPERATORS)
+    add, names = bench.add_argument, list(OPERATORS)
     add("--upsampler", nargs="+", choices=names, default=names, metavar="NAME", help="default: all")
-    add("--size", nargs="+", type=MapSize.parse, default=sizes, metavar="CxHxW", help="default: 256x120x120")
+    sizes = bench.add_mutually_exclusive_group()
+    size_help = f"or BxCxHxW; default: {PAPER_SIZE}"
+    sizes.add_argument(
+        "--size", nargs="+", type=MapSize.parse, default=[PAPER_SIZE], metavar="CxHxW", help=size_help
+    )
+    sizes.add_argument(
+        "--paper", action="store_true", help=f"as in Figure 8: {PAPER_SIZE}, scale 2, float32, nchw"
+    )
     add("--scale", type=_positive, default=2, help="enlargement (default: 2)")
     add("--threads", type=_positive, default=1, help="CPU threads (default: 1)")
     add("--dtype", choices=get_args(DTypeName), default="float32", help="default: float32")
-    add("--layout", choices=get_args(Layout), default="nchw", help="of maps in memory (default: nchw)")
+    add("--layout", nargs="+", choices=get_args(Layout), default=["nchw"], help="default: nchw")
+    add(
+        "--implementation",
+        nargs="+",
+        choices=get_args(Implementation),
+        help="what reads at points, for DySample (default: what DYSAMPLE_KERNEL says, or auto)",
+    )
+    add("--compiled", action="store_true", help="measure every operator through torch.compile, too")
     add("--device", default="cpu", help="cpu, cuda or such as cuda:1 (default: cpu)")
     add("--rounds", type=_positive, default=9, help="samples of each operator (default: 9)")
     add("--backward", action="store_true", help="time forward and backward together, too")
+    add("--no-memory", action="store_true", help="leave memory out: it takes a process for each operator")
+    add("--progress", action="store_true", help="tell progress on stderr as JSON, one line a step")
     add("--json", type=Path, metavar="FILE", help="write the figures there")
     add("--out", type=Path, metavar="FILE.md", help="write the table there")
 
@@ -72,63 +55,53 @@ def run(options: argparse.Namespace) -> int:
     """Measure, print the table, write the files; gives the exit status.
 
     Raises:
-        ValueError: There is no such device, or a file cannot be written.
+        ValueError: There is no such device or implementation, or a file cannot be written.
     """
     for path in (options.json, options.out):
         _check_file(path)
-    machine = this_machine(check_device(options.device))
-    date = datetime.now(UTC).isoformat(timespec="seconds")
-    cases, rows = _cases(options), list[BenchRow]()
-    try:
-        for case in cases:
-            print(f"{len(rows) + 1}/{len(cases)} {OPERATORS[case.operator].label} ...", file=sys.stderr)
-            rows.append(measure(case, rounds=options.rounds, backward=options.backward))
-    except KeyboardInterrupt:
+    check_device(options.device)
+    asked, how = _asked(options), {"rounds": options.rounds, "backward": options.backward}
+    memory = not options.no_memory
+    command = asked.command(**how, memory=memory)
+    tell = _tell_programs if options.progress else _tell_people
+    report = benchmark(asked.cases(), **how, memory=memory, command=command, progress=tell)
+    if not report.complete:
         print("Interrupted: this is what had been measured.", file=sys.stderr)
-    report = BenchReport(
-        command=_command(options),
-        date=date,
-        machine=machine,
-        rounds=options.rounds,
-        backward=options.backward,
-        complete=len(rows) == len(cases),
-        rows=tuple(rows),
-    )
     print(to_markdown(report))
     for path, write in ((options.json, to_json), (options.out, to_markdown)):
         _write(path, write, report)
     return 0 if report.complete else INTERRUPTED
 
 
-def _cases(options: argparse.Namespace) -> list[BenchCase]:
-    """Size by size, each in the order of the table."""
-    return [
-        BenchCase(
-            operator=name,
-            channels=size.channels,
-            height=size.height,
-            width=size.width,
-            scale=options.scale,
-            dtype=options.dtype,
-            layout=options.layout,
-            device=options.device,
-            threads=options.threads,
-        )
-        for size in dict.fromkeys(options.size)
-        for name in OPERATORS
-        if name in options.upsampler
-    ]
+def _asked(options: argparse.Namespace) -> Asked:
+    names: Sequence[Any] = options.implementation or [environment()]
+    for name in names:
+        check_implementation(name, "implementation")
+    chosen = Asked(
+        operators=tuple(options.upsampler),
+        implementations=tuple(names),
+        compiled=options.compiled,
+        device=options.device,
+        threads=options.threads,
+    )
+    if options.paper:
+        return chosen
+    return replace(
+        chosen,
+        sizes=tuple(options.size),
+        layouts=tuple(options.layout),
+        scale=options.scale,
+        dtype=options.dtype,
+    )
 
 
-def _command(options: argparse.Namespace) -> str:
-    """The command line that measures the same again, with every option that changes a figure."""
-    chosen: Sequence[str] = [name for name in OPERATORS if name in options.upsampler]
-    words = ["python", "-m", "dysample", "bench"]
-    words += ["--upsampler", *chosen] if len(chosen) < len(OPERATORS) else []
-    words += ["--size", *map(str, dict.fromkeys(options.size))]
-    for name in ("scale", "threads", "dtype", "layout", "device", "rounds"):
-        words += [f"--{name}", str(getattr(options, name))]
-    return shlex.join([*words, *(["--backward"] if options.backward else [])])
+def _tell_people(progress: Progress) -> None:
+    if progress.row is None:
+        print(f"{progress.done + 1}/{progress.total} {name_of(progress.case)} ...", file=sys.stderr)
+
+
+def _tell_programs(progress: Progress) -> None:
+    print(to_line(progress), file=sys.stderr, flush=True)
 
 
 def _check_file(path: Path | None) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from dysample.analysis.bench.case import BenchCase, prepare, threads
+from dysample.analysis.bench.case import BenchCase, conditions, prepare
 from dysample.analysis.cost import Cost
 
 MIB = 2**20
@@ -107,7 +107,7 @@ def peak_of_case(case: BenchCase) -> Cost:
 def _measure(case: BenchCase) -> Cost:
     small = prepare(replace(case, height=4, width=4))
     prepared = prepare(case)
-    with threads(case.threads), torch.inference_mode():
+    with conditions(case), torch.inference_mode():
         small.upsample()
         return peak_beyond_output(prepared.upsample, prepared.inputs[0].device)
 

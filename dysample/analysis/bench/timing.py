@@ -5,10 +5,10 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import torch
+from typing import Literal
 
 Call = Callable[[], object]
+Clock = Literal["wall", "busy"]
 SAMPLE_SECONDS = 0.02
 MOST_CALLS = 2**20
 
@@ -20,10 +20,12 @@ class Sample:
     Attributes:
         wall: By the clock on the wall.
         busy: Of this process on its CPU cores; on CUDA, of the device.
+        replayed: Whether `busy` is that of a recorded graph of the call, without the time to launch it.
     """
 
     wall: float
     busy: float
+    replayed: bool = False
 
 
 # Calls a function several times and tells what one call took.
@@ -55,11 +57,17 @@ class Timing:
         wall: Milliseconds of a call by the clock on the wall.
         busy: Milliseconds of a call that this process (on CUDA: the device) was busy.
         calls: Calls in one sample.
+        replayed: Whether the device was busy with a recorded graph, without the time to launch it.
     """
 
     wall: Spread
     busy: Spread
     calls: int
+    replayed: bool = False
+
+    def by(self, clock: Clock) -> Spread:
+        """Milliseconds of a call by one of the clocks."""
+        return self.wall if clock == "wall" else self.busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,10 @@ class Race:
     baseline: Timing
     wall_ratio: Spread
     busy_ratio: Spread
+
+    def ratio(self, clock: Clock) -> Spread:
+        """Candidate over baseline by one of the clocks."""
+        return self.wall_ratio if clock == "wall" else self.busy_ratio
 
 
 def race(candidate: Call, baseline: Call, *, rounds: int, stopwatch: Stopwatch) -> Race:
@@ -127,22 +139,10 @@ def cpu_stopwatch(call: Call, calls: int) -> Sample:
     return Sample((time.perf_counter() - wall) / calls, (time.process_time() - busy) / calls)
 
 
-def cuda_stopwatch(call: Call, calls: int) -> Sample:
-    """Time calls on the current CUDA device: wall clock, and the device's own events."""
-    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    torch.cuda.synchronize()
-    wall = time.perf_counter()
-    start.record()
-    for _ in range(calls):
-        call()
-    end.record()
-    torch.cuda.synchronize()
-    return Sample((time.perf_counter() - wall) / calls, start.elapsed_time(end) / 1000 / calls)
-
-
 def _timing(samples: Sequence[Sample], calls: int) -> Timing:
     return Timing(
         wall=Spread.of([1000 * sample.wall for sample in samples]),
         busy=Spread.of([1000 * sample.busy for sample in samples]),
         calls=calls,
+        replayed=all(sample.replayed for sample in samples),
     )
