@@ -8,6 +8,7 @@ from app.figures.evidence_classes import ClassGains, extremes
 from app.figures.evidence_gains import Gain, compared, listed, number, unit
 from app.figures.evidence_tables import TRAINED
 from dysample.analysis.evidence import Evidence, Trained
+from dysample.analysis.evidence_table import BEGIN_AT_RANDOM, SHORT_TRAINING
 from dysample.analysis.paired import LEVEL, RESAMPLES
 from dysample.analysis.score_specs import ScoreSpec
 from dysample.ops.registry import operator_spec
@@ -37,6 +38,8 @@ def how_to_read(evidence: Evidence) -> str:
             " Heads were trained on the frozen features of one encoder, itself trained with "
             f"{reference}: their seeds tell how heads vary, not encoders."
         )
+    if any(row.trained == "heads" and row.upsampler in BEGIN_AT_RANDOM for row in evidence.rows):
+        words += f" {SHORT_TRAINING}"
     return words
 
 

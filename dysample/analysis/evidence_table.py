@@ -8,6 +8,12 @@ from dysample.analysis.score_specs import ScoreSpec, score_spec
 from dysample.ops.registry import operator_spec
 
 NOTHING = "–"
+BEGIN_AT_RANDOM = ("deconv", "pixelshuffle")
+SHORT_TRAINING = (
+    "All heads learned for the same few hundred steps. Deconvolution and pixel shuffle begin with random "
+    "filters, where the others begin near an interpolation, and still lose most when training ends: their "
+    "rows tell of a short training too."
+)
 _TRAINED = {"heads": "head on a shared encoder", "end-to-end": "end to end"}
 
 
@@ -77,4 +83,6 @@ def _note(evidence: Evidence, reference: str) -> str:
             "Heads on a shared encoder were trained on its frozen features: what their seeds show is how the "
             "heads vary, not the encoder."
         )
+    if any(row.trained == "heads" and row.upsampler in BEGIN_AT_RANDOM for row in evidence.rows):
+        sentences.append(SHORT_TRAINING)
     return " ".join(sentences)
