@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_evidence_folder import STREET, depth, gain, segmentation
 
-from app.figures.evidence import forest, forest_data
+from app.figures.evidence import forest, forest_data, outside
 from app.figures.evidence_classes import class_gains, class_map
 from app.figures.evidence_gains import (
     COLOURS,
@@ -12,6 +12,7 @@ from app.figures.evidence_gains import (
     gains,
     noise,
 )
+from app.figures.evidence_reach import reach
 from app.figures.evidence_words import verdict
 from dysample.analysis.evidence import Evidence
 from dysample.analysis.score_specs import score_spec
@@ -110,3 +111,24 @@ def test_classes_that_never_occur_are_left_out(street: Evidence):
     trace = class_map(found, MIOU).data[0]
     assert trace.zmin == -trace.zmax
     assert class_gains(depth(), "rms", "heads") is None
+
+
+def test_a_row_far_out_is_told_at_the_end_of_the_axis():
+    near = [gain(name, 1 + k, k, 2 + k) for k, name in enumerate(("carafe", "sapa", "dysample"))]
+    assert outside(near, 0.2, 0.5) == ()
+    far = gain("deconv", -40, -44, -36)
+    figure = forest([*near, far], MIOU, "Bilinear", noise=0.2, paper_noise=0.5)
+    assert outside([*near, far], 0.2, 0.5) == (far,)
+    low, high = figure.layout.xaxis.range
+    assert -40 < low < 0
+    assert high > 4
+    (told,) = figure.layout.annotations
+    assert (told.x, told.y) == (low, "Deconvolution")
+    assert "−40.00" in told.text
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [([], 0), ([1, -2, 3], 3), ([1, -1, 1, 90], 4), ([0, 0, 0, 5], 5), ([2, 9], 9)]
+)
+def test_reach(values: list[float], expected: float):
+    assert reach(values) == expected

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from jaxtyping import Shaped
 
 from app.figures.evidence_gains import COLOURS, FAMILIES, SYMBOLS, Family, Gain, compared, number, unit
+from app.figures.evidence_reach import reach
 from app.figures.layout import Part, plain
 from dysample.analysis.score_specs import ScoreSpec
 
@@ -28,6 +29,7 @@ def forest(
         paper_noise: What the authors say that their runs differ by; None if they say nothing of this score.
     """
     rows = compared(found)
+    limits = _range(rows, noise, paper_noise)
     shapes: list[Part] = [_zero()]
     if noise is not None:
         shapes.append(band(noise, "x"))
@@ -36,7 +38,7 @@ def forest(
     across = {
         "title": {"text": f"{unit(spec)} less {reference}’s, {spec.better} is better"},
         "zeroline": False,
-        "range": _range(rows, noise, paper_noise),
+        "range": limits,
     }
     up = {
         "categoryarray": [each.label for each in rows],
@@ -49,6 +51,7 @@ def forest(
         "xaxis": across,
         "yaxis": up,
         "shapes": shapes,
+        "annotations": [_beyond(each, limits, spec) for each in outside(rows, noise, paper_noise)],
     }
     return go.Figure({"data": _families(rows, spec), "layout": layout})
 
@@ -119,13 +122,36 @@ def _trace(rows: Sequence[Gain], kind: Family, spec: ScoreSpec) -> Part:
     }
 
 
+def outside(found: Sequence[Gain], noise: float | None, paper_noise: float | None) -> tuple[Gain, ...]:
+    """Those whose difference lies beyond the axis, which would leave the others no room."""
+    rows = compared(found)
+    low, high = _range(rows, noise, paper_noise)
+    return tuple(each for each in rows if not low <= (each.value or 0) <= high)
+
+
 def _range(rows: Sequence[Gain], noise: float | None, paper_noise: float | None) -> tuple[float, float]:
-    """From the least end to the greatest, with all bands and zero in view."""
-    places = [0.0, *(end for each in rows for end in (each.low, each.high, each.value) if end is not None)]
+    """From the least end to the greatest within reach, with all bands and zero in view."""
+    ends = [end for each in rows for end in (each.low, each.high, each.value) if end is not None]
+    far = reach(ends)
+    places = [0.0, *(min(max(end, -far), far) for end in ends)]
     for half in (noise, paper_noise):
         places += [-half, half] if half else []
     margin = 0.06 * (max(places) - min(places)) or 1.0
     return min(places) - margin, max(places) + margin
+
+
+def _beyond(row: Gain, limits: tuple[float, float], spec: ScoreSpec) -> Part:
+    """The number of a row beyond the axis, at the end where it would be."""
+    left = (row.value or 0) < limits[0]
+    words = number(row.value, spec, sign=True)
+    return {
+        "x": limits[0] if left else limits[1],
+        "y": row.label,
+        "text": f"◂ {words}" if left else f"{words} ▸",
+        "xanchor": "left" if left else "right",
+        "showarrow": False,
+        "font": {"color": COLOURS[row.family], "size": 13},
+    }
 
 
 def _zero() -> Part:

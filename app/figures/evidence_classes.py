@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from jaxtyping import Float64
 
 from app.figures.evidence_gains import value_of
+from app.figures.evidence_reach import reach
 from app.figures.layout import plain
 from dysample.analysis.evidence import Evidence, EvidenceRow, Trained
 from dysample.analysis.score_specs import ScoreSpec, score_spec
@@ -49,7 +50,7 @@ def class_gains(evidence: Evidence, score: str, trained: Trained) -> ClassGains 
 
 def class_map(found: ClassGains, spec: ScoreSpec) -> go.Figure:
     """Blue where the reference is better, orange where the upsampler is."""
-    most = float(np.nanmax(np.abs(found.values))) or 1.0
+    most = scale_of(found) or 1.0
     few = len(found.labels) <= _MOST_WRITTEN
     sign = 1 if spec.better == "higher" else -1
     trace = {
@@ -83,6 +84,11 @@ def class_map(found: ClassGains, spec: ScoreSpec) -> go.Figure:
         "yaxis": {"autorange": "reversed", "automargin": True, "showgrid": False, "dtick": 1},
     }
     return go.Figure({"data": [trace], "layout": layout})
+
+
+def scale_of(found: ClassGains) -> float:
+    """The difference that has the strongest colour; those beyond it have the same."""
+    return reach(found.values.ravel().tolist())
 
 
 def extremes(found: ClassGains) -> Sequence[tuple[str, str, float, str, float]]:

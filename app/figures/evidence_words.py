@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.figures.evidence_agreement import VERDICTS, Pair
 from app.figures.evidence_bubbles import Bubble
-from app.figures.evidence_classes import ClassGains, extremes
+from app.figures.evidence_classes import ClassGains, extremes, scale_of
 from app.figures.evidence_gains import Gain, compared, listed, number, unit
 from app.figures.evidence_tables import TRAINED
 from dysample.analysis.evidence import Evidence, Trained
@@ -76,13 +76,21 @@ def verdict(found: Sequence[Gain], spec: ScoreSpec, reference: str, noise: float
 
 
 def forest_caption(
-    evidence: Evidence, spec: ScoreSpec, trained: Trained, noise: float | None, paper_noise: float | None
+    evidence: Evidence,
+    spec: ScoreSpec,
+    trained: Trained,
+    noise: float | None,
+    paper_noise: float | None,
+    beyond: Sequence[Gain] = (),
 ) -> str:
-    """What the differences, intervals and bands are."""
+    """What the differences, intervals and bands are, and which lie beyond the axis."""
     parts = [
         f"{evidence.title}, {TRAINED[trained]}: differences of {unit(spec)} to "
         f"{operator_spec(evidence.reference).label}’s on {where(evidence)}. Bars are {LEVEL:.0%} intervals."
     ]
+    if beyond:
+        told = [f"{each.label} ({number(each.value, spec, sign=True)})" for each in beyond]
+        parts.append(f"Beyond the axis, which is made for the others: {listed(told)}.")
     if noise is None:
         parts.append("There is no noise band: no upsampler has two seeds yet.")
     else:
@@ -105,14 +113,21 @@ def forest_alt(found: Sequence[Gain], spec: ScoreSpec, reference: str) -> str:
     return f"{unit(spec)} less {reference}, with intervals: {'; '.join(told)}."
 
 
-def classes_caption(evidence: Evidence, spec: ScoreSpec) -> str:
+def classes_caption(evidence: Evidence, found: ClassGains, spec: ScoreSpec) -> str:
     """What the map of classes shows."""
     reference = operator_spec(evidence.reference).label
     return (
         f"{spec.label} of every class less {reference}’s, in percentage points, means over the seeds: orange "
-        f"where the upsampler is better, blue where {reference} is. A class that few pictures show varies "
-        "most; single classes have no intervals here."
+        f"where the upsampler is better, blue where {reference} is. {_capped(found, spec)}A class that few "
+        "pictures show varies most; single classes have no intervals here."
     )
+
+
+def _capped(found: ClassGains, spec: ScoreSpec) -> str:
+    most = scale_of(found)
+    if not (abs(found.values) > most).any():
+        return ""
+    return f"Beyond ±{number(most, spec)} the colour stays the same. "
 
 
 def classes_alt(found: ClassGains, spec: ScoreSpec) -> str:

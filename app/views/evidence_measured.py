@@ -43,9 +43,10 @@ def draw_forest(found: Evidence, score: str, trained: Trained, *, key: str) -> N
     authors = PAPER_NOISE.get(counterpart(found.kind, score))
     st.markdown(words.verdict(rows, spec, reference, ours))
     if compared(rows):
+        beyond = figures.outside(rows, ours, authors)
         figure_block(
             figures.forest(rows, spec, reference, noise=ours, paper_noise=authors),
-            caption=words.forest_caption(found, spec, trained, ours, authors),
+            caption=words.forest_caption(found, spec, trained, ours, authors, beyond),
             alt=words.forest_alt(rows, spec, reference),
             name=f"Differences, {found.title}, {spec.label}",
             data=figures.forest_data(rows),
@@ -59,7 +60,7 @@ def _classes(found: Evidence, score: str, trained: Trained) -> None:
         return
     figure_block(
         class_map(by_class, spec),
-        caption=words.classes_caption(found, spec),
+        caption=words.classes_caption(found, by_class, spec),
         alt=words.classes_alt(by_class, spec),
         name=f"Differences by class, {found.title}, {spec.label}",
         data={"difference": by_class.values},
