@@ -14,6 +14,7 @@ st.navigation(
         st.Page("views/anatomy.py", title="Anatomy", url_path="anatomy"),
         st.Page("views/learn.py", title="Watch it learn", url_path="learn"),
         st.Page("views/quiz.py", title="Check yourself", url_path="quiz"),
+        st.Page("views/model.py", title="Your model", url_path="model"),
         st.Page("views/evidence.py", title="Evidence", url_path="evidence"),
     ],
     position="top",

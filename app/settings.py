@@ -78,3 +78,31 @@ class LearnChoice:
     settings: LearnSettings
     seed: int
     steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model that upsamplers are swapped in, and the picture that it is run with.
+
+    Attributes:
+        name: Such as ``"smp:Unet:resnet18"`` or ``"package.module:function"``.
+        height: Rows of the picture.
+        width: Columns of the picture.
+    """
+
+    name: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class SwapChoice:
+    """What goes to the sites of a model.
+
+    Attributes:
+        to: Name of the operator at the sites that are swapped unasked.
+        exceptions: Names of sites with the operator that they get in its place; empty to leave one alone.
+    """
+
+    to: str
+    exceptions: tuple[tuple[str, str], ...] = ()

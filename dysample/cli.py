@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dysample.analysis.bench import command as bench_command
 from dysample.analysis.complexity import command as complexity_command
+from dysample.analysis.trial import command as trial_command
 from dysample.models.manifest import pretrained_folder
 from dysample.models.swap import command as swap_command
 from dysample.ops.registry import OPERATORS
@@ -18,6 +19,7 @@ _ALONE = {
     "complexity": complexity_command.run,
     "audit": swap_command.run_audit,
     "swap": swap_command.run_swap,
+    "trial": trial_command.run,
     "sweep": sweep_command.run,
 }
 
@@ -93,4 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     swap_command.add_audit_options(commands.add_parser("audit", help="what a model enlarges, and where"))
     swap_command.add_swap_options(commands.add_parser("swap", help="put upsamplers into a model"))
+    trial_command.add_options(
+        commands.add_parser("trial", help="what a swap changes in a model, what it costs, what still works")
+    )
     return parser

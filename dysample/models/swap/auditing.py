@@ -1,6 +1,6 @@
 """`audit`: every place where a model changes the size of a map."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from torch import nn
 from torch.jit import ScriptModule
@@ -56,6 +56,7 @@ def _second(model: nn.Module, example_inputs: object) -> tuple[Trace | None, obj
 def _sites(first: Trace, second: Trace | None) -> Iterable[Site]:
     calls = _by_site(first.calls)
     others = _by_site(second.calls) if second else {}
+    places = {number: order for order, numbers in enumerate(calls.values()) for number in numbers}
     for order, (key, numbers) in enumerate(calls.items()):
         made = [first.calls[number] for number in numbers]
         path = made[0].path
@@ -81,7 +82,13 @@ def _sites(first: Trace, second: Trace | None) -> Iterable[Site]:
             scale=scale,
             choice=choice,
             reason=reason,
+            after=_before(order, made, places),
         )
+
+
+def _before(order: int, made: Sequence[Call], places: Mapping[int, int]) -> tuple[int, ...]:
+    """The sites that the calls of one come after."""
+    return tuple(sorted({places[number] for call in made for number in call.origin.calls} - {order}))
 
 
 def _by_site(calls: Sequence[Call]) -> dict[_Key, list[int]]:

@@ -17,7 +17,10 @@ from dysample.ops.registry import canonical_name
 def add_audit_options(parser: argparse.ArgumentParser) -> None:
     """Describe the options of `audit`, which `swap` has, too."""
     parser.add_argument(
-        "--model", required=True, metavar="PACKAGE.MODULE:FUNCTION", help="function that makes the model"
+        "--model",
+        required=True,
+        metavar="PACKAGE.MODULE:FUNCTION",
+        help="function that makes the model; or such as smp:Unet:resnet18",
     )
     parser.add_argument("--weights", type=Path, metavar="FILE", help="safetensors, or a pickled state_dict")
     parser.add_argument(
@@ -48,11 +51,11 @@ def run_audit(options: argparse.Namespace) -> int:
     Raises:
         ValueError: The model cannot be made, loaded or run.
     """
-    model, inputs = _prepared(options)
+    model, inputs = prepared(options)
     try:
         print(audit(model, inputs))
     except (RuntimeError, TypeError, IndexError, KeyError) as error:
-        raise _not_run(options, error) from error
+        raise not_run(options, error) from error
     return 0
 
 
@@ -62,11 +65,11 @@ def run_swap(options: argparse.Namespace) -> int:
     Raises:
         ValueError: The model cannot be made, loaded or run, or the file cannot be written.
     """
-    model, inputs = _prepared(options)
+    model, inputs = prepared(options)
     try:
         swapped, report = swap_upsamplers(model, inputs, options.to, where=options.where)
     except (RuntimeError, TypeError, IndexError, KeyError) as error:
-        raise _not_run(options, error) from error
+        raise not_run(options, error) from error
     print(report)
     print(f"{len(report.swapped)} of {len(report.rows)} sites, {report.parameters:,} parameters added.")
     if options.out:
@@ -79,7 +82,12 @@ def run_swap(options: argparse.Namespace) -> int:
     return 0
 
 
-def _prepared(options: argparse.Namespace) -> tuple[nn.Module, Tensor | list[Tensor]]:
+def prepared(options: argparse.Namespace) -> tuple[nn.Module, Tensor | list[Tensor]]:
+    """The model that the options of `audit` name, and an input for it.
+
+    Raises:
+        ValueError: The model cannot be made, or its weights cannot be loaded.
+    """
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     model = made_by(options.model)
@@ -89,7 +97,8 @@ def _prepared(options: argparse.Namespace) -> tuple[nn.Module, Tensor | list[Ten
     return model, list(picture) if options.list else picture
 
 
-def _not_run(options: argparse.Namespace, error: Exception) -> ValueError:
+def not_run(options: argparse.Namespace, error: Exception) -> ValueError:
+    """The sentence about a model that does not take the input."""
     shape = "x".join(map(str, options.input))
     said = " ".join(str(error).split())[:300]
     return ValueError(f"the model does not run with an input of {shape} (--input, --list): {said}")

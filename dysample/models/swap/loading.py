@@ -9,17 +9,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from dysample.models.smp_models import is_smp_name, smp_model
+
 PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 # Under which training programs keep the weights, beside optimisers and counters.
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 
 
 def made_by(name: str) -> nn.Module:
-    """The model of a factory, such as ``"my_package.networks:segmenter"``.
+    """The model of a factory, such as ``"my_package.networks:segmenter"``, or an `smp_model`.
 
     Raises:
         ValueError: There is no such function, it needs arguments, fails, or makes no model.
     """
+    if is_smp_name(name):
+        return smp_model(name)
     module, colon, function = name.partition(":")
     if not (module and colon and function):
         raise ValueError(f"a model is named as in package.module:function, got {name!r}")

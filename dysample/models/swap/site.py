@@ -30,6 +30,7 @@ class Site:
         scale: The integer enlargement; None where there is none.
         choice: Whether a swap replaces it unasked, on request, or never.
         reason: A sentence that says why not unasked; empty where it is.
+        after: Places, as `order`, of the sites whose outputs went into its input, at whatever distance.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Site:
     scale: int | None
     choice: Choice
     reason: str
+    after: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

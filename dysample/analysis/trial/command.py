@@ -1,0 +1,165 @@
+"""What `python -m dysample trial` takes and does."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dysample.analysis.bench.case import threads
+from dysample.analysis.bench.machine import this_machine
+from dysample.analysis.bench.timing import Race, cpu_stopwatch, race
+from dysample.analysis.trial.costs import swap_costs
+from dysample.analysis.trial.counted import for_counting
+from dysample.analysis.trial.deploy import TRIES, Attempt, attempts
+from dysample.analysis.trial.plan import Plan, planned, swap_by_plan
+from dysample.analysis.trial.report import TrialReport, to_json
+from dysample.analysis.trial.start import Start, start_of
+from dysample.analysis.trial.survey import audit_of, survey
+from dysample.analysis.trial.table import to_markdown
+from dysample.models.swap.command import add_audit_options, not_run, prepared
+from dysample.ops.registry import canonical_name
+
+PRINTED = Path("-")
+SEED = 0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the options."""
+    add_audit_options(parser)
+    add = parser.add_argument
+    add("--to", type=_operator, default="dysample+", help="upsampler (default: dysample+)")
+    add(
+        "--at",
+        nargs="+",
+        type=_exception,
+        default=[],
+        metavar="SITE=OPERATOR",
+        help="another upsampler at a site, by name or number; SITE= leaves it alone",
+    )
+    add("--start", action="store_true", help="compare outputs before training, with all offsets zero too")
+    add("--time", action="store_true", help="time both models in turns")
+    add("--rounds", type=_positive, default=9, help="samples of each model (default: 9)")
+    add("--threads", type=_positive, default=1, help="CPU threads (default: 1)")
+    add("--deploy", action="store_true", help="try training, torch.compile, torch.export and ONNX")
+    add("--json", type=Path, metavar="FILE", help="write all of it there; - prints it in place of the table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what was asked for, print it, write the file; gives the exit status.
+
+    Raises:
+        ValueError: The model cannot be made, loaded or run, or the file cannot be written.
+    """
+    torch.manual_seed(SEED)
+    tell = _Steps(options)
+    tell("Making the model")
+    model, inputs = prepared(options)
+    with threads(options.threads):
+        try:
+            report = _report(model.eval(), inputs, options, tell)
+        except (RuntimeError, TypeError, IndexError, KeyError) as error:
+            raise not_run(options, error) from error
+    print(to_json(report) if options.json == PRINTED else to_markdown(report))
+    if options.json and options.json != PRINTED:
+        try:
+            options.json.write_text(to_json(report), encoding="utf-8")
+        except OSError as error:
+            raise ValueError(f"{options.json} cannot be written: {error.strerror}") from error
+    return 0
+
+
+def _report(
+    model: nn.Module, inputs: Tensor | list[Tensor], options: argparse.Namespace, tell: Callable[[str], None]
+) -> TrialReport:
+    machine = this_machine(torch.device("cpu"))
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    tell("Counting")
+    shapes, no_numbers = for_counting(model, inputs)
+    found = survey(shapes, no_numbers)
+    plan = planned(audit_of(found), options.to, options.at)
+    costs = swap_costs(shapes, no_numbers, plan)
+    return TrialReport(
+        command=_command(options),
+        date=date,
+        machine=machine,
+        model=options.model,
+        plan=plan,
+        survey=found,
+        costs=costs,
+        start=_start(model, inputs, plan, tell) if options.start else None,
+        threads=options.threads,
+        rounds=options.rounds,
+        race=_race(model, inputs, plan, options.rounds, tell) if options.time else None,
+        attempts=_attempts(model, inputs, plan, tell) if options.deploy else (),
+    )
+
+
+def _start(model: nn.Module, inputs: object, plan: Plan, tell: Callable[[str], None]) -> Start:
+    tell("Comparing outputs")
+    return start_of(model, inputs, plan)
+
+
+def _race(
+    model: nn.Module, inputs: Tensor | list[Tensor], plan: Plan, rounds: int, tell: Callable[[str], None]
+) -> Race:
+    tell("Timing both models in turns")
+    swapped, _ = swap_by_plan(model, inputs, plan)
+    with torch.inference_mode():
+        return race(lambda: swapped(inputs), lambda: model(inputs), rounds=rounds, stopwatch=cpu_stopwatch)
+
+
+def _attempts(
+    model: nn.Module, inputs: object, plan: Plan, tell: Callable[[str], None]
+) -> tuple[Attempt, ...]:
+    swapped, _ = swap_by_plan(model, inputs, plan)
+    return attempts(swapped, model, inputs, tell=lambda name: tell(f"Trying: {name}"))
+
+
+class _Steps:
+    """Says on stderr what begins, such as ``2/4 Counting``."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.all = 2 + options.start + options.time + len(TRIES) * options.deploy
+        self.done = 0
+
+    def __call__(self, words: str) -> None:
+        self.done += 1
+        print(f"{self.done}/{self.all} {words}", file=sys.stderr, flush=True)
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command line that does the same again."""
+    words = ["python", "-m", "dysample", "trial", "--model", options.model]
+    words += ["--weights", str(options.weights)] if options.weights else []
+    words += ["--input", "x".join(map(str, options.input))]
+    words += ["--list"] if options.list else []
+    words += ["--to", options.to]
+    words += ["--at", *(f"{site}={operator}" for site, operator in options.at)] if options.at else []
+    words += [f"--{name}" for name in ("start", "time", "deploy") if getattr(options, name)]
+    words += ["--rounds", str(options.rounds), "--threads", str(options.threads)] if options.time else []
+    return shlex.join(words)
+
+
+def _operator(text: str) -> str:
+    try:
+        return canonical_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _exception(text: str) -> tuple[str, str]:
+    site, equals, operator = text.partition("=")
+    if not (site and equals):
+        raise argparse.ArgumentTypeError(f"a site's upsampler is written as SITE=OPERATOR, got {text!r}")
+    return site, _operator(operator) if operator else ""
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
+    return int(text)
