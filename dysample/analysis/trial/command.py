@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dysample.analysis.bench.case import threads
 from dysample.analysis.bench.machine import this_machine
 from dysample.analysis.bench.timing import Race, cpu_stopwatch, race
 from dysample.analysis.trial.costs import swap_costs
@@ -59,11 +58,14 @@ def run(options: argparse.Namespace) -> int:
     tell = _Steps(options)
     tell("Making the model")
     model, inputs = prepared(options)
-    with threads(options.threads):
-        try:
-            report = _report(model.eval(), inputs, options, tell)
-        except (RuntimeError, TypeError, IndexError, KeyError) as error:
-            raise not_run(options, error) from error
+    before = torch.get_num_threads()
+    torch.set_num_threads(options.threads)
+    try:
+        report = _report(model.eval(), inputs, options, tell)
+    except (RuntimeError, TypeError, IndexError, KeyError) as error:
+        raise not_run(options, error) from error
+    finally:
+        torch.set_num_threads(before)
     print(to_json(report) if options.json == PRINTED else to_markdown(report))
     if options.json and options.json != PRINTED:
         try:
