@@ -98,8 +98,8 @@ def sample(
         x: The low-res map.
         points: (x, y) in low-res pixels, float32 or wider; a batch of one serves all of `x`.
         implementation: "plain" for PyTorch's own functions, "native" for the compiled ones on the
-            CPU, "auto" for the fastest that can; None for what the environment variable
-            DYSAMPLE_KERNEL says. They differ in time and rounding alone.
+            CPU, "triton" for those on GPUs, "auto" for the fastest that can; None for what the
+            environment variable DYSAMPLE_KERNEL says. They differ in time and rounding alone.
 
     Returns:
         The sampled map, in the dtype of `x`.

@@ -57,3 +57,24 @@ def points(offset: Array, scale: int, initial: str) -> Array:
             within = ((index % scale) - (scale - 1) / 2) / scale if initial == "bilinear" else 0.0
             moved[b, group, axis, p, q] += index // scale + 0.5 + within
     return moved
+
+
+def sample_gradients(slope: Array, maps: Array, points: Array) -> tuple[Array, Array]:
+    """What `sample` does to a map and to points, backwards: as it weighs, and as its weights change.
+
+    Points outside of the pixels' centres do not move what they read.
+    """
+    of_maps, of_points = np.zeros(maps.shape), np.zeros(points.shape)
+    rows, columns = maps.shape[2:]
+    for b, c, p, q in np.ndindex(slope.shape):
+        group = c // (maps.shape[1] // points.shape[1])
+        x, y = points[b, group, :, p, q]
+        left, top = math.floor(x - 0.5), math.floor(y - 0.5)
+        for row, column in ((top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1)):
+            near_x, near_y = 1 - abs(x - 0.5 - column), 1 - abs(y - 0.5 - row)
+            pixel = (b, c, min(max(row, 0), rows - 1), min(max(column, 0), columns - 1))
+            of_maps[pixel] += slope[b, c, p, q] * near_x * near_y
+            rightwards, downwards = (1 if column > left else -1), (1 if row > top else -1)
+            of_points[b, group, 0, p, q] += slope[b, c, p, q] * rightwards * near_y * maps[pixel]
+            of_points[b, group, 1, p, q] += slope[b, c, p, q] * downwards * near_x * maps[pixel]
+    return of_maps, of_points

@@ -41,7 +41,9 @@ def test_the_variable_speaks_for_all_maps_that_can_be_read_so(monkeypatch: pytes
 
 @pytest.mark.unhooked
 def test_refusals(monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(ValueError, match="implementation must be one of auto, native, plain, got 'fast'"):
+    with pytest.raises(
+        ValueError, match="implementation must be one of auto, native, triton, plain, got 'fast'"
+    ):
         sample(X, POINTS, implementation="fast")
     with pytest.raises(ValueError, match="cannot read this map, because it"):
         sample(X.double(), POINTS.double(), implementation="native")
@@ -60,7 +62,7 @@ def test_maps_too_large_to_be_counted_in_32_bits_are_left_to_others():
 def test_info_tells_what_is_there():
     info = dysample.info()
     assert (info.dysample, info.torch) == (dysample.__version__, torch.__version__)
-    assert [each.name for each in info.implementations] == ["native", "plain"]
+    assert [each.name for each in info.implementations] == ["native", "triton", "plain"]
     assert info.implementations[-1].reason is None
     assert (info.implementations[0].reason is None) == bool(info.instructions)
     assert f"PyTorch {torch.__version__}" in str(info)

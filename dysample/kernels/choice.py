@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dysample.kernels import native, plain
+from dysample.kernels import native, plain, triton_sampler
 
-Implementation = Literal["auto", "plain", "native"]
+Implementation = Literal["auto", "plain", "native", "triton"]
 VARIABLE = "DYSAMPLE_KERNEL"
 
 
@@ -36,7 +36,7 @@ class Kernel(Protocol):
 
 
 # The first that can is taken; the last always can.
-KERNELS: dict[str, Kernel] = {"native": native, "plain": plain}
+KERNELS: dict[str, Kernel] = {"native": native, "triton": triton_sampler, "plain": plain}
 
 
 def choose(

@@ -1,0 +1,185 @@
+# pyright: basic
+# Triton's language has no types that Python knows: what follows is compiled for a GPU.
+"""Reading at points on a GPU: the kernels, which `triton_sampler` starts.
+
+`height` and `width` are the low-res map's, `rows` and `columns` the points'; `grouped` are the channels
+of a group. Within an image 32 bits count all. Everything is computed in the type of the points.
+"""
+
+import triton
+import triton.language as tl
+
+from dysample.kernels.triton_tiles import (
+    address,
+    between,
+    channels_of,
+    for_channels,
+    for_pixels,
+    load,
+    pixels_of,
+    place_of,
+    program_of,
+    share_of,
+)
+
+# Whatever these numbers are, nothing is compiled anew. Only the channels of a group may fit vectors:
+# in planar maps neighbouring threads do better to read neighbouring points, which share their lines.
+_ANY = ["groups", "height", "width", "rows", "columns", "image_step", "group_step", "axis_step", "parts"]
+
+
+@triton.jit(do_not_specialize=_ANY)
+def read(
+    x, points, output,
+    groups, grouped, height, width, rows, columns, image_step, group_step, axis_step, parts,
+    last: tl.constexpr, tile_rows: tl.constexpr, tile_columns: tl.constexpr, tile_channels: tl.constexpr,
+):  # fmt: skip
+    """Read a map at points. A tile's pixels are points."""
+    tiles = tl.cdiv(rows, tile_rows) * tl.cdiv(columns, tile_columns)
+    tile, part, group, image = program_of(tiles, parts, groups)
+    row, column, inside = pixels_of(tile, rows, columns, tile_rows, tile_columns)
+    point = row * columns + column
+    dtype: tl.constexpr = points.dtype.element_ty
+    points += image * image_step + group * group_step
+    across, _ = place_of(points, point, inside, width)
+    down, _ = place_of(points + axis_step, point, inside, height)
+    left, right, of_left, of_right = between(across, width)
+    top, bottom, of_top, of_bottom = between(down, height)
+    area, channels = height * width, groups * grouped
+    x += image * channels * area
+    output += image * channels * rows * columns
+    begin, end = channels_of(part, parts, group, grouped, tile_channels)
+    for start in range(begin, end, tile_channels):
+        channel = start + tl.arange(0, tile_channels)
+        mask = for_pixels(inside, last) & for_channels(channel < end, last)
+        x_00 = load(x, top * width + left, channel, mask, area, channels, dtype, last)
+        x_01 = load(x, top * width + right, channel, mask, area, channels, dtype, last)
+        x_10 = load(x, bottom * width + left, channel, mask, area, channels, dtype, last)
+        x_11 = load(x, bottom * width + right, channel, mask, area, channels, dtype, last)
+        value = x_00 * for_pixels(of_top * of_left, last)
+        value += x_01 * for_pixels(of_top * of_right, last)
+        value += x_10 * for_pixels(of_bottom * of_left, last)
+        value += x_11 * for_pixels(of_bottom * of_right, last)
+        here = address(output, point, channel, rows * columns, channels, last)
+        tl.store(here, value.to(output.dtype.element_ty), mask=mask)
+
+
+@triton.jit(do_not_specialize=[*_ANY, "reach", "tall", "wide"])
+def map_gradient(
+    slope, points, of_x,
+    groups, grouped, height, width, rows, columns, image_step, group_step, axis_step, parts,
+    reach, tall, wide,
+    last: tl.constexpr, tile_rows: tl.constexpr, tile_columns: tl.constexpr, tile_channels: tl.constexpr,
+):  # fmt: skip
+    """The gradient of a map, as far as points read it that are near. A tile's pixels are the map's.
+
+    A point's own pixel is the one it is in while all are spread evenly over the map. A pixel goes
+    through the points, at most tall x wide, whose own pixel is up to `reach` rows and columns away, and
+    takes its share: in a fixed order, and nobody else writes there.
+    """
+    tiles = tl.cdiv(height, tile_rows) * tl.cdiv(width, tile_columns)
+    tile, part, group, image = program_of(tiles, parts, groups)
+    row, column, inside = pixels_of(tile, height, width, tile_rows, tile_columns)
+    first_row = tl.cdiv(tl.maximum(row - reach, 0) * rows, height)
+    first_column = tl.cdiv(tl.maximum(column - reach, 0) * columns, width)
+    end_row = tl.cdiv(tl.minimum(row + reach + 1, height) * rows, height)
+    end_column = tl.cdiv(tl.minimum(column + reach + 1, width) * columns, width)
+    dtype: tl.constexpr = points.dtype.element_ty
+    points += image * image_step + group * group_step
+    area, channels = rows * columns, groups * grouped
+    slope += image * channels * area
+    of_x += image * channels * height * width
+    begin, end = channels_of(part, parts, group, grouped, tile_channels)
+    for start in range(begin, end, tile_channels):
+        channel = start + tl.arange(0, tile_channels)
+        exists = for_channels(channel < end, last)
+        here = address(of_x, row * width + column, channel, height * width, channels, last)
+        total = tl.zeros(here.shape, dtype)
+        for i in range(tall):
+            for j in range(wide):
+                near = inside & (first_row + i < end_row) & (first_column + j < end_column)
+                point = (first_row + i) * columns + first_column + j
+                across, _ = place_of(points, point, near, width)
+                down, _ = place_of(points + axis_step, point, near, height)
+                share = share_of(across, column) * share_of(down, row)
+                mask = for_pixels(near & (share > 0), last) & exists
+                value = load(slope, point, channel, mask, area, channels, dtype, last)
+                total += value * for_pixels(share, last)
+        tl.store(here, total.to(of_x.dtype.element_ty), mask=for_pixels(inside, last) & exists)
+
+
+@triton.jit
+def _is_far(row, column, own_row, own_column, reach):
+    """Whether a pixel does not go through the points with such an own pixel."""
+    return (tl.abs(row - own_row) > reach) | (tl.abs(column - own_column) > reach)
+
+
+@triton.jit
+def _add(
+    of_x, pixel, channel, value, of_vertical, of_horizontal, far, exists, area, channels, last: tl.constexpr
+):
+    """Add the shares of far pixels to their gradients; several points may do so at once."""
+    here = address(of_x, pixel, channel, area, channels, last)
+    share = of_vertical * of_horizontal
+    mask = for_pixels(far & (share > 0), last) & exists
+    tl.atomic_add(here, value * for_pixels(share, last), mask=mask, sem="relaxed")
+
+
+@triton.jit(do_not_specialize=[*_ANY, "reach"])
+def point_gradient(
+    slope, x, points, of_x, of_points,
+    groups, grouped, height, width, rows, columns, image_step, group_step, axis_step, parts,
+    reach,
+    last: tl.constexpr, tile_rows: tl.constexpr, tile_columns: tl.constexpr, tile_channels: tl.constexpr,
+):  # fmt: skip
+    """The gradient of points, and of the map what `map_gradient` left. A tile's pixels are points.
+
+    Each part of a group's channels has a gradient of the points of its own, to be added up.
+    """
+    tiles = tl.cdiv(rows, tile_rows) * tl.cdiv(columns, tile_columns)
+    tile, part, group, image = program_of(tiles, parts, groups)
+    row, column, inside = pixels_of(tile, rows, columns, tile_rows, tile_columns)
+    point = row * columns + column
+    dtype: tl.constexpr = points.dtype.element_ty
+    points += image * image_step + group * group_step
+    across, moves_across = place_of(points, point, inside, width)
+    down, moves_down = place_of(points + axis_step, point, inside, height)
+    left, right, of_left, of_right = between(across, width)
+    top, bottom, of_top, of_bottom = between(down, height)
+    own_row, own_column = row * height // rows, column * width // columns
+    far_00 = inside & _is_far(top, left, own_row, own_column, reach)
+    far_01 = inside & (of_right > 0) & _is_far(top, right, own_row, own_column, reach)
+    far_10 = inside & (of_bottom > 0) & _is_far(bottom, left, own_row, own_column, reach)
+    far_11 = inside & (of_bottom * of_right > 0) & _is_far(bottom, right, own_row, own_column, reach)
+    some_far = tl.max((far_00 | far_01 | far_10 | far_11).to(tl.int32), axis=0)
+    area, channels = height * width, groups * grouped
+    x += image * channels * area
+    of_x += image * channels * area
+    slope += image * channels * rows * columns
+    horizontal = tl.zeros(point.shape, dtype)
+    vertical = tl.zeros(point.shape, dtype)
+    begin, end = channels_of(part, parts, group, grouped, tile_channels)
+    for start in range(begin, end, tile_channels):
+        channel = start + tl.arange(0, tile_channels)
+        exists = for_channels(channel < end, last)
+        mask = for_pixels(inside, last) & exists
+        value = load(slope, point, channel, mask, rows * columns, channels, dtype, last)
+        x_00 = load(x, top * width + left, channel, mask, area, channels, dtype, last)
+        x_01 = load(x, top * width + right, channel, mask, area, channels, dtype, last)
+        x_10 = load(x, bottom * width + left, channel, mask, area, channels, dtype, last)
+        x_11 = load(x, bottom * width + right, channel, mask, area, channels, dtype, last)
+        slopes = (x_01 - x_00) * for_pixels(of_top, last) + (x_11 - x_10) * for_pixels(of_bottom, last)
+        horizontal += tl.sum(value * slopes, axis=1 if last else 0)
+        slopes = (x_10 - x_00) * for_pixels(of_left, last) + (x_11 - x_01) * for_pixels(of_right, last)
+        vertical += tl.sum(value * slopes, axis=1 if last else 0)
+        if some_far != 0:
+            pixel = top * width + left
+            _add(of_x, pixel, channel, value, of_top, of_left, far_00, exists, area, channels, last)
+            pixel = top * width + right
+            _add(of_x, pixel, channel, value, of_top, of_right, far_01, exists, area, channels, last)
+            pixel = bottom * width + left
+            _add(of_x, pixel, channel, value, of_bottom, of_left, far_10, exists, area, channels, last)
+            pixel = bottom * width + right
+            _add(of_x, pixel, channel, value, of_bottom, of_right, far_11, exists, area, channels, last)
+    of_points += ((image * groups + group) * parts + part) * 2 * rows * columns + point
+    tl.store(of_points, tl.where(moves_across, horizontal, 0.0), mask=inside)
+    tl.store(of_points + rows * columns, tl.where(moves_down, vertical, 0.0), mask=inside)
