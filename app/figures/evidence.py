@@ -147,7 +147,7 @@ def _beyond(row: Gain, limits: tuple[float, float], spec: ScoreSpec) -> Part:
     return {
         "x": limits[0] if left else limits[1],
         "y": row.label,
-        "text": f"◂ {words}" if left else f"{words} ▸",
+        "text": f"← {words}" if left else f"{words} →",
         "xanchor": "left" if left else "right",
         "showarrow": False,
         "font": {"color": COLOURS[row.family], "size": 13},
