@@ -15,6 +15,7 @@ st.navigation(
         st.Page("views/learn.py", title="Watch it learn", url_path="learn"),
         st.Page("views/quiz.py", title="Check yourself", url_path="quiz"),
         st.Page("views/model.py", title="Your model", url_path="model"),
+        st.Page("views/cost.py", title="Cost", url_path="cost"),
         st.Page("views/evidence.py", title="Evidence", url_path="evidence"),
     ],
     position="top",

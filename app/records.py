@@ -6,9 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from dysample.analysis.bench.machine import Machine
+from dysample.analysis.bench.measuring import BenchRow
+from dysample.analysis.bench.timing import Spread
 from dysample.analysis.compare import Difference, Window
 from dysample.analysis.depth_compare import DepthDifference, DepthRanges
 from dysample.analysis.depth_scores import DepthScore
+from dysample.analysis.profiling.report import ProfileReport
 from dysample.analysis.scores import SegmentationScore
 from dysample.models.manifest import Task, WeightsEntry
 
@@ -149,3 +153,29 @@ class Legend:
 
     entries: tuple[LegendEntry, ...]
     bar: ColourBar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CostResult:
+    """What was measured of upsamplers, as far as it is known.
+
+    Attributes:
+        title: Whose it is, for people.
+        rows: In the order in which they were measured; those of the size in question come first.
+        machine: Where.
+        date: When, ISO 8601.
+        command: What measures it again.
+        copy: Bytes that a large copy reads and writes there, in thousand millions a second; None where
+            the benchmark was ended before it could tell.
+        profile: What calls spend their time on, of the first size; None where nobody looked.
+        json: The whole report as a file; empty where the benchmark was ended before it could write it.
+    """
+
+    title: str
+    rows: tuple[BenchRow, ...]
+    machine: Machine
+    date: str
+    command: str
+    copy: Spread | None
+    profile: ProfileReport | None
+    json: str

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from dysample.analysis.bench.asked import Asked, MapSize
+from dysample.analysis.bench.case import Layout
 from dysample.analysis.learn_network import LearnSettings
 from dysample.analysis.learn_tasks import Task
 
@@ -106,3 +108,27 @@ class SwapChoice:
 
     to: str
     exceptions: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CostChoice:
+    """What a visitor wants to have measured.
+
+    Attributes:
+        sizes: Of maps; the first is the one that all figures but that of sizes are about.
+        upsamplers: Names in `OPERATORS`, in the table's order.
+        layout: Of maps in memory.
+        backward: Whether forward and backward together are timed, too.
+        memory: Whether memory is measured, too.
+    """
+
+    sizes: tuple[MapSize, ...]
+    upsamplers: tuple[str, ...]
+    layout: Layout
+    backward: bool
+    memory: bool
+
+    @property
+    def asked(self) -> Asked:
+        """The same in the words of the benchmark."""
+        return Asked(operators=self.upsamplers, sizes=self.sizes, layouts=(self.layout,))

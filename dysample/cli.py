@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dysample.analysis.bench import command as bench_command
 from dysample.analysis.complexity import command as complexity_command
+from dysample.analysis.profiling import command as profile_command
 from dysample.analysis.trial import command as trial_command
 from dysample.models.manifest import pretrained_folder
 from dysample.models.swap import command as swap_command
@@ -16,6 +17,7 @@ from dysample.training.recipe import recipe_names
 
 _ALONE = {
     "bench": bench_command.run,
+    "profile": profile_command.run,
     "complexity": complexity_command.run,
     "audit": swap_command.run_audit,
     "swap": swap_command.run_swap,
@@ -89,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("pack", parents=[common, runs, weights], help="ship a finished run, and score it")
     bench_command.add_options(
         commands.add_parser("bench", help="time and memory of upsamplers beside bilinear interpolation")
+    )
+    profile_command.add_options(
+        commands.add_parser("profile", help="where the time of a forward call of each upsampler goes")
     )
     complexity_command.add_options(
         commands.add_parser("complexity", help="parameters and operations of upsamplers beside the paper's")

@@ -37,7 +37,7 @@ class UpsamplerCost:
 @st.cache_data(show_spinner="Counting multiplications …", max_entries=16)
 def task_costs(task: str) -> tuple[UpsamplerCost, ...]:
     """What every upsampler costs in a task's own network, for one picture of its working size."""
-    sites = _sites(task)
+    sites = task_sites(task)
     host = Host(task, working_size(task), sites, None, "")
     return tuple(
         UpsamplerCost(name, _macs(name, sites), added_parameters(name, host).all) for name in OPERATORS
@@ -50,7 +50,8 @@ def working_size(task: str) -> tuple[int, int]:
     return side * 3 // 4, side
 
 
-def _sites(task: str) -> tuple[Site, ...]:
+@st.cache_data(show_spinner=False, max_entries=16)
+def task_sites(task: str) -> tuple[Site, ...]:
     """Which maps a task's network enlarges; it is made without numbers and asked."""
     recipe = load_recipe(task)
     with warnings.catch_warnings(), torch.inference_mode(), META:

@@ -43,6 +43,8 @@ class Progress:
 class Job:
     """One command. Its steps are lines such as ``2/5 Timing both`` that it writes to stderr.
 
+    Lines of JSON that it writes there are kept for whoever can read them.
+
     Attributes:
         arguments: Of `python -m dysample`.
         limit_s: Seconds after which it is ended.
@@ -59,6 +61,7 @@ class Job:
         self.output = ""
         self.error = ""
         self._steps: list[str] = []
+        self._told: list[str] = []
         self._said: list[str] = []
         self._looked = time.monotonic()
         self._process: subprocess.Popen[str] | None = None
@@ -67,6 +70,11 @@ class Job:
     def going(self) -> bool:
         """Whether it waits or runs."""
         return self.state in ("waiting", "running")
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The lines of JSON so far."""
+        return tuple(self._told)
 
     def look(self) -> Progress:
         """How far it is; to be asked at least every `ABANDONED_S` while somebody waits for it."""
@@ -123,8 +131,9 @@ class Job:
                 process.wait(_TICK_S)
 
     def _listen(self, stream: IO[str] | None) -> None:
-        for line in stream or ():
-            (self._steps if _STEP.fullmatch(line.strip()) else self._said).append(line.strip())
+        for line in map(str.strip, stream or ()):
+            lines = self._told if line.startswith("{") else self._said
+            (self._steps if _STEP.fullmatch(line) else lines).append(line)
 
     def _finish(self, status: int, printed: str) -> None:
         if self.state != "running":

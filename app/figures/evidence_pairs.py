@@ -109,6 +109,12 @@ def printed_spread() -> float:
     return (high - low) / 2
 
 
+def printed_ranges() -> Mapping[str, tuple[float, float]]:
+    """Times bilinear's latency, from and to, of those that the paper's text gives a number for."""
+    points = {name: _ratios(_ALL_FOUR) for name in OPERATORS if family(name) == "points"}
+    return {"bilinear": _ratios("bilinear"), **points}
+
+
 def _ratios(name: str) -> tuple[float, float]:
     table = paper_table("figure8")
     base = float(table.where("upsampler", "bilinear").column("latency_ms_low")[0])

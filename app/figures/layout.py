@@ -3,7 +3,7 @@
 Part = dict[str, object]  # of a Plotly figure
 
 CLEAR = "rgba(0, 0, 0, 0)"
-_LEGEND = {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"}
+LEGEND = {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"}
 
 
 def plain(
@@ -25,5 +25,5 @@ def plain(
         "plot_bgcolor": CLEAR,
         "margin": {"l": left, "r": right, "t": above, "b": below, "pad": 0},
         "showlegend": legend,
-        "legend": _LEGEND,
+        "legend": LEGEND,
     }

@@ -1,0 +1,139 @@
+"""Memory of a call, and multiply-accumulates in both conventions, as bars and pairs of marks."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Shaped
+
+from app.figures.cost_rows import label
+from app.figures.layout import Part, plain
+from dysample.analysis.bench.measuring import BenchRow
+
+_PEAK, _KEPT = "#0072B2", "#E69F00"  # Okabe-Ito blue and orange
+_TRUE, _PAPER = "#0072B2", "#D55E00"
+_LINE = "#7F7F7F"
+_GIGA = 10**9
+_ROW, _AROUND = 40, 140
+
+
+def memory(rows: Sequence[BenchRow]) -> go.Figure:
+    """Draw the peak beyond the output and what is kept for backward, in MiB.
+
+    Args:
+        rows: At least one with a number.
+    """
+    layout = _rows(len(rows), {"title": {"text": "Memory (MiB)"}, "rangemode": "tozero"})
+    layout |= {"barmode": "group", "bargap": 0.3}
+    data = [
+        _bars(rows, "peak beyond the output", _PEAK, [row.peak.value for row in rows]),
+        _bars(rows, "kept for backward", _KEPT, [row.kept.value for row in rows]),
+    ]
+    return go.Figure({"data": data, "layout": layout})
+
+
+def memory_data(rows: Sequence[BenchRow]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
+    """The numbers behind it."""
+    return {
+        "operator": np.array([row.case.operator for row in rows]),
+        "layout": np.array([row.case.layout for row in rows]),
+        "peak_mib": np.array([row.peak.value for row in rows], np.float64),
+        "kept_mib": np.array([row.kept.value for row in rows], np.float64),
+        "kept_beyond_inputs_mib": np.array([row.kept_beyond_inputs.value for row in rows], np.float64),
+    }
+
+
+def memory_alt(rows: Sequence[BenchRow]) -> str:
+    """The bars in words."""
+    told = [f"{label(row)} {_mib(row.peak.value)} and {_mib(row.kept.value)}" for row in rows]
+    return f"MiB at the peak beyond the output, and kept for backward: {'; '.join(told)}."
+
+
+def counts(rows: Sequence[BenchRow]) -> go.Figure:
+    """Draw the MACs as they are and by the paper's rule, joined by a line, on a logarithmic axis."""
+    across: Part = {"type": "log", "title": {"text": "Multiply-accumulates (G, logarithmic)"}, "dtick": 1}
+    layout = _rows(len(rows), across)
+    values = [(row.macs.value, row.macs_paper_rule.value) for row in rows]
+    between: Part = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [place for pair in values for place in (*map(_drawn, pair), None)],
+        "y": [name for row in rows for name in (label(row), label(row), None)],
+        "line": {"color": _LINE, "width": 2},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    marks = [
+        _marks(rows, "true MACs", "circle", _TRUE, [true for true, _ in values], 12),
+        _marks(rows, "the paper’s rule", "diamond-open", _PAPER, [paper for _, paper in values], 15),
+    ]
+    return go.Figure({"data": [between, *marks], "layout": layout})
+
+
+def counts_data(rows: Sequence[BenchRow]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
+    """The numbers behind it."""
+    return {
+        "operator": np.array([row.case.operator for row in rows]),
+        "macs": np.array([row.macs.value for row in rows], np.float64),
+        "macs_paper_rule": np.array([row.macs_paper_rule.value for row in rows], np.float64),
+        "parameters": np.array([row.parameters.value for row in rows], np.float64),
+    }
+
+
+def counts_alt(rows: Sequence[BenchRow]) -> str:
+    """The marks in words."""
+    told = [f"{label(row)} {_giga(row.macs.value)} and {_giga(row.macs_paper_rule.value)}" for row in rows]
+    return f"Multiply-accumulates in G, true and by the paper's rule: {'; '.join(told)}."
+
+
+def _rows(count: int, across: Part) -> Part:
+    up = {"autorange": "reversed", "automargin": True, "showgrid": False, "type": "category"}
+    return plain(_AROUND + _ROW * count, above=70, legend=True) | {"xaxis": across, "yaxis": up}
+
+
+def _bars(rows: Sequence[BenchRow], name: str, colour: str, values: Sequence[float | None]) -> Part:
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "y": [label(row) for row in rows],
+        "x": values,
+        "name": name,
+        "marker": {"color": colour},
+        "text": ["" if value is None else f" {value:.1f} " for value in values],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "hovertemplate": f"%{{y}}: {name} %{{x:.1f}} MiB<extra></extra>",
+    }
+
+
+def _marks(
+    rows: Sequence[BenchRow],
+    name: str,
+    symbol: str,
+    colour: str,
+    values: Sequence[float | None],
+    size: int,
+) -> Part:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "y": [label(row) for row in rows],
+        "x": list(map(_drawn, values)),
+        "name": name,
+        "marker": {"symbol": symbol, "color": colour, "size": size, "line": {"width": 2}},
+        "cliponaxis": False,
+        "hovertemplate": f"%{{y}}: %{{x:.4g}} G, {name}<extra></extra>",
+    }
+
+
+def _drawn(macs: float | None) -> float | None:
+    """In G; a logarithmic axis has no place for none."""
+    return macs / _GIGA if macs else None
+
+
+def _mib(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.1f}"
+
+
+def _giga(value: float | None) -> str:
+    return "unknown" if value is None else f"{value / _GIGA:.4g}"

@@ -1,0 +1,109 @@
+"""Cost: what upsamplers take in time, memory and operations, measured on this server while one waits."""
+
+import streamlit as st
+
+from app.compute import cost_files, cost_presets, cost_runs
+from app.compute.cost_runs import Measurement
+from app.compute.evidence import Missing
+from app.compute.worker import BusyError
+from app.figures.cost_rows import spoken
+from app.records import CostResult
+from app.settings import CostChoice
+from app.views.cost_results import bars_section, results_sections
+from app.widgets import cost_controls as controls
+from app.widgets.evidence_controls import missing
+from app.widgets.memory import forget, keep, kept
+from app.widgets.prose import prose
+from dysample.analysis.bench.asked import MapSize
+from dysample.ops.registry import OPERATORS
+
+_RUN, _RESULT, _NOTICE = "cost.run", "cost.result", "cost.notice"
+_LOOK_S = 1.0
+
+
+def page() -> None:
+    """Draw the page."""
+    st.title("Cost")
+    prose("cost")
+    choice = _choice()
+    run: Measurement | None = st.session_state.get(_RUN)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        controls.measure_button(lambda: _start(choice), disabled=run is not None)
+        st.caption(cost_runs.limits(), width="stretch")
+    if run is not None:
+        _wait(run)
+        return
+    if notice := kept(_NOTICE, ""):
+        st.warning(notice)
+    _results()
+
+
+def _choice() -> CostChoice:
+    presets = cost_presets.presets()
+    named = {f"{name}, {spoken(size)}": size for name, size in presets.items()}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        name = controls.map_choice(list(named))
+        if name in named:
+            size = named[name]
+        else:
+            limits = {"most_channels": cost_runs.MOST_CHANNELS, "most_side": cost_runs.MOST_SIDE}
+            size = MapSize(*controls.size_choice(**limits))
+    upsamplers = controls.upsampler_choice({name: spec.label for name, spec in OPERATORS.items()})
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        layout = controls.layout_choice()
+        also = controls.also_choice()
+    sizes = (size, *cost_runs.smaller(size)) if "sizes" in also else (size,)
+    return CostChoice(sizes, upsamplers, layout, backward="training" in also, memory="memory" in also)
+
+
+def _start(choice: CostChoice) -> None:
+    forget(_NOTICE)
+    try:
+        st.session_state[_RUN] = Measurement(choice)
+    except (BusyError, ValueError) as error:
+        keep(_NOTICE, str(error))
+
+
+def _cancel() -> None:
+    run: Measurement = st.session_state[_RUN]
+    run.cancel()
+
+
+@st.fragment(run_every=_LOOK_S)
+def _wait(run: Measurement) -> None:
+    """Tell how far it is; the figure grows with every operator that is measured."""
+    standing = run.look()
+    st.progress(standing.share, standing.words)
+    if not run.going:
+        _finish(run)
+        st.rerun()
+    controls.cancel_button(_cancel)
+    result = run.result()
+    if result is not None:
+        bars_section(result)
+    elif run.state == "waiting":
+        st.info(
+            "One measurement runs at a time, so that they do not disturb each other. Yours is next in line."
+        )
+
+
+def _finish(run: Measurement) -> None:
+    del st.session_state[_RUN]
+    result = run.result()
+    if result is not None:
+        keep(_RESULT, result)
+        st.session_state["cost_show"] = keep("cost_show", 0)
+    if run.state != "finished":
+        keep(_NOTICE, run.outcome)
+
+
+def _results() -> None:
+    own, committed = kept(_RESULT, None), cost_files.committed()
+    there = [each for each in (own, committed) if isinstance(each, CostResult)]
+    if isinstance(committed, Missing) and own is None:
+        missing(committed.reason, committed.commands, damaged=committed.damaged)
+        return
+    results_sections(there[controls.result_choice([each.title for each in there])])
+
+
+page()

@@ -1,0 +1,1 @@
+"""What an upsampler spends the time of a call on."""

@@ -1,0 +1,148 @@
+"""A forward call taken apart: reading the map, convolving, arithmetic, moving data, and overhead.
+
+PyTorch's profiler times every operation; those that a module calls belong to one part each, with all that
+they call in turn.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Literal
+
+import torch
+from torch.autograd.profiler_util import FunctionEvent
+from torch.profiler import ProfilerActivity, profile
+
+from dysample.analysis.bench.case import BenchCase, conditions, prepare
+
+Part = Literal["reading", "convolution", "arithmetic", "moving", "overhead"]
+PARTS: tuple[Part, ...] = ("reading", "convolution", "arithmetic", "moving", "overhead")
+WATCHED_SECONDS = 0.05  # at least, in a round; the profiler's clock has microseconds
+MOST_CALLS = 100
+ROUNDS = 5
+# Beginnings of the names of operations that a module calls; what these call in turn is theirs.
+_MARKS: Mapping[Part, tuple[str, ...]] = {
+    "reading": ("dysample::", "_Reassemble", "aten::grid_sampler", "aten::upsample", "aten::_upsample"),
+    "convolution": (
+        "_NeighbourProducts",
+        "aten::conv",
+        "aten::linear",
+        "aten::matmul",
+        "aten::mm",
+        "aten::bmm",
+        "aten::addmm",
+        "aten::baddbmm",
+        "aten::einsum",
+    ),
+    "moving": (
+        "aten::pixel_",
+        "aten::copy_",
+        "aten::clone",
+        "aten::contiguous",
+        "aten::reshape",
+        "aten::to",
+        "aten::cat",
+        "aten::pad",
+        "aten::constant_pad",
+    ),
+    "overhead": (
+        "aten::empty",
+        "aten::as_strided",
+        "aten::view",
+        "aten::expand",
+        "aten::transpose",
+        "aten::permute",
+        "aten::select",
+        "aten::slice",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallParts:
+    """One operator's forward call; the shares are from 0 to 1 and add up to 1.
+
+    Attributes:
+        case: What ran.
+        milliseconds: Of one call by the clock on the wall, while it was watched.
+        reading: Reading the map at its places, weighing, writing the output.
+        convolution: Convolutions and products of matrices.
+        arithmetic: Arithmetic on single values, normalisation, pooling.
+        moving: Copies, shuffles, padding.
+        overhead: Python, the calling of operations, asking for memory.
+    """
+
+    case: BenchCase
+    milliseconds: float
+    reading: float
+    convolution: float
+    arithmetic: float
+    moving: float
+    overhead: float
+
+    def share(self, part: Part) -> float:
+        """The share of a part."""
+        shares = (self.reading, self.convolution, self.arithmetic, self.moving, self.overhead)
+        return shares[PARTS.index(part)]
+
+    @property
+    def largest(self) -> Part:
+        """The part that takes the most time."""
+        return max(PARTS, key=self.share)
+
+
+def call_parts(case: BenchCase) -> CallParts:
+    """Watch forward calls of an operator on the CPU, after some that are not watched.
+
+    Of some rounds the quickest counts: other work on the machine disturbed it least.
+
+    Raises:
+        ValueError: The operator does not define the case, or the case is not one of the CPU.
+    """
+    if case.device != "cpu":
+        raise ValueError(f"only calls on the CPU are taken apart, got device={case.device!r}")
+    with conditions(case), torch.inference_mode():
+        prepared = prepare(case)
+        calls = _enough(prepared.upsample)
+        rounds = [_watch(case, prepared.upsample, calls) for _ in range(ROUNDS)]
+    return min(rounds, key=lambda each: each.milliseconds)
+
+
+def _watch(case: BenchCase, call: Callable[[], object], calls: int) -> CallParts:
+    """Take so many calls in a row apart."""
+    with profile(activities=[ProfilerActivity.CPU]) as watched:
+        began = perf_counter()
+        for _ in range(calls):
+            call()
+        seconds = perf_counter() - began
+    times = _microseconds(watched.events() or ())
+    total = max(1e6 * seconds, sum(times.values()))  # two clocks, which may differ by microseconds
+    reading, convolution, arithmetic, moving, _ = (times[part] / total for part in PARTS)
+    overhead = 1 - reading - convolution - arithmetic - moving
+    return CallParts(case, 1000 * seconds / calls, reading, convolution, arithmetic, moving, overhead)
+
+
+def _enough(call: Callable[[], object]) -> int:
+    """How many calls fill `WATCHED_SECONDS`; warms up on the way."""
+    call()
+    began = perf_counter()
+    call()
+    return min(max(1, round(WATCHED_SECONDS / (perf_counter() - began))), MOST_CALLS)
+
+
+def _microseconds(events: Iterable[FunctionEvent]) -> dict[Part, float]:
+    """The time of the operations of each part."""
+    found: dict[Part, float] = dict.fromkeys(PARTS, 0.0)
+    for event in events:
+        found[_part(event)] += event.self_cpu_time_total
+    return found
+
+
+def _part(event: FunctionEvent) -> Part:
+    outermost = event
+    while outermost.cpu_parent is not None:
+        outermost = outermost.cpu_parent
+    for part, marks in _MARKS.items():
+        if outermost.name.startswith(marks):
+            return part
+    return "arithmetic"
