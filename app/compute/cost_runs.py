@@ -176,7 +176,8 @@ def limits() -> str:
     """What a visitor may ask for, and why, in sentences."""
     return (
         f"At most {MOST_NUMBERS:,} numbers in a map, one processor core, and {LIMIT_S / 60:.0f} minutes: "
-        "then it ends, and what it has is kept. It runs in a process of its own, one at a time for all "
+        "then it ends, and what it has is kept; so it does when you leave this page for more than "
+        f"{worker.ABANDONED_S:.0f} seconds. It runs in a process of its own, one at a time for all "
         "visitors, so that pages stay quick and measurements do not disturb each other."
     )
 
