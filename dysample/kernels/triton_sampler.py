@@ -51,7 +51,7 @@ class Division:
 
 
 # The most pixels and channels by kernel and layout: what the registers hold without spilling, and
-# where that leaves a choice, what lets at least five programs share a processor of sm_90.
+# where that leaves a choice, what lets at least four programs share a processor of the GPU.
 LARGEST = {
     ("read", torch.contiguous_format): (128, 8),
     ("read", torch.channels_last): (16, 64),
