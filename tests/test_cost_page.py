@@ -100,6 +100,7 @@ def test_a_measurement_takes_the_repository_s_place_and_stays(app: AppTest, prog
 def test_cancelling_says_so_and_keeps_what_there_is(app: AppTest, program: Program) -> None:
     program(ending="time.sleep(100)", told=5)
     app.run()
+    before = len(charts(app))
     press(app, "measure")
     assert app.button(key="cost_measure").disabled
     run = app.session_state["cost.run"]
@@ -109,7 +110,7 @@ def test_cancelling_says_so_and_keeps_what_there_is(app: AppTest, program: Progr
         time.sleep(0.05)
     app.run()
     assert "3 of 6" in app.get("progress")[0].proto.text
-    assert len(charts(app)) == 1, "what is there so far is drawn"
+    assert len(charts(app)) == before + 1, "what is there so far is drawn above what was there before"
     press(app, "cancel")
     assert "cost.run" not in app.session_state
     assert app.warning[0].value == "Cancelled. 2 of 7 steps had been measured and are kept."
@@ -122,7 +123,8 @@ def test_a_second_visitor_is_told_to_wait(app: AppTest, program: Program) -> Non
     app.run()
     press(app, "measure")
     assert "another visitor" in app.get("progress")[0].proto.text
-    assert any("One measurement runs at a time" in each.value for each in app.info)
+    assert any("Another visitor’s measurement is running" in each.value for each in app.info)
+    assert len(charts(app)) >= 5, "meanwhile there is something to look at"
     press(app, "cancel")
     job.cancel()
     assert app.warning[0].value == "Cancelled."

@@ -92,6 +92,17 @@ def test_what_takes_too_long_is_ended(program: Callable[..., None], monkeypatch:
     assert run.result() is None
 
 
+def test_half_a_line_is_left_out(program: Callable[..., None], tmp_path: Path) -> None:
+    program(ending="import os; os.abort()", told=4)
+    lines = tmp_path / "bench.lines"
+    lines.write_text(lines.read_text(encoding="utf-8") + '\n{"done": 3, "tot', encoding="utf-8")
+    run = Measurement(CHOICE)
+    wait(run)
+    found = run.result()
+    assert found is not None
+    assert len(found.rows) == 2
+
+
 def test_a_failed_profile_costs_nothing_but_itself(program: Callable[..., None]) -> None:
     program(ending="if what == 'profile': sys.exit(3)")
     run = Measurement(CHOICE)

@@ -1,5 +1,6 @@
 """A visitor's benchmark on this server: two commands in line, and what is known of them so far."""
 
+import contextlib
 import shlex
 import shutil
 import tempfile
@@ -19,7 +20,7 @@ from dysample.analysis.bench.asked import PAPER_SIZE, MapSize
 from dysample.analysis.bench.machine import this_machine
 from dysample.analysis.bench.measuring import BenchRow
 from dysample.analysis.bench.report import BenchReport, from_json
-from dysample.analysis.bench.running import from_line
+from dysample.analysis.bench.running import Progress, from_line
 from dysample.analysis.bench.table import name_of
 from dysample.analysis.profiling.command import command_line
 from dysample.analysis.profiling.report import ProfileReport
@@ -103,7 +104,7 @@ class Measurement:
             return Standing(first.words, 0.0)
         if not self._bench.going:
             return Standing(f"Taking calls apart. {second.words}", 0.8 + 0.2 * second.share)
-        told = [from_line(line) for line in self._bench.told]
+        told = _told(self._bench)
         if not told:
             return Standing("Starting, and measuring how fast this machine copies", 0.0)
         now = told[-1]
@@ -195,4 +196,13 @@ def commands(choice: CostChoice) -> tuple[str, str]:
 
 
 def _rows(job: Job) -> tuple[BenchRow, ...]:
-    return tuple(progress.row for progress in map(from_line, job.told) if progress.row is not None)
+    return tuple(progress.row for progress in _told(job) if progress.row is not None)
+
+
+def _told(job: Job) -> list[Progress]:
+    """What a benchmark told; a process that is ended may leave half a line."""
+    found: list[Progress] = []
+    for line in job.told:
+        with contextlib.suppress(ValueError):
+            found.append(from_line(line))
+    return found

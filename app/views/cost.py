@@ -32,8 +32,8 @@ def page() -> None:
         st.caption(cost_runs.limits(), width="stretch")
     if run is not None:
         _wait(run)
-        return
-    if notice := kept(_NOTICE, ""):
+        st.subheader("Measured before", divider="grey")
+    elif notice := kept(_NOTICE, ""):
         st.warning(notice)
     _results()
 
@@ -83,12 +83,13 @@ def _wait(run: Measurement) -> None:
         bars_section(result)
     elif run.state == "waiting":
         st.info(
-            "One measurement runs at a time, so that they do not disturb each other. Yours is next in line."
+            "Another visitor’s measurement is running; one runs at a time, so that they do not disturb each "
+            "other. Yours follows by itself: wait, or look at what was measured before."
         )
 
 
 def _finish(run: Measurement) -> None:
-    del st.session_state[_RUN]
+    st.session_state.pop(_RUN, None)
     result = run.result()
     if result is not None:
         keep(_RESULT, result)

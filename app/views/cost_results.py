@@ -45,7 +45,7 @@ def results_sections(result: CostResult) -> None:
 def bars_section(result: CostResult) -> None:
     """Draw the bars of forward time alone, while there is more to come."""
     first = [row for row in result.rows if size_of(row) == size_of(result.rows[0])]
-    _bars(result, first, "forward")
+    _bars(result, first, "forward", key="cost-live-bars")
 
 
 def _way(result: CostResult) -> Way:
@@ -62,12 +62,12 @@ def _time(result: CostResult, rows: list[BenchRow], which: Pass) -> None:
     found = timed(rows, which)
     if found:
         st.markdown(f"##### {words.headline(found, which)}")
-        _bars(result, rows, which)
+        _bars(result, rows, which, key="cost-bars")
     if why := reasons(rows):
         st.info(words.refused(why))
 
 
-def _bars(result: CostResult, rows: list[BenchRow], which: Pass) -> None:
+def _bars(result: CostResult, rows: list[BenchRow], which: Pass, *, key: str) -> None:
     found = timed(rows, which)
     if not found:
         return
@@ -79,7 +79,7 @@ def _bars(result: CostResult, rows: list[BenchRow], which: Pass) -> None:
         alt=words.bars_alt(found, which),
         name=f"Time beside bilinear, {spoken(size_of(rows[0]))}, {words.PASSES[which].lower()}",
         data=bars_data(found, copy),
-        key="cost-bars",
+        key=key,
     )
 
 
