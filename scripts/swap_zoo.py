@@ -7,14 +7,14 @@ import argparse
 import copy
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from dysample.models.swap import SwapReport, swap_upsamplers
+from dysample.models.swap import Site, SwapReport, swap_upsamplers
 from dysample.models.swap.flow import tensors_in
 from dysample.models.swap.table import to_table
 from dysample.ops.dysample import DySample
@@ -26,10 +26,12 @@ Small configurations with random weights. *Difference* is the largest of an outp
 model's, in units of that output's largest value, where all offsets are zero: rounding where every
 swapped site enlarges by 2; more where one is bilinear and enlarges by 4 or more, since repeated ×2
 bilinear is not one-shot bilinear. *On request*: sites that `where` can choose, such as those with
-`align_corners=True`, learned ones and the last enlargement of the prediction.
-*Trains*: every new weight gets a gradient. *Compiles*: `torch.compile(fullgraph=True)` gives the same.
-*Exports*: `torch.export` does. Of detectors the backbone with its feature pyramid is compared, compiled
-and exported.
+`align_corners=True`, learned ones and the last enlargement of the prediction. Where nothing is swapped
+unasked, a second row has the interpolations that can be, on request; their corners are no longer
+aligned, which makes the difference.
+*Trains*: every new weight gets a gradient. *Compiles*: `torch.compile(fullgraph=True)` gives the same
+(its backend "aot_eager" captures the graphs and generates no code). *Exports*: `torch.export` does. Of
+detectors the backbone with its feature pyramid is compared, compiled and exported.
 
 Made by `python -m scripts.swap_zoo --out docs/swap-zoo.md`.
 """
@@ -76,18 +78,23 @@ def difference(one: list[Tensor], other: list[Tensor]) -> float:
     )
 
 
-def try_swap(entry: ZooModel) -> Outcome:
+def on_request(site: Site) -> bool:
+    """Whether an interpolation can be swapped, but not unasked."""
+    return site.choice == "request" and site.kind in ("functional", "nn.Upsample")
+
+
+def try_swap(entry: ZooModel, where: Callable[[Site], bool] | None = None) -> Outcome:
     """Swap in one network and try what people do with networks."""
     torch.manual_seed(0)
     model = entry.make().eval()
-    swapped, report = swap_upsamplers(model, entry.inputs(), "dysample+")
+    swapped, report = swap_upsamplers(model, entry.inputs(), "dysample+", where=where)
     original, part = model.get_submodule(entry.part), swapped.get_submodule(entry.part)
     pictures = entry.pictures()
     with torch.no_grad():
         wanted = outputs(original, pictures)
         moved = difference(outputs(zero_offsets(copy.deepcopy(part)), pictures), wanted)
     return Outcome(
-        entry.name,
+        f"{entry.name}, on request" if where else entry.name,
         report,
         moved,
         trains=_trains(part, pictures),
@@ -151,6 +158,16 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
     return (outcome.name, *counts, f"{outcome.difference:.1e}", trains, outcome.compiles, outcome.exports)
 
 
+def _tried(entry: ZooModel) -> Iterator[Outcome]:
+    """One swap, and where that finds nothing to do, one more of what it would do if asked."""
+    unasked = try_swap(entry)
+    yield unasked
+    if not unasked.report.swapped:
+        asked = try_swap(entry, on_request)
+        if asked.report.swapped:
+            yield asked
+
+
 def main() -> None:
     """Try all networks, or those named, and print the table."""
     parser = argparse.ArgumentParser(
@@ -166,10 +183,11 @@ def main() -> None:
         if options.model and not any(part in entry.name for part in options.model):
             continue
         print(f"{entry.name} ...", file=sys.stderr, flush=True)
-        done.append(try_swap(entry))
-        if options.details:
-            print(f"{entry.name}\n{done[-1].report}\n", flush=True)
-        print(table(done[-1:]).splitlines()[-1], flush=True)
+        for outcome in _tried(entry):
+            done.append(outcome)
+            if options.details:
+                print(f"{outcome.name}\n{outcome.report}\n", flush=True)
+            print(table(done[-1:]).splitlines()[-1], flush=True)
     if options.out:
         options.out.write_text(f"{INTRODUCTION}\n{table(done)}\n", encoding="utf-8")
     print(table(done))

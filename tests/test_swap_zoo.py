@@ -40,7 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries
 
 
 class _Repeated(TorchFunctionMode):
-    """The original's interpolations by 4 and more as repeated ×2, at the sites that were swapped."""
+    """The original with the sites that were swapped as repeated ×2, never with aligned corners."""
 
     def __init__(self, report: SwapReport) -> None:
         super().__init__()
@@ -77,7 +77,17 @@ def test_zero_offsets_give_the_same_output(entry: ZooModel) -> None:
     assert (len(report.rows), len(report.swapped), report.parameters) == EXPECTED[entry.name], str(report)
 
 
-@pytest.mark.parametrize("name", ["smp PAN", "smp DPT", "smp DeepLabV3Plus"])
+# Sites that align corners and can be swapped, and what comes with them.
+ALIGNED = {
+    "smp PAN": (2, 4_160),
+    "smp DPT": (4, 65_664),
+    "smp DeepLabV3Plus": (1, 32_832),
+    "transformers DPT": (5, 4_768),
+    "transformers Depth Anything": (4, 4_224),
+}
+
+
+@pytest.mark.parametrize("name", ALIGNED)
 def test_aligned_corners_on_request(name: str) -> None:
     """These align corners everywhere, so that nothing is swapped unasked."""
     (entry,) = (each for each in ZOO if each.name == name)
@@ -85,7 +95,11 @@ def test_aligned_corners_on_request(name: str) -> None:
     swapped, report = swap_upsamplers(
         model, entry.inputs(), where=lambda site: site.align_corners and site.output[1] % 4 == 0
     )
-    assert report.swapped
-    (found,), (wanted,) = outputs(swapped, entry.pictures()), outputs(model, entry.pictures())
-    assert found.shape == wanted.shape
-    assert difference([found], [wanted]) < 0.5
+    with torch.no_grad(), _Repeated(report):
+        wanted = outputs(model, entry.pictures())
+    with torch.no_grad():
+        found = outputs(zero_offsets(swapped), entry.pictures())
+        before = outputs(model, entry.pictures())
+    assert difference(found, wanted) < 1e-4
+    assert difference(found, before) > 1e-3
+    assert (len(report.swapped), report.parameters) == ALIGNED[name], str(report)

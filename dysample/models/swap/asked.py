@@ -41,7 +41,10 @@ def _interpolation(
 
 DESCRIBED: dict[Callable[..., Any], Callable[..., Asked]] = {
     F.interpolate: _interpolation,
+    F.conv_transpose1d: lambda *_args, **_kwargs: Asked("learned"),
     F.conv_transpose2d: lambda *_args, **_kwargs: Asked("learned"),
+    F.conv_transpose3d: lambda *_args, **_kwargs: Asked("learned"),
+    F.max_unpool2d: lambda *_args, **_kwargs: Asked("unpool"),
     F.pixel_shuffle: lambda *_args, **_kwargs: Asked("shuffle"),
 }
 

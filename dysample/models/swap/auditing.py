@@ -28,7 +28,7 @@ def audit(model: nn.Module, example_inputs: object) -> Audit:
             the one argument.
 
     Raises:
-        ValueError: The model is scripted or compiled, which hides what it calls.
+        ValueError: The model is compiled or, also in part, scripted, which hides what it calls.
     """
     _check(model)
     first = trace(model, example_inputs)
@@ -38,8 +38,10 @@ def audit(model: nn.Module, example_inputs: object) -> Audit:
 
 
 def _check(model: nn.Module) -> None:
-    if isinstance(model, ScriptModule):
-        raise ValueError("the model is scripted, which hides what it calls: pass the one it was made of")
+    for path, module in model.named_modules():
+        if isinstance(module, ScriptModule):
+            which = f"the model's part {path!r}" if path else "the model"
+            raise ValueError(f"{which} is scripted, which hides what it calls: pass what it was made of")
     if "_orig_mod" in dict(model.named_children()):
         raise ValueError("the model is compiled, which hides what it calls: pass the one it was made of")
 

@@ -35,26 +35,29 @@ def picture_size(example_inputs: object) -> tuple[int, int] | None:
 
 
 def other_sizes(example_inputs: object) -> Iterator[object]:
-    """The same inputs with pictures, and masks of their size, of other sizes; cheapest first."""
+    """The same inputs with pictures, masks of their size and other maps of other sizes; cheapest first."""
     size = picture_size(example_inputs)
     if size is None:
         return
     for factor in FACTORS:
         if factor >= 1 or min(size) >= LEAST_HALVED:
-            yield _resized(example_inputs, size, (round(size[0] * factor), round(size[1] * factor)))
+            yield _resized(example_inputs, size, factor)
 
 
-def _resized(value: object, old: tuple[int, int], new: tuple[int, int]) -> object:
+def _resized(value: object, picture: tuple[int, int], factor: float) -> object:
     if isinstance(value, Tensor):
-        return _resize(value, new) if tuple(value.shape[-2:]) == old else value
+        # A decoder alone takes maps of several sizes.
+        is_map = value.ndim == 4 and value.is_floating_point()
+        return _resize(value, factor) if is_map or tuple(value.shape[-2:]) == picture else value
     if isinstance(value, Mapping):
-        return {name: _resized(each, old, new) for name, each in value.items()}
+        return {name: _resized(each, picture, factor) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        items = [_resized(each, old, new) for each in cast("list[object]", value)]
+        items = [_resized(each, picture, factor) for each in cast("list[object]", value)]
         return items if isinstance(value, list) else tuple(items)
     return value
 
 
-def _resize(tensor: Tensor, size: tuple[int, int]) -> Tensor:
+def _resize(tensor: Tensor, factor: float) -> Tensor:
+    size = tuple(round(side * factor) for side in tensor.shape[-2:])
     flat = tensor.reshape(1, -1, *tensor.shape[-2:]).float()
     return F.interpolate(flat, size=size).reshape(*tensor.shape[:-2], *size).to(tensor.dtype)

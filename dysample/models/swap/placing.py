@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from dysample.models.swap.enlargement import Enlargement, Reprojection, projection
-from dysample.models.swap.redirect import Redirecting, hold
+from dysample.models.swap.redirect import Redirecting, hold, redirectable
 from dysample.models.swap.scale import factors
 from dysample.models.swap.site import Audit, Site
 from dysample.ops.registry import build, canonical_name, operator_spec
@@ -72,12 +72,22 @@ def put(model: nn.Module, site: Site, made: Enlargement | Reprojection) -> nn.Mo
 
 
 def separate(model: nn.Module, found: Audit) -> None:
-    """Let all that interpolate inside a redirecting module count their own calls, in place."""
+    """Let all that interpolate inside a redirecting module count their own calls, in place.
+
+    Raises:
+        ValueError: One of them has a `forward` that cannot be redirected.
+    """
     redirecting = [path for path, module in model.named_modules() if isinstance(module, Redirecting)]
     for site in found.sites:
         interpolates = site.kind in ("functional", "nn.Upsample")
         if interpolates and any(not path or site.path.startswith(f"{path}.") for path in redirecting):
-            hold(model.get_submodule(site.path))
+            module = model.get_submodule(site.path)
+            if not redirectable(module) and not isinstance(module, Redirecting):
+                raise ValueError(
+                    f"the calls of {site.name} and of a module around it cannot be told apart, for its "
+                    "`forward` belongs to this one object: swap before that is set, or other sites"
+                )
+            hold(module)
 
 
 def _weight_near(model: nn.Module, path: str) -> torch.Tensor:

@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.fx import GraphModule
 from torch.overrides import TorchFunctionMode
 
 # Where a module keeps its upsamplers, by the index of the call; also the first part of their keys in
@@ -62,6 +63,15 @@ class Redirecting:
     """Marks the classes made here; `redirected_base` is the class of which each was made."""
 
     redirected_base: type[nn.Module]
+
+
+def redirectable(module: nn.Module) -> bool:
+    """Whether a subclass can take the module's `forward` over.
+
+    It cannot where `forward` is an attribute of the object (set by hand, or by accelerate), nor in a graph
+    of torch.fx, whose class is made for it alone.
+    """
+    return "forward" not in vars(module) and not isinstance(module, GraphModule)
 
 
 def release(module: nn.Module) -> None:

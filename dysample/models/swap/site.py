@@ -23,7 +23,7 @@ class Site:
         source: File and line of the call.
         kind: A call of a function, or the module that the model has for it.
         mode: Of the interpolation; ``"learned"`` for transposed convolutions, ``"shuffle"`` for pixel
-            shuffles.
+            shuffles, ``"unpool"`` for the reverse of a max pooling.
         align_corners: Of the interpolation.
         input: Shape of the map at the first call.
         output: Shape that it gets.

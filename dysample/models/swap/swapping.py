@@ -92,7 +92,8 @@ def swap_upsamplers(
         The copy, and what was done.
 
     Raises:
-        ValueError: There is no such operator or site, or the model is scripted or compiled.
+        ValueError: There is no such operator or site, the model is scripted or compiled, or calls of
+            nested modules cannot be told apart.
     """
     to = canonical_name(to)
     found = audit(model, example_inputs)

@@ -18,7 +18,7 @@ from dysample.models.swap.asked import DESCRIBED, Asked, kind_of
 from dysample.models.swap.enlargement import Enlargement
 from dysample.models.swap.flow import Flow, Origin, tensors_in
 from dysample.models.swap.inputs import arguments
-from dysample.models.swap.redirect import held, release
+from dysample.models.swap.redirect import held, redirectable, release
 from dysample.models.swap.site import Kind
 
 # Whose frames lie between the line of a model that enlarges and the recorder; "<" begins made-up files.
@@ -32,6 +32,7 @@ class Call:
     Attributes:
         interpolates: Whether it is an interpolation: those are counted apart from the others.
         held: Whether an upsampler of an earlier swap answers it.
+        fixed: Whether its module has a `forward` that cannot be redirected.
         factor: The `scale_factor` that was asked for; None where a size was.
         origin: What went into its input.
     """
@@ -40,6 +41,7 @@ class Call:
     index: int
     interpolates: bool
     held: bool
+    fixed: bool
     source: str
     kind: Kind
     mode: str
@@ -89,20 +91,21 @@ class _Frame:
 
     path: str
     module: nn.Module
-    held: frozenset[int] = frozenset()
+    held: frozenset[int]
+    fixed: bool
     calls: int = 0
     others: int = 0
 
 
 def _watch(path: str, module: nn.Module, recorder: "_Recorder") -> None:
     """Let the recorder know when the module's `forward` runs. Calls of `forward` itself are seen too."""
-    before = held(module)
+    before, fixed = held(module), not redirectable(module)
     release(module)
     forward = module.forward
 
     @functools.wraps(forward)
     def watched(*args: Any, **kwargs: Any) -> Any:
-        frame = _Frame(path, module, before)
+        frame = _Frame(path, module, before, fixed)
         recorder.frames.append(frame)
         try:
             return forward(*args, **kwargs)
@@ -151,6 +154,7 @@ class _Recorder(TorchFunctionMode):
                 index=frame.calls if asked.interpolates else frame.others,
                 interpolates=asked.interpolates,
                 held=asked.interpolates and frame.calls in frame.held,
+                fixed=asked.interpolates and frame.fixed,
                 source=_source(),
                 kind=kind,
                 mode=asked.mode,

@@ -7,6 +7,11 @@ from dysample.models.swap.site import Choice
 from dysample.models.swap.trace import Call
 
 _INTERPOLATIONS = ("nearest", "nearest-exact", "bilinear", "bicubic")
+_NO_MODULE = {
+    "learned": "It is a call of a function with weights from elsewhere, and no module to replace.",
+    "shuffle": "It is a call of a function, and no module to replace.",
+    "unpool": "It puts values back to where a pooling took them from, which no upsampler knows.",
+}
 
 
 def judge(
@@ -22,7 +27,7 @@ def judge(
     """
     impossible = _impossible(calls, steady)
     if impossible:
-        return None, "never", impossible
+        return _scale_of(calls), "never", impossible
     scale, reason = _scale(calls, others)
     if scale is None:
         return None, "never", reason
@@ -34,19 +39,29 @@ def _impossible(calls: Sequence[Call], steady: bool) -> str:
     first = calls[0]
     if first.held:
         return "An upsampler is in its place already."
+    if len(first.input) != 4:
+        return f"Its input has {len(first.input)} dimensions: it is no map."
     if first.kind == "functional" and not first.interpolates:
-        return "It is a call of a function with weights from elsewhere, and no module to replace."
+        return _NO_MODULE[first.mode]
+    if first.fixed:
+        return "Its `forward` belongs to this one object (torch.fx, accelerate): swap before that is set."
     if not steady:
         return "Its module makes other calls for other inputs, so that they cannot be told apart."
     if not first.origin.of_input:
         return "It resizes a parameter or a constant, such as a positional embedding, and no feature map."
-    if len(first.input) != 4:
-        return f"Its input has {len(first.input)} dimensions: it is no map."
     if first.interpolates and first.mode not in _INTERPOLATIONS:
         return f"The mode {first.mode} is none that an upsampler starts from."
     if len({(call.input[1], call.mode, call.align_corners) for call in calls}) > 1:
         return "It is called with several numbers of channels or modes, which no one upsampler can have."
     return _not_larger(first)
+
+
+def _scale_of(calls: Sequence[Call]) -> int | None:
+    """The scale, for people, of a site that is told by more than its sizes that it cannot be swapped."""
+    first = calls[0]
+    if len(first.input) != 4 or (first.interpolates and not first.held):
+        return None
+    return likeliest(frozenset.intersection(*map(scales, calls)), first)
 
 
 def _not_larger(call: Call) -> str:
