@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file, load_model, save_file
+from torch import nn
 
 from dysample import swap_upsamplers
 from dysample.models.swap import command
@@ -95,9 +97,18 @@ def test_factories_that_are_wrong(name: str, said: str) -> None:
         _run("audit", "--model", name)
 
 
-def test_inputs_that_the_model_does_not_take() -> None:
-    with pytest.raises(ValueError, match="does not run with an input of 1x4x16x16"):
-        _run("audit", "--model", NAME, "--input", "1x4x16x16")
+def vision_transformer() -> nn.Module:
+    """A network for one size alone, which it asserts."""
+    return timm.create_model("vit_tiny_patch16_224", img_size=32, depth=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [(NAME, "1x4x16x16"), (NAME, "16"), (f"{__name__}:{vision_transformer.__name__}", "1x3x48x48")],
+)
+def test_inputs_that_the_model_does_not_take(name: str, shape: str) -> None:
+    with pytest.raises(ValueError, match=f"does not run with an input of {shape}"):
+        _run("audit", "--model", name, "--input", shape)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "swapping.md"
 
 
 @pytest.mark.unhooked
+@pytest.mark.filterwarnings("ignore")  # of the exporters
 def test_the_tutorial_runs(capsys: pytest.CaptureFixture[str]) -> None:
     code = "\n".join(re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S))
     names: dict[str, object] = {}

@@ -28,7 +28,7 @@ def audit(model: nn.Module, example_inputs: object) -> Audit:
             the one argument.
 
     Raises:
-        ValueError: The model is compiled or, also in part, scripted, which hides what it calls.
+        ValueError: The model or a part of it is scripted or compiled, which hides what it calls.
     """
     _check(model)
     first = trace(model, example_inputs)
@@ -39,11 +39,11 @@ def audit(model: nn.Module, example_inputs: object) -> Audit:
 
 def _check(model: nn.Module) -> None:
     for path, module in model.named_modules():
-        if isinstance(module, ScriptModule):
+        how = "scripted" if isinstance(module, ScriptModule) else ""
+        how = "compiled" if "_orig_mod" in dict(module.named_children()) else how
+        if how:
             which = f"the model's part {path!r}" if path else "the model"
-            raise ValueError(f"{which} is scripted, which hides what it calls: pass what it was made of")
-    if "_orig_mod" in dict(model.named_children()):
-        raise ValueError("the model is compiled, which hides what it calls: pass the one it was made of")
+            raise ValueError(f"{which} is {how}, which hides what it calls: pass what it was made of")
 
 
 def _second(model: nn.Module, example_inputs: object) -> tuple[Trace | None, object]:
