@@ -12,7 +12,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from dysample.geometry import sample
-from dysample.kernels import choice, triton_sampler
+from dysample.kernels import choice, triton_division, triton_sampler
 
 ROOT = Path(__file__).resolve().parents[1]
 needs_triton = pytest.mark.skipif(not triton_sampler.INSTALLED, reason="Triton is not installed")
@@ -49,7 +49,7 @@ def compiled(
 
     function = getattr(triton_kernels, kernel)
     wide = torch.promote_types(dtype, torch.float32)
-    tile = triton_sampler.tile(kernel, form, grouped, 240, wide)
+    tile = triton_division.tile(kernel, form, grouped, 240, wide)
     constants = {"last": form == torch.channels_last, "tile_rows": tile.rows, "tile_columns": tile.columns}
     constants["tile_channels"] = tile.channels
     types = dict.fromkeys(("points", "of_x", "of_points"), wide) | dict.fromkeys(
@@ -102,6 +102,7 @@ def test_maps_on_a_gpu_are_for_triton(monkeypatch: pytest.MonkeyPatch):
     """As far as one can see without a GPU: on tensors that only pretend."""
     monkeypatch.delenv("DYSAMPLE_KERNEL", raising=False)
     monkeypatch.setattr(triton_sampler, "INSTALLED", True)
+    monkeypatch.setattr(triton_sampler, "why_not_to_start", lambda: None)
     with FakeTensorMode():
         x = torch.empty(1, 8, 5, 7, device="cuda").to(memory_format=torch.channels_last)
         points = torch.empty(1, 2, 2, 10, 14, device="cuda")
@@ -141,7 +142,28 @@ def test_the_cpu_does_not_load_triton():
         "sample(x, torch.full((1, 1, 2, 4, 4), 1.5)).sum().backward(); dysample.info();"
         "sys.exit('triton' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=False)
+    assert run.returncode == 0
+
+
+@needs_triton
+def test_without_a_compiler_others_serve(monkeypatch: pytest.MonkeyPatch):
+    """Triton compiles its bridge to the driver when it first starts a kernel."""
+    import triton.runtime
+
+    class Broken:
+        @property
+        def active(self):
+            raise RuntimeError("no C compiler was found")
+
+    monkeypatch.setattr(triton.runtime, "driver", Broken())
+    why_not = triton_sampler.why_not_to_start.__wrapped__
+    assert why_not() == "Triton cannot start kernels: no C compiler was found"
+    monkeypatch.setattr(triton_sampler, "why_not_to_start", why_not)
+    with FakeTensorMode():
+        x, points = torch.empty(1, 8, 5, 7, device="cuda"), torch.empty(1, 2, 2, 10, 14, device="cuda")
+        assert choice.choose(x, points, "auto") == "plain"
 
 
 @pytest.mark.unhooked

@@ -5,7 +5,8 @@ Triton is imported when it first has something to read, so that nobody else wait
 
 import importlib.util
 import os
-from dataclasses import dataclass
+import subprocess
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,53 +14,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dysample.kernels.native import layout
+from dysample.kernels.triton_division import Division, divide
 
 # Triton's own switch: it then computes in NumPy, on the CPU. It reads it when it is first imported.
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 INSTALLED = importlib.util.find_spec("triton") is not None
 LARGEST_IMAGE = 2**31  # numbers in all channels of an image, counted in 32 bits
 LONGEST_SIDE = 2**22  # of a map: float32 still tells quarters of a pixel apart
-PROGRAMS = 2048  # keep the largest GPUs busy; smaller maps divide their channels among more programs
 REACH = 1  # own pixel and its neighbours: where nearly all points are read
 FOLLOWS_LAYOUT: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """What a program works on at a time; powers of two."""
-
-    rows: int
-    columns: int
-    channels: int
-
-
-@dataclass(frozen=True, slots=True)
-class Division:
-    """How the work of a kernel is divided.
-
-    Attributes:
-        kernel: Its name.
-        tile: What a program works on at a time.
-        parts: Programs that divide the channels of a group among them.
-        programs: All programs.
-    """
-
-    kernel: str
-    tile: Tile
-    parts: int
-    programs: int
-
-
-# The most pixels and channels by kernel and layout: what the registers hold without spilling, and
-# where that leaves a choice, what lets at least four programs share a processor of the GPU.
-LARGEST = {
-    ("read", torch.contiguous_format): (128, 8),
-    ("read", torch.channels_last): (16, 64),
-    ("map_gradient", torch.contiguous_format): (128, 16),
-    ("map_gradient", torch.channels_last): (16, 64),
-    ("point_gradient", torch.contiguous_format): (128, 4),
-    ("point_gradient", torch.channels_last): (8, 64),
-}
 
 
 def why_not() -> str | None:
@@ -68,10 +31,29 @@ def why_not() -> str | None:
         return "Triton is not installed"
     if not INTERPRETED and not torch.cuda.is_available():
         return "it is for GPUs, and PyTorch finds none"
+    return _why_not_started()
+
+
+def _why_not_started() -> str | None:
+    # Compiled code asks nothing: what compiles it for a GPU is Triton as well.
+    compiling = torch.compiler.is_compiling()  # pyright: ignore[reportPrivateImportUsage]
+    return None if compiling or INTERPRETED else why_not_to_start()
+
+
+@cache
+def why_not_to_start() -> str | None:
+    """Why Triton can start no kernels, or None: it first makes a bridge to the driver, by a C compiler."""
+    try:
+        from triton.runtime import driver
+
+        active: Any = driver.active
+        _ = active.utils
+    except (AssertionError, ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+        return f"Triton cannot start kernels: {error}"
     return None
 
 
-def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> str | None:
+def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]) -> str | None:
     """Why this implementation cannot read a map at points, or None if it can."""
     device = x.device.type
     if device != "cuda" and not (INTERPRETED and device == "cpu"):
@@ -86,27 +68,7 @@ def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"])
         or max(height, width) > LONGEST_SIDE
     ):
         return f"it is for images of fewer than {LARGEST_IMAGE} numbers and sides of at most {LONGEST_SIDE}"
-    return None if INSTALLED else why_not()
-
-
-def tile(kernel: str, form: torch.memory_format, channels: int, width: int, dtype: torch.dtype) -> Tile:
-    """The tile of a kernel, from a table: trying tiles out would take longer than most maps are worth.
-
-    Args:
-        kernel: "read", "map_gradient" or "point_gradient".
-        form: Memory layout of the map.
-        channels: Those of a group.
-        width: Columns of the pixels that are divided into tiles.
-        dtype: What is computed in.
-    """
-    pixels, channels_at_most = LARGEST[kernel, form]
-    if dtype == torch.float64:
-        channels_at_most //= 2
-    fitting = min(channels_at_most, _power_of_two(channels))
-    if form == torch.channels_last:
-        pixels = min(64, pixels * channels_at_most // fitting)
-    columns = min(_power_of_two(width), 32 if form == torch.contiguous_format else 8, pixels)
-    return Tile(pixels // columns, columns, fitting)
+    return _why_not_started() if INSTALLED else why_not()
 
 
 def read(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b c H W"]:
@@ -123,7 +85,7 @@ def read(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> Flo
     x, points = x.contiguous(memory_format=form), _packed(points)
     shape = (*x.shape[:2], *points.shape[3:])
     output = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=form)
-    _run(_divide("read", x, points, points.shape[3:]), (x, points, output), x, points)
+    _run(divide("read", x, points, points.shape[3:]), (x, points, output), x, points)
     return output
 
 
@@ -149,23 +111,13 @@ def gradients(
     reach = max(height, width) if torch.are_deterministic_algorithms_enabled() else REACH
     tall = -(-min(2 * reach + 1, height) * rows // height)
     wide = -(-min(2 * reach + 1, width) * columns // width)
-    division = _divide("map_gradient", x, points, x.shape[2:])
+    division = divide("map_gradient", x, points, x.shape[2:])
     _run(division, (slope, points, of_x), x, points, reach, tall, wide)
-    division = _divide("point_gradient", x, points, points.shape[3:])
+    division = divide("point_gradient", x, points, points.shape[3:])
     shape = (*points.shape[:2], division.parts, *points.shape[2:])
     of_points = torch.empty(shape, dtype=points.dtype, device=points.device)
     _run(division, (slope, x, points, of_x, of_points), x, points, reach)
     return of_x.to(x.dtype), of_points[:, :, 0] if division.parts == 1 else of_points.sum(2)
-
-
-def _divide(kernel: str, x: Tensor, points: Tensor, pixels: tuple[int, ...]) -> Division:
-    """Divide rows and columns of pixels into tiles, and where these are few, also the channels."""
-    groups = points.shape[1]
-    grouped = x.shape[1] // groups
-    chosen = tile(kernel, layout(x), grouped, pixels[1], points.dtype)
-    tiles = x.shape[0] * groups * -(-pixels[0] // chosen.rows) * -(-pixels[1] // chosen.columns)
-    parts = max(1, min(PROGRAMS // max(1, tiles), -(-grouped // chosen.channels)))
-    return Division(kernel, chosen, parts, tiles * parts)
 
 
 def _run(division: Division, tensors: tuple[Tensor, ...], x: Tensor, points: Tensor, *numbers: int) -> None:
@@ -193,8 +145,3 @@ def _run(division: Division, tensors: tuple[Tensor, ...], x: Tensor, points: Ten
 def _packed(points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b g 2 H W"]:
     """Points of which those of one axis lie side by side, row after row; the rest may be in any order."""
     return points if points.stride()[3:] == (points.shape[4], 1) else points.contiguous()
-
-
-def _power_of_two(number: int) -> int:
-    """The smallest that is not below a number."""
-    return 1 << max(0, number - 1).bit_length()
