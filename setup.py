@@ -9,7 +9,7 @@ from setuptools import Extension, setup
 NATIVE = Extension(
     "dysample.kernels._native",
     sources=["dysample/kernels/native.c"],
-    depends=["dysample/kernels/native_lanes.h"],
+    depends=["dysample/kernels/native_lanes.h", "dysample/kernels/native_points.h"],
     extra_compile_args=[
         "-std=gnu11",
         "-O3",

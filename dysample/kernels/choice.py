@@ -56,16 +56,17 @@ def choose(
     """
     if implementation is None:
         wish = environment()
-        check_implementation(wish, f"the environment variable {VARIABLE}")
-        if wish != "auto" and KERNELS[wish].why_not_for(x, points) is None:
-            return wish
+        if wish != "auto":
+            check_implementation(wish, f"the environment variable {VARIABLE}")
+            if KERNELS[wish].why_not_for(x, points) is None:
+                return wish
     elif implementation != "auto":
         check_implementation(implementation, "implementation")
         reason = KERNELS[implementation].why_not_for(x, points)
         if reason is not None:
             raise ValueError(f"implementation={implementation!r} cannot read this map, because {reason}")
         return implementation
-    if _for_other_runtimes():
+    if for_other_runtimes():
         return "plain"
     return next(name for name, kernel in KERNELS.items() if kernel.why_not_for(x, points) is None)
 
@@ -89,10 +90,10 @@ def is_opaque(name: str) -> bool:
     Compiled code would take `grid_sample` apart, which makes it several times slower on the CPU.
     """
     compiling = torch.compiler.is_compiling()  # pyright: ignore[reportPrivateImportUsage]
-    return name != "plain" or (compiling and not _for_other_runtimes())
+    return name != "plain" or (compiling and not for_other_runtimes())
 
 
-def _for_other_runtimes() -> bool:
+def for_other_runtimes() -> bool:
     """Whether the operations are recorded to be run elsewhere, where our operator may not exist."""
     exporting = torch.compiler.is_exporting()  # pyright: ignore[reportPrivateImportUsage]
     return exporting or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]

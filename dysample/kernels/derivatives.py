@@ -12,12 +12,12 @@ from dysample.kernels import operator, plain
 def read(x: Tensor, points: Tensor, implementation: str) -> Tensor:
     """Read a map (b, c, h, w) at points (b, g, 2, H, W), by an implementation that can."""
     compiling = torch.compiler.is_compiling()  # pyright: ignore[reportPrivateImportUsage]
-    if compiling or not (_is_tracked(x) or _is_tracked(points)):
+    if compiling or not (is_tracked(x) or is_tracked(points)):
         return operator.sample(x, points, implementation)
     return _Read.apply(x, points, implementation)  # pyright: ignore[reportReturnType]
 
 
-def _is_tracked(tensor: Tensor) -> bool:
+def is_tracked(tensor: Tensor) -> bool:
     """Whether somebody wants a derivative. There is none by forward differentiation, as _Read says."""
     backward = tensor.requires_grad and torch.is_grad_enabled()
     return backward or forward_ad.unpack_dual(tensor).tangent is not None

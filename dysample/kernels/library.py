@@ -25,6 +25,21 @@ class Job(ctypes.Structure):
     )
 
 
+class Plan(ctypes.Structure):
+    """`struct plan` of native.c."""
+
+    _fields_ = (
+        *(
+            (name, ctypes.c_int64)
+            for name in (
+                *("batch", "channels", "groups", "height", "width", "scale"),
+                *("last", "subs", "rows", "padded"),
+            )
+        ),
+        ("factor", ctypes.c_double),
+    )
+
+
 def find(folder: Path) -> Path | None:
     """The library that was compiled for this Python, if there is one in a folder."""
     names = [f"_native{suffix}" for suffix in importlib.machinery.EXTENSION_SUFFIXES]
@@ -58,6 +73,8 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     library.dysample_lanes.restype = library.dysample_prepare.restype = count
     library.dysample_forward.argtypes = (job, count, count, *4 * (pointer,))
     library.dysample_backward.argtypes = (job, count, count, *6 * (pointer,))
+    library.dysample_points.argtypes = (ctypes.POINTER(Plan), count, count, *8 * (pointer,))
+    library.dysample_points.restype = None
     library.dysample_forward.restype = library.dysample_backward.restype = None
     return library
 

@@ -32,11 +32,25 @@ struct taps {
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
+/* What DySample needs to decide where to read. */
+struct plan {
+    int64_t batch, channels, groups, height, width, scale;
+    int64_t last;   /* whether channels come last in the map */
+    int64_t subs;   /* parts that the channels of a pixel are dealt out to, each for a place of its own */
+    int64_t rows;   /* values to predict for a part: x, then y, of every group and place */
+    int64_t padded; /* floats for the rows of offsets, and as many again for those of scopes, if there are any */
+    double factor;  /* of the offsets */
+};
+
 typedef void turn_function(const float *, int64_t, int64_t, int64_t, float *, int64_t);
 typedef void planar_function(const struct job *, const float *, const float *, int64_t, int64_t, int64_t, float *);
 typedef void last_function(const struct job *, const float *, const float *, int64_t, int64_t, float *);
 typedef void give_function(const struct job *, const float *, int64_t, int64_t, int64_t, const float *, int64_t,
                            const float *, float *, int64_t, float *);
+
+typedef void project_function(const float *, int64_t, int64_t, int64_t, const float *, int64_t, int64_t, float *);
+typedef void scope_function(float *, const float *, int64_t);
+typedef void place_function(const struct plan *, int64_t, int64_t, int64_t, const float *, const float *, float *);
 
 struct kernels {
     int64_t lanes;
@@ -44,13 +58,22 @@ struct kernels {
     planar_function *read_planar;
     last_function *read_last;
     give_function *give;
+    project_function *project;
+    scope_function *scale_by_scope;
+    place_function *place;
 };
 
-#define KERNELS(set) {LANES, turn_##set, read_planar_##set, read_last_##set, find_and_give_##set}
+#define KERNELS(set)                                                                                         \
+    {LANES, turn_##set, read_planar_##set, read_last_##set, find_and_give_##set, project_##set, \
+     scale_by_scope_##set, place_##set}
 
 #define LANES 4
 #define NAME(name) name##_baseline
 #include "native_lanes.h"
+#include "native_points.h"
+#undef FLOATS
+#undef LOAD
+#undef STORE
 static const struct kernels baseline = KERNELS(baseline);
 #undef LANES
 #undef NAME
@@ -67,6 +90,10 @@ static const struct kernels baseline = KERNELS(baseline);
 #define STREAM(address, value) _mm256_stream_ps(address, (__m256)(value))
 #define NAME(name) name##_avx2
 #include "native_lanes.h"
+#include "native_points.h"
+#undef FLOATS
+#undef LOAD
+#undef STORE
 static const struct kernels avx2 = KERNELS(avx2);
 #undef LANES
 #undef STREAM
@@ -83,6 +110,10 @@ static const struct kernels avx2 = KERNELS(avx2);
 #define STREAM(address, value) _mm512_stream_ps(address, (__m512)(value))
 #define NAME(name) name##_avx512
 #include "native_lanes.h"
+#include "native_points.h"
+#undef FLOATS
+#undef LOAD
+#undef STORE
 static const struct kernels avx512 = KERNELS(avx512);
 #undef LANES
 #undef STREAM
@@ -231,5 +262,47 @@ void dysample_backward(const struct job *job, int64_t set, int64_t threads, cons
                 planar_backward(job, run, task, points, x, slope, scratch + worker * own, x_slope, point_slope);
             task = next;
         }
+    }
+}
+
+/* `initial` is (2, rows, columns) of the output. `scratch` holds (1 + inputs) * all floats,
+ * and for every thread BLOCK * (channels + subs * (all + rows)), where inputs = channels / subs and
+ * all are the padded rows of offsets and scopes. `points` is (batch, groups, 2, rows, columns). */
+void dysample_points(const struct plan *plan, int64_t set, int64_t threads, const float *x, const float *weight,
+                     const float *bias, const float *scope_weight, const float *scope_bias, const float *initial,
+                     float *scratch, float *points) {
+    const struct kernels *run = kernels(set);
+    const int64_t inputs = plan->channels / plan->subs, all = plan->padded * (scope_weight ? 2 : 1);
+    const int64_t size = plan->height * plan->width, lines = plan->batch * plan->height;
+    const int64_t image = 2 * plan->groups * size * plan->scale * plan->scale;
+    const size_t bytes = (size_t)plan->rows * sizeof(float);
+    float *blocks = scratch + (1 + inputs) * all;
+    memset(scratch, 0, (size_t)((1 + inputs) * all) * sizeof(float));
+    run->turn(weight, inputs, plan->rows, inputs, scratch + all, all);
+    if (bias) memcpy(scratch, bias, bytes);
+    if (scope_weight) run->turn(scope_weight, inputs, plan->rows, inputs, scratch + all + plan->padded, all);
+    if (scope_bias) memcpy(scratch + plan->padded, scope_bias, bytes);
+#pragma omp parallel for num_threads((int)threads) schedule(static, 1) if (threads > 1)
+    for (int64_t worker = 0; worker < threads; worker++) {
+        float *turned = blocks + worker * BLOCK * (plan->channels + plan->subs * (all + plan->rows));
+        float *sums = turned + BLOCK * plan->channels, *offsets = sums + plan->subs * BLOCK * all;
+        for (int64_t line = lines * worker / threads; line < lines * (worker + 1) / threads; line++)
+            for (int64_t column = 0; column < plan->width; column += BLOCK) {
+                const int64_t b = line / plan->height, row = line % plan->height;
+                const int64_t count = least(BLOCK, plan->width - column), at = row * plan->width + column;
+                const float *from = x + (b * size + at) * plan->channels;
+                if (!plan->last) {
+                    run->turn(x + b * size * plan->channels + at, size, plan->channels, count, turned, plan->channels);
+                    from = turned;
+                }
+                for (int64_t sub = 0; sub < plan->subs; sub++) {
+                    float *own = sums + sub * BLOCK * all;
+                    run->project(from + sub, plan->channels, plan->subs, inputs, scratch, all, count, own);
+                    for (int64_t u = 0; scope_weight && u < count; u++)
+                        run->scale_by_scope(own + u * all, own + u * all + plan->padded, plan->rows);
+                    run->turn(own, all, count, plan->rows, offsets + sub * plan->rows * BLOCK, BLOCK);
+                }
+                run->place(plan, row, column, count, offsets, initial, points + b * image);
+            }
     }
 }

@@ -52,16 +52,26 @@ def read(
     Returns:
         The sampled map, in the dtype and the memory layout of `x`.
     """
-    chosen = instructions or _suitable(x.shape[1] // points.shape[1])
+    chosen = instructions or suitable(x.shape[1] // points.shape[1])
     form = layout(x)
-    source, points = x.float().contiguous(memory_format=form), _packed(points)
-    output = torch.empty((*x.shape[:2], *points.shape[3:]), memory_format=form)
-    job = _job(source, points, form, LANES[chosen], threads=1)
+    source = x.float().contiguous(memory_format=form)
+    return read_dense(source, _packed(points), form, chosen).to(x.dtype)
+
+
+def read_dense(
+    x: Float[Tensor, "b c h w"],
+    points: Float[Tensor, "b g 2 H W"],
+    form: torch.memory_format,
+    instructions: InstructionSet,
+) -> Float[Tensor, "b c H W"]:
+    """`read` for a map in float32 that is dense in a layout, and points that lie row after row."""
+    output = torch.empty((x.shape[0], x.shape[1], points.shape[3], points.shape[4]), memory_format=form)
+    job = _job(x, points, form, LANES[instructions], workers=1)
     job.stream = _prepare(output)
     scratch = torch.empty(0 if job.last else job.height * job.width * job.step)
-    addresses = (source.data_ptr(), points.data_ptr(), scratch.data_ptr(), output.data_ptr())
-    library().dysample_forward(job, SETS.index(chosen), _threads(output), *addresses)
-    return output.to(x.dtype)
+    addresses = (x.data_ptr(), points.data_ptr(), scratch.data_ptr(), output.data_ptr())
+    library().dysample_forward(job, SETS.index(instructions), threads(output), *addresses)
+    return output
 
 
 def gradients(
@@ -78,28 +88,28 @@ def gradients(
         points: As for `read`.
         instructions: As for `read`.
     """
-    chosen = instructions or _suitable(x.shape[1] // points.shape[1])
-    form, threads = layout(x), _threads(slope)
+    chosen = instructions or suitable(x.shape[1] // points.shape[1])
+    form, workers = layout(x), threads(slope)
     source, points = x.float().contiguous(memory_format=form), _packed(points)
     slope = slope.float().contiguous(memory_format=form)
-    job = _job(source, points, form, LANES[chosen], threads=threads)
+    job = _job(source, points, form, LANES[chosen], workers=workers)
     of_x, of_points = torch.empty_like(source), torch.empty(job.parts, *points.shape)
     own = 0 if job.last else (2 * job.height * job.width + BLOCK) * job.step
-    scratch = torch.empty(threads * own)
+    scratch = torch.empty(workers * own)
     _prepare(of_x)
     _prepare(scratch)
     inputs = (slope.data_ptr(), source.data_ptr(), points.data_ptr())
     outputs = (scratch.data_ptr(), of_x.data_ptr(), of_points.data_ptr())
-    library().dysample_backward(job, SETS.index(chosen), threads, *inputs, *outputs)
+    library().dysample_backward(job, SETS.index(chosen), workers, *inputs, *outputs)
     return of_x.to(x.dtype), of_points[0] if job.parts == 1 else of_points.sum(0)
 
 
-def _job(x: Tensor, points: Tensor, layout: torch.memory_format, lanes: int, *, threads: int) -> Job:
+def _job(x: Tensor, points: Tensor, layout: torch.memory_format, lanes: int, *, workers: int) -> Job:
     """What there is to do. Where threads outnumber groups, each takes a part of a group's channels."""
     batch, channels, height, width = x.shape
     groups, rows, columns = points.shape[1], *points.shape[3:]
     grouped = max(1, channels // groups)
-    wanted = -(-threads // max(1, batch * groups))
+    wanted = -(-workers // max(1, batch * groups))
     part = min(grouped, -(-grouped // (wanted * BLOCK)) * BLOCK)
     images, sets, axes = points.stride()[:3]
     step = -(-part // lanes) * lanes
@@ -114,15 +124,16 @@ def _packed(points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b g 2 H W"]:
     return points if points.stride()[3:] == (points.shape[4], 1) else points.contiguous()
 
 
-def _suitable(channels: int) -> InstructionSet:
-    """The widest vectors that the channels of a group fill."""
-    fitting: list[InstructionSet] = [
-        name for name in SETS if name in LANES and (LANES[name] <= channels or name == SETS[0])
-    ]
-    return fitting[-1]
+def suitable(channels: int) -> InstructionSet:
+    """The widest vectors that so many channels fill."""
+    fitting = SETS[0]
+    for name, lanes in LANES.items():
+        fitting = name if lanes <= channels else fitting
+    return fitting
 
 
-def _threads(results: Tensor) -> int:
+def threads(results: Tensor) -> int:
+    """How many threads so many results are worth."""
     return max(1, min(torch.get_num_threads(), results.numel() // RESULTS_PER_THREAD))
 
 

@@ -230,9 +230,6 @@ static void NAME(find_and_give)(const struct job *job, const float *points, int6
     NAME(give)(job, &taps, count, channels, slope, slope_step, source, source_slope, step, point_slope + p);
 }
 
-#undef FLOATS
-#undef LOAD
-#undef STORE
 #undef QUAD
 #undef RUN
 #undef QUADS

@@ -20,6 +20,7 @@ from dysample.geometry import (
     sample,
     standing_positions,
 )
+from dysample.kernels import enlarging
 from dysample.ops.upsampler import Upsampler
 from dysample.types import SamplingRecord
 
@@ -108,8 +109,12 @@ class DySample(Upsampler):
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
         """
         self.check_input(x)
-        scope, raw = self._predict(x)
         initial = standing_positions(x.shape[2], x.shape[3], scale=self.scale, like=x, initial=self.initial)
+        if enlarging.serves(x, initial, self.offset, self.scope):
+            scope = (None, None) if self.scope is None else (self.scope.weight, self.scope.bias)
+            options = self.scope_factor, self.scale, self.groups
+            return enlarging.enlarge(x, self.offset.weight, self.offset.bias, *scope, initial, *options)
+        scope, raw = self._predict(x)
         return sample(x, initial + scope * raw)
 
     def _predict(
