@@ -40,7 +40,7 @@ KERNELS: dict[str, Kernel] = {"native": native, "triton": triton_sampler, "plain
 
 
 def choose(
-    x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"], implementation: Implementation | None
+    x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"], implementation: Implementation | None
 ) -> str:
     """Name the implementation that reads a map.
 

@@ -103,13 +103,23 @@ def _enlarge(
 ) -> Tensor:
     form = native.layout(x)
     source = x.float().contiguous(memory_format=form)
-    linears = [
-        None if each is None else each.float().contiguous()
-        for each in (weight, bias, scope_weight, scope_bias)
-    ]
-    where = points(source, *linears, initial, factor=factor, scale=scale, groups=groups)
+    where = points(
+        source,
+        _dense(weight),
+        None if bias is None else _dense(bias),
+        None if scope_weight is None else _dense(scope_weight),
+        None if scope_bias is None else _dense(scope_bias),
+        initial,
+        factor=factor,
+        scale=scale,
+        groups=groups,
+    )
     suitable = native.suitable(x.shape[1] // groups)
     return native.read_dense(source, where, form, suitable).to(x.dtype)
+
+
+def _dense(weights: Tensor) -> Tensor:
+    return weights.float().contiguous()
 
 
 def _shape(

@@ -20,7 +20,7 @@ def why_not() -> str | None:
     return WHY_NOT
 
 
-def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> str | None:
+def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]) -> str | None:
     """Why this implementation cannot read a map at points, or None if it can."""
     if x.device.type != "cpu":
         return f"it is for the CPU, and the map is on device type {x.device.type!r}"

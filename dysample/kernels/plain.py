@@ -14,7 +14,7 @@ def why_not() -> str | None:
     return None
 
 
-def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> str | None:
+def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]) -> str | None:
     """Why this implementation cannot read a map at points: it always can."""
     return None
 

@@ -140,6 +140,14 @@ def _sample(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
     return output.numel() * rule.sampled
 
 
+def _enlarge(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
+    """Two convolutions or one, offsets times dynamic scopes, and the reading."""
+    x, weight, scope_weight = args[0], args[1], args[3]
+    convolved = x.numel() // weight.shape[1] * weight.numel() * (1 if scope_weight is None else 2)
+    positions = 0 if scope_weight is None else x.shape[0] * 2 * args[8] * prod(output.shape[2:])
+    return convolved + positions + output.numel() * rule.sampled
+
+
 def _interpolation(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
     return output.numel() * rule.interpolated
 
@@ -163,6 +171,7 @@ _FORMULAS: Mapping[str, Formula] = {
     "aten::mul": _product,
     "aten::grid_sampler_2d": _grid_sample,
     "dysample::sample": _sample,
+    "dysample::enlarge": _enlarge,
     "aten::upsample_bilinear2d": _interpolation,
     **{f"aten::_scaled_dot_product_{kind}": _attention for kind in _ATTENTIONS},
 }
