@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dysample.analysis.bench import command as bench_command
+from dysample.analysis.bench import hosts_command
 from dysample.analysis.complexity import command as complexity_command
 from dysample.analysis.profiling import command as profile_command
 from dysample.analysis.trial import command as trial_command
@@ -18,6 +19,7 @@ from dysample.training.recipe import recipe_names
 _ALONE = {
     "bench": bench_command.run,
     "profile": profile_command.run,
+    "share": hosts_command.run,
     "complexity": complexity_command.run,
     "audit": swap_command.run_audit,
     "swap": swap_command.run_swap,
@@ -94,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     profile_command.add_options(
         commands.add_parser("profile", help="where the time of a forward call of each upsampler goes")
+    hosts_command.add_options(
+        commands.add_parser("share", help="how much of trained networks' time upsampling takes")
     )
     complexity_command.add_options(
         commands.add_parser("complexity", help="parameters and operations of upsamplers beside the paper's")

@@ -141,7 +141,7 @@ def test_wild_points_stay_in_bounds(implementation, bad: float, layout: torch.me
 
 @pytest.mark.parametrize("implementation", ["plain", pytest.param("native", marks=needs_native)])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("width", [64, 130, 256, 1024])
+@pytest.mark.parametrize("width", [64, 130, 256, 512, 1024])
 def test_half_types_lose_no_more_than_rounding(implementation, dtype: torch.dtype, width: int):
     """Reading exactly and rounding what goes in and what comes out is the least that a half type costs."""
     generator = torch.Generator().manual_seed(width)

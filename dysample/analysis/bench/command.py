@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from dysample.analysis.bench.asked import PAPER_SIZE, Asked, MapSize
+from dysample.analysis.bench.asked import PAPER_SIZE, Asked, MapSize, positive
 from dysample.analysis.bench.case import DTypeName, Layout
 from dysample.analysis.bench.measuring import check_device
 from dysample.analysis.bench.report import BenchReport, to_json
@@ -31,8 +31,8 @@ def add_options(bench: argparse.ArgumentParser) -> None:
     sizes.add_argument(
         "--paper", action="store_true", help=f"as in Figure 8: {PAPER_SIZE}, scale 2, float32, nchw"
     )
-    add("--scale", type=_positive, default=2, help="enlargement (default: 2)")
-    add("--threads", type=_positive, default=1, help="CPU threads (default: 1)")
+    add("--scale", type=positive, default=2, help="enlargement (default: 2)")
+    add("--threads", type=positive, default=1, help="CPU threads (default: 1)")
     add("--dtype", choices=get_args(DTypeName), default="float32", help="default: float32")
     add("--layout", nargs="+", choices=get_args(Layout), default=["nchw"], help="default: nchw")
     add(
@@ -43,7 +43,7 @@ def add_options(bench: argparse.ArgumentParser) -> None:
     )
     add("--compiled", action="store_true", help="measure every operator through torch.compile, too")
     add("--device", default="cpu", help="cpu, cuda or such as cuda:1 (default: cpu)")
-    add("--rounds", type=_positive, default=9, help="samples of each operator (default: 9)")
+    add("--rounds", type=positive, default=9, help="samples of each operator (default: 9)")
     add("--backward", action="store_true", help="time forward and backward together, too")
     add("--no-memory", action="store_true", help="leave memory out: it takes a process for each operator")
     add("--progress", action="store_true", help="tell progress on stderr as JSON, one line a step")
@@ -119,9 +119,3 @@ def _check_file(path: Path | None) -> None:
 def _write(path: Path | None, write: Callable[[BenchReport], str], report: BenchReport) -> None:
     if path is not None:
         path.write_text(write(report), encoding="utf-8")
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
-    return int(text)

@@ -107,7 +107,8 @@ def peak_of_case(case: BenchCase) -> Cost:
 def _measure(case: BenchCase) -> Cost:
     small = prepare(replace(case, height=4, width=4))
     prepared = prepare(case)
-    with conditions(case), torch.inference_mode():
+    how = conditions(threads=case.threads, implementation=case.implementation)
+    with how, torch.inference_mode():
         small.upsample()
         return peak_beyond_output(prepared.upsample, prepared.inputs[0].device)
 
