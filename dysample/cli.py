@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     profile_command.add_options(
         commands.add_parser("profile", help="where the time of a forward call of each upsampler goes")
+    )
     hosts_command.add_options(
         commands.add_parser("share", help="how much of trained networks' time upsampling takes")
     )

@@ -54,24 +54,14 @@ def read(
     """
     chosen = instructions or suitable(x.shape[1] // points.shape[1])
     form = layout(x)
-    source = x.float().contiguous(memory_format=form)
-    return read_dense(source, _packed(points), form, chosen).to(x.dtype)
-
-
-def read_dense(
-    x: Float[Tensor, "b c h w"],
-    points: Float[Tensor, "b g 2 H W"],
-    form: torch.memory_format,
-    instructions: InstructionSet,
-) -> Float[Tensor, "b c H W"]:
-    """`read` for a map in float32 that is dense in a layout, and points that lie row after row."""
+    source, points = x.float().contiguous(memory_format=form), _packed(points)
     output = torch.empty((x.shape[0], x.shape[1], points.shape[3], points.shape[4]), memory_format=form)
-    job = _job(x, points, form, LANES[instructions], workers=1)
+    job = _job(source, points, form, LANES[chosen], workers=1)
     job.stream = _prepare(output)
     scratch = torch.empty(0 if job.last else job.height * job.width * job.step)
-    addresses = (x.data_ptr(), points.data_ptr(), scratch.data_ptr(), output.data_ptr())
-    library().dysample_forward(job, SETS.index(instructions), threads(output), *addresses)
-    return output
+    addresses = (source.data_ptr(), points.data_ptr(), scratch.data_ptr(), output.data_ptr())
+    library().dysample_forward(job, SETS.index(chosen), threads(output), *addresses)
+    return output.to(x.dtype)
 
 
 def gradients(

@@ -20,7 +20,7 @@ from dysample.geometry import (
     sample,
     standing_positions,
 )
-from dysample.kernels import enlarging
+from dysample.kernels import deciding
 from dysample.ops.upsampler import Upsampler
 from dysample.types import SamplingRecord
 
@@ -110,10 +110,11 @@ class DySample(Upsampler):
         """
         self.check_input(x)
         initial = standing_positions(x.shape[2], x.shape[3], scale=self.scale, like=x, initial=self.initial)
-        if enlarging.serves(x, initial, self.offset, self.scope):
+        if deciding.serves(x, initial, self.offset, self.scope):
             scope = (None, None) if self.scope is None else (self.scope.weight, self.scope.bias)
             options = self.scope_factor, self.scale, self.groups
-            return enlarging.enlarge(x, self.offset.weight, self.offset.bias, *scope, initial, *options)
+            points = deciding.decide(x, self.offset.weight, self.offset.bias, *scope, initial, *options)
+            return sample(x, points)
         scope, raw = self._predict(x)
         return sample(x, initial + scope * raw)
 

@@ -135,14 +135,14 @@ def _chosen(case: BenchCase, x: Tensor) -> str:
 
 
 @contextmanager
-def conditions(*, threads: int, implementation: Implementation) -> Generator[None, None, None]:
-    """Let PyTorch use so many CPU threads, and maps be read by an implementation, for a while."""
-    before, wish = torch.get_num_threads(), os.environ.get(VARIABLE)
-    torch.set_num_threads(threads)
-    os.environ[VARIABLE] = implementation
+def conditions(case: BenchCase) -> Generator[None, None, None]:
+    """Let PyTorch use the threads, and maps be read by the implementation, of a case for a while."""
+    threads, wish = torch.get_num_threads(), os.environ.get(VARIABLE)
+    torch.set_num_threads(case.threads)
+    os.environ[VARIABLE] = case.implementation
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
         os.environ.pop(VARIABLE)
         os.environ.update({} if wish is None else {VARIABLE: wish})

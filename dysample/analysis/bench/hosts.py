@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from dysample.analysis.bench.case import SEED, conditions, reads_at_points
+from dysample.analysis.bench.case import SEED, BenchCase, conditions, reads_at_points
 from dysample.analysis.bench.machine import Machine
 from dysample.analysis.bench.timing import Clock, Race, cpu_stopwatch, race
 from dysample.kernels.choice import Implementation
@@ -100,7 +100,9 @@ def host_share(
     """
     host, spec = load_host(picture.task, upsampler=upsampler), operator_spec(upsampler)
     image = torch.rand(1, 3, picture.height, picture.width, generator=torch.Generator().manual_seed(SEED))
-    with conditions(threads=threads, implementation=implementation), torch.inference_mode():
+    size = (picture.height, picture.width)
+    case = BenchCase(upsampler, 3, *size, threads=threads, implementation=implementation)
+    with conditions(case), torch.inference_mode():
         steps = host.intermediates(image).steps
         calls = [(host.operator(step.name), spec.inputs(step.input, step.guide)) for step in steps]
 

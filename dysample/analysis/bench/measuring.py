@@ -68,8 +68,7 @@ def measure(case: BenchCase, *, rounds: int = 9, backward: bool = False, memory:
     Raises:
         ValueError: The device is neither a CPU nor a CUDA device that there is, or `rounds` is below 1.
     """
-    how = conditions(threads=case.threads, implementation=case.implementation)
-    with how, _current(check_device(case.device)):
+    with conditions(case), _current(check_device(case.device)):
         try:
             prepared = prepare(case)
             with torch.inference_mode():

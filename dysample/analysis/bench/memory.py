@@ -107,8 +107,7 @@ def peak_of_case(case: BenchCase) -> Cost:
 def _measure(case: BenchCase) -> Cost:
     small = prepare(replace(case, height=4, width=4))
     prepared = prepare(case)
-    how = conditions(threads=case.threads, implementation=case.implementation)
-    with how, torch.inference_mode():
+    with conditions(case), torch.inference_mode():
         small.upsample()
         return peak_beyond_output(prepared.upsample, prepared.inputs[0].device)
 

@@ -140,12 +140,11 @@ def _sample(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
     return output.numel() * rule.sampled
 
 
-def _enlarge(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
-    """Two convolutions or one, offsets times dynamic scopes, and the reading."""
+def _decide(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
+    """One convolution, or two and offsets times scopes."""
     x, weight, scope_weight = args[0], args[1], args[3]
-    convolved = x.numel() // weight.shape[1] * weight.numel() * (1 if scope_weight is None else 2)
-    positions = 0 if scope_weight is None else x.shape[0] * 2 * args[8] * prod(output.shape[2:])
-    return convolved + positions + output.numel() * rule.sampled
+    convolved = x.numel() // weight.shape[1] * weight.numel()
+    return convolved if scope_weight is None else 2 * convolved + output.numel()
 
 
 def _interpolation(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
@@ -171,7 +170,7 @@ _FORMULAS: Mapping[str, Formula] = {
     "aten::mul": _product,
     "aten::grid_sampler_2d": _grid_sample,
     "dysample::sample": _sample,
-    "dysample::enlarge": _enlarge,
+    "dysample::decide": _decide,
     "aten::upsample_bilinear2d": _interpolation,
     **{f"aten::_scaled_dot_product_{kind}": _attention for kind in _ATTENTIONS},
 }

@@ -22,9 +22,10 @@ MOST_CALLS = 100
 ROUNDS = 5
 # Beginnings of the names of operations that a module calls; what these call in turn is theirs.
 _MARKS: Mapping[Part, tuple[str, ...]] = {
-    "reading": ("dysample::", "_Reassemble", "aten::grid_sampler", "aten::upsample", "aten::_upsample"),
+    "reading": ("dysample::sample", "_Reassemble", "aten::grid_sampler", "aten::upsample", "aten::_upsample"),
     "convolution": (
         "_NeighbourProducts",
+        "dysample::decide",  # the arithmetic that follows goes with it
         "aten::conv",
         "aten::linear",
         "aten::matmul",

@@ -1,4 +1,4 @@
-"""Deciding and reading in one call: against what DySample plans in float64, and when it may stand in."""
+"""Deciding in one pass of the C library: against plans in float64, and when it may stand in."""
 
 from itertools import product
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dysample.analysis.complexity.macs import count_macs
 from dysample.geometry import initial_positions
-from dysample.kernels import enlarging
+from dysample.kernels import deciding
 from dysample.kernels.library import LANES
 from dysample.ops.dysample import DySample
 
@@ -43,7 +43,7 @@ def test_points_are_those_of_the_plan(style, dynamic: bool, scale: int, groups: 
         up.float()
         scope = (None, None) if up.scope is None else (up.scope.weight, up.scope.bias)
         for instructions, form in product(LANES, FORMATS):
-            found = enlarging.points(
+            found = deciding.points(
                 x.to(memory_format=form),
                 *(up.offset.weight, up.offset.bias, *scope, grid),
                 factor=up.scope_factor,
@@ -101,7 +101,7 @@ def test_wild_maps_stay_in_bounds(style, dynamic: bool, bad: float):
 def served(up: DySample) -> bool:
     x = torch.randn(1, up.channels, 3, 3)
     grid = initial_positions(3, 3, scale=2, like=x, initial="bilinear")
-    return enlarging.serves(x, grid, up.offset, up.scope)
+    return deciding.serves(x, grid, up.offset, up.scope)
 
 
 def test_it_serves_only_where_nobody_looks(monkeypatch: pytest.MonkeyPatch):
@@ -140,7 +140,7 @@ def test_torch_finds_no_fault(style, dynamic: bool):
     grid = initial_positions(3, 4, scale=2, like=x, initial="bilinear")
     scope = (None, None) if up.scope is None else (up.scope.weight.detach(), up.scope.bias.detach())
     arguments = (x, up.offset.weight.detach(), up.offset.bias.detach(), *scope, grid, 0.25, 2, 4)
-    torch.library.opcheck(enlarging.enlarge, arguments)
+    torch.library.opcheck(deciding.decide, arguments)
 
 
 @pytest.mark.unhooked
@@ -157,4 +157,4 @@ def test_compiled_code_calls_it_too(style, dynamic: bool):
     torch.compiler.reset()
     with torch.no_grad():
         torch.testing.assert_close(torch.compile(up, fullgraph=True, backend=keep)(x), up(x))
-    assert "dysample.enlarge.default" in names
+    assert "dysample.decide.default" in names

@@ -1,4 +1,4 @@
-"""DySample as one call of the C library: deciding where to read, and reading there."""
+"""Deciding where DySample reads by the C library: one pass over the map, where torch takes seven."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ from dysample.tracing import is_traced
 
 _LIBRARY = torch.library.Library("dysample", "FRAGMENT")
 _LIBRARY.define(
-    "enlarge(Tensor x, Tensor weight, Tensor? bias, Tensor? scope_weight, Tensor? scope_bias, "
+    "decide(Tensor x, Tensor weight, Tensor? bias, Tensor? scope_weight, Tensor? scope_bias, "
     "Tensor initial, float factor, int scale, int groups) -> Tensor"
 )
-enlarge = torch.ops.dysample.enlarge.default
+decide = torch.ops.dysample.decide.default
 
 
 def serves(x: Tensor, initial: Tensor, *linears: nn.Conv2d | None) -> bool:
-    """Whether `enlarge` may stand for convolutions and a reading at points.
+    """Whether `decide` may stand for the convolutions and what follows them.
 
     It has no derivatives, is unknown to other runtimes and not seen by hooks or autocast; and the user
-    may want another implementation.
+    may want PyTorch's own functions.
     """
     if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or for_other_runtimes():
         return False
@@ -90,7 +90,7 @@ def points(
     return result
 
 
-def _enlarge(
+def _decide(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -101,10 +101,8 @@ def _enlarge(
     scale: int,
     groups: int,
 ) -> Tensor:
-    form = native.layout(x)
-    source = x.float().contiguous(memory_format=form)
-    where = points(
-        source,
+    return points(
+        x.float().contiguous(memory_format=native.layout(x)),
         _dense(weight),
         None if bias is None else _dense(bias),
         None if scope_weight is None else _dense(scope_weight),
@@ -114,8 +112,6 @@ def _enlarge(
         scale=scale,
         groups=groups,
     )
-    suitable = native.suitable(x.shape[1] // groups)
-    return native.read_dense(source, where, form, suitable).to(x.dtype)
 
 
 def _dense(weights: Tensor) -> Tensor:
@@ -123,11 +119,18 @@ def _dense(weights: Tensor) -> Tensor:
 
 
 def _shape(
-    x: Tensor, weight: Tensor, bias: Any, scope_weight: Any, scope_bias: Any, initial: Tensor, *rest: Any
-):
-    shape = (*x.shape[:2], *initial.shape[3:])
-    return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=native.layout(x))
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    scope_weight: Tensor | None,
+    scope_bias: Tensor | None,
+    initial: Tensor,
+    factor: float,
+    scale: int,
+    groups: int,
+) -> Tensor:
+    return torch.empty(x.shape[0], groups, 2, *initial.shape[3:], dtype=torch.float32, device=x.device)
 
 
-_LIBRARY.impl("enlarge", _enlarge, "CompositeExplicitAutograd")
-torch.library.register_fake(enlarge, _shape, lib=_LIBRARY)
+_LIBRARY.impl("decide", _decide, "CompositeExplicitAutograd")
+torch.library.register_fake(decide, _shape, lib=_LIBRARY)
