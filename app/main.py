@@ -1,7 +1,11 @@
 """Entry of the app: `streamlit run app/main.py`."""
 
+import importlib
+
 import streamlit as st
 
+# Plotly looks whether pandas is there, and fails where another visitor's page is only importing it.
+importlib.import_module("pandas")
 st.set_page_config(page_title="DySample Lab", layout="wide")
 # Streamlit leaves six rems free above the title, which a projector has better use for.
 st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; }</style>")

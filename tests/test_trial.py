@@ -11,7 +11,7 @@ from dysample.analysis.complexity.counting import META
 from dysample.analysis.trial.costs import swap_costs
 from dysample.analysis.trial.counted import for_counting
 from dysample.analysis.trial.plan import Placement, Plan, planned, swap_by_plan
-from dysample.analysis.trial.start import start_of
+from dysample.analysis.trial.start import Start, start_of
 from dysample.analysis.trial.survey import audit_of, survey
 from dysample.models.smp_models import FAMILIES, smp_model, smp_name
 from dysample.models.swap import audit
@@ -28,6 +28,11 @@ UNET = (
 
 def whole_plan(model: nn.Module, to: str = "dysample+", side: int = 64) -> Plan:
     return planned(audit(model, torch.rand(1, 3, side, side)), to)
+
+
+def started(model: nn.Module, to: str = "dysample+") -> Start:
+    plan = whole_plan(model, to)
+    return start_of(model, swap_by_plan(model, picture(), plan)[0], picture(), plan)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -124,7 +129,7 @@ def test_what_cannot_be_swapped_says_why() -> None:
 def test_one_enlargement_starts_as_the_original(mode: str) -> None:
     torch.manual_seed(0)
     model = Interpolating(scale_factor=2, mode=mode).eval()
-    start = start_of(model, picture(), whole_plan(model))
+    start = started(model)
     assert start.exact
     assert start.zero_offsets.value < 1e-6
     assert start.interpolated.value < 1e-6
@@ -134,7 +139,7 @@ def test_one_enlargement_starts_as_the_original(mode: str) -> None:
 def test_repeated_enlargements_start_as_repeated_interpolation() -> None:
     torch.manual_seed(0)
     model = Interpolating(scale_factor=4, mode="bilinear").eval()
-    start = start_of(model, picture(), whole_plan(model))
+    start = started(model)
     before = model.before(picture())
     once = F.interpolate(before, scale_factor=4, mode="bilinear")
     twice = F.interpolate(
@@ -148,7 +153,7 @@ def test_repeated_enlargements_start_as_repeated_interpolation() -> None:
 
 def test_without_dysample_there_are_no_offsets() -> None:
     model = Interpolating(scale_factor=2).eval()
-    start = start_of(model, picture(), whole_plan(model, "carafe"))
+    start = started(model, "carafe")
     assert start.zero_offsets.value is None
     assert "DySample" in start.zero_offsets.method
     assert start.fresh.value > 0

@@ -14,7 +14,7 @@ _OPTIONS: Mapping[Stage, tuple[str, ...]] = {
     "measure": ("--start", "--time"),
     "deploy": ("--deploy",),
 }
-_LIMITS_S: Mapping[Stage, float] = {"look": 180, "measure": 300, "deploy": 600}
+_LIMITS_S: Mapping[Stage, float] = {"look": 300, "measure": 600, "deploy": 900}
 
 
 def command(choice: ModelChoice, swap: SwapChoice, stage: Stage) -> tuple[str, ...]:

@@ -14,10 +14,10 @@ from dysample.analysis.bench.machine import this_machine
 from dysample.analysis.bench.timing import Race, cpu_stopwatch, race
 from dysample.analysis.trial.costs import swap_costs
 from dysample.analysis.trial.counted import for_counting
-from dysample.analysis.trial.deploy import TRIES, Attempt, attempts
-from dysample.analysis.trial.plan import Plan, planned, swap_by_plan
+from dysample.analysis.trial.deploy import TRIES, attempts
+from dysample.analysis.trial.plan import planned, swap_by_plan
 from dysample.analysis.trial.report import TrialReport, to_json
-from dysample.analysis.trial.start import Start, start_of
+from dysample.analysis.trial.start import start_of
 from dysample.analysis.trial.survey import audit_of, survey
 from dysample.analysis.trial.table import to_markdown
 from dysample.models.swap.command import add_audit_options, not_run, prepared
@@ -85,6 +85,18 @@ def _report(
     found = survey(shapes, no_numbers)
     plan = planned(audit_of(found), options.to, options.at)
     costs = swap_costs(shapes, no_numbers, plan)
+    swapped = model
+    if options.start or options.time or options.deploy:
+        swapped, _ = swap_by_plan(model, inputs, plan)
+    start, timed, tried = None, None, ()
+    if options.start:
+        tell("Comparing outputs")
+        start = start_of(model, swapped, inputs, plan)
+    if options.time:
+        tell("Timing both models in turns")
+        timed = _race(model, swapped, inputs, options.rounds)
+    if options.deploy:
+        tried = attempts(swapped, model, inputs, tell=lambda name: tell(f"Trying: {name}"))
     return TrialReport(
         command=_command(options),
         date=date,
@@ -93,33 +105,17 @@ def _report(
         plan=plan,
         survey=found,
         costs=costs,
-        start=_start(model, inputs, plan, tell) if options.start else None,
+        start=start,
         threads=options.threads,
         rounds=options.rounds,
-        race=_race(model, inputs, plan, options.rounds, tell) if options.time else None,
-        attempts=_attempts(model, inputs, plan, tell) if options.deploy else (),
+        race=timed,
+        attempts=tried,
     )
 
 
-def _start(model: nn.Module, inputs: object, plan: Plan, tell: Callable[[str], None]) -> Start:
-    tell("Comparing outputs")
-    return start_of(model, inputs, plan)
-
-
-def _race(
-    model: nn.Module, inputs: Tensor | list[Tensor], plan: Plan, rounds: int, tell: Callable[[str], None]
-) -> Race:
-    tell("Timing both models in turns")
-    swapped, _ = swap_by_plan(model, inputs, plan)
+def _race(model: nn.Module, swapped: nn.Module, inputs: Tensor | list[Tensor], rounds: int) -> Race:
     with torch.inference_mode():
         return race(lambda: swapped(inputs), lambda: model(inputs), rounds=rounds, stopwatch=cpu_stopwatch)
-
-
-def _attempts(
-    model: nn.Module, inputs: object, plan: Plan, tell: Callable[[str], None]
-) -> tuple[Attempt, ...]:
-    swapped, _ = swap_by_plan(model, inputs, plan)
-    return attempts(swapped, model, inputs, tell=lambda name: tell(f"Trying: {name}"))
 
 
 class _Steps:

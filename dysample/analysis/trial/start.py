@@ -38,24 +38,25 @@ class Start:
     interpolated: Cost
 
 
-def start_of(model: nn.Module, example_inputs: object, plan: Plan) -> Start:
+def start_of(model: nn.Module, swapped: nn.Module, example_inputs: object, plan: Plan) -> Start:
     """Run the original and swapped models on the same input and compare what they give.
 
     Args:
         model: In eval mode; not touched.
-        example_inputs: The one argument that it is called with.
-        plan: What goes where.
+        swapped: What `swap_by_plan` made of it; not touched.
+        example_inputs: The one argument that they are called with.
+        plan: What went where.
 
     Raises:
         ValueError: An operator of the plan cannot be at its site.
     """
     wanted = outputs(model, example_inputs)
-    swapped, _ = swap_by_plan(model, example_inputs, plan)
     fresh = difference(outputs(swapped, example_inputs), wanted)
     sampling = tuple(each for each in plan if operator_spec(each.operator).factory is DySample)
     if not sampling:
         none = Cost(None, UNIT, "no operator of the DySample family is among them")
         return Start(fresh, none, False, none)
+    # Made anew, for the original alone is without the other operators of the plan.
     still, rows = swap_by_plan(model, example_inputs, sampling)
     zero_offsets(still)
     found = outputs(still, example_inputs)
