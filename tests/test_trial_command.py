@@ -1,5 +1,6 @@
 """`python -m dysample trial`: what it prints and writes, what it refuses, and what it tries."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import torch
 from torch import Tensor
 
 from dysample import cli
-from dysample.analysis.trial.deploy import TRIES, attempts
+from dysample.analysis.cost import Cost
+from dysample.analysis.trial.deploy import TRIES, Attempt, attempts
 from dysample.analysis.trial.plan import planned, swap_by_plan
 from dysample.analysis.trial.report import from_json, to_json
 from dysample.models.swap import audit
@@ -41,6 +43,10 @@ def test_from_the_command_line_to_the_file(tmp_path: Path, capsys: pytest.Captur
 def test_json_alone_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*WORDS, "--json", "-"]) == 0
     report = from_json(capsys.readouterr().out)
+    tried = Attempt("torch.export", "how", "no", "yes", Cost(None, "", "no output"), "why", 1.5)
+    for attempt in (tried, replace(tried, outcome="yes", original=None)):
+        other = replace(report, attempts=(attempt,))
+        assert from_json(to_json(other)) == other
     assert (report.start, report.race) == (None, None)
     assert report.costs.parameters > report.survey.parameters
 

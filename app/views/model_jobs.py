@@ -38,7 +38,10 @@ def collect() -> None:
         job = _job(stage)
         if job is not None and job.state == "done":
             reports = _reports()
-            reports[job.arguments[:-2]] = trials.report(job)  # without the option that prints JSON
+            try:
+                reports[job.arguments[:-2]] = trials.report(job)  # without the option that prints JSON
+            except ValueError as error:
+                st.session_state[f"model.busy.{stage}"] = f"The result cannot be read: {error}."
             while len(reports) > _MOST:
                 del reports[next(iter(reports))]
             _forget(stage)

@@ -2,7 +2,7 @@
 
 from dataclasses import is_dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 Record = TypeVar("Record")
 
@@ -21,7 +21,7 @@ def record_from(kind: type[Record], plain: Any) -> Record:
 
 
 def _typed(kind: Any, plain: Any, where: str) -> Any:
-    options: tuple[Any, ...] = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    options: tuple[Any, ...] = get_args(kind) if _is_union(kind) else (kind,)
     if plain is None and NoneType in options:
         return None
     first = options[0]
@@ -49,11 +49,15 @@ def _record(kind: Any, plain: dict[str, Any], where: str) -> Any:
     return kind(**{key: _typed(hints[key], plain[key], path + key) for key in hints})
 
 
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (UnionType, Union)  # the latter for what has a Literal in it
+
+
 def _words(kind: Any) -> str:
     """A type for people."""
     if get_origin(kind) is Literal:
         return " or ".join(map(repr, get_args(kind)))
-    if isinstance(kind, UnionType):
+    if _is_union(kind):
         return " or ".join(_words(option) for option in get_args(kind))
     if get_origin(kind) is tuple:
         return "a list"

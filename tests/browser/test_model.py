@@ -9,6 +9,9 @@ from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 
+# A small picture, for the network enlarges much.
+FACTORY = "model_factory=tests.made_swap%3ANested&model_rows_256=32&model_columns_256=32"
+
 
 @pytest.fixture(scope="module")
 def url(streamlit_server: StartServer) -> str:
@@ -50,7 +53,7 @@ def test_another_network_and_upsampler_reach_the_address_and_the_code(page: Page
 
 
 def test_a_factory_is_measured_while_the_page_stays_alive(page: Page, url: str) -> None:
-    open_at(page, url, "model_from=Your+own+factory&model_factory=tests.made_swap%3ANested")
+    open_at(page, url, f"model_from=Your+own+factory&{FACTORY}")
     page.get_by_role("button", name="Measure on this machine").click()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     expect(page.get_by_text("of the swapped model is")).to_be_visible(timeout=START_MS)
