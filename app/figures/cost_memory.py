@@ -51,7 +51,12 @@ def memory_alt(rows: Sequence[BenchRow]) -> str:
 
 def counts(rows: Sequence[BenchRow]) -> go.Figure:
     """Draw the MACs as they are and by the paper's rule, joined by a line, on a logarithmic axis."""
-    across: Part = {"type": "log", "title": {"text": "Multiply-accumulates (G, logarithmic)"}, "dtick": 1}
+    across: Part = {
+        "type": "log",
+        "title": {"text": "Multiply-accumulates (G, logarithmic)"},
+        "dtick": 1,
+        "tickformat": "~g",
+    }
     layout = _rows(len(rows), across)
     values = [(row.macs.value, row.macs_paper_rule.value) for row in rows]
     between: Part = {

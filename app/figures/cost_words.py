@@ -8,6 +8,7 @@ from app.records import CostResult
 from dysample.analysis.bench.timing import Spread
 from dysample.analysis.complexity.macs import PAPER, TRUE
 from dysample.analysis.paper import paper_table
+from dysample.analysis.profiling.parts import ROUNDS
 
 PASSES: Mapping[Pass, str] = {"forward": "Forward", "training": "Forward and backward"}
 _ALIKE = 0.05  # ratios that differ by less are called the same
@@ -116,8 +117,8 @@ SHARES_CAPTION = (
     "PyTorch’s profiler watched forward calls and timed every operation that the upsampler calls. *Reading "
     "and writing*: the map is read at its places, weighed, and the output written. *Convolutions, "
     "products*: what predicts offsets or kernels; in deconvolution and pixel shuffle it makes the output "
-    "as well. *Overhead*: Python, the calling of operations, asking for memory. Of five rounds the "
-    "quickest is shown, which other work disturbed least. Watching costs tiny maps time."
+    "as well. *Overhead*: Python, the calling of operations, asking for memory. The least time of each part "
+    f"over {ROUNDS} rounds counts, which other work disturbed least. Watching costs tiny maps time."
 )
 MEMORY_CAPTION = (
     "Peak: of a forward call in a fresh process, beyond what was there before and the output itself. Kept: "

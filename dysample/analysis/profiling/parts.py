@@ -19,7 +19,7 @@ Part = Literal["reading", "convolution", "arithmetic", "moving", "overhead"]
 PARTS: tuple[Part, ...] = ("reading", "convolution", "arithmetic", "moving", "overhead")
 WATCHED_SECONDS = 0.05  # at least, in a round; the profiler's clock has microseconds
 MOST_CALLS = 100
-ROUNDS = 5
+ROUNDS = 7
 # Beginnings of the names of operations that a module calls; what these call in turn is theirs.
 _MARKS: Mapping[Part, tuple[str, ...]] = {
     "reading": ("dysample::sample", "_Reassemble", "aten::grid_sampler", "aten::upsample", "aten::_upsample"),
@@ -65,7 +65,7 @@ class CallParts:
 
     Attributes:
         case: What ran.
-        milliseconds: Of one call by the clock on the wall, while it was watched.
+        milliseconds: Of one call by the clock on the wall, while it was watched: of all parts together.
         reading: Reading the map at its places, weighing, writing the output.
         convolution: Convolutions and products of matrices.
         arithmetic: Arithmetic on single values, normalisation, pooling.
@@ -95,7 +95,7 @@ class CallParts:
 def call_parts(case: BenchCase) -> CallParts:
     """Watch forward calls of an operator on the CPU, after some that are not watched.
 
-    Of some rounds the quickest counts: other work on the machine disturbed it least.
+    The least time of each part over some rounds counts, which other work on the machine disturbed least.
 
     Raises:
         ValueError: The operator does not define the case, or the case is not one of the CPU.
@@ -105,22 +105,23 @@ def call_parts(case: BenchCase) -> CallParts:
     with conditions(case), torch.inference_mode():
         prepared = prepare(case)
         calls = _enough(prepared.upsample)
-        rounds = [_watch(case, prepared.upsample, calls) for _ in range(ROUNDS)]
-    return min(rounds, key=lambda each: each.milliseconds)
+        rounds = [_watch(prepared.upsample, calls) for _ in range(ROUNDS)]
+    least = [min(each[part] for each in rounds) for part in PARTS]
+    total = sum(least)
+    return CallParts(case, total / 1000, *(part / total for part in least))
 
 
-def _watch(case: BenchCase, call: Callable[[], object], calls: int) -> CallParts:
-    """Take so many calls in a row apart."""
+def _watch(call: Callable[[], object], calls: int) -> dict[Part, float]:
+    """Microseconds of each part of a call, averaged over so many in a row."""
     with profile(activities=[ProfilerActivity.CPU]) as watched:
         began = perf_counter()
         for _ in range(calls):
             call()
         seconds = perf_counter() - began
-    times = _microseconds(watched.events() or ())
-    total = max(1e6 * seconds, sum(times.values()))  # two clocks, which may differ by microseconds
-    reading, convolution, arithmetic, moving, _ = (times[part] / total for part in PARTS)
-    overhead = 1 - reading - convolution - arithmetic - moving
-    return CallParts(case, 1000 * seconds / calls, reading, convolution, arithmetic, moving, overhead)
+    found = _microseconds(watched.events() or ())
+    # What is between the operations; two clocks may differ by microseconds.
+    found["overhead"] += max(1e6 * seconds - sum(found.values()), 0.0)
+    return {part: time / calls for part, time in found.items()}
 
 
 def _enough(call: Callable[[], object]) -> int:
