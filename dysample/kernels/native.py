@@ -1,5 +1,7 @@
 """Reading at points by a C library on the CPU: in float32, in both memory layouts, forward and backward."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -78,7 +80,8 @@ def gradients(
         points: As for `read`.
         instructions: As for `read`.
     """
-    chosen = instructions or suitable(x.shape[1] // points.shape[1])
+    # Wider vectors wait longer for the sums that the point before has just stored.
+    chosen = instructions or suitable(x.shape[1] // points.shape[1], SETS[:2])
     form, workers = layout(x), threads(slope)
     source, points = x.float().contiguous(memory_format=form), _packed(points)
     slope = slope.float().contiguous(memory_format=form)
@@ -114,11 +117,11 @@ def _packed(points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b g 2 H W"]:
     return points if points.stride()[3:] == (points.shape[4], 1) else points.contiguous()
 
 
-def suitable(channels: int) -> InstructionSet:
+def suitable(channels: int, among: Sequence[InstructionSet] = SETS) -> InstructionSet:
     """The widest vectors that so many channels fill."""
     fitting = SETS[0]
     for name, lanes in LANES.items():
-        fitting = name if lanes <= channels else fitting
+        fitting = name if lanes <= channels and name in among else fitting
     return fitting
 
 
