@@ -11,8 +11,8 @@ NOTHING = "–"
 BEGIN_AT_RANDOM = ("deconv", "pixelshuffle")
 SHORT_TRAINING = (
     "All heads learned for the same few hundred steps. Deconvolution and pixel shuffle begin with random "
-    "filters, where the others begin near an interpolation, and still lose most when training ends: their "
-    "rows tell of a short training too."
+    "filters, where the others begin near an interpolation or an average: so short a training tells little "
+    "of what these two can reach."
 )
 _TRAINED = {"heads": "head on a shared encoder", "end-to-end": "end to end"}
 
