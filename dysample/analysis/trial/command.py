@@ -20,7 +20,7 @@ from dysample.analysis.trial.report import TrialReport, to_json
 from dysample.analysis.trial.start import start_of
 from dysample.analysis.trial.survey import audit_of, survey
 from dysample.analysis.trial.table import to_markdown
-from dysample.models.swap.command import add_audit_options, not_run, prepared
+from dysample.models.swap.command import REFUSALS, add_audit_options, not_run, prepared
 from dysample.ops.registry import canonical_name
 
 PRINTED = Path("-")
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     torch.set_num_threads(options.threads)
     try:
         report = _report(model.eval(), inputs, options, tell)
-    except (RuntimeError, TypeError, IndexError, KeyError) as error:
+    except REFUSALS as error:
         raise not_run(options, error) from error
     finally:
         torch.set_num_threads(before)

@@ -14,7 +14,7 @@ from dysample.models.swap.swapping import swap_upsamplers
 from dysample.ops.registry import canonical_name
 
 # What models raise for inputs that they do not take; timm asserts sizes.
-_REFUSALS = (RuntimeError, TypeError, IndexError, KeyError, AttributeError, AssertionError)
+REFUSALS = (RuntimeError, TypeError, IndexError, KeyError, AttributeError, AssertionError)
 
 
 def add_audit_options(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +57,7 @@ def run_audit(options: argparse.Namespace) -> int:
     model, inputs = prepared(options)
     try:
         print(audit(model, inputs))
-    except _REFUSALS as error:
+    except REFUSALS as error:
         raise not_run(options, error) from error
     return 0
 
@@ -71,7 +71,7 @@ def run_swap(options: argparse.Namespace) -> int:
     model, inputs = prepared(options)
     try:
         swapped, report = swap_upsamplers(model, inputs, options.to, where=options.where)
-    except _REFUSALS as error:
+    except REFUSALS as error:
         raise not_run(options, error) from error
     print(report)
     print(f"{len(report.swapped)} of {len(report.rows)} sites, {report.parameters:,} parameters added.")
