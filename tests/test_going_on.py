@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from dysample.analysis.evidence import EvidenceError, read_evidence
 from dysample.cli import main
 from dysample.models.manifest import load_manifest
 from dysample.training.datasets import PictureData
+from dysample.training.pack import pack, write_manifest
 from dysample.training.recipe import load_recipe
 from dysample.training.scored_runs import ScoredRun, recipe_digest, scored_runs
 
@@ -56,6 +58,21 @@ def test_a_head_is_packed_beside_the_encoder_that_it_learned_on(workshop: Path) 
     manifest = load_manifest(workshop / "pretrained")
     assert manifest.entry("made-task", "") == before
     assert [entry.upsampler for entry in manifest.heads("made-task")] == [*HEADS, "dysample-s"]
+
+
+def test_a_task_that_is_packed_again_keeps_its_place(workshop: Path, tmp_path: Path) -> None:
+    """The app offers the tasks in the order of the manifest."""
+    shutil.copytree(workshop / "pretrained", tmp_path / "pretrained")
+    known = load_manifest(tmp_path / "pretrained")
+    other = replace(known.tasks[0], name="other-task")
+    rows = tuple(replace(entry, task="other-task") for entry in known.weights)
+    write_manifest(replace(known, tasks=(*known.tasks, other), weights=(*known.weights, *rows)))
+    assert run(workshop, "train", "--stage", "heads", "--upsampler", "dysample", runs="place") == 0
+    recipe = load_recipe(str(workshop / "made.toml"))
+    pack(recipe, workshop / "place", tmp_path / "pretrained", seed=0)
+    found = load_manifest(tmp_path / "pretrained")
+    assert [task.name for task in found.tasks] == ["made-task", "other-task"]
+    assert [each.task for each in found.weights] == [each.task for each in (*known.weights, *rows)]
 
 
 def test_a_sweep_trains_only_what_has_no_scores(workshop: Path, capsys: pytest.CaptureFixture[str]) -> None:

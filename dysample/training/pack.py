@@ -125,20 +125,19 @@ def write_manifest(manifest: Manifest) -> None:
 
 
 def _merged(output: Path, task: Task, entries: tuple[WeightsEntry, ...]) -> Manifest:
-    """The folder's manifest with these rows of a task entered or replaced, in the order of `OPERATORS`."""
+    """The folder's manifest with these rows of a task entered or replaced, in the order of `OPERATORS`.
+
+    A task keeps its place: the app offers the first one first.
+    """
     try:
         known = load_manifest(output)
     except WeightsError:
         known = Manifest(output, (), ())
     made = {entry.upsampler: entry for entry in (*known.weights, *entries) if entry.task == task.name}
-    return Manifest(
-        folder=output,
-        tasks=(*(other for other in known.tasks if other.name != task.name), task),
-        weights=(
-            *(other for other in known.weights if other.task != task.name),
-            *(made[name] for name in ("", *OPERATORS) if name in made),
-        ),
-    )
+    tasks = {each.name: each for each in (*known.tasks, task)}
+    rows = {name: tuple(each for each in known.weights if each.task == name) for name in tasks}
+    rows[task.name] = tuple(made[name] for name in ("", *OPERATORS) if name in made)
+    return Manifest(output, tuple(tasks.values()), tuple(row for each in rows.values() for row in each))
 
 
 def _task(recipe: Recipe) -> Task:
