@@ -47,9 +47,12 @@ def test_packed_weights_load_offline_and_give_the_scores_of_the_manifest(
         assert scores["scores"][name]["miou"] == pytest.approx(expected)
 
 
-def test_finished_runs_become_evidence(workshop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_finished_runs_become_evidence(
+    workshop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Scores of the runs are those of the shipped weights, up to their rounding; scored once only."""
     pretrained = workshop / "pretrained"
+    monkeypatch.setattr("sys.argv", ["dysample", "evaluate", "--runs", str(workshop / "runs")])
     both = ("--pretrained", str(pretrained), "--runs", str(workshop / "runs"))
     assert main(["evaluate", str(workshop / "made.toml"), "--data", str(workshop), *both]) == 0
     assert "| Bilinear" in capsys.readouterr().out
@@ -64,6 +67,7 @@ def test_finished_runs_become_evidence(workshop: Path, capsys: pytest.CaptureFix
         record = json.loads((pretrained / "made-task" / "runs" / f"heads-{name}-seed0.json").read_text())
         assert record["scores"]["miou"] == row.scores[0].spread.values[0]
         assert record["trained_by"].endswith(f"--upsampler {name} --seed 0")
+        assert str(workshop) not in record["command"]  # a path of this machine is of no use elsewhere
     record = pretrained / "made-task" / "runs" / "heads-bilinear-seed0.json"
     before = record.stat().st_mtime_ns
     assert main(["evaluate", str(workshop / "made.toml"), "--data", str(workshop), *both]) == 0

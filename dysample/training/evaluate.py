@@ -65,9 +65,14 @@ def provenance(data: PictureData) -> dict[str, Any]:
         "split": data.split,
         "pictures": len(data),
         "data_sha256": data.digest,
-        "command": f"python -m dysample {' '.join(sys.argv[1:])}",
+        "command": f"python -m dysample {' '.join(map(_anywhere, sys.argv[1:]))}",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
+
+
+def _anywhere(word: str) -> str:
+    """A word of a command line; of a path that only this machine has, the last part."""
+    return Path(word).name if Path(word).is_absolute() else word
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
