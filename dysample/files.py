@@ -1,4 +1,4 @@
-"""Files that survive an interruption: written aside, then renamed."""
+"""Writing files: such as survive an interruption, and such as a command was asked for."""
 
 import os
 from pathlib import Path
@@ -24,3 +24,16 @@ def write_aside(path: Path, data: bytes) -> None:
         raise DiskError(
             f"{path} could not be written ({error.strerror or error}); what was there before is whole"
         ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write what a command was asked to write, into folders that need not be there yet.
+
+    Raises:
+        ValueError: It cannot be written; the sentence says why.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}") from error

@@ -8,7 +8,7 @@ from app.figures.evidence_classes import ClassGains, extremes, scale_of
 from app.figures.evidence_gains import Gain, compared, listed, number, unit
 from app.figures.evidence_tables import TRAINED
 from dysample.analysis.evidence import Evidence, Trained
-from dysample.analysis.evidence_table import BEGIN_AT_RANDOM, SHORT_TRAINING
+from dysample.analysis.evidence_table import short_training
 from dysample.analysis.paired import LEVEL, RESAMPLES
 from dysample.analysis.score_specs import ScoreSpec
 from dysample.ops.registry import operator_spec
@@ -38,9 +38,7 @@ def how_to_read(evidence: Evidence) -> str:
             " Heads were trained on the frozen features of one encoder, itself trained with "
             f"{reference}: their seeds tell how heads vary, not encoders."
         )
-    if any(row.trained == "heads" and row.upsampler in BEGIN_AT_RANDOM for row in evidence.rows):
-        words += f" {SHORT_TRAINING}"
-    return words
+    return f"{words} {short_training(evidence)}".rstrip()
 
 
 def verdict(found: Sequence[Gain], spec: ScoreSpec, reference: str, noise: float | None) -> str:

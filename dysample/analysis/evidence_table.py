@@ -8,8 +8,8 @@ from dysample.analysis.score_specs import ScoreSpec, score_spec
 from dysample.ops.registry import operator_spec
 
 NOTHING = "–"
-BEGIN_AT_RANDOM = ("deconv", "pixelshuffle")
-SHORT_TRAINING = (
+_BEGIN_AT_RANDOM = ("deconv", "pixelshuffle")
+_SHORT_TRAINING = (
     "All heads learned for the same few hundred steps. Deconvolution and pixel shuffle begin with random "
     "filters, where the others begin near an interpolation or an average: so short a training tells little "
     "of what these two can reach."
@@ -27,6 +27,12 @@ def evidence_table(evidence: Evidence) -> str:
         titles += [f"{spec.label}{unit} {arrow}", f"less {reference}"]
     rows = [_cells(row, specs) for row in evidence.rows]
     return f"{_heading(evidence)}\n\n{_aligned([titles, *rows])}\n\n{_note(evidence, reference)}\n"
+
+
+def short_training(evidence: Evidence) -> str:
+    """What a short training means for some of the rows; empty if these are not there."""
+    random = any(row.trained == "heads" and row.upsampler in _BEGIN_AT_RANDOM for row in evidence.rows)
+    return _SHORT_TRAINING if random else ""
 
 
 def signed(value: float, spec: ScoreSpec) -> str:
@@ -83,6 +89,4 @@ def _note(evidence: Evidence, reference: str) -> str:
             "Heads on a shared encoder were trained on its frozen features: what their seeds show is how the "
             "heads vary, not the encoder."
         )
-    if any(row.trained == "heads" and row.upsampler in BEGIN_AT_RANDOM for row in evidence.rows):
-        sentences.append(SHORT_TRAINING)
-    return " ".join(sentences)
+    return " ".join(filter(None, (*sentences, short_training(evidence))))

@@ -1,5 +1,6 @@
 """Frozen records from what JSON holds, checked against the types that they declare."""
 
+import json
 from dataclasses import is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -18,6 +19,24 @@ def record_from(kind: type[Record], plain: Any) -> Record:
         ValueError: Something is missing, unknown, or of another type; the message tells where.
     """
     return cast(Record, _typed(kind, plain, ""))
+
+
+def report_from(kind: type[Record], text: str, what: str) -> Record:
+    """Read the record that a file of JSON holds.
+
+    Args:
+        kind: As for `record_from`.
+        text: Of the file.
+        what: What it must be, as the sentence says: "a profile".
+
+    Raises:
+        ValueError: The text is not JSON, or not that of such a record.
+    """
+    plain = json.loads(text)
+    try:
+        return record_from(kind, plain)
+    except ValueError as error:
+        raise ValueError(f"the file must hold {what} of this version: {error}") from error
 
 
 def _typed(kind: Any, plain: Any, where: str) -> Any:

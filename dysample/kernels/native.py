@@ -56,7 +56,7 @@ def read(
     """
     chosen = instructions or suitable(x.shape[1] // points.shape[1])
     form = layout(x)
-    source, points = x.float().contiguous(memory_format=form), _packed(points)
+    source, points = x.float().contiguous(memory_format=form), packed(points)
     output = torch.empty((x.shape[0], x.shape[1], points.shape[3], points.shape[4]), memory_format=form)
     job = _job(source, points, form, LANES[chosen], workers=1)
     job.stream = _prepare(output)
@@ -83,7 +83,7 @@ def gradients(
     # Wider vectors wait longer for the sums that the point before has just stored.
     chosen = instructions or suitable(x.shape[1] // points.shape[1], SETS[:2])
     form, workers = layout(x), threads(slope)
-    source, points = x.float().contiguous(memory_format=form), _packed(points)
+    source, points = x.float().contiguous(memory_format=form), packed(points)
     slope = slope.float().contiguous(memory_format=form)
     job = _job(source, points, form, LANES[chosen], workers=workers)
     of_x, of_points = torch.empty_like(source), torch.empty(job.parts, *points.shape)
@@ -112,7 +112,7 @@ def _job(x: Tensor, points: Tensor, layout: torch.memory_format, lanes: int, *, 
     )
 
 
-def _packed(points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b g 2 H W"]:
+def packed(points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b g 2 H W"]:
     """Points of which those of one axis lie side by side, row after row; the rest may be in any order."""
     return points if points.stride()[3:] == (points.shape[4], 1) else points.contiguous()
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dysample.kernels.native import layout
+from dysample.kernels.native import layout, packed
 from dysample.kernels.triton_division import Division, divide
 
 # Triton's own switch: it then computes in NumPy, on the CPU. It reads it when it is first imported.
@@ -82,7 +82,7 @@ def read(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> Flo
         The sampled map, in the dtype and the memory layout of `x`.
     """
     form = layout(x)
-    x, points = x.contiguous(memory_format=form), _packed(points)
+    x, points = x.contiguous(memory_format=form), packed(points)
     shape = (*x.shape[:2], *points.shape[3:])
     output = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=form)
     _run(divide("read", x, points, points.shape[3:]), (x, points, output), x, points)
@@ -105,7 +105,7 @@ def gradients(
     """
     form = layout(x)
     slope = slope.contiguous(memory_format=form)
-    x, points = x.contiguous(memory_format=form), _packed(points)
+    x, points = x.contiguous(memory_format=form), packed(points)
     of_x = torch.empty_like(x, dtype=points.dtype, memory_format=form)
     (height, width), (rows, columns) = x.shape[2:], points.shape[3:]
     reach = max(height, width) if torch.are_deterministic_algorithms_enabled() else REACH
@@ -140,8 +140,3 @@ def _run(division: Division, tensors: tuple[Tensor, ...], x: Tensor, points: Ten
             tile_columns=chosen.columns,
             tile_channels=chosen.channels,
         )
-
-
-def _packed(points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b g 2 H W"]:
-    """Points of which those of one axis lie side by side, row after row; the rest may be in any order."""
-    return points if points.stride()[3:] == (points.shape[4], 1) else points.contiguous()

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import segmentation_models_pytorch as smp
 from torch import nn
 
 SCHEME = "smp"
@@ -65,6 +64,9 @@ def smp_model(name: str) -> nn.Module:
     Raises:
         ValueError: There is no such class or encoder, or the one does not take the other.
     """
+    # Imported here: SMP takes seconds to load, and whoever names no network of it need not wait.
+    import segmentation_models_pytorch as smp
+
     family, _, encoder = name.removeprefix(f"{SCHEME}:").partition(":")
     made: Any = getattr(smp, family, None)
     if not (inspect.isclass(made) and issubclass(made, nn.Module) and encoder):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from dysample.files import write_aside
 
@@ -29,6 +30,11 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     return torch.load(path, weights_only=True, map_location="cpu")
+
+
+def part_of(module: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The weights of a part of a module, by their names inside of it; `prefix` ends with a dot."""
+    return {key.removeprefix(prefix): value for key, value in module.items() if key.startswith(prefix)}
 
 
 def epochs_done(folder: Path) -> int:

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from dysample.analysis.evidence import Evidence, EvidenceRow
 from dysample.analysis.evidence_runs import evidence_row
 from dysample.models.encoder import Encoder
 from dysample.models.weights import new_encoder, new_head
-from dysample.training.checkpoint import training_time
+from dysample.training.checkpoint import part_of, training_time
 from dysample.training.datasets import PictureData
 from dysample.training.evaluate import provenance
 from dysample.training.finished import STAGES, FinishedRun
@@ -54,7 +53,7 @@ def score_runs(
     for run in waiting:
         if run.trained == "end-to-end":
             encoder = new_encoder(recipe)
-            encoder.load_state_dict(_part(run.module(), "encoder."))
+            encoder.load_state_dict(part_of(run.module(), "encoder."))
             _score(recipe, encoder.eval(), [run], data, source, folder, device)
 
 
@@ -118,7 +117,7 @@ def _score(
     for run in runs:
         head = new_head(recipe, encoder.channels, run.upsampler)
         module = run.module()
-        head.load_state_dict(module if run.trained == "heads" else _part(module, "head."))
+        head.load_state_dict(module if run.trained == "heads" else part_of(module, "head."))
         heads[run.name] = head.eval()
     scorers = score_heads(recipe, encoder, heads, data, device=device)
     for run in runs:
@@ -140,8 +139,4 @@ def _keep(
         "minutes": round(minutes, 1),
         "weights_sha256": run.digest(),
     }
-    keep_scores(recipe, folder / f"{run.name}.json", record, run.trained, scorer)
-
-
-def _part(module: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in module.items() if key.startswith(prefix)}
+    keep_scores(recipe, folder / f"{run.name}.json", record, scorer)

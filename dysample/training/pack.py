@@ -13,7 +13,7 @@ from dysample.files import write_aside
 from dysample.models.compact import halved, quartered
 from dysample.models.manifest import MANIFEST, Manifest, Task, WeightsEntry, WeightsError, load_manifest
 from dysample.ops.registry import OPERATORS
-from dysample.training.checkpoint import CHECKPOINT, epochs_done, load_checkpoint, training_time
+from dysample.training.checkpoint import CHECKPOINT, load_checkpoint, training_time
 from dysample.training.folders import ENCODER_SEED, encoder_folder, head_folder
 from dysample.training.loop import TrainingError
 from dysample.training.recipe import Recipe
@@ -56,12 +56,10 @@ def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[Weight
 
 def _encoder_entry(recipe: Recipe, runs: Path, output: Path) -> WeightsEntry:
     """Write the encoder of the runs; where the heads learned on the shipped one, that file again."""
-    folder = encoder_folder(recipe, runs)
-    if epochs_done(folder) >= recipe.encoder_stage.epochs:
-        tensors = load_shared_encoder(recipe, runs).state_dict()
+    tensors, folder = load_shared_encoder(recipe, runs).state_dict(), encoder_folder(recipe, runs)
+    if (folder / CHECKPOINT).is_file():
         command = f"python -m dysample train {recipe.task} --stage encoder"
         return _entry(recipe, output, "", halved(tensors), command, folder, ENCODER_SEED)
-    load_shared_encoder(recipe, runs)  # there, and whole
     shipped = load_manifest()
     entry = shipped.entry(recipe.task, "")
     write_aside(output / entry.file, (shipped.folder / entry.file).read_bytes())

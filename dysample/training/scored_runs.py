@@ -93,16 +93,13 @@ def scored_runs(recipe: Recipe, folder: Path, data_sha256: str) -> tuple[ScoredR
     return tuple(run for run in found if _fits(recipe, run, data_sha256))
 
 
-def keep_scores(
-    recipe: Recipe, path: Path, record: dict[str, Any], trained: Trained, scorer: TaskScorer
-) -> None:
+def keep_scores(recipe: Recipe, path: Path, record: dict[str, Any], scorer: TaskScorer) -> None:
     """Write the record of a run, and its statistics.
 
     Args:
         recipe: Of the run.
         path: Of the record.
         record: What was trained and scored, and how.
-        trained: What of the network was trained.
         scorer: Has seen all pictures.
 
     Raises:
@@ -112,7 +109,7 @@ def keep_scores(
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **_arrays(HEADLINE[recipe.kind], scorer.statistics(), chosen))
     write_aside(path.with_suffix(".npz"), buffer.getvalue())  # first: a record tells that all is there
-    scores = {"recipe_sha256": recipe_digest(recipe, trained), "scores": asdict(scorer.score())}
+    scores = {"recipe_sha256": recipe_digest(recipe, record["trained"]), "scores": asdict(scorer.score())}
     write_json(path, record | scores)
 
 

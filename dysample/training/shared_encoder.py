@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from torch import Tensor
-
 from dysample.models.encoder import Encoder
 from dysample.models.manifest import WeightsError, load_manifest
 from dysample.models.weights import load_encoder, new_encoder
-from dysample.training.checkpoint import CHECKPOINT, epochs_done, load_checkpoint
+from dysample.training.checkpoint import CHECKPOINT, epochs_done, load_checkpoint, part_of
 from dysample.training.folders import encoder_folder
 from dysample.training.loop import TrainingError
 from dysample.training.recipe import Recipe
@@ -31,9 +29,7 @@ def load_shared_encoder(recipe: Recipe, runs: Path) -> Encoder:
             f"`python -m dysample train {recipe.task} --stage encoder` first"
         )
     encoder = new_encoder(recipe)
-    prefix = "encoder."
-    module: dict[str, Tensor] = state["module"]
-    encoder.load_state_dict({k.removeprefix(prefix): v for k, v in module.items() if k.startswith(prefix)})
+    encoder.load_state_dict(part_of(state["module"], "encoder."))
     return encoder
 
 

@@ -15,6 +15,7 @@ from dysample.analysis.bench.asked import positive
 from dysample.analysis.bench.case import reads_at_points
 from dysample.analysis.bench.hosts import HostReport, HostShare, Picture, host_share, to_markdown
 from dysample.analysis.bench.machine import this_machine
+from dysample.files import write_text
 from dysample.kernels.choice import Implementation, check_implementation
 from dysample.ops.registry import OPERATORS
 
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     )
     print(to_markdown(report))
     if options.json is not None:
-        options.json.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
+        write_text(options.json, json.dumps(asdict(report), indent=1) + "\n")
     return 0
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from dysample.analysis.bench.machine import Machine
 from dysample.analysis.bench.measuring import BenchRow
 from dysample.analysis.bench.timing import Spread
-from dysample.analysis.typed_json import record_from
+from dysample.analysis.typed_json import report_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,4 @@ def from_json(text: str) -> BenchReport:
     Raises:
         ValueError: The text is not JSON, or not that of a report.
     """
-    plain = json.loads(text)
-    try:
-        return record_from(BenchReport, plain)
-    except ValueError as error:
-        raise ValueError(f"the file must hold a benchmark of this version: {error}") from error
+    return report_from(BenchReport, text, "a benchmark")

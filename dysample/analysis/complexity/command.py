@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dysample.analysis.complexity.report import complexity_report, to_json
 from dysample.analysis.complexity.table import to_markdown
+from dysample.files import write_text
 
 
 def add_options(complexity: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         print(to_markdown(report), end="")
     for path, write in ((options.out, to_markdown), (options.json, to_json)):
         if path is not None:
-            _write(path, write(report))
+            write_text(path, write(report))
     return 0
 
 
@@ -37,11 +38,3 @@ def _command(options: argparse.Namespace) -> str:
         path = getattr(options, name)
         words += [f"--{name}", path.as_posix()] if path else []
     return shlex.join(words)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"{path} cannot be written: {error.strerror}") from error

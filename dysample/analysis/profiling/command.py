@@ -14,6 +14,7 @@ from dysample.analysis.bench.case import BenchCase, Layout
 from dysample.analysis.bench.machine import this_machine
 from dysample.analysis.profiling.parts import CallParts, call_parts
 from dysample.analysis.profiling.report import ProfileReport, Refused, to_json, to_markdown
+from dysample.files import write_text
 from dysample.ops.registry import OPERATORS
 
 
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     )
     print(to_markdown(report))
     if options.json is not None:
-        _write(options.json, to_json(report))
+        write_text(options.json, to_json(report))
     return 0
 
 
@@ -66,11 +67,3 @@ def _each(cases: list[BenchCase]) -> Iterable[CallParts | Refused]:
             yield call_parts(case)
         except (ValueError, RuntimeError) as error:
             yield Refused(case.operator, next(iter(str(error).splitlines()), type(error).__name__))
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"{path} cannot be written: {error.strerror}") from error

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from dysample.analysis.bench.machine import Machine
 from dysample.analysis.profiling.parts import PARTS, CallParts
-from dysample.analysis.typed_json import record_from
+from dysample.analysis.typed_json import report_from
 from dysample.ops.registry import OPERATORS
 
 
@@ -53,11 +53,7 @@ def from_json(text: str) -> ProfileReport:
     Raises:
         ValueError: The text is not JSON, or not that of a report.
     """
-    plain = json.loads(text)
-    try:
-        return record_from(ProfileReport, plain)
-    except ValueError as error:
-        raise ValueError(f"the file must hold a profile of this version: {error}") from error
+    return report_from(ProfileReport, text, "a profile")
 
 
 def to_markdown(report: ProfileReport) -> str:

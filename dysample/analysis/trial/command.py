@@ -20,6 +20,7 @@ from dysample.analysis.trial.report import TrialReport, to_json
 from dysample.analysis.trial.start import start_of
 from dysample.analysis.trial.survey import audit_of, survey
 from dysample.analysis.trial.table import to_markdown
+from dysample.files import write_text
 from dysample.models.swap.command import REFUSALS, add_audit_options, not_run, prepared
 from dysample.ops.registry import canonical_name
 
@@ -68,10 +69,7 @@ def run(options: argparse.Namespace) -> int:
         torch.set_num_threads(before)
     print(to_json(report) if options.json == PRINTED else to_markdown(report))
     if options.json and options.json != PRINTED:
-        try:
-            options.json.write_text(to_json(report), encoding="utf-8")
-        except OSError as error:
-            raise ValueError(f"{options.json} cannot be written: {error.strerror}") from error
+        write_text(options.json, to_json(report))
     return 0
 
 
