@@ -5,7 +5,6 @@ import shlex
 import shutil
 import tempfile
 import weakref
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -32,19 +31,6 @@ MOST_NUMBERS = 2**22  # in a map: the paper's has 3.7 million
 LIMIT_S = 300.0  # for the benchmark; as much again for the profile, which needs far less
 ROUNDS = 5
 _SMALLEST_SIDE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How far a measurement is.
-
-    Attributes:
-        words: What is being done, for people.
-        share: How much is done, 0 to 1.
-    """
-
-    words: str
-    share: float
 
 
 class Measurement:
@@ -97,21 +83,21 @@ class Measurement:
             return f"Cancelled.{kept}"
         return f"The measurement failed. {self._bench.error}{kept}"
 
-    def look(self) -> Standing:
+    def look(self) -> worker.Progress:
         """How far it is; to be asked again and again while somebody waits for it."""
         first, second = self._bench.look(), self._profile.look()
         if self._bench.state == "waiting":
-            return Standing(first.words, 0.0)
+            return worker.Progress(first.words, 0.0)
         if not self._bench.going:
-            return Standing(f"Taking calls apart. {second.words}", 0.8 + 0.2 * second.share)
+            return worker.Progress(f"Taking calls apart. {second.words}", 0.8 + 0.2 * second.share)
         told = _told(self._bench)
         if not told:
-            return Standing("Starting, and measuring how fast this machine copies", 0.0)
+            return worker.Progress("Starting, and measuring how fast this machine copies", 0.0)
         now = told[-1]
         number = min(now.done + (now.row is None), now.total)
         size = MapSize(now.case.channels, now.case.height, now.case.width)
         words = f"{number} of {now.total}: {name_of(now.case)}, {str(size).replace('x', '×')}"
-        return Standing(words, 0.8 * now.done / now.total)
+        return worker.Progress(words, 0.8 * now.done / now.total)
 
     def cancel(self) -> None:
         """End it now; what has been measured is kept."""
