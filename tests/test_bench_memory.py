@@ -1,8 +1,10 @@
 """Memory: against functions that need a known amount."""
 
+import multiprocessing
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +41,26 @@ def dropped(temporary: int, output: int) -> Tensor:
     return filled(output)
 
 
+def smallest_peak(call: Callable[[int, int], Tensor], temporary: int, output: int) -> Cost:
+    """Of three: whatever else happens in a process can only add."""
+    costs = [peak_beyond_output(lambda: call(temporary, output), CPU) for _ in range(3)]
+    return min(costs, key=lambda cost: cost.value or 0.0)
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[Executor]:
+    """A process that does nothing else, as `peak_of_case` has it."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
 @pytest.mark.parametrize(
     ("call", "temporary", "output", "beyond"), [(held, 96, 48, 96), (held, 1, 64, 1), (dropped, 96, 48, 48)]
 )
-def test_peak_on_the_cpu(call: Callable[[int, int], Tensor], temporary: int, output: int, beyond: int):
-    cost = peak_beyond_output(lambda: call(temporary, output), CPU)
+def test_peak_on_the_cpu(
+    fresh: Executor, call: Callable[[int, int], Tensor], temporary: int, output: int, beyond: int
+):
+    cost = fresh.submit(smallest_peak, call, temporary, output).result()
     if cost.value is None:
         pytest.skip(cost.method)
     assert cost.value == pytest.approx(beyond, abs=2)

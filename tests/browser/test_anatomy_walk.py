@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 PAGE = Path(__file__).parent / "pages" / "anatomy_page.py"
 START_MS = 120_000
+DRAW_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -34,12 +35,17 @@ def stage(page: Page, name: str) -> None:
     expect(page.get_by_role("radio", name=name, exact=True)).to_be_checked()
 
 
-def written(page: Page, chart: int) -> list[str]:
-    """The numbers in the cells of a chart, as they stand on the screen."""
+def expect_numbers(page: Page, chart: int, expected: np.ndarray) -> None:
+    """Wait until the cells of a chart show these numbers, rounded to two decimals."""
     expect(page.get_by_role("button", name="SVG")).to_have_count(2)
     labels = page.locator(".js-plotly-plot").nth(chart).locator(".heatmap-label")
-    expect(labels.first).to_be_visible()
-    return labels.all_text_contents()
+    deadline = time.monotonic() + DRAW_SECONDS
+    while True:  # a chart is drawn some time after the words around it
+        shown = np.array([float(text.replace("−", "-")) for text in labels.all_text_contents()])
+        if shown.shape == expected.shape and np.allclose(shown, expected, atol=0.0051):
+            return
+        assert time.monotonic() < deadline, f"chart {chart} shows {shown}, not {expected}"
+        page.wait_for_timeout(100)
 
 
 def test_the_keys_walk_and_the_numbers_are_the_operators(page: Page, url: str) -> None:
@@ -51,14 +57,12 @@ def test_the_keys_walk_and_the_numbers_are_the_operators(page: Page, url: str) -
     expect(page.get_by_text("Offset y", exact=False).first).to_be_visible()
     offsets = op.plan(x).offset[0, 0].flatten(1).numpy()
     for axis in range(2):
-        numbers = np.array([float(text.replace("−", "-")) for text in written(page, axis)])
-        np.testing.assert_allclose(numbers, offsets[axis], atol=0.0051)
+        expect_numbers(page, axis, offsets[axis])
     for name in ("+ grid", "sample"):
         page.keyboard.press("ArrowRight")
         stage(page, name)
     expect(page.get_by_text("The output", exact=True)).to_be_visible()
-    numbers = [float(text) for text in written(page, 1)]
-    np.testing.assert_allclose(numbers, op(x)[0, 0].flatten().numpy(), atol=0.0051)
+    expect_numbers(page, 1, op(x)[0, 0].flatten().numpy())
     page.keyboard.press("ArrowLeft")
     stage(page, "+ grid")
     page.wait_for_url(re.compile("stage="))
