@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"heads to train, options after an @ (default: {' '.join(OPERATORS)})",
     )
+    train.add_argument("--bfloat16", action="store_true", help=sweep_command.BFLOAT16_HELP)
     evaluate = commands.add_parser("evaluate", parents=[common, weights], help="score weights, or runs")
     evaluate.add_argument(
         "--runs", type=Path, default=None, help="score finished runs of this folder instead, and sum them up"

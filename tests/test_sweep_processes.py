@@ -11,7 +11,7 @@ import pytest
 from made_data import make_data, make_recipe, make_start
 
 from dysample.training import sweep_command
-from dysample.training.checkpoint import load_checkpoint
+from dysample.training.checkpoint import load_checkpoint, read_log
 from dysample.training.jobs import Ending, Job
 from dysample.training.local import LocalWorkers
 
@@ -97,7 +97,7 @@ def test_the_command_trains_heads_in_processes_and_skips_them_afterwards(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chosen = ("--upsamplers", "nearest", "dysample@groups=2", "sapa", "--seeds", "0", "1")
-    words = [*workshop(tmp_path), *chosen]
+    words = [*workshop(tmp_path), *chosen, "--bfloat16"]
     assert sweep_command.run(options(*words)) == sweep_command.FAILED
     printed = capsys.readouterr()
     assert "4 done, 2 failed" in printed.out
@@ -108,6 +108,7 @@ def test_the_command_trains_heads_in_processes_and_skips_them_afterwards(
         for seed in (0, 1):
             path = tmp_path / "runs" / "made-task" / "heads" / f"{name}-seed{seed}" / "checkpoint.pt"
             assert load_checkpoint(path)["epoch"] == 2
+            assert read_log(path.with_name("log.jsonl"))[0]["device"] == "cpu, 1 threads, bfloat16"
     again = [word for word in words if word != "sapa"]
     assert sweep_command.run(options(*again)) == 0
     printed = capsys.readouterr()

@@ -72,6 +72,20 @@ def test_a_head_does_not_depend_on_the_heads_beside_it(workshop: Path) -> None:
             ends_alike(part(workshop, "runs", "heads", name), part(workshop, "alone", "heads", name))
 
 
+def test_bfloat16_on_the_cpu_learns_much_the_same_and_the_log_tells(workshop: Path) -> None:
+    shutil.copytree(part(workshop, "runs", "whole"), part(workshop, "half", "whole"))
+    options = ("--stage", "heads", "--upsampler", "dysample", "--device", "cpu", "--bfloat16")
+    assert run(workshop, "train", *options, runs="half") == 0
+    whole, half = (
+        read_log(part(workshop, runs, "heads", "dysample") / "log.jsonl") for runs in ("runs", "half")
+    )
+    for first, second in zip(whole, half, strict=True):
+        assert first["loss"] != second["loss"]
+        assert first["loss"] == pytest.approx(second["loss"], rel=0.02)
+        assert not first["device"].endswith("bfloat16")
+        assert second["device"].endswith("threads, bfloat16")
+
+
 def test_heads_of_a_seed_start_alike_outside_their_upsamplers(workshop: Path) -> None:
     recipe = load_recipe(str(workshop / "made.toml"))
     encoder = new_encoder(recipe)

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -36,14 +37,16 @@ def train(options: argparse.Namespace, data: Path) -> None:
     """Train the encoder, heads on it, both, or whole networks; under torchrun all processes share a run."""
     recipe = load_recipe(options.recipe)
     note_other_data(training_pictures(recipe, data), recipe.train_sha256)
+    where = (recipe, data, options.runs)
     with joined(device_of(options.device)) as device:
+        how: dict[str, Any] = {"device": device, "bfloat16": options.bfloat16}
         if options.stage in ("encoder", "both"):
-            train_whole(recipe, data, options.runs, BASELINE, seed=ENCODER_SEED, device=device)
+            train_whole(*where, BASELINE, seed=ENCODER_SEED, **how)
         if options.stage == "whole":
             for upsampler in options.upsampler:
-                train_whole(recipe, data, options.runs, upsampler, seed=options.seed, device=device)
+                train_whole(*where, upsampler, seed=options.seed, **how)
         if options.stage in ("heads", "both"):
-            train_heads(recipe, data, options.runs, options.upsampler, seed=options.seed, device=device)
+            train_heads(*where, options.upsampler, seed=options.seed, **how)
 
 
 def pack(options: argparse.Namespace, data: Path) -> None:

@@ -23,6 +23,7 @@ class Job:
         stage: As `python -m dysample train` calls it.
         upsamplers: Their names.
         seed: Of all of them.
+        bfloat16: Compute in it on the CPU too.
     """
 
     recipe: str
@@ -31,13 +32,15 @@ class Job:
     stage: Literal["encoder", "heads", "whole"]
     upsamplers: tuple[str, ...]
     seed: int
+    bfloat16: bool = False
 
     def command(self, device: str, threads: int) -> list[str]:
         """The command line that trains them."""
         words = [sys.executable, "-m", "dysample", "train", self.recipe, "--stage", self.stage]
         words += ["--upsampler", *self.upsamplers, "--seed", str(self.seed)]
         words += ["--data", str(self.data), "--runs", str(self.runs)]
-        return [*words, "--device", device, "--threads", str(threads)]
+        words += ["--device", device, "--threads", str(threads)]
+        return [*words, *["--bfloat16"] * self.bfloat16]
 
 
 @dataclass(frozen=True, slots=True)

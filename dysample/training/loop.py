@@ -36,7 +36,8 @@ class Run:
         stage: Epochs, batch, crop.
         loss: Of a prediction and the truth.
         seed: Order and augmentation.
-        device: Where to compute; bfloat16 autocast on CUDA.
+        device: Where to compute.
+        bfloat16: Autocast to bfloat16 on the CPU too, as is done on CUDA.
         prepare: Turns a batch of pictures into what the learners read, once for all of them.
         predict: Runs a learner's module on that, giving a prediction at the stride of its finest map.
     """
@@ -47,6 +48,7 @@ class Run:
     loss: Loss
     seed: int
     device: torch.device
+    bfloat16: bool
     prepare: Callable[[Tensor], Any]
     predict: Callable[[nn.Module, Any], Tensor]
 
@@ -90,14 +92,14 @@ def train(run: Run, learners: Sequence[Learner]) -> None:
         for each in active:
             if each.name not in failed:
                 entry = {"loss": result.loss[each.name], "seconds": round(result.seconds[each.name], 1)}
-                each.keep(epoch + 1, entry | {"device": device_name(run.device)})
+                each.keep(epoch + 1, entry | {"device": device_name(run.device, bfloat16=run.bfloat16)})
     if failed:
         raise TrainingError("; ".join(failed.values()))
 
 
-def device_name(device: torch.device) -> str:
-    """What computed, for the records: the GPU's name, or how many CPU threads."""
-    name = f"{device.type}, {torch.get_num_threads()} threads"
+def device_name(device: torch.device, *, bfloat16: bool) -> str:
+    """What computed, for the records: the GPU's name, or how many CPU threads and whether in bfloat16."""
+    name = f"{device.type}, {torch.get_num_threads()} threads" + (", bfloat16" if bfloat16 else "")
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     return name if process_count() == 1 else f"{process_count()} × {name}"
@@ -129,14 +131,14 @@ def _step(run: Run, learners: Sequence[Learner], batch: Batch, step: int, total:
     """Let every learner learn from a batch; time that they share is split among them."""
     began = time.monotonic()
     label = batch.label.to(run.device)
-    with _half(run.device):
+    with _half(run):
         prepared = run.prepare(batch.image.to(run.device))
     share = (time.monotonic() - began) / max(1, len(learners))
     for each in learners:
         began = time.monotonic()
         # Dropout must not depend on the learners before, nor on where a run was taken up again.
         torch.manual_seed(int(np.random.default_rng([run.seed, step]).integers(2**31)))
-        with _half(run.device):
+        with _half(run):
             coarse = run.predict(each.module, prepared)
         loss = _loss(run, coarse, label, step)
         value = loss.item()
@@ -158,5 +160,5 @@ def _loss(run: Run, coarse: Tensor, label: Tensor, step: int) -> Tensor:
     return run.loss(thinned_prediction(coarse.float(), stride, phase), thinned_truth(label, stride, phase))
 
 
-def _half(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+def _half(run: Run) -> torch.autocast:
+    return torch.autocast(run.device.type, torch.bfloat16, enabled=run.bfloat16 or run.device.type == "cuda")

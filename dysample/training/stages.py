@@ -27,7 +27,14 @@ _MEASURED_PICTURES = 32
 
 
 def train_whole(
-    recipe: Recipe, data: Path, runs: Path, upsampler: str, *, seed: int, device: torch.device
+    recipe: Recipe,
+    data: Path,
+    runs: Path,
+    upsampler: str,
+    *,
+    seed: int,
+    device: torch.device,
+    bfloat16: bool = False,
 ) -> Path:
     """Train encoder and head together with one upsampler; gives the folder of the run."""
     pictures = training_pictures(recipe, data)
@@ -49,6 +56,7 @@ def train_whole(
         loss=_loss(recipe, pictures, stage),
         seed=seed,
         device=device,
+        bfloat16=bfloat16,
         prepare=lambda image: image,
         predict=_coarse,
     )
@@ -58,7 +66,14 @@ def train_whole(
 
 
 def train_heads(
-    recipe: Recipe, data: Path, runs: Path, upsamplers: Sequence[str], *, seed: int, device: torch.device
+    recipe: Recipe,
+    data: Path,
+    runs: Path,
+    upsamplers: Sequence[str],
+    *,
+    seed: int,
+    device: torch.device,
+    bfloat16: bool = False,
 ) -> None:
     """Train one head for every upsampler on the frozen encoder that learned with bilinear.
 
@@ -84,6 +99,7 @@ def train_heads(
         loss=_loss(recipe, pictures, stage),
         seed=seed,
         device=device,
+        bfloat16=bfloat16,
         prepare=lambda image: encode(encoder, image),
         predict=lambda head, maps: head(maps),
     )

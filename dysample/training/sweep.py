@@ -31,6 +31,7 @@ class Sweep:
         stage: Heads on the shared encoder, or networks end to end.
         upsamplers: Names, canonical.
         seeds: Every upsampler is trained with each.
+        bfloat16: Compute in it on the CPU too.
         scored: Upsamplers and seeds whose scores are kept; they need not be trained again.
     """
 
@@ -41,6 +42,7 @@ class Sweep:
     stage: Literal["heads", "whole"]
     upsamplers: tuple[str, ...]
     seeds: tuple[int, ...]
+    bfloat16: bool = False
     scored: frozenset[Run] = frozenset()
 
 
@@ -137,7 +139,7 @@ def _train_encoder(made: Sweep, workers: Workers) -> str:
     """Train the encoder that all heads share, if there is none; gives why that failed, or nothing."""
     if has_shared_encoder(made.recipe, made.runs):
         return ""
-    job = Job(made.source, made.data, made.runs, "encoder", (BASELINE,), ENCODER_SEED)
+    job = Job(made.source, made.data, made.runs, "encoder", (BASELINE,), ENCODER_SEED, made.bfloat16)
     with closing(workers.run([job])) as endings:
         ((_, ending),) = endings
     return "" if has_shared_encoder(made.recipe, made.runs) else f"the encoder failed: {ending.reason}"
@@ -152,5 +154,5 @@ def _jobs(made: Sweep, todo: Sequence[Run], workers: int) -> list[Job]:
         parts = min(len(names), math.ceil(workers / len(seeds))) if made.stage == "heads" else len(names)
         # Every so manieth: neighbours in the table cost alike, and so do the parts.
         for part in (tuple(names[k::parts]) for k in range(parts)):
-            jobs.append(Job(made.source, made.data, made.runs, made.stage, part, seed))
+            jobs.append(Job(made.source, made.data, made.runs, made.stage, part, seed, made.bfloat16))
     return jobs
