@@ -12,6 +12,7 @@ import torch
 from made_training import HEADS, ends_alike, make_workshop, part, run
 
 from dysample.cli import main
+from dysample.models.manifest import load_manifest
 from dysample.models.segformer_head import SegFormerHead
 from dysample.models.weights import new_encoder
 from dysample.training import loop
@@ -84,6 +85,9 @@ def test_bfloat16_on_the_cpu_learns_much_the_same_and_the_log_tells(workshop: Pa
         assert first["loss"] == pytest.approx(second["loss"], rel=0.02)
         assert not first["device"].endswith("bfloat16")
         assert second["device"].endswith("threads, bfloat16")
+    assert run(workshop, "pack", "--pretrained", str(workshop / "packed"), runs="half") == 0
+    entry = load_manifest(workshop / "packed").entry("made-task", "dysample")
+    assert entry.command.endswith("--stage heads --upsampler dysample --seed 0 --bfloat16")
 
 
 def test_heads_of_a_seed_start_alike_outside_their_upsamplers(workshop: Path) -> None:

@@ -13,7 +13,7 @@ from dysample.models.weights import new_encoder, new_head
 from dysample.training.checkpoint import part_of, training_time
 from dysample.training.datasets import PictureData
 from dysample.training.evaluate import provenance
-from dysample.training.finished import STAGES, FinishedRun
+from dysample.training.finished import STAGES, FinishedRun, training_command
 from dysample.training.recipe import Recipe
 from dysample.training.scored_runs import ScoredRun, keep_scores, scored_runs
 from dysample.training.scoring import HEADLINE, TaskScorer, score_heads
@@ -128,13 +128,13 @@ def _keep(
     recipe: Recipe, run: FinishedRun, scorer: TaskScorer, source: Mapping[str, Any], folder: Path
 ) -> None:
     device, minutes = training_time(run.folder)
-    made = f"python -m dysample train {recipe.task} --stage {run.stage}"
+    options = ("--upsampler", run.upsampler, "--seed", str(run.seed))
     record = dict(source) | {
         "task": recipe.task,
         "upsampler": run.upsampler,
         "seed": run.seed,
         "trained": run.trained,
-        "trained_by": f"{made} --upsampler {run.upsampler} --seed {run.seed}",
+        "trained_by": training_command(recipe, run.stage, *options, device=device),
         "trained_on": device,
         "minutes": round(minutes, 1),
         "weights_sha256": run.digest(),

@@ -55,6 +55,12 @@ class FinishedRun:
         return hashlib.sha256(self.checkpoint.read_bytes()).hexdigest()
 
 
+def training_command(recipe: Recipe, stage: str, *options: str, device: str) -> str:
+    """The command that trains such a run, in the precision that `device_name` told."""
+    half = ("--bfloat16",) if device.endswith("bfloat16") else ()
+    return " ".join(("python -m dysample train", recipe.task, "--stage", stage, *options, *half))
+
+
 def finished_runs(recipe: Recipe, runs: Path) -> tuple[FinishedRun, ...]:
     """All complete runs of a recipe, by their folders."""
     return tuple(_finished(recipe, runs))

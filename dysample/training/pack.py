@@ -14,6 +14,7 @@ from dysample.models.compact import halved, quartered
 from dysample.models.manifest import MANIFEST, Manifest, Task, WeightsEntry, WeightsError, load_manifest
 from dysample.ops.registry import OPERATORS
 from dysample.training.checkpoint import CHECKPOINT, load_checkpoint, training_time
+from dysample.training.finished import training_command
 from dysample.training.folders import ENCODER_SEED, encoder_folder, head_folder
 from dysample.training.loop import TrainingError
 from dysample.training.recipe import Recipe
@@ -45,11 +46,10 @@ def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[Weight
             f"{recipe.task} --stage heads --seed {seed}` first"
         )
     entries = [_encoder_entry(recipe, runs, output)]
-    command = f"python -m dysample train {recipe.task} --stage"
     for name, tensors in heads.items():
-        made = f"{command} heads --upsampler {name} --seed {seed}"
+        command = ("heads", "--upsampler", name, "--seed", str(seed))
         folder = head_folder(recipe, runs, name, seed)
-        entries.append(_entry(recipe, output, name, quartered(tensors), made, folder, seed))
+        entries.append(_entry(recipe, output, name, quartered(tensors), command, folder, seed))
     write_manifest(_merged(output, _task(recipe), tuple(entries)))
     return tuple(entries)
 
@@ -58,8 +58,7 @@ def _encoder_entry(recipe: Recipe, runs: Path, output: Path) -> WeightsEntry:
     """Write the encoder of the runs; where the heads learned on the shipped one, that file again."""
     tensors, folder = load_shared_encoder(recipe, runs).state_dict(), encoder_folder(recipe, runs)
     if (folder / CHECKPOINT).is_file():
-        command = f"python -m dysample train {recipe.task} --stage encoder"
-        return _entry(recipe, output, "", halved(tensors), command, folder, ENCODER_SEED)
+        return _entry(recipe, output, "", halved(tensors), ("encoder",), folder, ENCODER_SEED)
     shipped = load_manifest()
     entry = shipped.entry(recipe.task, "")
     write_aside(output / entry.file, (shipped.folder / entry.file).read_bytes())
@@ -71,7 +70,7 @@ def _entry(
     output: Path,
     upsampler: str,
     tensors: Mapping[str, Tensor],
-    command: str,
+    command: tuple[str, ...],
     folder: Path,
     seed: int,
 ) -> WeightsEntry:
@@ -85,7 +84,7 @@ def _entry(
         task=recipe.task,
         upsampler=upsampler,
         seed=seed,
-        command=command,
+        command=training_command(recipe, *command, device=device),
         trained_on=f"{device}, {minutes:.0f} min",
     )
 
