@@ -9,6 +9,9 @@ import pytest
 import torch
 from packaging.requirements import Requirement
 
+from dysample.models.manifest import load_manifest
+from scripts import readme_scores
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("app", "dysample", "scripts", "tests")
 LONGEST = 220
@@ -48,6 +51,12 @@ def test_the_readme_begins_with_the_two_commands():
     commands = re.search(r"```\w*\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert commands is not None
     assert [line.partition("#")[0].strip() for line in commands[1].splitlines()] == ["make app", "make test"]
+
+
+def test_the_readme_has_the_scores_of_the_shipped_weights():
+    text = readme_scores.README.read_text(encoding="utf-8")
+    table = readme_scores.score_table(load_manifest())
+    assert table in text, "run `python scripts/readme_scores.py`"
 
 
 def test_the_readme_s_examples_run():

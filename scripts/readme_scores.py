@@ -1,0 +1,46 @@
+"""Writes the table of the shipped files' scores into README.md, from the manifest.
+
+python scripts/readme_scores.py
+"""
+
+from pathlib import Path
+
+from dysample.models.manifest import Manifest, WeightsEntry, load_manifest
+from dysample.ops.registry import OPERATORS
+
+README = Path(__file__).parent.parent / "README.md"
+TASKS = ("street-segmentation", "everyday-segmentation", "indoor-segmentation", "indoor-depth")
+HEADER = (
+    "upsampler",
+    *("street mIoU", "boundary", "everyday mIoU", "boundary", "indoor mIoU", "boundary"),
+    *("depth δ1 ↑", "AbsRel ↓", "RMS (m) ↓"),
+)
+
+
+def score_table(manifest: Manifest) -> str:
+    """One row for every operator, in Markdown."""
+    heads = {task: {entry.upsampler: entry for entry in manifest.heads(task)} for task in TASKS}
+    rows = [HEADER, ("---",) * len(HEADER)]
+    for name, operator in OPERATORS.items():
+        cells = [cell for task in TASKS for cell in _cells(task, heads[task].get(name))]
+        rows.append((operator.label, *cells))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cells(task: str, entry: WeightsEntry | None) -> tuple[str, ...]:
+    if task == "indoor-depth":
+        scores = (entry.delta1, entry.abs_rel, entry.rms) if entry else (None,) * 3
+        return tuple("–" if score is None else f"{score:.3f}" for score in scores)
+    scores = (entry.miou, entry.boundary_miou) if entry else (None,) * 2
+    return tuple("–" if score is None else f"{100 * score:.2f}" for score in scores)
+
+
+def with_table(text: str, table: str) -> str:
+    """The README's text with the table in the place of the one before."""
+    begin = text.index(f"| {HEADER[0]} | {HEADER[1]} ")
+    return text[:begin] + table + text[text.index("\n\n", begin) :]
+
+
+if __name__ == "__main__":
+    found = README.read_text(encoding="utf-8")
+    README.write_text(with_table(found, score_table(load_manifest())), encoding="utf-8")
