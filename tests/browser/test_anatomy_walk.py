@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from charts import expect_shown
 from conftest import StartServer
 from playwright.sync_api import Page, expect
 
@@ -16,7 +17,6 @@ pytestmark = pytest.mark.browser
 
 PAGE = Path(__file__).parent / "pages" / "anatomy_page.py"
 START_MS = 120_000
-DRAW_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -36,16 +36,13 @@ def stage(page: Page, name: str) -> None:
 
 
 def expect_numbers(page: Page, chart: int, expected: np.ndarray) -> None:
-    """Wait until the cells of a chart show these numbers, rounded to two decimals."""
+    """The cells of a chart show these numbers, rounded to two decimals."""
     expect(page.get_by_role("button", name="SVG")).to_have_count(2)
     labels = page.locator(".js-plotly-plot").nth(chart).locator(".heatmap-label")
-    deadline = time.monotonic() + DRAW_SECONDS
-    while True:  # a chart is drawn some time after the words around it
-        shown = np.array([float(text.replace("−", "-")) for text in labels.all_text_contents()])
-        if shown.shape == expected.shape and np.allclose(shown, expected, atol=0.0051):
-            return
-        assert time.monotonic() < deadline, f"chart {chart} shows {shown}, not {expected}"
-        page.wait_for_timeout(100)
+    expect_shown(
+        lambda: [float(text.replace("−", "-")) for text in labels.all_text_contents()],
+        pytest.approx(expected.tolist(), abs=0.0051),
+    )
 
 
 def test_the_keys_walk_and_the_numbers_are_the_operators(page: Page, url: str) -> None:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from browser_app import MAIN, START_MS
+from charts import expect_shown
 from conftest import StartServer
 from playwright.sync_api import Locator, Page, expect
 
@@ -45,7 +46,7 @@ def test_a_tiny_map_is_measured_and_the_result_stays(page: Page, url: str) -> No
     expect(headline).to_be_visible()
     drawn = page.locator(".js-plotly-plot").first
     names = "plot => plot.data.filter(t => t.type == 'bar').flatMap(t => t.y).sort().join('; ')"
-    assert drawn.evaluate(names) == "Bilinear, NCHW; Bilinear, channels last; DySample"
+    expect_shown(lambda: drawn.evaluate(names), "Bilinear, NCHW; Bilinear, channels last; DySample")
     words = headline.inner_text()
     page.get_by_role("link", name="Evidence").click()
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible(timeout=START_MS)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from browser_app import MAIN, START_MS
+from charts import expect_shown
 from conftest import StartServer
 from playwright.sync_api import Locator, Page, expect
 
@@ -43,12 +44,10 @@ def expect_verdict(page: Page, step: int, psnr: float, bilinear: float) -> None:
     expect(page.get_by_test_id("stAlert").filter(has_text=f"After {step} steps:")).to_contain_text(numbers)
     drawn = re.compile(f"DySample, step {step}{psnr:.2f} dB")
     expect(page.locator(".js-plotly-plot").nth(1)).to_have_text(drawn)
-    assert f"Bilinear<br>{bilinear:.2f} dB" in titles(page)
+    expect_shown(lambda: f"Bilinear<br>{bilinear:.2f} dB" in titles(page), True)
     curves = page.locator(".js-plotly-plot").first
-    shown = curves.evaluate(
-        "plot => plot.data.filter(t => t.name == 'Step shown').map(t => [t.x[0], t.y[0]])"
-    )
-    assert shown[0] == [step, pytest.approx(psnr)]
+    place = "plot => plot.data.filter(t => t.name == 'Step shown').map(t => [t.x[0], t.y[0]])[0]"
+    expect_shown(lambda: curves.evaluate(place), [step, pytest.approx(psnr)])
 
 
 def test_a_run_to_its_end_and_back_along_the_slider(page: Page, url: str) -> None:

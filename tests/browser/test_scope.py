@@ -8,6 +8,7 @@ from statistics import median
 import numpy as np
 import pytest
 from browser_app import START_MS
+from charts import expect_shown
 from conftest import StartServer
 from playwright.sync_api import Locator, Page, expect
 
@@ -48,10 +49,9 @@ def test_the_scope_slider_moves_squares_numbers_and_address(page: Page, url: str
         times.append(time.perf_counter() - started)
     assert median(times) < QUICK_S
     page.wait_for_url("**reach_scope=0.3*")
-    drawn = page.locator(".js-plotly-plot").first.evaluate(
-        "plot => plot.layout.shapes.filter(s => s.fillcolor).map(s => s.x1 - s.x0)"
-    )
-    assert drawn == pytest.approx([0.6] * 36)
+    reach = "plot => plot.layout.shapes.filter(s => s.fillcolor).map(s => s.x1 - s.x0)"
+    chart = page.locator(".js-plotly-plot").first
+    expect_shown(lambda: chart.evaluate(reach), pytest.approx([0.6] * 36))
     page.get_by_role("radio", name="×3").click()
     expect(page.get_by_text("no overlap up to 1/(2s) = 0.1667")).to_be_visible()
     page.reload()
@@ -72,8 +72,9 @@ def test_stronger_offsets_swap_more_pairs(page: Page, url: str) -> None:
     static, dynamic, limited = counts
     assert min(static, dynamic) > 100
     assert limited == 0
-    marks = page.locator(".js-plotly-plot").nth(1).evaluate("plot => plot._fullData[1].x.length")
-    assert marks == 3 * static  # each pair's border is two ends and a gap
+    chart = page.locator(".js-plotly-plot").nth(1)
+    # Each pair's border is two ends and a gap.
+    expect_shown(lambda: chart.evaluate("plot => plot._fullData[1].x.length"), 3 * static)
 
 
 def test_a_narrow_window_does_not_scroll_sideways(page: Page, url: str) -> None:
