@@ -22,17 +22,15 @@ def score_table(manifest: Manifest) -> str:
     heads = {task: {entry.upsampler: entry for entry in manifest.heads(task)} for task in TASKS}
     rows = [HEADER, ("---",) * len(HEADER)]
     for name, operator in OPERATORS.items():
-        cells = [cell for task in TASKS for cell in _cells(task, heads[task].get(name))]
+        cells = [cell for task in TASKS for cell in _cells(heads[task][name])]
         rows.append((operator.label, *cells))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _cells(task: str, entry: WeightsEntry | None) -> tuple[str, ...]:
-    if task == "indoor-depth":
-        scores = (entry.delta1, entry.abs_rel, entry.rms) if entry else (None,) * 3
-        return tuple("–" if score is None else f"{score:.3f}" for score in scores)
-    scores = (entry.miou, entry.boundary_miou) if entry else (None,) * 2
-    return tuple("–" if score is None else f"{100 * score:.2f}" for score in scores)
+def _cells(entry: WeightsEntry) -> tuple[str, ...]:
+    shares = [100 * score for score in (entry.miou, entry.boundary_miou) if score is not None]
+    depths = [score for score in (entry.delta1, entry.abs_rel, entry.rms) if score is not None]
+    return (*(f"{score:.2f}" for score in shares), *(f"{score:.3f}" for score in depths))
 
 
 def with_table(text: str, table: str) -> str:

@@ -13,15 +13,13 @@ from dysample.ops.registry import OPERATORS
 
 TASKS = ("street-segmentation", "everyday-segmentation", "indoor-segmentation", "indoor-depth")
 MOST_BYTES = 48_000_000
-# Depth has heads for these as yet.
-FEWER = {"indoor-depth": ["nearest", "bilinear", "dysample", "dysample+", "dysample-s", "dysample-s+"]}
 
 
 def test_tasks_have_their_operators_and_all_files_match_their_checksums() -> None:
     manifest = load_manifest()
     assert {task.name for task in manifest.tasks} == set(TASKS)
     for task in TASKS:
-        assert [entry.upsampler for entry in manifest.heads(task)] == FEWER.get(task, list(OPERATORS))
+        assert [entry.upsampler for entry in manifest.heads(task)] == list(OPERATORS)
     for entry in manifest.weights:
         data = (manifest.folder / entry.file).read_bytes()
         assert hashlib.sha256(data).hexdigest() == entry.sha256
