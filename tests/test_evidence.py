@@ -196,4 +196,5 @@ def test_the_table():
     assert cells[3][4] == f"+{100 * found.value:.2f} [+{100 * found.low:.2f}, +{100 * found.high:.2f}]"
     assert cells[2][4] == "–"
     assert cells[4][1:3] == ["end to end", "1"]
-    assert "With one seed" in lines[-1]
+    assert "With one seed" in lines[-3]
+    assert lines[-1].startswith("5 runs, 8 minutes of training (one of two cores). The JSON")

@@ -26,7 +26,8 @@ def evidence_table(evidence: Evidence) -> str:
         arrow, unit = ("↑" if spec.better == "higher" else "↓"), f" ({spec.unit})" if spec.unit else ""
         titles += [f"{spec.label}{unit} {arrow}", f"less {reference}"]
     rows = [_cells(row, specs) for row in evidence.rows]
-    return f"{_heading(evidence)}\n\n{_aligned([titles, *rows])}\n\n{_note(evidence, reference)}\n"
+    parts = (_heading(evidence), _aligned([titles, *rows]), _note(evidence, reference), _made(evidence))
+    return "\n\n".join(parts) + "\n"
 
 
 def short_training(evidence: Evidence) -> str:
@@ -90,3 +91,13 @@ def _note(evidence: Evidence, reference: str) -> str:
             "heads vary, not the encoder."
         )
     return " ".join(filter(None, (*sentences, short_training(evidence))))
+
+
+def _made(evidence: Evidence) -> str:
+    """Where and how long the runs were trained."""
+    devices = dict.fromkeys(device for row in evidence.rows for device in row.devices)
+    runs, minutes = sum(len(row.seeds) for row in evidence.rows), sum(row.minutes for row in evidence.rows)
+    return (
+        f"{runs} runs, {minutes:,.0f} minutes of training ({'; '.join(devices)}). The JSON beside this table has the "
+        "command, device and scores of every run."
+    )
