@@ -98,6 +98,6 @@ def _made(evidence: Evidence) -> str:
     devices = dict.fromkeys(device for row in evidence.rows for device in row.devices)
     runs, minutes = sum(len(row.seeds) for row in evidence.rows), sum(row.minutes for row in evidence.rows)
     return (
-        f"{runs} runs, {minutes:,.0f} minutes of training ({'; '.join(devices)}). The JSON beside this table has the "
-        "command, device and scores of every run."
+        f"{runs} runs, {minutes:,.0f} minutes of training ({'; '.join(devices)}). The JSON beside this "
+        "table has the command, device and scores of every run."
     )
