@@ -60,11 +60,10 @@ def test_every_score_of_the_paper_s_depth_table_is_known():
     assert tuple(spec.name for spec in SCORES if spec.kind == "depth") == METRICS
 
 
-def test_noise_is_pooled():
+def test_noise_is_that_of_the_typical_row():
     evidence = made_evidence()
-    variances = [statistics.variance(row.scores[0].spread.values) for row in evidence.rows[:2]]
-    expected = statistics.fmean(variances) ** 0.5
-    assert evidence.noise("miou", "heads") == pytest.approx(expected)
+    deviations = [statistics.stdev(row.scores[0].spread.values) for row in evidence.rows[:2]]
+    assert evidence.noise("miou", "heads") == pytest.approx(statistics.fmean(deviations))
     assert evidence.noise("miou", "end-to-end") is None
 
 

@@ -171,3 +171,6 @@ def test_only_dysample_has_variants_here():
     table = beside_the_paper(street, ABLATIONS["table2"], "miou")
     assert table["Paper: mIoU (%)"][:2] == [42.2, 42.4]
     assert table["Source"][0] == "Table 2, row 1"
+    assert table["Scope factor"][:2] == [0.1, 0.25]
+    table = beside_the_paper(street, ABLATIONS["table3"], "miou")
+    assert (table["Groups"][0], table["Dynamic scope"][0]) == (1, "no")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Shaped
+from jaxtyping import Bool, Float64, Shaped
 
 from app.figures.evidence_gains import COLOURS, FAMILIES, SYMBOLS, Family, Gain, compared, number, unit
 from app.figures.evidence_reach import reach
@@ -53,7 +53,7 @@ def forest(
         "shapes": shapes,
         "annotations": [_beyond(each, limits, spec) for each in outside(rows, noise, paper_noise)],
     }
-    return go.Figure({"data": _families(rows, spec), "layout": layout})
+    return go.Figure({"data": _families(rows, spec, limits), "layout": layout})
 
 
 def forest_data(found: Sequence[Gain]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
@@ -87,13 +87,18 @@ def marker(kind: Family, *, size: int = 12) -> Part:
     return {"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": size}
 
 
-def _families(rows: Sequence[Gain], spec: ScoreSpec) -> list[Part]:
-    return [_trace([each for each in rows if each.family == kind], kind, spec) for kind in families_of(rows)]
+def _families(rows: Sequence[Gain], spec: ScoreSpec, limits: tuple[float, float]) -> list[Part]:
+    return [
+        _trace([each for each in rows if each.family == kind], kind, spec, limits)
+        for kind in families_of(rows)
+    ]
 
 
-def _trace(rows: Sequence[Gain], kind: Family, spec: ScoreSpec) -> Part:
+def _trace(rows: Sequence[Gain], kind: Family, spec: ScoreSpec, limits: tuple[float, float]) -> Part:
     centres = np.array([each.value for each in rows], np.float64)
     ends = np.array([[each.low, each.high] for each in rows], np.float64)
+    beyond = ~_inside(centres, limits)  # a number stands there, which a bar would cross
+    ends[beyond] = centres[beyond, None]
     words = [
         f"{each.label}: {number(each.value, spec, sign=True)} "
         f"[{number(each.low, spec, sign=True)}, {number(each.high, spec, sign=True)}]"
@@ -125,8 +130,12 @@ def _trace(rows: Sequence[Gain], kind: Family, spec: ScoreSpec) -> Part:
 def outside(found: Sequence[Gain], noise: float | None, paper_noise: float | None) -> tuple[Gain, ...]:
     """Those whose difference lies beyond the axis, which would leave the others no room."""
     rows = compared(found)
-    low, high = _range(rows, noise, paper_noise)
-    return tuple(each for each in rows if not low <= (each.value or 0) <= high)
+    inside = _inside(np.array([each.value for each in rows], np.float64), _range(rows, noise, paper_noise))
+    return tuple(each for each, seen in zip(rows, inside, strict=True) if not seen)
+
+
+def _inside(values: Float64[np.ndarray, " n"], limits: tuple[float, float]) -> Bool[np.ndarray, " n"]:
+    return (values >= limits[0]) & (values <= limits[1])
 
 
 def _range(rows: Sequence[Gain], noise: float | None, paper_noise: float | None) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from app.figures.evidence_gains import Gain, gain, source, unit
-from app.figures.evidence_tables import TRAINED, Cells, Columns
+from app.figures.evidence_tables import TITLES, TRAINED, Cells, Columns, shown
 from app.figures.layout import Part, plain
 from dysample.analysis.evidence import Evidence, EvidenceRow, Trained
 from dysample.analysis.paper import paper_table
@@ -87,6 +87,10 @@ def beside_the_paper(evidence: Evidence, ablation: Ablation, score: str) -> Colu
     theirs = [paper_row(ablation, row.upsampler) if _is_variant(row) else None for row in rows]
     columns: dict[str, Cells] = {
         "Variant": [each.label for each in ours],
+        **{
+            TITLES[column]: [_setting(row, option) for row in rows]
+            for column, option in ablation.keys.items()
+        },
         "Trained": [TRAINED[row.trained] for row in rows],
         "Seeds": [each.seeds for each in ours],
         unit(spec): [each.mean for each in ours],
@@ -144,6 +148,11 @@ def _style(rows: Sequence[EvidenceRow], style: str, spec: ScoreSpec) -> Part:
         "text": [each.label for each in found],
         "hovertemplate": f"%{{text}}: %{{y:.{spec.digits}f}}<extra></extra>",
     }
+
+
+def _setting(row: EvidenceRow, option: str) -> str | float | None:
+    """What a variant was trained with, as in the paper's column."""
+    return shown(str(options(row.upsampler)[option]).lower()) if _is_variant(row) else None
 
 
 def _is_variant(row: EvidenceRow) -> bool:

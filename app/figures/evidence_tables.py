@@ -14,7 +14,7 @@ Cells = Sequence[str | float | None]
 Columns = Mapping[str, Cells]
 TRAINED: Mapping[Trained, str] = {"heads": "head on a shared encoder", "end-to-end": "end to end"}
 _GIGA = 10**9
-_NAMES: Mapping[str, str] = {
+TITLES: Mapping[str, str] = {
     "task": "Predicted",
     "backbone": "Backbone",
     "initialization": "Initial grid",
@@ -106,8 +106,8 @@ def paper_formats(table: PaperTable) -> Mapping[str, str]:
             found |= {"Parameters, network": "localized", "Parameters, added": "localized"}
         elif name == "gflops":
             found |= {"GFLOPs, network": "%.1f", "GFLOPs, added": "%.1f"}
-        elif name in _NAMES and digits:
-            found[_NAMES[name]] = f"%.{digits}f"
+        elif name in TITLES and digits:
+            found[TITLES[name]] = f"%.{digits}f"
     return found
 
 
@@ -121,7 +121,7 @@ def paper_columns(table: PaperTable) -> Columns:
         elif name == "gflops":
             columns |= _increases("GFLOPs", cells, magnitude=_GIGA, divide=_GIGA)
         else:
-            columns[_NAMES.get(name, "Upsampler")] = [_cell(cell) for cell in cells]
+            columns[TITLES.get(name, "Upsampler")] = [shown(cell) for cell in cells]
     columns["Source"] = [source(table, index) for index in range(len(table.rows))]
     return columns
 
@@ -170,7 +170,8 @@ def _increases(name: str, cells: Sequence[str], *, magnitude: int, divide: int =
     }
 
 
-def _cell(text: str) -> str | float:
+def shown(text: str) -> str | float:
+    """A printed cell: a number, else the word for people."""
     try:
         return float(text)
     except ValueError:

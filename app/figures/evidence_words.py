@@ -17,6 +17,7 @@ AUTHORS = (
     "The authors say, beside their segmentation code, that mIoU on ADE20K may vary by ±{:g} between runs"
 )
 
+_ENCODER = "bilinear"  # what the encoder of all heads learned with
 _OUT = ", with an interval that leaves zero out"
 
 
@@ -36,7 +37,7 @@ def how_to_read(evidence: Evidence) -> str:
     if any(row.trained == "heads" for row in evidence.rows):
         words += (
             " Heads were trained on the frozen features of one encoder, itself trained with "
-            f"{reference}: their seeds tell how heads vary, not encoders."
+            f"{operator_spec(_ENCODER).label}: their seeds tell how heads vary, not encoders."
         )
     return f"{words} {short_training(evidence)}".rstrip()
 
@@ -94,7 +95,7 @@ def forest_caption(
     else:
         parts.append(
             f"Grey band: ±{number(noise, spec)}, the standard deviation of our runs that differ by their "
-            "seed alone."
+            "seed alone, median over the rows."
         )
     if paper_noise is not None:
         parts.append(f"Dotted: {AUTHORS.format(paper_noise).replace('The', 'the', 1)}.")

@@ -5,8 +5,9 @@ Scores are kept as they are computed: shares between 0 and 1, and depths in metr
 
 import json
 from dataclasses import asdict, dataclass
-from math import inf, isclose, sqrt
+from math import inf, isclose
 from pathlib import Path
+from statistics import median
 from typing import Literal
 
 from dysample.analysis.paired import PairedDifference, SeedSpread, spread
@@ -118,17 +119,16 @@ class Evidence:
         """How far runs lie apart that differ by their seed alone.
 
         Returns:
-            The standard deviation pooled over the rows that were trained this way, each with its own
-            mean; None if none has two seeds.
+            The median of the standard deviations of the rows that were trained this way, so that one
+            whose training is erratic does not speak for the others; None if none has two seeds.
         """
         known = [
-            (len(value.spread.values) - 1, value.spread.deviation**2)
+            value.spread.deviation
             for row in self.rows
             for value in row.scores
             if row.trained == trained and value.score == score and value.spread.deviation is not None
         ]
-        freedom = sum(degrees for degrees, _ in known)
-        return sqrt(sum(degrees * variance for degrees, variance in known) / freedom) if known else None
+        return median(known) if known else None
 
 
 def write_evidence(path: Path, evidence: Evidence) -> None:

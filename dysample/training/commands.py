@@ -128,6 +128,9 @@ def _summed(
     reference: str,
 ) -> str:
     """Sum runs up in a file of evidence; gives its table."""
+    if reference != BASELINE:  # an ablation: what was trained otherwise has nothing to be compared with
+        ways = {run.trained for run in found if run.upsampler == reference}
+        found = [run for run in found if run.trained in ways]
     summed = evidence.gather(recipe, found, pictures, upsamplers=upsamplers, title=title, reference=reference)
     write_evidence(folder / f"{name}.json", summed)
     return evidence_table(summed)
