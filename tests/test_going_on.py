@@ -14,7 +14,7 @@ from dysample.models.manifest import load_manifest
 from dysample.training.datasets import PictureData
 from dysample.training.pack import pack, write_manifest
 from dysample.training.recipe import load_recipe
-from dysample.training.scored_runs import ScoredRun, recipe_digest, scored_runs
+from dysample.training.scored_runs import ScoredRun, recipe_digest, scored_runs, trained_like
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,13 @@ def test_scores_of_another_recipe_or_of_other_pictures_do_not_count(workshop: Pa
     assert recipe_digest(load_recipe(str(workshop / "titled.toml")), "heads") == recipe_digest(
         recipe, "heads"
     )
+
+
+def test_an_ablation_leaves_out_what_was_trained_otherwise() -> None:
+    made = [("dysample@groups=1", "heads"), ("dysample", "heads"), ("dysample", "end-to-end")]
+    runs = [ScoredRun(Path(), {"upsampler": name, "trained": trained}) for name, trained in made]
+    assert trained_like(runs, "dysample@groups=1") == tuple(runs[:2])
+    assert trained_like(runs, "dysample") == tuple(runs)
 
 
 def test_a_damaged_record_is_named(workshop: Path, tmp_path: Path) -> None:

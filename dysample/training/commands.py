@@ -24,7 +24,7 @@ from dysample.training.finished import finished_runs
 from dysample.training.folders import BASELINE, ENCODER_SEED
 from dysample.training.loop import TrainingError
 from dysample.training.recipe import Recipe, load_recipe
-from dysample.training.scored_runs import ScoredRun, scored_runs
+from dysample.training.scored_runs import ScoredRun, scored_runs, trained_like
 from dysample.training.stages import scored_pictures, train_heads, train_whole, training_pictures
 
 
@@ -128,9 +128,8 @@ def _summed(
     reference: str,
 ) -> str:
     """Sum runs up in a file of evidence; gives its table."""
-    if reference != BASELINE:  # an ablation: what was trained otherwise has nothing to be compared with
-        ways = {run.trained for run in found if run.upsampler == reference}
-        found = [run for run in found if run.trained in ways]
+    if reference != BASELINE:  # an ablation is nothing but its comparisons
+        found = trained_like(found, reference)
     summed = evidence.gather(recipe, found, pictures, upsamplers=upsamplers, title=title, reference=reference)
     write_evidence(folder / f"{name}.json", summed)
     return evidence_table(summed)

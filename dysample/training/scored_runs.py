@@ -93,6 +93,12 @@ def scored_runs(recipe: Recipe, folder: Path, data_sha256: str) -> tuple[ScoredR
     return tuple(run for run in found if _fits(recipe, run, data_sha256))
 
 
+def trained_like(found: Sequence[ScoredRun], upsampler: str) -> tuple[ScoredRun, ...]:
+    """The runs that were trained in a way in which the upsampler was trained too."""
+    ways = {run.trained for run in found if run.upsampler == upsampler}
+    return tuple(run for run in found if run.trained in ways)
+
+
 def keep_scores(recipe: Recipe, path: Path, record: dict[str, Any], scorer: TaskScorer) -> None:
     """Write the record of a run, and its statistics.
 
