@@ -25,7 +25,7 @@ def open_page(page: Page, url: str, query: str = "") -> None:
 
 
 def settled(page: Page) -> None:
-    expect(page.get_by_role("heading", name="Measure it elsewhere")).to_be_visible(timeout=START_MS)
+    expect(page.get_by_role("heading", name="Measure it elsewhere")).to_have_count(1, timeout=START_MS)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=START_MS)
 
 

@@ -20,7 +20,7 @@ def url(streamlit_server: StartServer) -> str:
 
 def open_at(page: Page, url: str, query: str) -> None:
     page.goto(f"{url}/model?{query}", timeout=START_MS)
-    expect(page.get_by_role("heading", name="The same in code")).to_be_visible(timeout=START_MS)
+    expect(page.get_by_role("heading", name="The same in code")).to_have_count(1, timeout=START_MS)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=START_MS)
 
 
