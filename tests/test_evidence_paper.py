@@ -16,7 +16,7 @@ from app.figures.evidence_gains import (
     paper_scores,
 )
 from app.figures.evidence_pairs import paper_bubbles, side_by_side
-from app.figures.evidence_scatter import scatter
+from app.figures.evidence_scatter import scatter, scatter_beyond, scatter_data
 from app.figures.evidence_tables import as_csv, everything, measured, paper_columns
 from dysample.analysis.evidence import Evidence
 from dysample.analysis.paper import TABLES, paper_table
@@ -78,6 +78,25 @@ def test_the_scatter_has_every_pair_once(street: Evidence):
         OPERATORS[name].label for name in OPERATORS if name not in ("nearest", "bilinear")
     )
     assert {trace.marker.symbol for trace in figure.data} == {"cross", "triangle-up", "diamond", "circle"}
+
+
+def test_a_mark_far_out_stands_at_the_end_of_the_axis_with_its_number():
+    ours = [
+        gain("carafe", 1, 0.5, 1.5),
+        gain("fade", 2, 1, 3),
+        gain("sapa", -1, -2, 0),
+        gain("deconv", -40, -44, -36),
+    ]
+    both = pairs(ours, paper_scores("table4", "miou"))
+    figure = scatter(both, MIOU, noise=0.2, paper_noise=0.5)
+    assert [each.label for each in scatter_beyond(both)] == ["Deconvolution"]
+    trace = next(trace for trace in figure.data if trace.name == "convolution")
+    low, _ = figure.layout.yaxis.range
+    assert -40 < low < trace.y[0] < -1
+    assert trace.text == ("Deconvolution ↓ −40.00",)
+    assert (trace.error_y.array[0], trace.error_y.arrayminus[0]) == (0, 0)
+    assert scatter_data(both)["ours"].min() == -40
+    assert scatter_beyond(both[:3]) == ()
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -8,8 +8,9 @@ from jaxtyping import Shaped
 
 from app.figures.evidence import LINE, band, families_of, marker
 from app.figures.evidence_agreement import VERDICTS, Pair
-from app.figures.evidence_gains import FAMILIES, Family, number, unit
+from app.figures.evidence_gains import FAMILIES, Family, Gain, number, unit
 from app.figures.evidence_labels import label_positions
+from app.figures.evidence_reach import reach
 from app.figures.layout import Part, plain
 from dysample.analysis.score_specs import ScoreSpec
 
@@ -33,16 +34,24 @@ def scatter(
     if paper_noise is not None:
         shapes.append(band(paper_noise, "x") | {"fillcolor": _AUTHORS_BAND})
     across = [each.paper.gain for each in found]
-    up = [end for each in found for end in (each.ours.low, each.ours.high) if end is not None]
-    places = [(each.paper.gain, each.ours.value or 0.0) for each in found]
+    far = _far(found)
+    places = [(each.paper.gain, _clipped(each.ours.value, far)) for each in found]
     positions = dict(zip([each.ours.upsampler for each in found], label_positions(places), strict=True))
+    up = [_clipped(end, far) for end in _ends(found)]
     layout = plain(430, above=70, legend=True) | {
         "xaxis": _scale(f"The paper’s gain, {unit(spec)}", across, paper_noise, margin=0.3),
         "yaxis": _scale(f"Our gain, {unit(spec)}", up, noise, margin=0.1),
         "shapes": shapes,
     }
     kinds = families_of(each.ours for each in found)
-    return go.Figure({"data": [_family(found, kind, spec, positions) for kind in kinds], "layout": layout})
+    traces = [_family(found, kind, spec, positions, far) for kind in kinds]
+    return go.Figure({"data": traces, "layout": layout})
+
+
+def scatter_beyond(found: Sequence[Pair]) -> tuple[Gain, ...]:
+    """Those whose mark stands at the end of the axis, for they would leave the others no room."""
+    far = _far(found)
+    return tuple(each.ours for each in found if abs(each.ours.value or 0) > far)
 
 
 def scatter_data(found: Sequence[Pair]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
@@ -56,10 +65,14 @@ def scatter_data(found: Sequence[Pair]) -> Mapping[str, Shaped[np.ndarray, "..."
     }
 
 
-def _family(found: Sequence[Pair], kind: Family, spec: ScoreSpec, positions: Mapping[str, str]) -> Part:
+def _family(
+    found: Sequence[Pair], kind: Family, spec: ScoreSpec, positions: Mapping[str, str], far: float
+) -> Part:
     chosen = [each for each in found if each.ours.family == kind]
-    centres = np.array([each.ours.value for each in chosen], np.float64)
+    values = np.array([each.ours.value for each in chosen], np.float64)
     ends = np.array([[each.ours.low, each.ours.high] for each in chosen], np.float64)
+    centres = values.clip(-far, far)
+    ends[values != centres] = centres[values != centres, None]  # no bar at the end of the axis
     words = [
         f"{each.ours.label}<br>paper: {number(each.paper.gain, spec, sign=True)} ({each.paper.source})"
         f"<br>ours: {number(each.ours.value, spec, sign=True)} [{number(each.ours.low, spec, sign=True)}, "
@@ -82,13 +95,34 @@ def _family(found: Sequence[Pair], kind: Family, spec: ScoreSpec, positions: Map
         "name": FAMILIES[kind],
         "marker": marker(kind, size=11),
         "error_y": bars,
-        "text": [each.ours.label for each in chosen],
+        "text": [_label(each, spec, far) for each in chosen],
         "textposition": [positions[each.ours.upsampler] for each in chosen],
         "textfont": {"size": 12},
         "hovertext": words,
         "hovertemplate": "%{hovertext}<extra></extra>",
         "cliponaxis": False,
     }
+
+
+def _label(pair: Pair, spec: ScoreSpec, far: float) -> str:
+    """The name, and for a mark at the end of the axis where it would be."""
+    value = pair.ours.value or 0.0
+    if abs(value) <= far:
+        return pair.ours.label
+    return f"{pair.ours.label} {'↓' if value < 0 else '↑'} {number(value, spec, sign=True)}"
+
+
+def _ends(found: Sequence[Pair]) -> list[float]:
+    ends = [end for each in found for end in (each.ours.low, each.ours.high, each.ours.value)]
+    return [end for end in ends if end is not None]
+
+
+def _far(found: Sequence[Pair]) -> float:
+    return reach(_ends(found))
+
+
+def _clipped(value: float | None, far: float) -> float:
+    return min(max(value or 0.0, -far), far)
 
 
 def _scale(title: str, values: Sequence[float], noise: float | None, *, margin: float) -> Part:

@@ -139,9 +139,14 @@ def classes_alt(found: ClassGains, spec: ScoreSpec) -> str:
 
 
 def scatter_caption(
-    evidence: Evidence, spec: ScoreSpec, table: str, noise: float | None, paper: float | None
+    evidence: Evidence,
+    spec: ScoreSpec,
+    table: str,
+    noise: float | None,
+    paper: float | None,
+    beyond: Sequence[Gain] = (),
 ) -> str:
-    """What lies where in the scatter."""
+    """What lies where in the scatter, and what beyond its axis."""
     parts = [
         f"Gains over bilinear: the paper’s (its {table}) across, ours on {evidence.title} upwards, "
         f"{unit(spec)}, with {LEVEL:.0%} intervals. Networks, data and training differ, so signs and order "
@@ -154,6 +159,10 @@ def scatter_caption(
     ]
     if bands:
         parts.append(f"Grey bands: {listed(bands)}.")
+    if beyond:
+        parts.append(
+            f"Beyond the axis, at the numbers beside them: {listed([each.label for each in beyond])}."
+        )
     return " ".join(parts)
 
 

@@ -88,7 +88,7 @@ def _scatter(found: Evidence, score: str, trained: Trained) -> None:
     number = paper_table(place[0]).title.partition(":")[0]
     figure_block(
         figures.scatter(both, spec, noise=ours, paper_noise=authors),
-        caption=words.scatter_caption(found, spec, number, ours, authors),
+        caption=words.scatter_caption(found, spec, number, ours, authors, figures.scatter_beyond(both)),
         alt=words.scatter_alt(both, spec),
         name=f"Our gains and the paper’s, {found.title}, {spec.label}",
         data=figures.scatter_data(both),
