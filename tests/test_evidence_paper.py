@@ -93,7 +93,8 @@ def test_a_mark_far_out_stands_at_the_end_of_the_axis_with_its_number():
     trace = next(trace for trace in figure.data if trace.name == "convolution")
     low, _ = figure.layout.yaxis.range
     assert -40 < low < trace.y[0] < -1
-    assert trace.text == ("Deconvolution ↓ −40.00",)
+    assert trace.text == ("Deconvolution<br>↓ −40.00",)
+    assert trace.textposition == ("top center",)
     assert (trace.error_y.array[0], trace.error_y.arrayminus[0]) == (0, 0)
     assert scatter_data(both)["ours"].min() == -40
     assert scatter_beyond(both[:3]) == ()

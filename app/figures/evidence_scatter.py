@@ -37,6 +37,8 @@ def scatter(
     far = _far(found)
     places = [(each.paper.gain, _clipped(each.ours.value, far)) for each in found]
     positions = dict(zip([each.ours.upsampler for each in found], label_positions(places), strict=True))
+    for each in scatter_beyond(found):  # two lines, on the inner side
+        positions[each.upsampler] = "top center" if (each.value or 0) < 0 else "bottom center"
     up = [_clipped(end, far) for end in _ends(found)]
     layout = plain(430, above=70, legend=True) | {
         "xaxis": _scale(f"The paper’s gain, {unit(spec)}", across, paper_noise, margin=0.3),
@@ -109,7 +111,7 @@ def _label(pair: Pair, spec: ScoreSpec, far: float) -> str:
     value = pair.ours.value or 0.0
     if abs(value) <= far:
         return pair.ours.label
-    return f"{pair.ours.label} {'↓' if value < 0 else '↑'} {number(value, spec, sign=True)}"
+    return f"{pair.ours.label}<br>{'↓' if value < 0 else '↑'} {number(value, spec, sign=True)}"
 
 
 def _ends(found: Sequence[Pair]) -> list[float]:
