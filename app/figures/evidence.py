@@ -95,35 +95,35 @@ def _families(rows: Sequence[Gain], spec: ScoreSpec, limits: tuple[float, float]
 
 
 def _trace(rows: Sequence[Gain], kind: Family, spec: ScoreSpec, limits: tuple[float, float]) -> Part:
-    centres = np.array([each.value for each in rows], np.float64)
-    ends = np.array([[each.low, each.high] for each in rows], np.float64)
-    beyond = ~_inside(centres, limits)  # a number stands there, which a bar would cross
-    ends[beyond] = centres[beyond, None]
+    values = np.array([each.value for each in rows], np.float64)
     words = [
         f"{each.label}: {number(each.value, spec, sign=True)} "
         f"[{number(each.low, spec, sign=True)}, {number(each.high, spec, sign=True)}]"
         f"<br>{each.seeds} seed{'s' if each.seeds > 1 else ''}"
         for each in rows
     ]
-    bars: Part = {
-        "type": "data",
-        "symmetric": False,
-        # A mean over seeds may lie outside of an interval of resamples, if only just.
-        "array": np.maximum(ends[:, 1] - centres, 0),
-        "arrayminus": np.maximum(centres - ends[:, 0], 0),
-        "thickness": 2.5,
-        "width": 5,
-    }
     return {
         "type": "scatter",
-        "x": centres,
+        "x": values,
         "y": [each.label for each in rows],
         "mode": "markers",
         "name": FAMILIES[kind],
         "marker": marker(kind),
-        "error_x": bars,
+        "error_x": interval_bars(rows, _inside(values, limits)) | {"thickness": 2.5, "width": 5},
         "text": words,
         "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def interval_bars(rows: Sequence[Gain], shown: Bool[np.ndarray, " n"]) -> Part:
+    """The intervals around the values; none where a number at the end of the axis stands for a value."""
+    low, values, high = np.array([(each.low, each.value, each.high) for each in rows], np.float64).T
+    return {
+        "type": "data",
+        "symmetric": False,
+        # A mean over seeds may lie outside of an interval of resamples, if only just.
+        "array": np.where(shown, np.maximum(high - values, 0), 0),
+        "arrayminus": np.where(shown, np.maximum(values - low, 0), 0),
     }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Shaped
 
-from app.figures.evidence import LINE, band, families_of, marker
+from app.figures.evidence import LINE, band, families_of, interval_bars, marker
 from app.figures.evidence_agreement import VERDICTS, Pair
 from app.figures.evidence_gains import FAMILIES, Family, Gain, number, unit
 from app.figures.evidence_labels import label_positions
@@ -72,31 +72,21 @@ def _family(
 ) -> Part:
     chosen = [each for each in found if each.ours.family == kind]
     values = np.array([each.ours.value for each in chosen], np.float64)
-    ends = np.array([[each.ours.low, each.ours.high] for each in chosen], np.float64)
-    centres = values.clip(-far, far)
-    ends[values != centres] = centres[values != centres, None]  # no bar at the end of the axis
     words = [
         f"{each.ours.label}<br>paper: {number(each.paper.gain, spec, sign=True)} ({each.paper.source})"
         f"<br>ours: {number(each.ours.value, spec, sign=True)} [{number(each.ours.low, spec, sign=True)}, "
         f"{number(each.ours.high, spec, sign=True)}], {VERDICTS[each.verdict]}"
         for each in chosen
     ]
-    bars: Part = {
-        "type": "data",
-        "symmetric": False,
-        "array": np.maximum(ends[:, 1] - centres, 0),
-        "arrayminus": np.maximum(centres - ends[:, 0], 0),
-        "thickness": 1.5,
-        "width": 4,
-    }
+    bars = interval_bars([each.ours for each in chosen], np.abs(values) <= far)
     return {
         "type": "scatter",
         "x": [each.paper.gain for each in chosen],
-        "y": centres,
+        "y": values.clip(-far, far),
         "mode": "markers+text",
         "name": FAMILIES[kind],
         "marker": marker(kind, size=11),
-        "error_y": bars,
+        "error_y": bars | {"thickness": 1.5, "width": 4},
         "text": [_label(each, spec, far) for each in chosen],
         "textposition": [positions[each.ours.upsampler] for each in chosen],
         "textfont": {"size": 12},

@@ -17,8 +17,10 @@ def open_compare(page: Page, url: str, query: str = "") -> None:
 
 def settled(page: Page) -> None:
     """Wait until the page has its numbers and nothing is running."""
-    expect(page.get_by_role("heading", name="In numbers")).to_have_count(1, timeout=START_MS)
+    last = page.get_by_role("heading", name="In numbers")
+    expect(last).to_have_count(1, timeout=START_MS)  # there are two while it is exchanged
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=START_MS)
+    expect(last).to_be_visible()
     expect(pictures(page).locator(".layer").last).to_have_js_property("complete", True)
 
 

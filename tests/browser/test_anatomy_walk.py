@@ -39,6 +39,7 @@ def expect_numbers(page: Page, chart: int, expected: np.ndarray) -> None:
     """The cells of a chart show these numbers, rounded to two decimals."""
     expect(page.get_by_role("button", name="SVG")).to_have_count(2)
     labels = page.locator(".js-plotly-plot").nth(chart).locator(".heatmap-label")
+    expect(labels.first).to_be_visible()
     expect_shown(
         lambda: [float(text.replace("−", "-")) for text in labels.all_text_contents()],
         pytest.approx(expected.tolist(), abs=0.0051),

@@ -25,8 +25,10 @@ def open_page(page: Page, url: str, query: str = "") -> None:
 
 
 def settled(page: Page) -> None:
-    expect(page.get_by_role("heading", name="Measure it elsewhere")).to_have_count(1, timeout=START_MS)
+    last = page.get_by_role("heading", name="Measure it elsewhere")
+    expect(last).to_have_count(1, timeout=START_MS)  # there are two while it is exchanged
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=START_MS)
+    expect(last).to_be_visible()
 
 
 def button(page: Page, name: str) -> Locator:

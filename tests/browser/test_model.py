@@ -20,8 +20,10 @@ def url(streamlit_server: StartServer) -> str:
 
 def open_at(page: Page, url: str, query: str) -> None:
     page.goto(f"{url}/model?{query}", timeout=START_MS)
-    expect(page.get_by_role("heading", name="The same in code")).to_have_count(1, timeout=START_MS)
+    last = page.get_by_role("heading", name="The same in code")
+    expect(last).to_have_count(1, timeout=START_MS)  # there are two while it is exchanged
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=START_MS)
+    expect(last).to_be_visible()
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
