@@ -1,8 +1,15 @@
 """Entry of the app: `streamlit run app/main.py`."""
 
 import importlib
+import sys
+from pathlib import Path
 
 import streamlit as st
+
+# Streamlit puts only this file's folder on the path; the app is a package of the checkout, never installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from app.pages import PAGES
 
 # Plotly looks whether pandas is there, and fails where another visitor's page is only importing it.
 importlib.import_module("pandas")
@@ -10,17 +17,6 @@ st.set_page_config(page_title="DySample Lab", layout="wide")
 # Streamlit leaves six rems free above the title, which a projector has better use for.
 st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; }</style>")
 st.navigation(
-    [
-        st.Page("views/compare.py", title="Compare", url_path="compare", default=True),
-        st.Page("views/offsets.py", title="Offsets", url_path="offsets"),
-        st.Page("views/point.py", title="One point", url_path="point"),
-        st.Page("views/scope.py", title="Scope and overlap", url_path="scope"),
-        st.Page("views/anatomy.py", title="Anatomy", url_path="anatomy"),
-        st.Page("views/learn.py", title="Watch it learn", url_path="learn"),
-        st.Page("views/quiz.py", title="Check yourself", url_path="quiz"),
-        st.Page("views/model.py", title="Your model", url_path="model"),
-        st.Page("views/cost.py", title="Cost", url_path="cost"),
-        st.Page("views/evidence.py", title="Evidence", url_path="evidence"),
-    ],
+    [st.Page(row.script, title=row.title, url_path=row.address, default=row is PAGES[0]) for row in PAGES],
     position="top",
 ).run()

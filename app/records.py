@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from dysample.analysis.bench.machine import Machine
-from dysample.analysis.bench.measuring import BenchRow
-from dysample.analysis.bench.timing import Spread
-from dysample.analysis.compare import Difference, Window
-from dysample.analysis.depth_compare import DepthDifference, DepthRanges
-from dysample.analysis.depth_scores import DepthScore
-from dysample.analysis.profiling.report import ProfileReport
-from dysample.analysis.scores import SegmentationScore
+from dysample.measure.bench import BenchRow
+from dysample.measure.machine import Machine
+from dysample.measure.profile import ProfileReport
+from dysample.measure.timing import Spread
 from dysample.models.manifest import Task, WeightsEntry
+from dysample.scores.depth import DepthDifference, DepthRanges, DepthScore
+from dysample.scores.segmentation import Difference, SegmentationScore, Window
 
 # One number for each pixel: class indices (255: unknown), or depths in metres (0: unknown).
 Values = UInt8[np.ndarray, "h w"] | Float32[np.ndarray, "h w"]

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from dysample.analysis.bench.asked import Asked, MapSize
-from dysample.analysis.bench.case import Layout
-from dysample.analysis.learn_network import LearnSettings
-from dysample.analysis.learn_tasks import Task
+from dysample.explain.learn import LearnSettings
+from dysample.explain.learn_tasks import Task
+from dysample.measure.case import Asked, Layout, MapSize
 
 Show = Literal["answers", "changes", "errors"]
 Mode = Literal["panes", "slider"]

@@ -2,12 +2,12 @@
 
 from importlib.metadata import version
 
-from dysample.kernels.report import info
-from dysample.models.smp_segformer import load_smp_segformer
-from dysample.models.swap import audit, swap_upsamplers
+from dysample.kernels.choice import info
+from dysample.models.smp import load_smp_segformer
 from dysample.models.weights import load_host
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import OPERATORS, build
+from dysample.swap import audit, swap_upsamplers
 
 __version__ = version("dysample-lab")
 

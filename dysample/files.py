@@ -1,7 +1,11 @@
 """Writing files: such as survive an interruption, and such as a command was asked for."""
 
+import json
 import os
+from dataclasses import is_dataclass
 from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 
 class DiskError(OSError):
@@ -37,3 +41,85 @@ def write_text(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror}") from error
+
+
+# Frozen records from what JSON holds, checked against the types that they declare.
+
+
+Record = TypeVar("Record")
+
+
+def record_from(kind: type[Record], plain: Any) -> Record:
+    """Make a record of objects, lists and values as `json.loads` gives them.
+
+    Args:
+        kind: A dataclass of records, `tuple[..., ...]`, `Literal`, unions of these, and plain values.
+        plain: What `asdict` of such a record became in JSON.
+
+    Raises:
+        ValueError: Something is missing, unknown, or of another type; the message tells where.
+    """
+    return cast(Record, _typed(kind, plain, ""))
+
+
+def report_from(kind: type[Record], text: str, what: str) -> Record:
+    """Read the record that a file of JSON holds.
+
+    Args:
+        kind: As for `record_from`.
+        text: Of the file.
+        what: What it must be, as the sentence says: "a profile".
+
+    Raises:
+        ValueError: The text is not JSON, or not that of such a record.
+    """
+    plain = json.loads(text)
+    try:
+        return record_from(kind, plain)
+    except ValueError as error:
+        raise ValueError(f"the file must hold {what} of this version: {error}") from error
+
+
+def _typed(kind: Any, plain: Any, where: str) -> Any:
+    options: tuple[Any, ...] = get_args(kind) if _is_union(kind) else (kind,)
+    if plain is None and NoneType in options:
+        return None
+    first = options[0]
+    if is_dataclass(first) and isinstance(plain, dict):
+        return _record(first, cast(dict[str, Any], plain), where)
+    if get_origin(first) is tuple and isinstance(plain, list):
+        items = enumerate(cast(list[Any], plain))
+        return tuple(_typed(get_args(first)[0], item, f"{where}[{index}]") for index, item in items)
+    if get_origin(first) is Literal and plain in get_args(first):
+        return plain
+    if type(plain) in options:
+        return plain
+    if type(plain) is int and float in options:  # whole numbers may be written without a point
+        return float(plain)
+    raise ValueError(f"{where or 'the whole'} must be {_words(kind)}, got {plain!r:.60}")
+
+
+def _record(kind: Any, plain: dict[str, Any], where: str) -> Any:
+    hints = get_type_hints(kind)
+    for key in (*hints, *plain):
+        if key not in plain or key not in hints:
+            verb = "has no" if key in hints else "has an unknown"
+            raise ValueError(f"{where or 'the whole'} {verb} {key!r}")
+    path = f"{where}." if where else ""
+    return kind(**{key: _typed(hints[key], plain[key], path + key) for key in hints})
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (UnionType, Union)  # the latter for what has a Literal in it
+
+
+def _words(kind: Any) -> str:
+    """A type for people."""
+    if get_origin(kind) is Literal:
+        return " or ".join(map(repr, get_args(kind)))
+    if _is_union(kind):
+        return " or ".join(_words(option) for option in get_args(kind))
+    if get_origin(kind) is tuple:
+        return "a list"
+    known = {float: "a number", int: "a whole number", str: "text", bool: "true or false", NoneType: "null"}
+    return known.get(kind, "an object")

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dysample.kernels import derivatives, plain
+from dysample.kernels import operator, plain
 from dysample.kernels.choice import Implementation, choose, is_opaque
 from dysample.tracing import is_traced
 
@@ -114,7 +114,7 @@ def sample(
     wide = coordinate_dtype(torch.promote_types(x.dtype, points.dtype))
     points = points.to(wide).expand(x.shape[0], -1, -1, -1, -1)
     name = choose(x, points, implementation)
-    return derivatives.read(x, points, name) if is_opaque(name) else plain.read(x, points)
+    return operator.read(x, points, name) if is_opaque(name) else plain.read(x, points)
 
 
 def check_scale(scale: int, least: int = 1) -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dysample.models.swap import Site, SwapReport, swap_upsamplers
-from dysample.models.swap.flow import tensors_in
-from dysample.models.swap.table import to_table
+from dysample.markdown import to_table
 from dysample.ops.dysample import DySample
+from dysample.swap import Site, SwapReport, swap_upsamplers
+from dysample.swap.flow import tensors_in
 from scripts.swap_zoo_models import ZOO, ZooModel
 
 INTRODUCTION = """# What a swap does to networks of other people

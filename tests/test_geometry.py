@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from dysample.geometry import coordinate_dtype, initial_positions, sample
-from tests import slow
+from tests.ops import loops as slow
 
 SIZES = [(1, 1), (1, 6), (5, 1), (4, 7), (9, 3)]
 

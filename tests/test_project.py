@@ -11,10 +11,7 @@ from packaging.requirements import Requirement
 
 from dysample.models.manifest import load_manifest
 from scripts import readme_scores
-
-ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("app", "dysample", "scripts", "tests")
-LONGEST = 220
+from tests import ROOT
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -90,13 +87,6 @@ def test_every_bound_has_a_pin_within_it(development: bool):
 @pytest.mark.parametrize("path", python_files("dysample"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_package_knows_nothing_of_the_app(path: Path):
     assert imported_packages(path).isdisjoint({"app", "plotly", "streamlit"})
-
-
-def test_files_stay_short():
-    lengths = {
-        str(path.relative_to(ROOT)): len(path.read_bytes().splitlines()) for path in python_files(*FOLDERS)
-    }
-    assert not {path: length for path, length in lengths.items() if length > LONGEST}
 
 
 def wrong_shapes() -> tuple[torch.Tensor, torch.Tensor]:

@@ -20,7 +20,7 @@ from dysample.geometry import (
     sample,
     standing_positions,
 )
-from dysample.kernels import deciding
+from dysample.kernels import plan
 from dysample.ops.upsampler import Upsampler
 from dysample.types import SamplingRecord
 
@@ -110,10 +110,10 @@ class DySample(Upsampler):
         """
         self.check_input(x)
         initial = standing_positions(x.shape[2], x.shape[3], scale=self.scale, like=x, initial=self.initial)
-        if deciding.serves(x, initial, self.offset, self.scope):
+        if plan.serves(x, initial, self.offset, self.scope):
             scope = (None, None) if self.scope is None else (self.scope.weight, self.scope.bias)
             options = self.scope_factor, self.scale, self.groups
-            points = deciding.decide(x, self.offset.weight, self.offset.bias, *scope, initial, *options)
+            points = plan.decide(x, self.offset.weight, self.offset.bias, *scope, initial, *options)
             return sample(x, points)
         scope, raw = self._predict(x)
         return sample(x, initial + scope * raw)

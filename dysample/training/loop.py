@@ -1,23 +1,219 @@
 """The training loop: one or several modules learn from the same batches."""
 
 import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 
-from dysample.training.augment import Batch, batches, steps_per_epoch
-from dysample.training.datasets import PictureData
-from dysample.training.distributed import is_first, process_count, same_start, share
-from dysample.training.learner import Learner
-from dysample.training.losses import Loss
-from dysample.training.progress import Progress
+from dysample.training.data import IGNORE, Batch, PictureData, batches, steps_per_epoch
+from dysample.training.distributed import (
+    is_first,
+    mean,
+    process_count,
+    same_start,
+    share,
+    sum_gradients,
+    total,
+    wait,
+)
 from dysample.training.recipe import Stage
-from dysample.training.thinned import draw_phase, thinned_prediction, thinned_truth
+from dysample.training.runs import CHECKPOINT, LOG, append_log, load_checkpoint, save_checkpoint
+
+# What learns in a run: a module, its optimiser, and where both are kept.
+
+
+_WEIGHT_DECAY = 0.01
+_GRADIENT_NORM = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """A module, the optimiser of its parameters, and its folder.
+
+    Attributes:
+        name: What it is called in messages.
+        module: What learns.
+        optimiser: Of the module's parameters; every group holds its peak rate as "peak".
+        folder: Checkpoint and log go there.
+    """
+
+    name: str
+    module: nn.Module
+    optimiser: torch.optim.Optimizer
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where it is kept after every epoch."""
+        return self.folder / CHECKPOINT
+
+    def resume(self) -> int:
+        """Go on from the checkpoint, if there is one; gives the epochs that are done."""
+        state = load_checkpoint(self.checkpoint)
+        if state is None:
+            return 0
+        self.module.load_state_dict(state["module"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        return int(state["epoch"])
+
+    def keep(self, epoch: int, entry: dict[str, Any]) -> None:
+        """Save that `epoch` epochs are done, and log the last one.
+
+        Raises:
+            DiskError: There is no room; the checkpoint before is whole.
+        """
+        if is_first():
+            state = {"module": self.module.state_dict(), "optimiser": self.optimiser.state_dict()}
+            save_checkpoint({"epoch": epoch} | state, self.checkpoint)
+            append_log(self.folder / LOG, {"epoch": epoch} | entry)
+        wait()  # what is read after this is there
+
+    def update(self, loss: Float[Tensor, ""], factor: float) -> None:
+        """One step down the loss's slope, at `factor` of the peak rates."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = factor * group["peak"]
+        self.optimiser.zero_grad(set_to_none=True)
+        # Every process holds the same loss of the whole batch, and gradients are summed.
+        (loss / process_count()).backward()  # pyright: ignore[reportUnknownMemberType]
+        sum_gradients(self.module)
+        nn.utils.clip_grad_norm_(self.module.parameters(), _GRADIENT_NORM)
+        self.optimiser.step()
+
+
+def learner(name: str, module: nn.Module, groups: Sequence[tuple[nn.Module, float]], folder: Path) -> Learner:
+    """AdamW over parts of a module, each with its own peak learning rate."""
+    parts = [
+        {"params": list(part.parameters()), "lr": rate, "peak": rate} for part, rate in groups if rate > 0
+    ]
+    return Learner(name, module, torch.optim.AdamW(parts, weight_decay=_WEIGHT_DECAY), folder)
+
+
+# What training minimises: cross entropy for classes, the scale-invariant log error for depths.
+
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+_VARIANCE_FOCUS = 0.85  # share of the mean's square that is taken away
+_FACTOR = 10.0
+
+
+def cross_entropy(class_weights: Float[Tensor, " k"]) -> Loss:
+    """Cross entropy over the labelled pixels, each weighed by its class."""
+
+    def loss(logits: Float[Tensor, "b k h w"], label: Int64[Tensor, "b h w"]) -> Float32[Tensor, ""]:
+        weights = class_weights.to(logits.device)
+        if process_count() == 1:
+            return F.cross_entropy(logits.float(), label, weights, ignore_index=IGNORE)
+        summed = F.cross_entropy(logits.float(), label, weights, ignore_index=IGNORE, reduction="sum")
+        return total(summed) / total(weights[label[label != IGNORE]].sum())
+
+    return loss
+
+
+def scale_invariant_log(
+    depth: Float[Tensor, "b 1 h w"], truth: Float32[Tensor, "b h w"]
+) -> Float32[Tensor, ""]:
+    """10 sqrt(mean d^2 - 0.85 (mean d)^2) with d = log depth - log truth.
+
+    After Eigen et al. (2014), in the form of Lee et al. (2019). Pixels whose truth is 0 do not count.
+    A factor common to all depths costs little, an error of shape much.
+
+    Args:
+        depth: Predicted, in metres, positive.
+        truth: In metres, 0 where there is none.
+    """
+    known = truth > 0
+    difference = torch.log(depth[:, 0][known].float()) - torch.log(truth[known])
+    spread = mean(difference.square()) - _VARIANCE_FOCUS * mean(difference).square()
+    return _FACTOR * torch.sqrt(spread.clamp(min=1e-8))  # the root's slope has no bound at zero
+
+
+# The part of a prediction that a training step looks at: one pixel of every block.
+#
+# A head predicts at a stride, and the network enlarges that bilinearly. Neighbouring pixels then tell
+# almost the same, while the enlargement and the loss over all of them are half of what a step takes.
+# A step looks at one pixel of every stride x stride block, the same in all blocks, drawn anew each time:
+# its expectation over the draws is the loss over all pixels.
+
+
+Phase = tuple[int, int]  # row and column within a block
+
+
+def draw_phase(stride: int, rng: np.random.Generator) -> Phase:
+    """A pixel of a block, each as likely."""
+    row, column = rng.integers(stride, size=2)
+    return int(row), int(column)
+
+
+def thinned_prediction(
+    coarse: Float[Tensor, "b k h w"], stride: int, phase: Phase
+) -> Float[Tensor, "b k h w"]:
+    """`F.interpolate(coarse, scale_factor=stride, mode="bilinear")[..., row::stride, column::stride]`."""
+    for axis, place in zip((2, 3), phase, strict=True):
+        coarse = _shifted(coarse, axis, (place + 0.5) / stride - 0.5)
+    return coarse
+
+
+def thinned_truth(truth: Tensor, stride: int, phase: Phase) -> Tensor:
+    """The same pixels of a map of (batch, rows, columns)."""
+    row, column = phase
+    return truth[:, row::stride, column::stride]
+
+
+def _shifted(x: Tensor, axis: int, by: float) -> Tensor:
+    """Read a map `by` positions further on, with `by` within half a position; the border repeats."""
+    inner = x.shape[axis] - 1
+    if by < 0:
+        neighbours = [x.narrow(axis, 0, 1), x.narrow(axis, 0, inner)]
+    else:
+        neighbours = [x.narrow(axis, 1, inner), x.narrow(axis, inner, 1)]
+    return torch.lerp(x, torch.cat(neighbours, dim=axis), abs(by))
+
+
+# A progress line with the time that is left.
+
+
+class Progress:
+    """Prints one line that renews itself on a terminal, and now and then elsewhere."""
+
+    def __init__(self, title: str, total: int, done: int = 0) -> None:
+        """Start the clock; `done` of `total` steps are behind us already."""
+        self.title = title
+        self.total = total
+        self.first = done
+        self.start = time.monotonic()
+        self.printed = -1e9
+
+    def update(self, done: int, note: str) -> None:
+        """Tell that `done` steps are behind us."""
+        now = time.monotonic()
+        terminal = sys.stderr.isatty()
+        if now - self.printed < (0.5 if terminal else 20) and done < self.total:
+            return
+        self.printed = now
+        per_step = (now - self.start) / max(1, done - self.first)
+        left = _clock(per_step * (self.total - done))
+        line = f"{self.title}  {done}/{self.total}  {per_step:.2f} s/step  {left} left  {note}"
+        print(
+            "\r\033[K" + line if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True
+        )
+        if terminal and done >= self.total:
+            print(file=sys.stderr)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
 
 _WARM_UP = 0.05  # share of all steps in which the rate rises
 

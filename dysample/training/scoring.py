@@ -1,19 +1,28 @@
 """Score networks on the pictures of a split; heads of one encoder share its work."""
 
-from collections.abc import Iterator, Mapping
+import json
+import platform
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dysample.analysis.depth_scores import METRICS, DepthScore, DepthScorer
-from dysample.analysis.paired import PictureRatios, ratios_of_means
-from dysample.analysis.scores import SegmentationScore, SegmentationScorer
+from dysample.files import write_aside
 from dysample.models.encoder import Encoder
 from dysample.models.host import decode, encode
-from dysample.models.weights import Description, TaskHead
-from dysample.training.datasets import Label, PictureData
-from dysample.training.progress import Progress
+from dysample.models.manifest import Manifest
+from dysample.models.weights import Description, TaskHead, load_encoder, load_head
+from dysample.scores.depth import METRICS, DepthScore, DepthScorer
+from dysample.scores.paired import PictureRatios, ratios_of_means
+from dysample.scores.segmentation import SegmentationScore, SegmentationScorer
+from dysample.scores.specs import score_spec
+from dysample.training.data import Label, PictureData
+from dysample.training.loop import Progress
 
 Score = SegmentationScore | DepthScore
 HEADLINE = {"segmentation": ("miou", "boundary_miou"), "depth": METRICS}
@@ -82,3 +91,83 @@ def _pictures(data: PictureData, device: torch.device) -> Iterator[tuple[Tensor,
         picture = data[index]
         yield torch.from_numpy(picture.image).to(device).permute(2, 0, 1)[None].float() / 255, picture.label
         progress.update(index + 1, picture.name)
+
+
+# Score shipped weights on a split of their data set, and write down how.
+
+
+def evaluate(
+    manifest: Manifest, task: str, upsamplers: Sequence[str], data: PictureData, *, device: torch.device
+) -> dict[str, Score]:
+    """Score several shipped heads of a task on every picture of a split, at the pictures' own size.
+
+    Args:
+        manifest: Where the weights are.
+        task: Name of the task.
+        upsamplers: The heads to score.
+        data: The pictures, with their truth.
+        device: Where to compute.
+
+    Returns:
+        By upsampler; the means are over the classes that the task scores.
+    """
+    encoder = load_encoder(task, manifest=manifest)
+    heads = {name: load_head(task, name, encoder.channels, manifest=manifest) for name in upsamplers}
+    scorers = score_heads(manifest.task(task), encoder, heads, data, device=device)
+    return {name: scorer.score() for name, scorer in scorers.items()}
+
+
+def write_scores(
+    path: Path, manifest: Manifest, task: str, data: PictureData, scores: Mapping[str, Score]
+) -> None:
+    """Write scores as JSON with all that is needed to make them again.
+
+    Raises:
+        DiskError: The file cannot be written.
+    """
+    made = manifest.task(task)
+    record = provenance(data) | {
+        "task": task,
+        "weights_sha256": {name: manifest.entry(task, name).sha256 for name in ("", *scores)},
+        "classes": made.classes,
+        "scored": made.scored,
+        "scores": {name: asdict(score) for name, score in scores.items()},
+    }
+    write_json(path, record)
+
+
+def provenance(data: PictureData) -> dict[str, Any]:
+    """What was scored, with which command and versions."""
+    return {
+        "dataset": data.dataset,
+        "split": data.split,
+        "pictures": len(data),
+        "data_sha256": data.digest,
+        "command": f"python -m dysample {' '.join(map(_anywhere, sys.argv[1:]))}",
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }
+
+
+def _anywhere(word: str) -> str:
+    """A word of a command line; of a path that only this machine has, the last part."""
+    return Path(word).name if Path(word).is_absolute() else word
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a record for people and programs.
+
+    Raises:
+        DiskError: The file cannot be written.
+    """
+    write_aside(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def score_table(kind: str, scores: Mapping[str, Score]) -> str:
+    """The headline scores as lines of text."""
+    specs = [score_spec(name) for name in HEADLINE[kind]]
+    lines = [f"{'upsampler':<14}" + "".join(f"{spec.label:>14}" for spec in specs)]
+    for name, score in scores.items():
+        values = asdict(score)
+        cells = ("none" if values[spec.name] is None else spec.printed(values[spec.name]) for spec in specs)
+        lines.append(f"{name:<14}" + "".join(f"{cell:>14}" for cell in cells))
+    return "\n".join(lines)

@@ -1,6 +1,6 @@
 """The stages of a task: a network with bilinear learns whole, then heads learn on its encoder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -8,20 +8,32 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dysample.models.encoder import Encoder
 from dysample.models.host import encode
-from dysample.models.weights import TaskHost, join, new_encoder
-from dysample.training.augment import batches
-from dysample.training.checkpoint import CHECKPOINT
-from dysample.training.datasets import PictureData, class_shares
+from dysample.models.manifest import WeightsError, load_manifest
+from dysample.models.weights import TaskHead, TaskHost, join, load_encoder, new_encoder, new_head
+from dysample.training.data import DataError, PictureData, batches, class_shares
 from dysample.training.distributed import over_whole_batch
-from dysample.training.folders import head_folder, whole_folder
-from dysample.training.learner import Learner, learner
-from dysample.training.loop import Run, train
-from dysample.training.losses import Loss, cross_entropy, scale_invariant_log
-from dysample.training.networks import freeze_norms, make_head
+from dysample.training.loop import (
+    Learner,
+    Loss,
+    Run,
+    TrainingError,
+    cross_entropy,
+    learner,
+    scale_invariant_log,
+    train,
+)
 from dysample.training.recipe import Recipe, Stage
-from dysample.training.shared_encoder import load_shared_encoder
-from dysample.training.start import load_start
+from dysample.training.runs import (
+    CHECKPOINT,
+    encoder_folder,
+    epochs_done,
+    head_folder,
+    load_checkpoint,
+    part_of,
+    whole_folder,
+)
 
 _MEASURED_PICTURES = 32
 
@@ -150,3 +162,146 @@ def _sample_pictures(data: PictureData, recipe: Recipe) -> Float[Tensor, "b 3 h 
         if len(found) * recipe.encoder_stage.batch >= _MEASURED_PICTURES:
             break
     return torch.cat(found)
+
+
+# The networks of a recipe, with random weights that depend on the seed alone.
+
+
+def make_head(recipe: Recipe, encoder: Encoder, upsampler: str, seed: int) -> TaskHead:
+    """A head whose random start depends on the seed alone.
+
+    All heads of a seed share the values of every layer outside the upsamplers.
+    """
+    torch.manual_seed(seed)
+    head = new_head(recipe, encoder.channels, upsampler)
+    torch.manual_seed(seed)
+    for name, module in head.named_modules():
+        if isinstance(module, nn.Conv2d) and not name.startswith("upsamplers."):
+            module.reset_parameters()
+    return head
+
+
+def freeze_norms(module: nn.Module) -> None:
+    """Keep the running statistics of all batch normalisations; their scale and shift still learn."""
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.eval()
+
+
+# Starting weights: put a published network's convolutions into an encoder.
+
+
+def load_start(encoder: Encoder, path: Path, pictures: Float[Tensor, "b 3 h w"]) -> None:
+    """Load starting weights into an encoder.
+
+    A file with the encoder's own keys is loaded as it is. A file whose normalisations were folded
+    into its convolutions (DeepLab's) gets them back, measured on `pictures`, so that the network
+    computes the same and can be trained. DeepLab's dilated blocks are read at their positions
+    of stride 32, where they compute the same as an encoder without dilation.
+
+    Args:
+        encoder: Changed in place.
+        path: A pickle of tensors alone.
+        pictures: RGB in [0, 1], to measure activations on.
+
+    Raises:
+        DataError: The file is missing, or fits in neither way.
+    """
+    if not path.is_file():
+        raise DataError(f"the starting weights {path} are missing: is the data folder complete?")
+    state: dict[str, Tensor] = torch.load(path, weights_only=True, map_location="cpu")
+    if any(key.endswith("running_mean") for key in state):
+        encoder.backbone.load_state_dict({key: value.float() for key, value in state.items()})
+        return
+    _load_folded(encoder, state, pictures)
+
+
+def _load_folded(encoder: Encoder, state: Mapping[str, Tensor], pictures: Float[Tensor, "b 3 h w"]) -> None:
+    """Convolutions in order of depth; those that the file lacks (the last one) keep their values."""
+    weights = [state[key] for key in state if key.startswith("features.") and key.endswith("weight")]
+    biases = [state[key] for key in state if key.startswith("features.") and key.endswith("bias")]
+    modules = [module for module in encoder.backbone.modules() if isinstance(module, nn.Conv2d)]
+    norms = [module for module in encoder.backbone.modules() if isinstance(module, nn.BatchNorm2d)]
+    for module, weight in zip(modules, weights, strict=False):
+        if module.weight.shape != weight.shape:
+            raise DataError(
+                f"the starting weights do not fit {encoder.name}: {tuple(weight.shape)} for a "
+                f"convolution of {tuple(module.weight.shape)}"
+            )
+        module.weight.data.copy_(weight)
+    if encoder.context is not None and "aspp0.0.weight" in state:
+        parts = (("local", "aspp0.0"), ("image", "pool.0"), ("join", "proj.0"))
+        encoder.context.load_state_dict(
+            {
+                f"{ours}.{kind}": state[f"{theirs}.{kind}"]
+                for ours, theirs in parts
+                for kind in ("weight", "bias")
+            }
+        )
+    shifts = [*biases, *(torch.zeros(norm.num_features) for norm in norms[len(biases) :])]
+    handles = [
+        norm.register_forward_pre_hook(_measure_into(norm, shift))
+        for norm, shift in zip(norms, shifts, strict=True)
+    ]
+    encoder.eval()
+    with torch.no_grad():
+        encoder(pictures)
+    for handle in handles:
+        handle.remove()
+
+
+def _measure_into(norm: nn.BatchNorm2d, shift: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    """A hook that sets a normalisation to the identity plus `shift`, around measured statistics."""
+
+    def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3))
+        norm.running_mean, norm.running_var = mean, variance
+        norm.weight.data = torch.sqrt(variance + norm.eps)
+        norm.bias.data = mean + shift
+
+    return hook
+
+
+# The encoder that all heads of a task learn on: that of the runs, else the shipped one.
+
+
+_SHAPED_BY = ("kind", "dataset", "encoder", "mean", "deviation", "context")
+
+
+def load_shared_encoder(recipe: Recipe, runs: Path) -> Encoder:
+    """The encoder that the run with bilinear and the first seed left, or the shipped one if there is no run.
+
+    Raises:
+        TrainingError: That run is not complete, or there is neither.
+        WeightsError: The shipped file is damaged.
+    """
+    state = load_checkpoint(encoder_folder(recipe, runs) / CHECKPOINT)
+    if state is None and ships_encoder(recipe):
+        return load_encoder(recipe.task)
+    if state is None or state["epoch"] < recipe.encoder_stage.epochs:
+        raise TrainingError(
+            f"the encoder in {encoder_folder(recipe, runs)} is not there or not complete: run "
+            f"`python -m dysample train {recipe.task} --stage encoder` first"
+        )
+    encoder = new_encoder(recipe)
+    encoder.load_state_dict(part_of(state["module"], "encoder."))
+    return encoder
+
+
+def has_shared_encoder(recipe: Recipe, runs: Path) -> bool:
+    """Whether `load_shared_encoder` will find one."""
+    folder = encoder_folder(recipe, runs)
+    if (folder / CHECKPOINT).is_file():
+        return epochs_done(folder) >= recipe.encoder_stage.epochs
+    return ships_encoder(recipe)
+
+
+def ships_encoder(recipe: Recipe) -> bool:
+    """Whether the shipped weights have an encoder that was made for this recipe's task and pictures."""
+    try:
+        manifest = load_manifest()
+        manifest.entry(recipe.task, "")
+    except (ValueError, WeightsError):
+        return False
+    task = manifest.task(recipe.task)
+    return all(getattr(task, name) == getattr(recipe, name) for name in _SHAPED_BY)

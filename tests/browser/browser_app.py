@@ -1,10 +1,10 @@
 """Opening the app's pages and finding their parts."""
 
-from pathlib import Path
-
 from playwright.sync_api import Locator, Page, expect
 
-MAIN = Path(__file__).parents[2] / "app" / "main.py"
+from tests import ROOT
+
+MAIN = ROOT / "app" / "main.py"
 START_MS = 120_000
 
 

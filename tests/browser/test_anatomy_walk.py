@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from charts import expect_shown
-from conftest import StartServer
 from playwright.sync_api import Page, expect
 
-from app.widgets.anatomy_tour import TOUR
-from dysample.analysis.anatomy_example import example
+from app.views.anatomy.tour import TOUR
+from dysample.explain.anatomy import example
+from tests.browser.charts import expect_shown
+from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 

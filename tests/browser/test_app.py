@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from browser_app import MAIN, close_up, open_compare, pictures, settled
-from conftest import StartServer
 from playwright.sync_api import Page, expect
-from viewer import place, places, point
+
+from tests.browser.browser_app import MAIN, close_up, open_compare, pictures, settled
+from tests.browser.conftest import StartServer
+from tests.browser.viewer import place, places, point
 
 pytestmark = pytest.mark.browser
 

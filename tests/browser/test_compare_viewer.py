@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageColor
 from playwright.sync_api import Page, expect
 
-from app.widgets.compare_viewer import View
+from app.components.viewer.viewer import View
 from tests.browser.pages import viewer_page
 from tests.browser.viewer import (
     PAGE,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from app.widgets.compare_viewer import View
+from app.components.viewer.viewer import View
 from tests.browser.viewer import PAGE, START, open_viewer, place, point, room, told, told_view
 
 pytestmark = pytest.mark.browser

@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from browser_app import MAIN, START_MS
-from charts import expect_shown
-from conftest import StartServer
 from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.browser_app import MAIN, START_MS
+from tests.browser.charts import expect_shown
+from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from browser_app import MAIN, open_compare, pictures, settled
-from conftest import StartServer
-from made_depth import PICTURE, SIDES, make_pictures, make_weights
 from playwright.sync_api import Page, expect
-from viewer import point
+
+from tests.browser.browser_app import MAIN, open_compare, pictures, settled
+from tests.browser.conftest import StartServer
+from tests.browser.viewer import point
+from tests.views.depth import PICTURE, SIDES, make_pictures, make_weights
 
 pytestmark = pytest.mark.browser
 

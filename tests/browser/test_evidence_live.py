@@ -1,15 +1,13 @@
 """The page about evidence in a browser: figures drawn, the choice in the address, no scrolling sideways."""
 
-import sys
 from pathlib import Path
 
 import pytest
-from browser_app import MAIN, START_MS
-from conftest import StartServer
 from playwright.sync_api import Page, expect
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from made_evidence_folder import write_folder
+from tests.browser.browser_app import MAIN, START_MS
+from tests.browser.conftest import StartServer
+from tests.views.evidence.made import write_folder
 
 pytestmark = pytest.mark.browser
 

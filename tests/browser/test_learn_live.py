@@ -3,15 +3,13 @@
 import re
 
 import pytest
-from browser_app import MAIN, START_MS
-from charts import expect_shown
-from conftest import StartServer
 from playwright.sync_api import Locator, Page, expect
 
-from dysample.analysis.learn import train_steps
-from dysample.analysis.learn_network import LearnSettings
-from dysample.analysis.learn_pictures import rings
-from dysample.analysis.learn_tasks import picture_problem
+from dysample.explain.learn import LearnSettings, train_steps
+from dysample.explain.learn_tasks import picture_problem, rings
+from tests.browser.browser_app import MAIN, START_MS
+from tests.browser.charts import expect_shown
+from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 

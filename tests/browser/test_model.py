@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import pytest
-from browser_app import MAIN, START_MS
-from conftest import StartServer
 from playwright.sync_api import Page, expect
+
+from tests.browser.browser_app import MAIN, START_MS
+from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 
 # A small picture, for the network enlarges much.
-FACTORY = "model_factory=tests.made_swap%3ANested&model_rows_256=32&model_columns_256=32"
+FACTORY = "model_factory=tests.swap.networks%3ANested&model_rows_256=32&model_columns_256=32"
 
 
 @pytest.fixture(scope="module")

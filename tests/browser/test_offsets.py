@@ -1,14 +1,14 @@
 """The Offsets page as a person uses it: click a cell, walk to another, read its numbers."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests import ROOT
 from tests.browser.conftest import StartServer
 
-MAIN = Path(__file__).parents[2] / "app" / "main.py"
+MAIN = ROOT / "app" / "main.py"
 pytestmark = pytest.mark.browser
 
 

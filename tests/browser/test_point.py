@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import skimage.data
 import torch
-from browser_app import MAIN, START_MS
-from charts import expect_shown
-from conftest import StartServer
 from playwright.sync_api import Page, expect
 
 from dysample.images import decode, to_uint8
 from dysample.models.weights import load_host
 from dysample.types import SamplingRecord, Step
+from tests.browser.browser_app import MAIN, START_MS
+from tests.browser.charts import expect_shown
+from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 STEP = "c3_0"

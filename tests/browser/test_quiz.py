@@ -1,15 +1,15 @@
 """“Check yourself” in a browser: by keyboard alone, and in a narrow window."""
 
-from pathlib import Path
-
 import pytest
-from browser_app import START_MS
-from conftest import StartServer
 from playwright.sync_api import Page, expect
+
+from app.pages import page_at
+from tests.browser.browser_app import START_MS
+from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 
-PAGE = Path(__file__).parents[2] / "app" / "views" / "quiz.py"
+PAGE = page_at("quiz").file
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from statistics import median
 
 import numpy as np
 import pytest
-from browser_app import START_MS
-from charts import expect_shown
-from conftest import StartServer
 from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.browser_app import START_MS
+from tests.browser.charts import expect_shown
+from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 PAGE = Path(__file__).with_name("pages") / "scope_page.py"

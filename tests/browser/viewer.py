@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from app.widgets.compare_viewer import View
+from app.components.viewer.viewer import View
 
 PAGE = Path(__file__).parent / "pages" / "viewer_page.py"
 START = View().to_query()

@@ -1,9 +1,10 @@
 """The Anatomy page alone, as wide as in the app, for the tests."""
 
 import runpy
-from pathlib import Path
 
 import streamlit as st
 
+from app.pages import page_at
+
 st.set_page_config(page_title="anatomy", layout="wide")
-runpy.run_path(str(Path(__file__).parents[3] / "app" / "views" / "anatomy.py"))
+runpy.run_path(str(page_at("anatomy").file))

@@ -6,7 +6,7 @@ import streamlit as st
 from plotly.subplots import make_subplots
 from skimage import data
 
-from app.widgets.figure_block import figure_block
+from app.components.figure.block import figure_block
 
 OFFSETS = np.linspace(-0.5, 0.5, 41)
 COUNTS = np.round(1000 * np.exp(-40 * OFFSETS**2)).astype(np.int64)

@@ -7,8 +7,8 @@ import skimage
 import streamlit as st
 from PIL import Image
 
-from app.widgets.gallery import Thumbnail, picture_gallery
-from app.widgets.picture_source import uploaded_picture
+from app.components.gallery.gallery import Thumbnail, picture_gallery
+from app.shared.subject import uploaded_picture
 
 PHOTOGRAPHS = {
     "astronaut": ("Astronaut", "A woman in an orange space suit, smiling"),

@@ -10,7 +10,7 @@ from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale
 from skimage import color, data, transform
 
-from app.widgets.offset_canvas import ColourScale, OffsetArrows, offset_canvas
+from app.components.offsets.canvas import ColourScale, OffsetArrows, offset_canvas
 
 MAPS = {"small": (24, 16), "large": (60, 60)}
 GREEN = (0, 158, 115)

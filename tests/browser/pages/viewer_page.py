@@ -9,8 +9,8 @@ from jaxtyping import UInt8
 from PIL import Image
 from skimage import data
 
+from app.components.viewer.viewer import View, compare_viewer
 from app.records import Layer, LegendEntry
-from app.widgets.compare_viewer import View, compare_viewer
 
 WIDTH, HEIGHT = 480, 320
 LEGEND = (

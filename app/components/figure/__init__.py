@@ -1,0 +1,1 @@
+"""A Plotly figure with its caption, numbers and print."""

@@ -1,1 +1,0 @@
-"""Pure functions from data to pictures; nothing here draws itself or knows a page."""

@@ -1,1 +1,0 @@
-"""Predictions to make before the answer shows: what is asked, what can be chosen, and what is right."""

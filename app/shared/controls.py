@@ -1,0 +1,230 @@
+"""The pages' controls: each draws itself, binds itself to the URL and returns a value."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar, cast
+
+import streamlit as st
+
+from app.memory import keep, restore
+from app.records import Layer
+from app.settings import Mode, Show
+from app.shared.texts import sections
+from dysample.models.manifest import Kind
+
+_ANSWERS: dict[Kind, str] = {"segmentation": "Classes", "depth": "Depth"}
+_SHOW: dict[Show, str] = {"changes": "Changes from bilinear", "errors": "Errors"}
+_MODES: dict[Mode, str] = {"panes": "Side by side", "slider": "Before / after"}
+_AS_TRAINED = -1
+_SIDES = {_AS_TRAINED: "As trained", 480: "480 px", 640: "640 px", 960: "960 px", 0: "Full size"}
+_EXPLORED = "dysample+"
+_USUAL_UPSAMPLERS = ("nearest", "bilinear", "dysample", "dysample+")
+
+
+def task_choice(tasks: Mapping[str, str]) -> str:
+    """Choose what is asked of every pixel; `tasks` holds titles by name."""
+    names = list(tasks)
+    restore("task", names)
+    chosen = st.segmented_control(
+        "What the network knows",
+        names,
+        default=names[0],
+        required=True,
+        format_func=lambda name: tasks[name],
+        key="task",
+        bind="query-params",
+    )
+    return keep("task", chosen or names[0])
+
+
+def upsampler_choice(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Choose any number of upsamplers; `labels` holds names for people, in the table's order."""
+    chosen = st.pills(
+        "Upsamplers",
+        list(labels),
+        selection_mode="multi",
+        default=[name for name in _USUAL_UPSAMPLERS if name in labels],
+        format_func=lambda name: labels[name],
+        key="up",
+        bind="query-params",
+    )
+    return tuple(name for name in labels if name in chosen)
+
+
+def one_upsampler_choice(labels: Mapping[str, str]) -> str:
+    """Choose one upsampler; `labels` holds names for people, in the table's order."""
+    names = list(labels)
+    restore("op", names)
+    chosen = st.selectbox(
+        "Upsampler",
+        names,
+        index=names.index(_EXPLORED) if _EXPLORED in labels else 0,
+        format_func=lambda name: labels[name],
+        key="op",
+        bind="query-params",
+        width=170,
+    )
+    return keep("op", chosen)
+
+
+def step_choice(labels: Mapping[str, str], *, usual: str) -> str:
+    """Choose one of a network's upsampling steps.
+
+    Args:
+        labels: Names for people by step.
+        usual: The step to begin with.
+    """
+    names = list(labels)
+    restore("step", names)
+    chosen = st.selectbox(
+        "Upsampling step",
+        names,
+        index=names.index(usual),
+        format_func=lambda name: labels[name],
+        key="step",
+        bind="query-params",
+        width=260,
+        help="Every step enlarges one of the network's feature maps. Sizes are those of the maps, for which "
+        "a picture is padded to a multiple of 32 pixels.",
+    )
+    return keep("step", chosen)
+
+
+def offer(wanted: Sequence[str], labels: Mapping[str, str]) -> None:
+    """Draw buttons that put another upsampler in the place of the chosen one.
+
+    Args:
+        wanted: Names of those to offer; what has no weights is left out.
+        labels: Names for people of those that have weights.
+    """
+    with st.container(horizontal=True):
+        for name in wanted:
+            if name in labels:
+                words = f"Look at {labels[name]} instead"
+                st.button(words, on_click=_take_upsampler, args=(name,), key=f"offer-{name}")
+
+
+def _take_upsampler(name: str) -> None:
+    st.session_state["op"] = keep("op", name)
+
+
+def untrained_note(labels: Sequence[str]) -> None:
+    """Name the upsamplers that are not offered, and why."""
+    if labels:
+        st.caption(
+            f"Not offered, because no weights for this task have been trained yet: {', '.join(labels)}. "
+            "A network around an untrained upsampler would only show its random start."
+        )
+
+
+def working_side_choice(trained: int) -> int:
+    """Choose the longer side, in pixels, that a larger picture is reduced to; 0 keeps its size.
+
+    Args:
+        trained: Longer side of the pictures that the network was trained on; the usual choice.
+    """
+    restore("side", _SIDES)
+    chosen = st.selectbox(
+        "Longer side",
+        list(_SIDES),
+        format_func=lambda side: _SIDES[side],
+        key="side",
+        bind="query-params",
+        width=140,
+        help="Larger pictures are reduced to this; the usual is the size of the pictures that the network "
+        "was trained on. In larger ones things look larger to it, and so nearer.",
+    )
+    return trained if keep("side", chosen) == _AS_TRAINED else chosen
+
+
+def show_choice(kind: Kind, *, truth: bool) -> Show:
+    """Choose what lies over the photograph; errors can be shown only where the truth is known."""
+    names: dict[Show, str] = {"answers": _ANSWERS[kind], **_SHOW}
+    options: list[Show] = ["answers", "changes", "errors"] if truth else ["answers", "changes"]
+    chosen = st.segmented_control(
+        "Show",
+        options,
+        default="answers",
+        required=True,
+        format_func=lambda show: names[show],
+        key="show",
+        bind="query-params",
+    )
+    return cast(Show, chosen or "answers")
+
+
+def mode_choice() -> Mode:
+    """Choose the arrangement of the pictures."""
+    chosen = st.segmented_control(
+        "Arrange",
+        list(_MODES),
+        default="panes",
+        required=True,
+        format_func=lambda mode: _MODES[mode],
+        key="mode",
+        bind="query-params",
+    )
+    return cast(Mode, chosen or "panes")
+
+
+def two_of(layers: Sequence[Layer]) -> tuple[Layer, Layer]:
+    """Choose what stands on either side of the before/after bar."""
+    by_title = {layer.title: layer for layer in layers}
+    titles = list(by_title)
+    before, after = st.columns(2)
+    with before:
+        left = st.selectbox("Left of the bar", titles, index=0, key="left", bind="query-params")
+    with after:
+        right = st.selectbox(
+            "Right of the bar", titles, index=len(titles) - 1, key="right", bind="query-params"
+        )
+    return by_title[left], by_title[right]
+
+
+# A choice of one among few, side by side.
+
+
+T = TypeVar("T")
+
+
+def segments(
+    label: str,
+    names: Mapping[T, str],
+    *,
+    key: str,
+    usual: T | None = None,
+    words: str | None = None,
+    hidden: bool = False,
+    wrap: bool | None = None,
+) -> T:
+    """Choose one of several; remembered, and in the address.
+
+    Args:
+        label: What is chosen.
+        names: Names for people by option.
+        key: In the address and the memory.
+        usual: The option to begin with; by default the first.
+        words: Help.
+        hidden: Tell the label to screen readers alone.
+        wrap: Take another line where the window is narrow; None leaves it to Streamlit.
+    """
+    options = list(names)
+    restore(key, options)
+    default = options[0] if usual is None else usual
+    chosen = st.segmented_control(
+        label,
+        options,
+        default=default,
+        required=True,
+        format_func=lambda option: names[option],
+        key=key,
+        bind="query-params",
+        help=words,
+        label_visibility="collapsed" if hidden else "visible",
+        wrap=wrap,
+    )
+    return keep(key, default if chosen is None else chosen)
+
+
+def prose(address: str, section: str = "intro") -> None:
+    """Draw a section of a page's `texts.md`."""
+    st.markdown(sections(address)[section])

@@ -1,0 +1,177 @@
+"""What the pages share: choosing a picture and a network, remembered from page to page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.components.gallery.gallery import Thumbnail, picture_gallery
+from app.memory import forget, keep, kept
+from app.settings import Source, Subject
+from app.shared import controls, networks, photos
+from dysample.images import ImageError
+from dysample.models.manifest import WeightsError
+from dysample.types import Prediction
+
+_THUMBNAIL = 156  # rows: twice what is shown, for dense screens
+
+
+def choose_picture() -> Source:
+    """Draw upload, camera and gallery; the visitor's own picture goes before the gallery's."""
+    chooser, upload = st.columns([3, 1], gap="large")
+    with upload:
+        own = uploaded_picture(key="own")
+    with chooser:
+        if own is not None and _readable(Source(*own)):
+            st.info(f"You see your photograph {own[0]}. Remove it to choose from the gallery.")
+            return Source(*own)
+        gallery = photos.gallery()
+        asked = st.query_params.get("picture", kept("picture", ""))
+        thumbnails = [
+            Thumbnail(item.key, item.title, item.section, photos.thumbnail(item.key, _THUMBNAIL), item.title)
+            for item in gallery.values()
+        ]
+        selected = asked if asked in gallery else thumbnails[0].key
+        key = picture_gallery(thumbnails, selected=selected, key="gallery")
+        st.query_params["picture"] = keep("picture", key)
+        st.caption(gallery[key].credit)
+        return Source(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """What an explorer page looks into.
+
+    Attributes:
+        subject: The picture and the network.
+        prediction: The network's answer, with every upsampling on the way.
+        step: Name of the upsampling to look at.
+    """
+
+    subject: Subject
+    prediction: Prediction
+    step: str
+
+
+def choose_network() -> Explored | None:
+    """Draw the choice of picture, task, upsampler and step; None, with a sentence, if weights are missing."""
+    try:
+        manifest = photos.manifest()
+    except WeightsError as error:
+        st.error(str(error))
+        return None
+    pictures = st.expander("Picture", icon=":material/image:")
+    with pictures:
+        source = choose_picture()
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    with row:
+        task = controls.task_choice({each.name: each.title for each in manifest.tasks})
+        upsampler = controls.one_upsampler_choice(networks.trained(task))
+    with pictures:
+        longer_side = controls.working_side_choice(manifest.task(task).working_side)
+    subject = Subject(source, task, upsampler, longer_side)
+    prediction = _predict(subject)
+    if prediction is None:
+        return None
+    with row:
+        step = controls.step_choice(step_labels(prediction), usual=usual_step(prediction))
+    return Explored(subject, prediction, step)
+
+
+def _predict(subject: Subject) -> Prediction | None:
+    try:
+        with st.spinner("Running the network"):
+            return networks.prediction(subject)
+    except (ImageError, WeightsError) as error:
+        st.error(str(error))
+        return None
+
+
+def step_labels(found: Prediction) -> Mapping[str, str]:
+    """Names for people of a network's upsampling steps."""
+    return {
+        each.name: f"{each.name}: {each.input.shape[3]}×{each.input.shape[2]} → "
+        f"{each.output.shape[3]}×{each.output.shape[2]}"
+        for each in found.steps
+    }
+
+
+def usual_step(found: Prediction) -> str:
+    """The last step of the second coarsest size: enough cells to see structure, few enough to read."""
+    heights = {each.input.shape[2] for each in found.steps}
+    second = min(heights - {min(heights)}, default=min(heights))
+    return next(each.name for each in reversed(found.steps) if each.input.shape[2] == second)
+
+
+def _readable(source: Source) -> bool:
+    """Whether a file is a picture; if not, say why and leave the gallery in its place."""
+    try:
+        photos.photograph(source)
+    except ImageError as error:
+        st.error(f"{source.name}: {error}")
+        return False
+    return True
+
+
+# The visitor's own picture: a file, or the camera.
+
+
+_TYPES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "avif")
+_MOST_MB = 25
+_CAMERA_PX = 480  # width on the page, where there is room
+
+
+def uploaded_picture(*, key: str) -> tuple[str, bytes] | None:
+    """Draw a field for a file and, where it is asked for, the camera.
+
+    Args:
+        key: Unique on the page.
+
+    Returns:
+        Name and bytes of the file that came last and is still there, or None. It stays from page to page.
+    """
+    kept_as, touched = f"{key}.picture", f"{key}.touched"
+    upload = st.file_uploader(
+        "Your photograph",
+        type=_TYPES,
+        max_upload_size=_MOST_MB,
+        help="It stays on the machine that runs this app, and is not kept.",
+        key=f"{key}-file",
+        on_change=keep,
+        args=(touched, True),
+    )
+    wanted = st.toggle(
+        "Use the camera",
+        help="Your browser will ask for permission. It lets pages use the camera only on this machine or "
+        "through https.",
+        key=f"{key}-use-camera",
+        on_change=keep,
+        args=(touched, True),
+    )
+    # Drawing the camera asks for permission at once, so nobody gets it unasked.
+    shot = (
+        st.camera_input(
+            "Take a photograph",
+            resolution="1080p",
+            width=_CAMERA_PX,
+            key=f"{key}-camera",
+            on_change=keep,
+            args=(touched, True),
+        )
+        if wanted
+        else None
+    )
+    files = {file.file_id: file for file in (upload, shot) if file is not None}
+    memory = f"{key}.arrived"
+    earlier: list[str] = st.session_state.get(memory, [])
+    arrived = [name for name in earlier if name in files]
+    arrived += [name for name in files if name not in arrived]
+    st.session_state[memory] = arrived
+    if arrived:
+        keep(kept_as, (files[arrived[-1]].name, files[arrived[-1]].getvalue()))
+    elif kept(touched, False):  # taken away here, not left behind on another page
+        forget(kept_as)
+    forget(touched)
+    if not arrived and kept(kept_as, None) is not None:
+        st.button("Remove your photograph", key=f"{key}-remove", on_click=forget, args=(kept_as,))
+    return kept(kept_as, None)

@@ -1,0 +1,169 @@
+"""Tensors as heatmaps: with a number in every cell where they are small, as maps where they are not.
+
+Figures are made from plain dictionaries in one go, for Plotly takes long over every later change.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float32
+
+from app.shared.drawing import Part, plain
+
+FEATURES = "Cividis"
+HEIGHT = 390
+MOST_NUMBERS = 8  # rows or columns of a map whose cells still have room for numbers
+# Blue below zero, orange above, both ends of Okabe and Ito's; grey where nothing moves, in every theme.
+_SIGNED = ((0.0, "#0072B2"), (0.25, "#7AB5DC"), (0.5, "#E8E8E8"), (0.75, "#EEB679"), (1.0, "#D55E00"))
+_BAR = 96  # room for the colour bar
+_GAP_X, _GAP_Y = 0.04, 0.09  # between maps, in shares of the figure
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A cell to frame: which map, which row, which column."""
+
+    panel: int
+    row: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shades:
+    """What the colours of maps stand for.
+
+    Attributes:
+        low: Value of the first colour.
+        high: Value of the last.
+        unit: For the colour bar.
+        signed: Whether colours diverge from zero.
+    """
+
+    low: float
+    high: float
+    unit: str
+    signed: bool
+
+    @classmethod
+    def around_zero(cls, values: Float32[np.ndarray, "..."], unit: str) -> "Shades":
+        """Symmetric, as far as the values reach."""
+        most = float(np.abs(values).max()) or 1.0
+        return cls(-most, most, unit, signed=True)
+
+    @classmethod
+    def of_features(cls, values: Float32[np.ndarray, "..."], unit: str = "feature value") -> "Shades":
+        """From the smallest value to the largest."""
+        return cls(float(values.min()), float(values.max()), unit, signed=False)
+
+
+def heatmaps(
+    maps: Float32[np.ndarray, "n h w"],
+    titles: Sequence[str],
+    shades: Shades,
+    *,
+    pixels: str,
+    mark: Mark,
+    text: Sequence[Sequence[str]] | None = None,
+    frame: Sequence[Part] = (),
+) -> go.Figure:
+    """Maps side by side, as square as their number allows, in one range of colours.
+
+    Args:
+        maps: Of one size.
+        titles: One for each map; empty strings for none.
+        shades: The colours.
+        pixels: Whose rows and columns these are, for the axes.
+        mark: The cell that is followed.
+        text: What to write into the cells of a small map instead of its values.
+        frame: Shapes to draw over the first map.
+    """
+    across = ceil(sqrt(len(maps)))
+    small = max(maps.shape[1:]) <= MOST_NUMBERS
+    heat = [_heatmap(maps[index], index, text, small=small) for index in range(len(maps))]
+    reach = max(0.5, 0.02 * max(maps.shape[1:]))  # grown where cells are too small to see a frame
+    framed = [each | _on(mark.panel) for each in haloed_square(mark.column, mark.row, reach)]
+    layout: Part = {"coloraxis": _colour_axis(shades, bar=not small), "shapes": list(frame)}
+    layout["annotations"] = [_title(title, index, len(maps), across) for index, title in enumerate(titles)]
+    for index in range(len(maps)):
+        layout |= _axes(maps.shape[1:], index, len(maps), across, pixels)
+    return go.Figure(
+        [*heat, *framed], layout | plain(HEIGHT, above=26 if any(titles) else 6, below=8 if small else _BAR)
+    )
+
+
+def haloed_square(column: float, row: float, reach: float) -> list[Part]:
+    """A frame that reads on any map, as two lines."""
+    x = column + reach * np.array([-1, 1, 1, -1, -1, 1])
+    y = row + reach * np.array([-1, -1, 1, 1, -1, -1])
+    return [line(x, y, colour, width) for colour, width in (("#FFFFFF", 7), ("#000000", 3))]
+
+
+def line(x: np.ndarray, y: np.ndarray, colour: str, width: float) -> Part:
+    """A line without words."""
+    stroke = {"color": colour, "width": width}
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": stroke, "hoverinfo": "skip"}
+
+
+def axis(title: str, start: float, stop: float, *, few: bool) -> Part:
+    """An axis without grid, whose map keeps its shape."""
+    words: Part = {"title": {"text": title, "standoff": 4}, "range": [start, stop]}
+    ticks: Part = {"dtick": 1} if few else {}
+    return {"showgrid": False, "zeroline": False, "ticks": "", "constrain": "domain", **words, **ticks}
+
+
+def _on(panel: int) -> Part:
+    number = "" if panel == 0 else str(panel + 1)
+    return {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+
+
+def _heatmap(
+    values: Float32[np.ndarray, "h w"], panel: int, text: Sequence[Sequence[str]] | None, *, small: bool
+) -> Part:
+    hover = "row %{y}, column %{x}: %{z:.4f}<extra></extra>"
+    heat: Part = {"type": "heatmap", "z": values, "coloraxis": "coloraxis", "hovertemplate": hover}
+    if small:
+        heat |= {"texttemplate": "%{z:.2f}", "textfont": {"size": 14}, "xgap": 1, "ygap": 1}
+    if small and text is not None:
+        heat |= {"texttemplate": "%{text}", "text": text}
+    return heat | _on(panel)
+
+
+def _colour_axis(shades: Shades, *, bar: bool) -> Part:
+    strip: Part = {"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom"}
+    strip |= {"title": {"text": shades.unit, "side": "bottom"}, "thickness": 10, "nticks": 7}
+    scale = _SIGNED if shades.signed else FEATURES
+    return {"colorscale": scale, "cmin": shades.low, "cmax": shades.high, "showscale": bar, "colorbar": strip}
+
+
+def _domains(panel: int, count: int, across: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The share of the figure that a map takes, from the left and from the bottom."""
+    down = ceil(count / across)
+    width, height = (1 - _GAP_X * (across - 1)) / across, (1 - _GAP_Y * (down - 1)) / down
+    left = panel % across * (width + _GAP_X)
+    bottom = (down - 1 - panel // across) * (height + _GAP_Y)
+    return (left, left + width), (bottom, bottom + height)
+
+
+def _title(title: str, panel: int, count: int, across: int) -> Part:
+    (left, right), (_, top) = _domains(panel, count, across)
+    place: Part = {"x": (left + right) / 2, "y": top, "xref": "paper", "yref": "paper"}
+    place |= {"xanchor": "center", "yanchor": "bottom"}
+    return {"text": title, "showarrow": False, "font": {"size": 13}, **place}
+
+
+def _axes(size: tuple[int, ...], panel: int, count: int, across: int, pixels: str) -> Part:
+    """Rows and columns counted from zero; only the outer axes are labelled."""
+    names, few = _on(panel), max(size) <= MOST_NUMBERS
+    left, bottom = panel % across == 0, panel + across >= count
+    x_domain, y_domain = _domains(panel, count, across)
+    x = axis(f"column ({pixels})" if bottom else "", -0.5, size[1] - 0.5, few=few)
+    y = axis(f"row ({pixels})" if left else "", size[0] - 0.5, -0.5, few=few)
+    x |= {"domain": x_domain, "anchor": names["yaxis"], "showticklabels": bottom}
+    y |= {"domain": y_domain, "anchor": names["xaxis"], "showticklabels": left}
+    y |= {"scaleanchor": names["xaxis"], "constraintoward": "top"}
+    return {
+        f"{name[:5]}{str(place)[1:]}": each for (name, place), each in zip(names.items(), (x, y), strict=True)
+    }

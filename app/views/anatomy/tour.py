@@ -1,0 +1,102 @@
+"""The guided tour: steps that each set the whole view, told one after the other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.memory import keep
+from app.views.anatomy.controls import ON, SCOPE, STYLE, On, Scope, followed_keys, go_to, step_buttons
+from dysample.explain.anatomy import StageName
+from dysample.ops.dysample import Style
+
+_STEP = "tour"  # in the address, counted from one
+
+
+@dataclass(frozen=True, slots=True)
+class TourStep:
+    """What one step shows.
+
+    Attributes:
+        stage: The stage.
+        on: What is taken apart.
+        style: The example's order of stages.
+        scope: The example's scope.
+        at: Row, column and channel of the example that are followed.
+    """
+
+    stage: StageName
+    on: On = "example"
+    style: Style = "lp"
+    scope: Scope = "static"
+    at: tuple[int, int, int] = (3, 4, 0)
+
+
+TOUR = (
+    TourStep("input"),
+    TourStep("linear"),
+    TourStep("scope"),
+    TourStep("shuffle"),
+    TourStep("grid"),
+    TourStep("sample"),
+    TourStep("factor", scope="dynamic"),
+    TourStep("shuffle", style="pl"),
+    TourStep("linear", style="pl"),
+    TourStep("grid", on="picture"),
+    TourStep("sample", on="picture"),
+)
+
+
+def tour_step() -> int | None:
+    """The step that is shown, counted from zero; None outside the tour."""
+    asked = st.query_params.get(_STEP, "")
+    if not (asked.isdecimal() and 1 <= int(asked) <= len(TOUR)):
+        return None
+    if st.session_state.get(_STEP) != asked:  # a link: it may hold more than the step, and that goes before
+        st.session_state[_STEP] = asked
+        if not {"stage", ON, STYLE, SCOPE} & set(st.query_params):
+            _show(int(asked) - 1)
+    return int(asked) - 1
+
+
+def tour_button() -> None:
+    """Draw the button that starts the tour."""
+    st.button(
+        "Take the tour", icon=":material/tour:", type="primary", on_click=_go, args=(0,), key="tour-start"
+    )
+
+
+def tour_card(step: int, texts: Mapping[str, str]) -> None:
+    """Draw a step of the tour.
+
+    Args:
+        step: Counted from zero.
+        texts: What each step has to say, as Markdown, by its title.
+    """
+    title, text = list(texts.items())[step]
+    with st.container(border=True, key="tour-card"):
+        st.markdown(f"**{step + 1} of {len(TOUR)}: {title}**\n\n{text}")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            step_buttons(step, len(TOUR), _go, what="tour")
+            st.button("Leave the tour", type="tertiary", shortcut="Esc", on_click=_leave, key="tour-leave")
+
+
+def _go(step: int) -> None:
+    st.query_params[_STEP] = st.session_state[_STEP] = str(step + 1)
+    _show(step)
+
+
+def _leave() -> None:
+    del st.query_params[_STEP]
+
+
+def _show(step: int) -> None:
+    view = TOUR[step]
+    go_to(view.stage)
+    st.session_state[ON] = keep(ON, view.on)
+    if view.on == "picture":
+        return
+    st.session_state[STYLE] = keep(STYLE, view.style)
+    st.session_state[SCOPE] = keep(SCOPE, view.scope)
+    for key, value in zip(followed_keys("example"), view.at, strict=True):
+        st.session_state[key] = value

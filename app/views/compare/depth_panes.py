@@ -1,0 +1,137 @@
+"""A comparison of depth maps as panes: depths, differences or errors, on one scale for all panes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from app.records import ColourBar, Compared, Comparison, Layer, Legend, LegendEntry, Values
+from app.settings import Show
+from app.shared.drawing import class_png
+from app.theme import LEVELS, depth_colours, signed_colours
+from dysample.models.manifest import Task
+from dysample.scores.depth import DepthDifference, DepthScore, error_map, has_truth
+
+_UNKNOWN = 255
+_TICKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What the shades of the panes mean.
+
+    Attributes:
+        title: Quantity and unit.
+        unit: For a reading under the pointer.
+        low: Value of the first shade.
+        high: Value of the last.
+        colours: The shades.
+        form: Format of a number on the bar.
+        fine: Format of a reading.
+        ends: What the two ends mean.
+    """
+
+    title: str
+    unit: str
+    low: float
+    high: float
+    colours: tuple[str, ...]
+    form: str
+    fine: str
+    ends: tuple[str, str]
+
+    def text(self, share: float, form: str) -> str:
+        """The value at a place from 0 to 1 along the scale; the ends stand for all beyond them, too."""
+        beyond = {0.0: "≤ ", 1.0: "≥ "}.get(share, "")
+        number = f"{self.low + share * (self.high - self.low):{form}}"
+        return beyond + (number if float(number) else number.lstrip("+-")).replace("-", "−")
+
+    def levels(self, values: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+        """Index of each pixel's shade; 255 where the value is not finite."""
+        shares = np.nan_to_num((values - self.low) / (self.high - self.low)).clip(0, 1)
+        indices = np.round(shares * (LEVELS - 1)).astype(np.uint8)
+        return np.where(np.isfinite(values), indices, np.uint8(_UNKNOWN))
+
+
+def sentence(task: Task) -> str:
+    """What a task's networks answer with."""
+    return "This network tells how many metres away every pixel is, whatever it sees. Near is bright."
+
+
+def panes(comparison: Comparison, show: Show) -> tuple[Layer, ...]:
+    """One layer for each upsampler, and the truth as well where it is known and depths are shown."""
+    scale = scale_of(comparison, show)
+    layers = tuple(_pane(comparison, each, show, scale) for each in comparison.compared)
+    truth = comparison.picture.truth
+    if truth is None or show != "answers":
+        return layers
+    return (*layers, Layer("Truth", "Measured by a depth sensor", _png(_known(truth), scale), "True depths"))
+
+
+def legend(comparison: Comparison, show: Show) -> Legend:
+    """The scale as a bar, and as one entry for each shade, so that a pixel's value can be read."""
+    scale = scale_of(comparison, show)
+    shares = [level / (LEVELS - 1) for level in range(LEVELS)]
+    names = [f"{scale.text(share, scale.fine)} {scale.unit}" for share in shares]
+    ticks = tuple((float(share), scale.text(float(share), scale.form)) for share in np.linspace(0, 1, _TICKS))
+    bar = ColourBar(scale.title, scale.colours, ticks, scale.ends)
+    return Legend(tuple(map(LegendEntry, names, scale.colours)), bar)
+
+
+def scale_of(comparison: Comparison, show: Show) -> Scale:
+    """The scale of what is shown.
+
+    Raises:
+        ValueError: The comparison is not one of depths.
+    """
+    ranges = comparison.ranges
+    if ranges is None:
+        raise ValueError(f"{comparison.task.title} has no ranges of depth")
+    if show == "changes":
+        title = f"Depth less that of {comparison.reference_label} (m)"
+        return _signed(title, "m", ranges.change, fine="+.3f", ends=("nearer", "farther"))
+    if show == "errors" and ranges.error is not None:
+        title, reach = "Error (% of the true depth)", 100 * ranges.error
+        return _signed(title, "%", reach, fine="+.1f", ends=("too near", "too far"))
+    colours, ends = depth_colours(), ("near", "far")
+    return Scale("Depth (m)", "m", ranges.near, ranges.far, colours, ".3g", ".2f", ends)
+
+
+def _signed(title: str, unit: str, reach: float, *, fine: str, ends: tuple[str, str]) -> Scale:
+    return Scale(title, unit, -reach, reach, signed_colours(), "+.3g", fine, ends)
+
+
+def _pane(comparison: Comparison, each: Compared, show: Show, scale: Scale) -> Layer:
+    values, truth = each.answer.values, comparison.picture.truth
+    note = change_note(each, comparison.reference_label)
+    if show == "changes":
+        alt = f"Where {each.label} is nearer or farther than {comparison.reference_label}"
+        return Layer(each.label, note, _png(values - comparison.reference, scale), alt)
+    if show == "errors" and truth is not None:
+        alt = f"Where {each.label} is too near or too far"
+        error = 100 * error_map(values, truth, signed=True)
+        return Layer(each.label, _error_note(each), _png(error, scale), alt)
+    nearest, farthest = float(values.min()), float(values.max())
+    alt = f"Depth with {each.label}, from {nearest:.1f} to {farthest:.1f} m"
+    return Layer(each.label, note, _png(values, scale), alt)
+
+
+def change_note(each: Compared, reference_label: str) -> str:
+    """How far the depths are from the reference, in words."""
+    if not isinstance(each.difference, DepthDifference):
+        return "The reference that the others are held against"
+    return f"{100 * each.difference.mean:.1f} cm from {reference_label} on average"
+
+
+def _error_note(each: Compared) -> str:
+    if not isinstance(each.score, DepthScore) or each.score.abs_rel is None:
+        return "No pixel here has a true depth"
+    return f"{100 * each.score.abs_rel:.1f} % off on average, {each.score.rms:.2f} m RMS"
+
+
+def _known(truth: Values) -> Float32[np.ndarray, "h w"]:
+    return np.where(has_truth(truth), truth, np.nan).astype(np.float32)
+
+
+def _png(values: Float32[np.ndarray, "h w"], scale: Scale) -> bytes:
+    return class_png(scale.levels(values), scale.colours)

@@ -1,0 +1,275 @@
+"""A visitor's benchmark on this server: two commands in line, and what is known of them so far."""
+
+import contextlib
+import os
+import shlex
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import streamlit as st
+import torch
+
+from app.pages import APP
+from app.records import CostResult
+from app.settings import CostChoice
+from app.shared import worker
+from app.shared.worker import Job
+from app.views.evidence.compute import Missing, task_sites, tasks
+from dysample.cli.bench import command_line
+from dysample.measure.bench import BenchReport, BenchRow, Progress, from_json, from_line
+from dysample.measure.bench_table import name_of
+from dysample.measure.case import PAPER_SIZE, MapSize
+from dysample.measure.complexity import Site, site_parameters
+from dysample.measure.machine import this_machine
+from dysample.measure.profile import ProfileReport
+from dysample.measure.profile import from_json as profile_from_json
+
+State = Literal["waiting", "running", "finished", "cancelled", "failed"]
+MOST_CHANNELS, MOST_SIDE = 512, 512
+MOST_NUMBERS = 2**22  # in a map: the paper's has 3.7 million
+LIMIT_S = 300.0  # for the benchmark; as much again for the profile, which needs far less
+ROUNDS = 5
+_SMALLEST_SIDE = 4
+
+
+class Measurement:
+    """What one choice asks for. It is in line from the beginning."""
+
+    def __init__(self, choice: CostChoice) -> None:
+        """Put it in line.
+
+        Raises:
+            BusyError: Too many wait already.
+            ValueError: The choice is beyond the limits.
+        """
+        check(choice)
+        self.choice = choice
+        self.date = datetime.now(UTC).isoformat(timespec="seconds")
+        self.machine = this_machine(torch.device("cpu"))
+        self._folder = Path(tempfile.mkdtemp(prefix="dysample-cost-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        bench, profile = commands(choice)
+        self._bench = self._start(bench, "--progress", "--json", str(self._file("bench")))
+        try:
+            self._profile = self._start(profile, "--json", str(self._file("profile")))
+        except worker.BusyError:
+            self._bench.cancel()
+            raise
+
+    @property
+    def state(self) -> State:
+        """Where it stands; the profile may fail without the benchmark."""
+        jobs = (self._bench, self._profile)
+        if any(job.state == "cancelled" for job in jobs):
+            return "cancelled"
+        if self._bench.state == "waiting":
+            return "waiting"
+        if any(job.going for job in jobs):
+            return "running"
+        return "failed" if self._bench.state == "failed" else "finished"
+
+    @property
+    def going(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state in ("waiting", "running")
+
+    @property
+    def outcome(self) -> str:
+        """How it ended before its time, in a sentence or two."""
+        total, done = len(self.choice.asked.cases()), len(_rows(self._bench))
+        kept = f" {done} of {total} steps had been measured and are kept." if 0 < done < total else ""
+        if self.state == "cancelled":
+            return f"Cancelled.{kept}"
+        return f"The measurement failed. {self._bench.error}{kept}"
+
+    def look(self) -> worker.Progress:
+        """How far it is; to be asked again and again while somebody waits for it."""
+        first, second = self._bench.look(), self._profile.look()
+        if self._bench.state == "waiting":
+            return worker.Progress(first.words, 0.0)
+        if not self._bench.going:
+            return worker.Progress(f"Taking calls apart. {second.words}", 0.8 + 0.2 * second.share)
+        told = _told(self._bench)
+        if not told:
+            return worker.Progress("Starting, and measuring how fast this machine copies", 0.0)
+        now = told[-1]
+        number = min(now.done + (now.row is None), now.total)
+        size = MapSize(now.case.channels, now.case.height, now.case.width)
+        words = f"{number} of {now.total}: {name_of(now.case)}, {str(size).replace('x', '×')}"
+        return worker.Progress(words, 0.8 * now.done / now.total)
+
+    def cancel(self) -> None:
+        """End it now; what has been measured is kept."""
+        for job in (self._profile, self._bench):
+            job.cancel()
+
+    def result(self) -> CostResult | None:
+        """What has been measured so far; None if that is nothing."""
+        report = self._report()
+        rows = _rows(self._bench) if report is None else report.rows
+        if not rows:
+            return None
+        return CostResult(
+            title="Measured by you" if self.state == "finished" else "Measured by you, not complete",
+            rows=rows,
+            machine=self.machine,
+            date=self.date,
+            command=commands(self.choice)[0],
+            copy=None if report is None else report.copy,
+            profile=self._profiled(),
+            json="" if report is None else self._text("bench"),
+        )
+
+    def _start(self, command: str, *options: str) -> Job:
+        """Put a command line that begins with `python -m dysample` in line."""
+        return worker.start([*shlex.split(command)[3:], *options], limit_s=LIMIT_S)
+
+    def _report(self) -> BenchReport | None:
+        return from_json(self._text("bench")) if self._bench.state == "done" else None
+
+    def _profiled(self) -> ProfileReport | None:
+        return profile_from_json(self._text("profile")) if self._profile.state == "done" else None
+
+    def _text(self, name: str) -> str:
+        return self._file(name).read_text(encoding="utf-8")
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
+
+
+def check(choice: CostChoice) -> None:
+    """Refuse what would take this server too much memory or time.
+
+    Raises:
+        ValueError: With the limit and the value.
+    """
+    size = choice.sizes[0]
+    numbers = size.channels * size.height * size.width
+    if not choice.upsamplers:
+        raise ValueError("Choose at least one upsampler to measure.")
+    if size.channels > MOST_CHANNELS or max(size.height, size.width) > MOST_SIDE:
+        raise ValueError(
+            f"A map may have at most {MOST_CHANNELS} channels and sides of {MOST_SIDE}, got {size}."
+        )
+    if numbers > MOST_NUMBERS:
+        raise ValueError(
+            f"A map may hold at most {MOST_NUMBERS:,} numbers here, and {size} are {numbers:,}: choose fewer "
+            f"channels, rows or columns. The paper’s {PAPER_SIZE} fits."
+        )
+
+
+def limits() -> str:
+    """What a visitor may ask for, and why, in sentences."""
+    return (
+        f"At most {MOST_NUMBERS:,} numbers in a map, one processor core, and {LIMIT_S / 60:.0f} minutes: "
+        "then it ends, and what it has is kept; so it does when you leave this page for more than "
+        f"{worker.ABANDONED_S:.0f} seconds. It runs in a process of its own, one at a time for all "
+        "visitors, so that pages stay quick and measurements do not disturb each other."
+    )
+
+
+def smaller(size: MapSize) -> tuple[MapSize, ...]:
+    """The same with sides of a half, a quarter and an eighth, as far as those have `_SMALLEST_SIDE`."""
+    parts = (MapSize(size.channels, size.height // part, size.width // part) for part in (2, 4, 8))
+    return tuple(each for each in parts if min(each.height, each.width) >= _SMALLEST_SIDE)
+
+
+def commands(choice: CostChoice) -> tuple[str, str]:
+    """The command lines of benchmark and profile that measure the same."""
+    bench = choice.asked.command(rounds=ROUNDS, backward=choice.backward, memory=choice.memory)
+    return bench, command_line(choice.asked)
+
+
+def _rows(job: Job) -> tuple[BenchRow, ...]:
+    return tuple(progress.row for progress in _told(job) if progress.row is not None)
+
+
+def _told(job: Job) -> list[Progress]:
+    """What a benchmark told; a process that is ended may leave half a line."""
+    found: list[Progress] = []
+    for line in job.told:
+        with contextlib.suppress(ValueError):
+            found.append(from_line(line))
+    return found
+
+
+# What lies measured beside the app, so that there is something to see before anybody measures.
+
+
+# Streamlit apps run from the repository; a wheel does not hold these files.
+_DOCS = APP.parent / "docs"
+VARIABLE = "DYSAMPLE_BENCHMARK"
+COMMAND = f"python -m dysample bench --size {PAPER_SIZE} --json docs/benchmark.json"
+
+
+def committed() -> CostResult | Missing:
+    """The benchmark of the repository with its profile."""
+    path = Path(os.environ.get(VARIABLE) or _DOCS / "benchmark.json")
+    return _read(path, path.with_name("profile.json"))
+
+
+def committed_sizes() -> CostResult | Missing:
+    """The benchmark of the repository that has several sizes."""
+    return _read(_DOCS / "benchmark-sizes.json", None)
+
+
+def _read(path: Path, profile: Path | None) -> CostResult | Missing:
+    if not path.is_file():
+        return Missing(f"No benchmark is at hand: `{path.name}` is not beside the app.", (COMMAND,))
+    try:
+        return _result(path, profile, os.stat(path).st_mtime_ns)
+    except (OSError, ValueError) as error:
+        return Missing(f"The benchmark `{path.name}` cannot be read: {error}.", (COMMAND,), damaged=True)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _result(path: Path, profile: Path | None, changed: int) -> CostResult:
+    """Read once for every version of the file."""
+    text = path.read_text(encoding="utf-8")
+    report = from_json(text)
+    return CostResult(
+        title="From the repository",
+        rows=report.rows,
+        machine=report.machine,
+        date=report.date,
+        command=report.command,
+        copy=report.copy,
+        profile=_profile(profile),
+        json=text,
+    )
+
+
+def _profile(path: Path | None) -> ProfileReport | None:
+    if path is None or not path.is_file():
+        return None
+    return profile_from_json(path.read_text(encoding="utf-8"))
+
+
+# Sizes of maps to begin with: the paper's, a small one, and those that our own networks enlarge last.
+
+
+_SMALL = MapSize(64, 32, 32)
+
+
+def presets() -> dict[str, MapSize]:
+    """Sizes by name for people."""
+    found = {"The paper’s map": PAPER_SIZE, "A small map": _SMALL}
+    for name, title in tasks().items():
+        last = max(task_sites(name), key=lambda site: site.height * site.width)
+        found[f"{title}, last step"] = MapSize(last.channels, last.height, last.width)
+    return found
+
+
+# Parameters without biases and normalisation, as the paper counts them.
+
+
+def weights(size: MapSize, rows: Iterable[BenchRow]) -> Mapping[str, int | None]:
+    """The weights of every operator that was made for such a map."""
+    site = Site(size.channels, size.channels, size.height, size.width)
+    made = {row.case.operator for row in rows if row.parameters.value is not None}
+    return {name: site_parameters(name, site).weights_only for name in made}

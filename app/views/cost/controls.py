@@ -1,0 +1,156 @@
+"""The controls of the page about cost."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeVar
+
+import streamlit as st
+
+from app.memory import keep, restore
+from app.shared.controls import segments
+from dysample.measure.case import Layout
+
+Also = Literal["training", "memory", "sizes"]
+Scores = Literal["paper", "ours"]
+T = TypeVar("T")
+OWN = "My own size"
+_LAYOUTS: Mapping[Layout, str] = {"nchw": "NCHW", "channels_last": "Channels last"}
+_ALSO: Mapping[Also, str] = {"training": "Backward", "memory": "Memory", "sizes": "Smaller maps"}
+_SCORES: Mapping[Scores, str] = {"paper": "The paper’s", "ours": "Ours"}
+_USUAL_UPSAMPLERS = ("nearest", "bilinear", "carafe", "sapa", "dysample", "dysample+")
+_LAYOUT_HELP = (
+    "How a map lies in memory: channel after channel (NCHW, PyTorch’s usual), or all channels of a pixel "
+    "side by side. All is compared with bilinear interpolation in NCHW."
+)
+_ALSO_HELP = (
+    "Backward: forward and backward together. Memory: at the peak of a call, in a process of its own for "
+    "each operator. Smaller maps: the same with sides of a half, a quarter and an eighth."
+)
+
+
+def map_choice(presets: Sequence[str]) -> str:
+    """Choose a size by its name, or `OWN`."""
+    options = [*presets, OWN]
+    restore("cost_map", options)
+    chosen = st.selectbox("Map", options, key="cost_map", bind="query-params", width=380)
+    return keep("cost_map", chosen)
+
+
+def size_choice(*, most_channels: int, most_side: int) -> tuple[int, int, int]:
+    """Choose channels, rows and columns."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        return (
+            _number("Channels", "cost_channels", most_channels, 64),
+            _number("Rows", "cost_rows", most_side, 32),
+            _number("Columns", "cost_columns", most_side, 32),
+        )
+
+
+def upsampler_choice(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Choose any number of upsamplers; `labels` holds names for people, in the table's order."""
+    names = list(labels)
+    usual = [name for name in names if name in _USUAL_UPSAMPLERS]
+    _restore_several("cost_up", names)
+    chosen = st.pills(
+        "Upsamplers",
+        names,
+        selection_mode="multi",
+        default=usual,
+        format_func=lambda name: labels[name],
+        key="cost_up",
+        bind="query-params",
+    )
+    keep("cost_up", list(chosen))
+    return tuple(name for name in names if name in chosen)
+
+
+def layout_choice() -> Layout:
+    """Choose the layout of maps in memory."""
+    return segments("Layout", _LAYOUTS, key="cost_layout", wrap=True, words=_LAYOUT_HELP)
+
+
+def also_choice() -> frozenset[Also]:
+    """Choose what is measured besides the time of forward calls."""
+    _restore_several("cost_also", list(_ALSO))
+    chosen = st.pills(
+        "Measure as well",
+        list(_ALSO),
+        selection_mode="multi",
+        format_func=lambda name: _ALSO[name],
+        key="cost_also",
+        bind="query-params",
+        help=_ALSO_HELP,
+    )
+    return frozenset(keep("cost_also", list(chosen)))
+
+
+def measure_button(start: Callable[[], None], *, disabled: bool) -> None:
+    """Draw the button that starts a measurement."""
+    st.button(
+        "Measure",
+        icon=":material/timer:",
+        type="primary",
+        key="cost_measure",
+        on_click=start,
+        disabled=disabled,
+        width=160,
+    )
+
+
+def cancel_button(cancel: Callable[[], None]) -> None:
+    """Draw the button that ends it."""
+    st.button("Cancel", icon=":material/stop:", key="cost_cancel", on_click=cancel, width=160)
+
+
+def result_choice(titles: Sequence[str]) -> int:
+    """Choose whose figures are shown; the first at first."""
+    if len(titles) == 1:
+        return 0
+    return segments("Show", dict(enumerate(titles)), key="cost_show", wrap=True)
+
+
+def way_choice(names: Sequence[str]) -> int:
+    """Choose how operators were run, where that differs."""
+    if len(names) == 1:
+        return 0
+    return segments("Run with", dict(enumerate(names)), key="cost_way", wrap=True)
+
+
+def pass_choice(names: Mapping[T, str]) -> T:
+    """Choose what is timed."""
+    return segments("Time of", names, key="cost_pass", wrap=True)
+
+
+def scores_choice() -> Scores:
+    """Choose whose scores stand beside the time."""
+    return segments("Scores", _SCORES, key="cost_scores", wrap=True)
+
+
+def report_download(text: str, name: str) -> None:
+    """Draw a button that saves a report."""
+    st.download_button(
+        "All figures (JSON)",
+        text,
+        f"{name}.json",
+        "application/json",
+        key="cost_json",
+        on_click="ignore",
+        type="tertiary",
+    )
+
+
+def commands(lines: Sequence[str]) -> None:
+    """Draw command lines to copy."""
+    st.code("\n".join(lines), language="bash", wrap_lines=True)
+
+
+def _number(label: str, key: str, most: int, usual: int) -> int:
+    restore(key, range(1, most + 1))
+    chosen = st.number_input(label, 1, most, usual, key=key, bind="query-params", width=130)
+    return keep(key, int(chosen))
+
+
+def _restore_several(key: str, options: Sequence[str]) -> None:
+    """As `restore`, for any number of options."""
+    value = st.session_state.get(f"kept.{key}")
+    if key not in st.session_state and key not in st.query_params and value is not None:
+        st.session_state[key] = [each for each in value if each in options]

@@ -1,0 +1,123 @@
+"""The rows of a benchmark as figures need them: which are comparable, and their numbers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from app.views.evidence.gains import Family, family
+from dysample.measure.bench import GIGA, BenchRow
+from dysample.measure.case import Layout, MapSize
+from dysample.measure.timing import Race, Spread
+from dysample.ops.registry import OPERATORS
+
+Pass = Literal["forward", "training"]
+LAYOUTS: dict[Layout, str] = {"nchw": "NCHW", "channels_last": "channels last"}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How operators were run.
+
+    Attributes:
+        layout: Of maps in memory.
+        implementation: What read at points; empty if nothing did.
+    """
+
+    layout: Layout
+    implementation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One operator's time.
+
+    Attributes:
+        row: Where it is from.
+        label: Name for people.
+        family: What kind of upsampler it is.
+        ratio: To bilinear interpolation of the same map as NCHW, formed in each round.
+        milliseconds: Of a call.
+        bilinear: Milliseconds of that interpolation beside it.
+    """
+
+    row: BenchRow
+    label: str
+    family: Family
+    ratio: Spread
+    milliseconds: Spread
+    bilinear: Spread
+
+
+def sizes(rows: Iterable[BenchRow]) -> tuple[MapSize, ...]:
+    """The sizes that occur, in their order."""
+    return tuple(dict.fromkeys(map(size_of, rows)))
+
+
+def size_of(row: BenchRow) -> MapSize:
+    """The size of a row's map."""
+    return MapSize(row.case.channels, row.case.height, row.case.width, row.case.batch)
+
+
+def spoken(size: MapSize) -> str:
+    """A size for people."""
+    return str(size).replace("x", "×")
+
+
+def ways(rows: Iterable[BenchRow]) -> tuple[Way, ...]:
+    """The ways in which operators were run; bilinear alone makes none."""
+    others = [row for row in rows if row.case.operator != "bilinear" and not row.case.compiled]
+    layouts: list[Layout] = [row.case.layout for row in others]
+    found = [Way(row.case.layout, row.implementation) for row in others if row.implementation]
+    return tuple(dict.fromkeys(found)) or tuple(Way(layout, "") for layout in dict.fromkeys(layouts))
+
+
+def of_way(rows: Iterable[BenchRow], way: Way) -> tuple[BenchRow, ...]:
+    """The rows that were run one way, and bilinear interpolation in both layouts."""
+    return tuple(
+        row
+        for row in rows
+        if not row.case.compiled
+        and (row.case.operator == "bilinear" or row.case.layout == way.layout)
+        and row.implementation in ("", way.implementation)
+    )
+
+
+def label(row: BenchRow) -> str:
+    """An operator's name; bilinear interpolation is there in both layouts."""
+    name = OPERATORS[row.case.operator].label
+    return f"{name}, {LAYOUTS[row.case.layout]}" if row.case.operator == "bilinear" else name
+
+
+def race(row: BenchRow, which: Pass) -> Race | None:
+    """The race of a row."""
+    return row.forward if which == "forward" else row.training
+
+
+def timed(rows: Iterable[BenchRow], which: Pass) -> tuple[Timed, ...]:
+    """Those that have a time, the quickest first."""
+    found: list[Timed] = []
+    for row in rows:
+        run, clock = race(row, which), row.case.clock
+        if run is not None:
+            ratio, took, beside = run.ratio(clock), run.candidate.by(clock), run.baseline.by(clock)
+            kind = family(row.case.operator)
+            found.append(Timed(row, label(row), kind, ratio, took, beside))
+    return tuple(sorted(found, key=lambda each: each.ratio.median))
+
+
+def floor(each: Timed, copy: Spread | None) -> float | None:
+    """What copying a forward call's inputs and output would take, as a ratio to bilinear; None if unknown."""
+    if copy is None or each.row.moved is None:
+        return None
+    return 1000 * each.row.moved / (copy.median * GIGA) / each.bilinear.median
+
+
+def reasons(rows: Sequence[BenchRow]) -> tuple[str, ...]:
+    """Why times are missing, in sentences."""
+    found = (f"{label(row)}: {row.reason.rstrip('.')}." for row in rows if row.reason)
+    return tuple(dict.fromkeys(found))
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"

@@ -1,0 +1,215 @@
+"""What is known of upsamplers: evidence beside the weights, and times in the repository."""
+
+import os
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import streamlit as st
+import torch
+
+from app.pages import APP
+from dysample.measure.bench import BenchReport, BenchRow, from_json
+from dysample.measure.case import BenchCase
+from dysample.measure.complexity import META, Host, Site, added_parameters, site_macs
+from dysample.measure.macs import UNIT, Cost
+from dysample.models.host import encode
+from dysample.models.manifest import Kind, pretrained_folder
+from dysample.models.weights import new_encoder, new_head
+from dysample.ops.registry import OPERATORS
+from dysample.scores.evidence import Evidence, EvidenceError, read_evidence
+from dysample.scores.paper import paper_table
+from dysample.training.recipe import ablation, load_recipe, recipe_names
+
+# Streamlit apps run from the repository; a wheel holds neither this file nor the weights.
+_BENCHMARK = APP.parent / "docs" / "benchmark.json"
+_BENCHMARK_VARIABLE = "DYSAMPLE_BENCHMARK"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why there is no number.
+
+    Attributes:
+        reason: A sentence or two.
+        commands: What makes it, one line each; none if nothing does.
+        damaged: Whether there is a file that cannot be read.
+    """
+
+    reason: str
+    commands: tuple[str, ...] = ()
+    damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """What one enlargement takes.
+
+    Attributes:
+        upsampler: Name in `OPERATORS`.
+        milliseconds: Of a forward call.
+        ratio: To bilinear interpolation of the same map, formed in each round.
+    """
+
+    upsampler: str
+    milliseconds: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Measured times, and where and how they were measured.
+
+    Attributes:
+        rows: In the order of the file.
+        machine: Processor or accelerator, and versions, for people.
+        command: What measured them.
+        date: When.
+    """
+
+    rows: tuple[Latency, ...]
+    machine: str
+    command: str
+    date: str
+
+
+def tasks(kind: Kind | None = None) -> dict[str, str]:
+    """Titles of the tasks that can be trained, by name; of one kind, or of all."""
+    recipes = map(load_recipe, recipe_names())
+    return {each.task: each.title for each in recipes if kind in (None, each.kind)}
+
+
+def ablated(name: str) -> str:
+    """The task that the package repeats an ablation of the paper with."""
+    return ablation(name).recipe
+
+
+def evidence(task: str, part: str = "") -> Evidence | Missing:
+    """The evidence of a task, or of an ablation of it, as it lies in the folder of the weights."""
+    path = pretrained_folder() / task / (f"evidence-{part}.json" if part else "evidence.json")
+    if not path.is_file():
+        subject = f"This ablation of {load_recipe(task).title}" if part else load_recipe(task).title
+        sweep = f"--ablation {part}" if part else task
+        commands = (f"python -m dysample sweep {sweep}", f"python -m dysample evaluate {task} --runs runs")
+        offered = not part or ablated(part) == task
+        reason = f"{subject} is not measured yet: there is no `{task}/{path.name}` among the weights."
+        return Missing(reason, commands if offered else ())
+    try:
+        return _evidence(path, os.stat(path).st_mtime_ns)
+    except (EvidenceError, OSError) as error:
+        return Missing(f"The evidence cannot be read: {error}.", damaged=True)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _evidence(path: Path, changed: int) -> Evidence:
+    """Read once for every version of the file."""
+    return read_evidence(path)
+
+
+def latencies() -> Latencies | Missing:
+    """Times of one enlargement of the paper's map (Figure 1), from the benchmark of the repository."""
+    path = Path(os.environ.get(_BENCHMARK_VARIABLE) or _BENCHMARK)
+    size = paper_table("figure8").column("input")[0]
+    command = f"python -m dysample bench --size {size} --scale 2 --json docs/benchmark.json"
+    if not path.is_file():
+        return Missing(
+            "No times are at hand: `docs/benchmark.json` of the repository is not beside the app.", (command,)
+        )
+    try:
+        report = from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return Missing(f"The times cannot be read: {error}.", (command,), damaged=True)
+    rows = tuple(_latency(row) for row in report.rows if row.forward and _is_usual(row, size))
+    if not rows:
+        return Missing(f"The benchmark has no map of {size}.", (command,))
+    return Latencies(rows, _machine(report), report.command, report.date[:10])
+
+
+def _is_usual(row: BenchRow, size: str) -> bool:
+    """Whether a row is of maps of this size, read and laid out as usual."""
+    channels, height, width = map(int, size.split("x"))
+    asked = BenchCase(row.case.operator, channels, height, width)
+    return replace(row.case, dtype=asked.dtype, device=asked.device, threads=asked.threads) == asked
+
+
+def _latency(row: BenchRow) -> Latency:
+    """By busy time, which other processes disturb least, but for several threads by the clock."""
+    race = row.forward
+    if race is None:
+        raise ValueError(f"{row.case.operator} was not timed")
+    clock = row.case.clock
+    return Latency(row.case.operator, race.candidate.by(clock).median, race.ratio(clock).median)
+
+
+def _machine(report: BenchReport) -> str:
+    case, machine = report.rows[0].case, report.machine
+    threads = f"{case.threads} thread{'s' if case.threads > 1 else ''}"
+    where = machine.accelerator or f"{machine.processor}, {threads}"
+    return f"{where}, {case.dtype}, PyTorch {machine.torch}"
+
+
+# What upsamplers cost in the networks of the tasks, counted without computing.
+
+
+_SMALL = (4, 8)  # sides of the maps that multiplications are counted on
+
+
+@dataclass(frozen=True, slots=True)
+class UpsamplerCost:
+    """What an upsampler costs at all its places in a network.
+
+    Attributes:
+        upsampler: Name in `OPERATORS`.
+        macs: Multiply-accumulates for one picture.
+        parameters: All numbers that training adjusts.
+    """
+
+    upsampler: str
+    macs: Cost
+    parameters: int
+
+
+@st.cache_data(show_spinner="Counting multiplications …", max_entries=16)
+def task_costs(task: str) -> tuple[UpsamplerCost, ...]:
+    """What every upsampler costs in a task's own network, for one picture of its working size."""
+    sites = task_sites(task)
+    host = Host(task, working_size(task), sites, None, "")
+    return tuple(
+        UpsamplerCost(name, _macs(name, sites), added_parameters(name, host).all) for name in OPERATORS
+    )
+
+
+def working_size(task: str) -> tuple[int, int]:
+    """Height and width of a picture of 3:4 at a task's working size."""
+    side = load_recipe(task).working_side
+    return side * 3 // 4, side
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def task_sites(task: str) -> tuple[Site, ...]:
+    """Which maps a task's network enlarges; it is made without numbers and asked."""
+    recipe = load_recipe(task)
+    with warnings.catch_warnings(), torch.inference_mode(), META:
+        warnings.simplefilter("ignore")  # of the encoder's package, about its own imports
+        encoder = new_encoder(recipe).eval()
+        head = new_head(recipe, encoder.channels, "nearest").eval()
+        steps = head.intermediates(encode(encoder, torch.empty(1, 3, *working_size(task)))).steps
+    return tuple(Site(step.input.shape[1], step.guide.shape[1], *step.input.shape[2:]) for step in steps)
+
+
+def _macs(operator: str, sites: Iterable[Site]) -> Cost:
+    """The multiply-accumulates of an operator at all sites.
+
+    Kernels are applied row by row, which takes the counter seconds on large maps. The count is a constant
+    and a multiple of the map's pixels, so two small maps tell the same.
+    """
+    total, method = 0, ""
+    for site in sites:
+        small, large = (site_macs(operator, replace(site, height=side, width=side)) for side in _SMALL)
+        if small.value is None or large.value is None:
+            return small
+        method = small.method
+        slope = (large.value - small.value) // (_SMALL[1] ** 2 - _SMALL[0] ** 2)
+        total += int(small.value + slope * (site.height * site.width - _SMALL[0] ** 2))
+    return Cost(total, UNIT, method)

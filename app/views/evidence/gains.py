@@ -1,0 +1,330 @@
+"""What the evidence page draws, in printed units: gains over the reference, ours and the paper's."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+from dysample.models.manifest import Kind
+from dysample.ops.dysample import DySample
+from dysample.ops.registry import operator_spec
+from dysample.scores.evidence import Evidence, EvidenceRow, HeadlineValue, Trained
+from dysample.scores.paper import PaperTable, paper_table
+from dysample.scores.specs import ScoreSpec, score_spec
+
+Family = Literal["fixed", "convolution", "kernel", "guided", "points"]
+FAMILIES: Mapping[Family, str] = {
+    "fixed": "fixed interpolation",
+    "convolution": "convolution",
+    "kernel": "learned kernels",
+    "guided": "learned kernels with a guide",
+    "points": "DySample",
+}
+# Okabe-Ito, darkened where it would be too faint on white; each has a contrast of 3 to 1 on white and black.
+COLOURS: Mapping[Family, str] = {
+    "fixed": "#7F7F7F",
+    "convolution": "#B5618F",
+    "kernel": "#0072B2",
+    "guided": "#009E73",
+    "points": "#D55E00",
+}
+SYMBOLS: Mapping[Family, str] = {
+    "fixed": "square",
+    "convolution": "cross",
+    "kernel": "triangle-up",
+    "guided": "diamond",
+    "points": "circle",
+}
+# The authors' page of segmentation code says of SegFormer-B1 that its mIoU on ADE20K is unstable by so much.
+PAPER_NOISE: Mapping[tuple[str, str], float] = {("table4", "miou"): 0.5}
+_COUNTERPARTS: Mapping[Kind, tuple[str, Mapping[str, str]]] = {
+    "segmentation": ("table4", {"miou": "miou", "boundary_miou": "biou"}),
+    "depth": ("table9", {}),  # its columns have the names of our scores
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What an upsampler scored, and by how much that is more than the reference, as printed.
+
+    Attributes:
+        upsampler: Name in `OPERATORS`, or a variant's.
+        label: Name for people.
+        family: What kind of upsampler it is.
+        mean: Over the seeds.
+        deviation: Sample standard deviation over the seeds; None for a single one.
+        value: Mean difference to the reference; None where there is none.
+        low: Lower end of its interval.
+        high: Upper end of its interval.
+        seeds: How many runs.
+    """
+
+    upsampler: str
+    label: str
+    family: Family
+    mean: float
+    deviation: float | None
+    value: float | None
+    low: float | None
+    high: float | None
+    seeds: int
+
+    @property
+    def told(self) -> bool:
+        """Whether the interval leaves zero out."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperScore:
+    """A number of the paper.
+
+    Attributes:
+        upsampler: Name in `OPERATORS`.
+        value: As printed.
+        gain: Less that of the same table's bilinear interpolation.
+        source: Table and row.
+    """
+
+    upsampler: str
+    value: float
+    gain: float
+    source: str
+
+
+def family(upsampler: str) -> Family:
+    """The kind of an upsampler, from the table of operators."""
+    spec = operator_spec(upsampler)
+    if spec.factory is DySample:
+        return "points"
+    if not spec.has_footprint:
+        return "convolution"
+    if spec.needs_guide:
+        return "guided"
+    return "kernel" if spec.paper else "fixed"
+
+
+def gains(evidence: Evidence, score: str, trained: Trained) -> tuple[Gain, ...]:
+    """All rows that were trained one way, the best on top."""
+    spec = score_spec(score)
+    found = [gain(row, score) for row in evidence.rows if row.trained == trained]
+    return tuple(sorted(found, key=lambda each: each.mean, reverse=spec.better == "higher"))
+
+
+def gain(row: EvidenceRow, score: str) -> Gain:
+    """One score of a row, as printed."""
+    factor, value = score_spec(score).factor, value_of(row, score)
+    deviation, found = value.spread.deviation, value.difference
+    return Gain(
+        upsampler=row.upsampler,
+        label=operator_spec(row.upsampler).label,
+        family=family(row.upsampler),
+        mean=factor * value.spread.mean,
+        deviation=None if deviation is None else factor * deviation,
+        value=factor * found.value if found else None,
+        low=factor * found.low if found else None,
+        high=factor * found.high if found else None,
+        seeds=len(row.seeds),
+    )
+
+
+def value_of(row: EvidenceRow, score: str) -> HeadlineValue:
+    """One score of a row, as it is kept."""
+    return next(value for value in row.scores if value.score == score)
+
+
+def compared(found: Iterable[Gain]) -> tuple[Gain, ...]:
+    """Those that have a difference."""
+    return tuple(each for each in found if each.value is not None)
+
+
+def noise(evidence: Evidence, score: str, trained: Trained) -> float | None:
+    """The standard deviation of runs that differ by their seed alone, as printed."""
+    found = evidence.noise(score, trained)
+    return None if found is None else score_spec(score).factor * found
+
+
+def counterpart(kind: Kind, score: str) -> tuple[str, str]:
+    """Table and column of the paper that hold a score for all upsamplers."""
+    table, columns = _COUNTERPARTS[kind]
+    return table, columns.get(score, score)
+
+
+def counterpart_kind(table: str) -> Kind | None:
+    """The kind of task that a table of the paper can be compared with; None for the others."""
+    return next((kind for kind, (name, _) in _COUNTERPARTS.items() if name == table), None)
+
+
+def paper_scores(name: str, column: str) -> tuple[PaperScore, ...]:
+    """The numbers of a column, with their gains over the table's bilinear interpolation."""
+    table = paper_table(name)
+    baseline = float(table.where("upsampler", "bilinear").column(column)[0])
+    return tuple(
+        PaperScore(upsampler, float(cell), round(float(cell) - baseline, 6), source(table, index))
+        for index, (upsampler, cell) in enumerate(
+            zip(table.column("upsampler"), table.column(column), strict=True)
+        )
+    )
+
+
+def source(table: PaperTable, row: int) -> str:
+    """Table and row of a number, such as "Table 4, row 2"."""
+    return f"{table.title.partition(':')[0]}, row {row + 1}"
+
+
+def unit(spec: ScoreSpec) -> str:
+    """The score's name with the unit of its printed values."""
+    return f"{spec.label} ({spec.unit})" if spec.unit else spec.label
+
+
+def number(value: float | None, spec: ScoreSpec, *, sign: bool = False) -> str:
+    """A printed value or difference; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:{'+' if sign else ''}.{spec.digits}f}".replace("-", "−")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+# Our gains beside the paper's: what agrees, what contradicts, and what cannot be told.
+
+
+Verdict = Literal["agrees", "contradicts", "open", "tie"]
+VERDICTS: Mapping[Verdict, str] = {
+    "agrees": "same sign",
+    "contradicts": "contradicts",
+    "open": "cannot be told",
+    "tie": "no difference in the paper",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One upsampler that both have measured.
+
+    Attributes:
+        ours: Our gain, with its interval.
+        paper: The paper's number.
+        verdict: "open" where our interval contains zero, "tie" where the paper's gain is zero.
+    """
+
+    ours: Gain
+    paper: PaperScore
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Pairs of upsamplers, by which of the two gains more.
+
+    Attributes:
+        pairs: Those that differ in the paper and here.
+        same: Those in the same order as in the paper.
+        separated: Those whose intervals here do not overlap.
+        separated_same: Those of the separated that are in the paper's order.
+    """
+
+    pairs: int
+    same: int
+    separated: int
+    separated_same: int
+
+
+def pairs(ours: Sequence[Gain], paper: Sequence[PaperScore]) -> tuple[Pair, ...]:
+    """The upsamplers that both compare with bilinear interpolation, in the order of ours."""
+    printed = {each.upsampler: each for each in paper}
+    return tuple(
+        Pair(each, printed[each.upsampler], _verdict(each, printed[each.upsampler]))
+        for each in ours
+        if each.value is not None and each.upsampler in printed
+    )
+
+
+def order(found: Sequence[Pair]) -> Order:
+    """Compare all upsamplers with each other."""
+    total = same = apart = apart_same = 0
+    for one, other in combinations(found, 2):
+        product = ((one.ours.value or 0) - (other.ours.value or 0)) * (one.paper.gain - other.paper.gain)
+        if product == 0:
+            continue
+        total, same = total + 1, same + (product > 0)
+        if _separated(one.ours, other.ours):
+            apart, apart_same = apart + 1, apart_same + (product > 0)
+    return Order(total, same, apart, apart_same)
+
+
+def agreement_sentences(found: Sequence[Pair], spec: ScoreSpec, paper_noise: float | None) -> str:
+    """Whether ours agree with the paper, in sentences made from the numbers."""
+    if not found:
+        return "No upsampler has both a gain here and one in the paper yet."
+    parts = [_signs(found, spec), _order(order(found))]
+    if paper_noise is not None:
+        small = [each.ours.label for each in found if abs(each.paper.gain) <= paper_noise]
+        if small:
+            parts.append(
+                f"The paper’s own gain of {listed(small)} lies within the ±{paper_noise:g} by which its runs "
+                "vary."
+            )
+    seeds = min(each.ours.seeds for each in found)
+    if seeds == 1:
+        parts.append("With one seed the intervals are about the pictures alone: another run may turn a sign.")
+    return " ".join(parts)
+
+
+def _signs(found: Sequence[Pair], spec: ScoreSpec) -> str:
+    of = {verdict: [each for each in found if each.verdict == verdict] for verdict in VERDICTS}
+    names = {verdict: listed([each.ours.label for each in each_of]) for verdict, each_of in of.items()}
+    total = len(found)
+    both = (
+        f"Of {total} upsamplers that both have measured"
+        if total > 1
+        else "Of the one upsampler that both have"
+    )
+    clauses: list[str] = []
+    if of["agrees"]:
+        clauses.append(
+            f"{len(of['agrees'])} differ from bilinear with the same sign as in the paper ({names['agrees']})"
+        )
+    if of["contradicts"]:
+        told = listed([_contradiction(each, spec) for each in of["contradicts"]])
+        clauses.append(f"**{len(of['contradicts'])} against the paper**: {told}")
+    if of["open"]:
+        clauses.append(
+            f"of {len(of['open'])} nothing can be told, as the interval contains zero ({names['open']})"
+        )
+    if of["tie"]:
+        clauses.append(f"{len(of['tie'])} with no difference in the paper ({names['tie']})")
+    return f"{both}: {'; '.join(clauses)}."
+
+
+def _contradiction(each: Pair, spec: ScoreSpec) -> str:
+    low, high = number(each.ours.low, spec, sign=True), number(each.ours.high, spec, sign=True)
+    ours, theirs = number(each.ours.value, spec, sign=True), number(each.paper.gain, spec, sign=True)
+    return f"{each.ours.label} ({ours} [{low}, {high}] here, {theirs} in {each.paper.source})"
+
+
+def _order(found: Order) -> str:
+    if not found.pairs:
+        return "There are no two to compare in order."
+    start = f"Compared with each other, {found.same} of {found.pairs} pairs are in the paper’s order"
+    if not found.separated:
+        return f"{start}, but the intervals of all of them overlap, so the order cannot be told."
+    held = f"{found.separated_same} of the {found.separated} whose intervals do not overlap"
+    return f"{start}, and {held}."
+
+
+def _verdict(ours: Gain, paper: PaperScore) -> Verdict:
+    if not ours.told:
+        return "open"
+    if paper.gain == 0:
+        return "tie"
+    return "agrees" if (ours.value or 0) * paper.gain > 0 else "contradicts"
+
+
+def _separated(one: Gain, other: Gain) -> bool:
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return one.high < other.low or other.high < one.low

@@ -1,0 +1,328 @@
+"""Our gain over bilinear interpolation against the paper's, one mark for every upsampler."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float64, Shaped
+
+from app.shared.drawing import Part, plain
+from app.views.evidence.forest import LINE, band, families_of, interval_bars, marker, reach
+from app.views.evidence.gains import FAMILIES, VERDICTS, Family, Gain, Pair, gain, number, source, unit
+from app.views.evidence.tables import TITLES, TRAINED, Cells, Columns, shown
+from dysample.ops.dysample import DySample
+from dysample.ops.registry import operator_spec
+from dysample.scores.evidence import Evidence, EvidenceRow, Trained
+from dysample.scores.paper import paper_table
+from dysample.scores.specs import ScoreSpec, score_spec
+
+_AUTHORS_BAND = "rgba(127, 127, 127, 0.16)"
+
+
+def scatter(
+    found: Sequence[Pair], spec: ScoreSpec, *, noise: float | None, paper_noise: float | None
+) -> go.Figure:
+    """The paper's gains across, ours upwards with their intervals; bands of noise around zero.
+
+    Args:
+        found: What both have measured.
+        spec: Of the score.
+        noise: Half the width of the band that our runs differ by; None if that is not known.
+        paper_noise: The same of the authors' runs; None if they say nothing of this score.
+    """
+    shapes = [_axis("x"), _axis("y")]
+    if noise is not None:
+        shapes.append(band(noise, "y"))
+    if paper_noise is not None:
+        shapes.append(band(paper_noise, "x") | {"fillcolor": _AUTHORS_BAND})
+    across = [each.paper.gain for each in found]
+    far = _far(found)
+    places = [(each.paper.gain, _clipped(each.ours.value, far)) for each in found]
+    positions = dict(zip([each.ours.upsampler for each in found], label_positions(places), strict=True))
+    for each in scatter_beyond(found):  # two lines, on the inner side
+        positions[each.upsampler] = "top center" if (each.value or 0) < 0 else "bottom center"
+    up = [_clipped(end, far) for end in _ends(found)]
+    layout = plain(430, above=70, legend=True) | {
+        "xaxis": _scale(f"The paper’s gain, {unit(spec)}", across, paper_noise, margin=0.3),
+        "yaxis": _scale(f"Our gain, {unit(spec)}", up, noise, margin=0.1),
+        "shapes": shapes,
+    }
+    kinds = families_of(each.ours for each in found)
+    traces = [_family(found, kind, spec, positions, far) for kind in kinds]
+    return go.Figure({"data": traces, "layout": layout})
+
+
+def scatter_beyond(found: Sequence[Pair]) -> tuple[Gain, ...]:
+    """Those whose mark stands at the end of the axis, for they would leave the others no room."""
+    far = _far(found)
+    return tuple(each.ours for each in found if abs(each.ours.value or 0) > far)
+
+
+def scatter_data(found: Sequence[Pair]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
+    """The numbers behind it."""
+    return {
+        "upsampler": np.array([each.ours.upsampler for each in found]),
+        "paper": np.array([each.paper.gain for each in found]),
+        "ours": np.array([each.ours.value for each in found], np.float64),
+        "low": np.array([each.ours.low for each in found], np.float64),
+        "high": np.array([each.ours.high for each in found], np.float64),
+    }
+
+
+def _family(
+    found: Sequence[Pair], kind: Family, spec: ScoreSpec, positions: Mapping[str, str], far: float
+) -> Part:
+    chosen = [each for each in found if each.ours.family == kind]
+    values = np.array([each.ours.value for each in chosen], np.float64)
+    words = [
+        f"{each.ours.label}<br>paper: {number(each.paper.gain, spec, sign=True)} ({each.paper.source})"
+        f"<br>ours: {number(each.ours.value, spec, sign=True)} [{number(each.ours.low, spec, sign=True)}, "
+        f"{number(each.ours.high, spec, sign=True)}], {VERDICTS[each.verdict]}"
+        for each in chosen
+    ]
+    bars = interval_bars([each.ours for each in chosen], np.abs(values) <= far)
+    return {
+        "type": "scatter",
+        "x": [each.paper.gain for each in chosen],
+        "y": values.clip(-far, far),
+        "mode": "markers+text",
+        "name": FAMILIES[kind],
+        "marker": marker(kind, size=11),
+        "error_y": bars | {"thickness": 1.5, "width": 4},
+        "text": [_label(each, spec, far) for each in chosen],
+        "textposition": [positions[each.ours.upsampler] for each in chosen],
+        "textfont": {"size": 12},
+        "hovertext": words,
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "cliponaxis": False,
+    }
+
+
+def _label(pair: Pair, spec: ScoreSpec, far: float) -> str:
+    """The name, and for a mark at the end of the axis where it would be."""
+    value = pair.ours.value or 0.0
+    if abs(value) <= far:
+        return pair.ours.label
+    return f"{pair.ours.label}<br>{'↓' if value < 0 else '↑'} {number(value, spec, sign=True)}"
+
+
+def _ends(found: Sequence[Pair]) -> list[float]:
+    ends = [end for each in found for end in (each.ours.low, each.ours.high, each.ours.value)]
+    return [end for end in ends if end is not None]
+
+
+def _far(found: Sequence[Pair]) -> float:
+    return reach(_ends(found))
+
+
+def _clipped(value: float | None, far: float) -> float:
+    return min(max(value or 0.0, -far), far)
+
+
+def _scale(title: str, values: Sequence[float], noise: float | None, *, margin: float) -> Part:
+    places = [0.0, *values, *((-noise, noise) if noise else ())]
+    free = margin * (max(places) - min(places)) or 1.0
+    return {
+        "title": {"text": title},
+        "range": [min(places) - free, max(places) + free],
+        "zeroline": False,
+        "automargin": True,
+    }
+
+
+def _axis(name: str) -> Part:
+    across = "y" if name == "x" else "x"
+    place: Part = {f"{name}0": 0, f"{name}1": 0, f"{across}0": 0, f"{across}1": 1, f"{across}ref": "paper"}
+    return {"type": "line", "layer": "below", "line": {"color": LINE, "width": 1.5}} | place
+
+
+# Where the names of marks stand, so that neighbours do not cover each other's.
+
+
+_SIDES = ("middle right", "middle left", "top center", "bottom center")
+_SHIFTS = np.array([[0.11, 0.0], [-0.11, 0.0], [0.0, 0.055], [0.0, -0.055]])  # shares of the axes
+_WIDTH, _HEIGHT = 0.2, 0.055  # of a name, in shares of the axes of a figure of middling width
+
+
+def label_positions(places: Sequence[tuple[float, float]]) -> list[str]:
+    """A side of its mark for each name: the first that is free of names and marks, else the least covered.
+
+    Args:
+        places: Of the marks, in the units of the axes, which are taken to be linear.
+    """
+    if not places:
+        return []
+    marks = np.array(places)
+    extent = np.ptp(marks, axis=0)
+    marks = (marks - marks.min(axis=0)) / np.where(extent > 0, extent, 1.0)
+    centres = np.full_like(marks, np.inf)
+    chosen = [""] * len(places)
+    for index in np.argsort(-marks[:, 1]):  # from the top
+        candidates = marks[index] + _SHIFTS
+        others = np.delete(marks, index, 0)
+        near = [_covered(each, others, _WIDTH / 2) + _covered(each, centres, _WIDTH) for each in candidates]
+        side = int(np.argmin(near))
+        centres[index], chosen[index] = candidates[side], _SIDES[side]
+    return chosen
+
+
+def _covered(centre: Float64[np.ndarray, " 2"], others: Float64[np.ndarray, "n 2"], width: float) -> float:
+    """How much a name at this place covers of the others: 1 for each that it lies on, less farther off."""
+    apart = np.abs(others - centre) / (width, _HEIGHT)
+    return float(np.clip(1 - apart.max(axis=1, initial=0.0), 0, None).sum())
+
+
+# The paper's ablations beside ours: which row of theirs a variant of DySample is.
+
+
+_SCORE, _OTHER = "segformer_b1_ade20k_miou", "faster_rcnn_r50_coco_ap"
+_STYLES = {"lp": ("#0072B2", "solid", "circle"), "pl": ("#D55E00", "dash", "square")}  # Okabe-Ito
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """One ablation of the paper.
+
+    Attributes:
+        title: Name for people.
+        table: The paper's table that has numbers of it.
+        keys: Options of DySample by the columns of that table that name them.
+        fixed: Further options that a row of that table has.
+    """
+
+    title: str
+    table: str
+    keys: Mapping[str, str]
+    fixed: Mapping[str, object]
+
+
+ABLATIONS: Mapping[str, Ablation] = {
+    "table1": Ablation("Table 1: initial grid", "table1", {"initialization": "initial"}, {}),
+    "table2": Ablation("Table 2: static scope factor", "table2", {"scope_factor": "scope"}, {}),
+    "table3": Ablation(
+        "Table 3: dynamic scope and groups",
+        "table3",
+        {"groups": "groups", "dynamic_scope": "dynamic_scope"},
+        {"style": "lp"},
+    ),
+    "figure5": Ablation(
+        "Figure 5: number of groups",
+        "table3",
+        {"groups": "groups", "dynamic_scope": "dynamic_scope"},
+        {"style": "lp"},
+    ),
+}
+
+
+def options(upsampler: str) -> Mapping[str, object]:
+    """All options of a variant of DySample.
+
+    Raises:
+        ValueError: It is no variant of DySample.
+    """
+    spec = operator_spec(upsampler)
+    if spec.factory is not DySample:
+        raise ValueError(f"an ablation must be of variants of DySample, got {upsampler!r}")
+    keyword_only = inspect.Parameter.KEYWORD_ONLY
+    parameters = inspect.signature(DySample).parameters.values()
+    return {each.name: each.default for each in parameters if each.kind is keyword_only} | dict(spec.options)
+
+
+def paper_row(ablation: Ablation, upsampler: str) -> int | None:
+    """Index of the row of the paper's table that a variant is; None if the table has none."""
+    mine, table = options(upsampler), paper_table(ablation.table)
+    if any(mine[name] != value for name, value in ablation.fixed.items()):
+        return None
+    for index in range(len(table.rows)):
+        if all(_same(table.column(column)[index], mine[name]) for column, name in ablation.keys.items()):
+            return index
+    return None
+
+
+def beside_the_paper(evidence: Evidence, ablation: Ablation, score: str) -> Columns:
+    """Our variants, and beside each the paper's numbers where it prints some."""
+    spec, table = score_spec(score), paper_table(ablation.table)
+    rows = [row for row in evidence.rows if row.upsampler != evidence.reference or _is_variant(row)]
+    ours = [gain(row, score) for row in rows]
+    theirs = [paper_row(ablation, row.upsampler) if _is_variant(row) else None for row in rows]
+    columns: dict[str, Cells] = {
+        "Variant": [each.label for each in ours],
+        **{
+            TITLES[column]: [_setting(row, option) for row in rows]
+            for column, option in ablation.keys.items()
+        },
+        "Trained": [TRAINED[row.trained] for row in rows],
+        "Seeds": [each.seeds for each in ours],
+        unit(spec): [each.mean for each in ours],
+        "± sd": [each.deviation for each in ours],
+        f"less {operator_spec(evidence.reference).label}": [each.value for each in ours],
+        "from": [each.low for each in ours],
+        "to": [each.high for each in ours],
+    }
+    for name, title in ((_SCORE, "Paper: mIoU (%)"), (_OTHER, "Paper: AP")):
+        cells = table.column(name)
+        columns[title] = [None if index is None else float(cells[index]) for index in theirs]
+    columns["Source"] = ["–" if index is None else source(table, index) for index in theirs]
+    return columns
+
+
+def groups_figure(evidence: Evidence, score: str, trained: Trained) -> go.Figure:
+    """Our scores against the number of groups, one line for each style, bars of one standard deviation."""
+    spec = score_spec(score)
+    rows = [row for row in evidence.rows if row.trained == trained and _is_variant(row)]
+    traces = [_style(rows, style, spec) for style in _STYLES]
+    across = {"type": "log", "title": {"text": "Groups"}, "tickvals": [1, 2, 4, 8, 16]}
+    layout = plain(330, above=60, legend=True) | {
+        "xaxis": across | {"ticktext": ["1", "2", "4", "8", "16"]},
+        "yaxis": {"title": {"text": unit(spec)}, "automargin": True},
+    }
+    return go.Figure({"data": [trace for trace in traces if trace["x"]], "layout": layout})
+
+
+def groups_alt(evidence: Evidence, score: str, trained: Trained) -> str:
+    """The lines in words."""
+    spec = score_spec(score)
+    told = [
+        f"{each.label} {each.mean:.{spec.digits}f}"
+        for each in (gain(row, score) for row in evidence.rows if row.trained == trained and _is_variant(row))
+    ]
+    return f"{unit(spec)} by number of groups: {'; '.join(told)}."
+
+
+def _style(rows: Sequence[EvidenceRow], style: str, spec: ScoreSpec) -> Part:
+    chosen = [(int(str(options(row.upsampler)["groups"])), gain(row, spec.name)) for row in rows
+              if options(row.upsampler)["style"] == style]  # fmt: skip
+    chosen.sort(key=lambda each: each[0])
+    colour, dash, symbol = _STYLES[style]
+    found: list[Gain] = [each for _, each in chosen]
+    bars = {"type": "data", "array": [each.deviation or 0 for each in found], "width": 5}
+    return {
+        "type": "scatter",
+        "x": [groups for groups, _ in chosen],
+        "y": [each.mean for each in found],
+        "name": style.upper(),
+        "mode": "lines+markers",
+        "line": {"color": colour, "dash": dash, "width": 2.5},
+        "marker": {"color": colour, "symbol": symbol, "size": 10},
+        "error_y": bars,
+        "text": [each.label for each in found],
+        "hovertemplate": f"%{{text}}: %{{y:.{spec.digits}f}}<extra></extra>",
+    }
+
+
+def _setting(row: EvidenceRow, option: str) -> str | float | None:
+    """What a variant was trained with, as in the paper's column."""
+    return shown(str(options(row.upsampler)[option]).lower()) if _is_variant(row) else None
+
+
+def _is_variant(row: EvidenceRow) -> bool:
+    return operator_spec(row.upsampler).factory is DySample
+
+
+def _same(cell: str, value: object) -> bool:
+    """Whether a printed cell is the value of an option."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return cell == str(value).lower()
+    return float(cell) == value

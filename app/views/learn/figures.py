@@ -1,0 +1,211 @@
+"""Learning as figures: curves over the steps, and arrows over the input."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float, UInt8
+from plotly.subplots import make_subplots
+
+from app.shared.drawing import photo_png, plain
+from app.views.learn.words import pane_titles
+from dysample.explain.learn import Snapshot
+from dysample.explain.learn_tasks import ProblemPictures
+from dysample.explain.offsets import Arrows, CellWindow
+
+# Learning as pictures: what goes in, what bilinear and DySample make of it, and what it should be.
+
+
+HELD_OUT = "#F0E442"  # Okabe-Ito yellow
+_DOT = 0.12  # of a square's side: how far its dot is from its corner
+
+
+def panes(pictures: ProblemPictures, snapshot: Snapshot) -> go.Figure:
+    """Input, bilinear, learned and target, zoomed together, with the squares drawn in."""
+    shown = (pictures.input, pictures.bilinear, snapshot.output, pictures.target)
+    titles = pane_titles(pictures, snapshot)
+    figure = make_subplots(
+        rows=2, cols=2, subplot_titles=titles, horizontal_spacing=0.06, vertical_spacing=0.11
+    )
+    height, width = pictures.target.shape[:2]
+    for index, image in enumerate(shown):
+        for trace in (picture_trace(image, pixel=height / image.shape[0]), *_squares(pictures)):
+            figure.add_trace(trace, row=index // 2 + 1, col=index % 2 + 1)
+    figure.update_xaxes(range=[0, width], matches="x", constrain="domain", showgrid=False)
+    figure.update_yaxes(range=[height, 0], matches="y", constrain="domain", showgrid=False)
+    figure.update_layout(xaxis_matches=None, yaxis_matches=None)  # the first two need not match themselves
+    figure.update_xaxes(showticklabels=False, row=1).update_yaxes(showticklabels=False, col=2)
+    figure.update_xaxes(title_text="x (px of the target)", row=2)
+    figure.update_yaxes(title_text="y (px)", col=1)
+    figure.update_yaxes(constraintoward="top")
+    figure.update_yaxes(scaleanchor="x", row=1, col=1)  # the others match this one
+    return figure.update_layout(plain(560, above=70, right=24))
+
+
+def _squares(pictures: ProblemPictures) -> tuple[go.Scatter, ...]:
+    """The squares' borders, and a dot in the corner of those that are held out."""
+    height, width = pictures.target.shape[:2]
+    borders = _borders(height, width, pictures.side)
+    lines = (
+        go.Scatter(x=borders[:, 0], y=borders[:, 1], mode="lines", line={"color": colour, "width": thick})
+        for colour, thick in (("#FFFFFF", 3), ("#000000", 1))
+    )
+    row, column = np.nonzero(pictures.held_out[:: pictures.side, :: pictures.side])
+    x, y = pictures.side * (column + _DOT), pictures.side * (row + _DOT)
+    marker = {"color": HELD_OUT, "size": 7, "line": {"color": "#000000", "width": 1.5}}
+    dots = go.Scatter(x=x, y=y, mode="markers", marker=marker)
+    return tuple(trace.update(hoverinfo="skip") for trace in (*lines, dots))
+
+
+def _borders(height: int, width: int, side: int) -> Float[np.ndarray, "n 2"]:
+    """The lines between the squares of a picture, as broken lines of (x, y)."""
+    upright = [[(x, 0), (x, height), (np.nan, np.nan)] for x in range(side, width, side)]
+    level = [[(0, y), (width, y), (np.nan, np.nan)] for y in range(side, height, side)]
+    return np.array(upright + level, np.float64).reshape(-1, 2)
+
+
+def picture_trace(image: UInt8[np.ndarray, "h w 3"], *, pixel: float) -> go.Image:
+    """A picture whose pixels are squares of side `pixel`, from (0, 0) on."""
+    source = "data:image/png;base64," + base64.b64encode(photo_png(image)).decode()
+    return go.Image(source=source, x0=pixel / 2, y0=pixel / 2, dx=pixel, dy=pixel, hoverinfo="skip")
+
+
+LEARNED, BILINEAR = "#0072B2", "#D55E00"  # Okabe-Ito blue and vermilion: read on white and on black
+_SHOWN, _MARK = "Step shown", "#CC79A7"  # Okabe-Ito reddish purple
+# Dark on a light halo, and light on a dark one: both read on any picture, and without colour vision.
+_TRAINING, _HELD_OUT = ("#0072B2", "#FFFFFF"), (HELD_OUT, "#000000")
+_ARROW = "M{:.3f},{:.3f}L{:.3f},{:.3f}M{:.3f},{:.3f}L{:.3f},{:.3f}L{:.3f},{:.3f}"
+_HEAD = 0.16  # low-res pixels: length of an arrow's head, less for short arrows
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """One quantity over the steps, and its value for bilinear."""
+
+    title: str
+    values: tuple[float, ...]
+    bilinear: float
+
+
+def curves(snapshots: Sequence[Snapshot], *, steps: int, at: int) -> go.Figure:
+    """Held-out score and training loss over the steps, each with bilinear's as a dashed line.
+
+    Args:
+        snapshots: Those that there are so far, in order; at least one.
+        steps: Where the axis ends, so that it stands still while the lines grow.
+        at: The step of one of them, which is marked: what the other figures show.
+    """
+    panels = _panels(snapshots)
+    figure = make_subplots(
+        rows=len(panels),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.26 / len(panels),
+        subplot_titles=[panel.title for panel in panels],
+    )
+    places = [each.step for each in snapshots]
+    for row, panel in enumerate(panels, start=1):
+        options = {"row": row, "col": 1, "showlegend": row == 1}
+        figure.add_scatter(x=places, y=panel.values, name="DySample", line={"color": LEARNED}, **options)
+        dashed = {"color": BILINEAR, "dash": "dash"}
+        figure.add_scatter(x=[0, steps], y=[panel.bilinear] * 2, name="Bilinear", line=dashed, **options)
+        shown = [panel.values[places.index(at)]]
+        figure.add_scatter(x=[at], y=shown, name=_SHOWN, marker={"color": _MARK}, **options)
+    figure.update_traces(line_width=2.5, marker_size=5, hovertemplate="step %{x}: %{y:.4g}")
+    figure.update_traces(mode="lines+markers", selector={"name": "DySample"})
+    figure.update_traces(mode="lines", selector={"name": "Bilinear"})
+    ring = {"size": 14, "symbol": "circle-open", "line_width": 3}
+    figure.update_traces(mode="markers", marker=ring, cliponaxis=False, selector={"name": _SHOWN})
+    marked = {"color": _MARK, "width": 1.5, "dash": "dot"}
+    figure.add_vline(at, line=marked, row="all", col="all")
+    figure.update_xaxes(range=[0, steps])
+    figure.update_xaxes(title_text="Step (updates of the weights)", row=len(panels))
+    figure.update_yaxes(type="log", tickformat=".3~g", nticks=5, row=len(panels))
+    return figure.update_layout(plain(180 * len(panels) + 100, above=70, right=24, legend=True))
+
+
+def _panels(snapshots: Sequence[Snapshot]) -> tuple[_Panel, ...]:
+    psnr = tuple(each.score.psnr for each in snapshots)
+    panels = [_Panel("PSNR on held-out squares (dB)", psnr, snapshots[0].bilinear.psnr)]
+    iou = tuple(each.score.iou for each in snapshots if each.score.iou is not None)
+    if snapshots[0].bilinear.iou is not None:
+        panels.append(_Panel("IoU on held-out squares (0 to 1)", iou, snapshots[0].bilinear.iou))
+    loss = tuple(each.loss for each in snapshots)
+    panels.append(_Panel("Mean squared error on training squares", loss, snapshots[0].bilinear_loss))
+    return tuple(panels)
+
+
+def arrow_field(
+    pictures: ProblemPictures, arrows: Arrows, *, window: CellWindow | None = None, numbers: bool = True
+) -> go.Figure:
+    """Where one group reads: true-length arrows from the initial to the sampling positions, over the input.
+
+    Args:
+        pictures: Of the problem.
+        arrows: Of one group of a snapshot's record.
+        window: The cells that are shown; by default the whole input. More than a thousand arrows are
+            a texture, which shows where something happens but no single arrow.
+        numbers: Give them to the pointer, which costs time when the figure is drawn again and again.
+    """
+    height, width = pictures.input.shape[:2]
+    window = window or CellWindow(row=0, column=0, rows=height, columns=width)
+    figure = go.Figure(picture_trace(pictures.input, pixel=1))
+    unseen = pictures.held_out[arrows.pixels[:, 0], arrows.pixels[:, 1]]
+    strokes = _strokes(arrows)
+    for name, chosen, colours in (
+        ("training squares", ~unseen, _TRAINING),
+        ("held-out squares", unseen, _HELD_OUT),
+    ):
+        if chosen.any():
+            _add_haloed(figure, strokes[chosen], colours, f"Arrow in {name}")
+    if numbers:
+        _add_hover(figure, arrows)
+    x = [window.column - 0.5, window.column + window.columns + 0.5]
+    y = [window.row + window.rows + 0.5, window.row - 0.5]
+    figure.update_xaxes(range=x, constrain="domain", title_text="x (low-res pixels)", showgrid=False)
+    figure.update_yaxes(range=y, scaleanchor="x", title_text="y (low-res pixels)", showgrid=False)
+    figure.update_yaxes(constrain="domain", constraintoward="top")
+    figure.update_layout(plain(640, above=70, right=24, legend=True))
+    return figure.update_layout(legend={"itemclick": False, "itemdoubleclick": False})
+
+
+def _strokes(arrows: Arrows) -> Float[np.ndarray, "n 5 2"]:
+    """Each arrow as two lines: from start to end, and from one side of the head over the end to the other."""
+    move = (arrows.ends - arrows.starts).astype(np.float64)
+    length = np.hypot(move[:, :1], move[:, 1:])
+    along = np.divide(move, length, out=np.zeros_like(move), where=length > 0)
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    size = np.minimum(_HEAD, length / 2)
+    left, right = (arrows.ends - size * (along + side * 0.6 * across) for side in (1, -1))
+    return np.stack([arrows.starts, arrows.ends, left, arrows.ends, right], axis=1)
+
+
+def _add_haloed(
+    figure: go.Figure, strokes: Float[np.ndarray, "n 5 2"], colours: tuple[str, str], name: str
+) -> None:
+    """Lines in the first colour on a halo of the second, and a swatch of both for the legend."""
+    # One path for all: as lines of a trace they take the browser five times as long.
+    path = "".join(_ARROW.format(*stroke) for stroke in strokes.reshape(-1, 10).tolist())
+    for colour, thick in zip(reversed(colours), (5, 2), strict=True):
+        figure.add_shape(type="path", path=path, line={"color": colour, "width": thick}, name=name)
+    swatch = {"color": colours[0], "size": 10, "symbol": "square", "line": {"color": colours[1], "width": 2}}
+    figure.add_scatter(x=[None], y=[None], mode="markers", marker=swatch, name=name, hoverinfo="skip")
+
+
+def _add_hover(figure: go.Figure, arrows: Arrows) -> None:
+    """Numbers for the pointer, on points that cannot be seen."""
+    text = "output row %{customdata[0]}, column %{customdata[1]}<br>moved by (%{customdata[2]:+.3f}, "
+    text += "%{customdata[3]:+.3f}) low-res pixels<extra></extra>"
+    data = np.concatenate([arrows.pixels, arrows.ends - arrows.starts], axis=1)
+    figure.add_scatter(
+        x=arrows.ends[:, 0],
+        y=arrows.ends[:, 1],
+        customdata=data.astype(np.float32),
+        mode="markers",
+        marker={"size": 10, "opacity": 0},
+        hovertemplate=text,
+        showlegend=False,
+        name="offsets",
+    )

@@ -1,0 +1,211 @@
+"""Watch it learn: a tiny DySample, trained on one picture while one watches."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from app.components.figure.block import figure_block
+from app.memory import forget, keep, kept
+from app.settings import LearnChoice, Source
+from app.shared import photos
+from app.shared.controls import prose
+from app.shared.subject import choose_picture
+from app.views.learn import compute, controls, figures, words
+from app.views.learn.compute import Run
+from app.views.learn.controls import look_again
+from app.views.learn.figures import panes
+from dysample.explain.learn import Snapshot
+from dysample.explain.offsets import CellWindow
+from dysample.scores.paper import paper_table
+
+_MOST_FINISHED = 50
+_RUN, _FINISHED, _NOTICE = "learn.run", "learn.finished", "learn.notice"
+
+
+def page() -> None:
+    """Draw the page."""
+    st.title("Watch it learn")
+    prose("learn")
+    origin, task, scale, side = controls.problem_choice()
+    source = _photograph() if origin == "photo" else None
+    beside, main = st.columns([1, 3], gap="large")
+    with beside:
+        settings, seed, steps = controls.settings_choice()
+    with main:
+        run = _run(LearnChoice(source, side, task, scale, settings, seed, steps))
+        if run is None:
+            return
+        if notice := kept(_NOTICE, ""):
+            st.info(notice)
+        controls.commands(_state(run), start=_start, go=_go, pause=_pause, reset=_reset)
+        (_learn if run.going else _look)(run)
+    _compare(run)
+
+
+def _photograph() -> Source:
+    """The visitor's choice; an upload that cannot be read does not replace a picture that can."""
+    with st.expander("Picture", icon=":material/image:"):
+        source = choose_picture()
+    unreadable = source.data is None and kept("own.picture", None) is not None
+    if not unreadable or kept("learn.beside", source) != source:
+        keep("learn.source", source)
+    if unreadable:
+        keep("learn.beside", source)
+    else:
+        forget("learn.beside")
+    return kept("learn.source", source)
+
+
+def _run(choice: LearnChoice) -> Run | None:
+    """The visitor's run; a new one, waiting, where the choice is new."""
+    earlier: Run | None = st.session_state.get(_RUN)
+    if earlier is not None and earlier.choice == choice:
+        return earlier
+    if earlier is not None:
+        earlier.pause()
+    try:
+        run = compute.Run(choice)
+    except ValueError as error:
+        kept_on = "" if earlier is None else " Below is still what was learnt before."
+        st.error(f"This picture cannot be learnt from: {error}.{kept_on}")
+        return earlier
+    if earlier is not None and _state(earlier) in ("going", "paused"):
+        keep(_NOTICE, words.interrupted(earlier.step, earlier.choice.steps))
+    st.session_state[_RUN] = run
+    return run
+
+
+def _state(run: Run) -> controls.State:
+    if run.finished:
+        return "finished"
+    if run.going:
+        return "going"
+    return "paused" if run.step else "ready"
+
+
+def _start() -> None:
+    _reset()
+    _go()
+
+
+def _go() -> None:
+    run: Run = st.session_state[_RUN]
+    run.go()
+
+
+def _pause() -> None:
+    run: Run = st.session_state[_RUN]
+    run.pause()
+    controls.show_step(run.snapshots[-1].step)
+
+
+def _reset() -> None:
+    run: Run = st.session_state[_RUN]
+    run.pause()
+    forget(_NOTICE)
+    st.session_state[_RUN] = compute.Run(run.choice)
+
+
+@st.fragment
+def _learn(run: Run) -> None:
+    # A fragment of its own, so that a look that is asked for too late finds it gone.
+    run.advance()
+    _progress(run)
+    _draw(run, controls.time_passing(steps=run.choice.steps, every=run.every, newest=run.snapshots[-1].step))
+    if run.finished:
+        st.rerun()
+    look_again(run.step, key="learn-pacer")
+
+
+@st.fragment
+def _look(run: Run) -> None:
+    _progress(run)
+    newest = run.snapshots[-1].step
+    _draw(run, controls.time_choice(steps=run.choice.steps, every=run.every, newest=newest))
+
+
+def _progress(run: Run) -> None:
+    st.progress(run.step / run.choice.steps, f"Step {run.step} of {run.choice.steps}")
+
+
+def _draw(run: Run, step: int) -> None:
+    snapshot = run.at(step)
+    controls.verdict(words.standing(snapshot), better=None if run.going else words.wins(snapshot))
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        _curves(run, snapshot)
+    with right:
+        _panes(run, snapshot)
+    _arrows(run, snapshot)
+
+
+def _curves(run: Run, snapshot: Snapshot) -> None:
+    figure_block(
+        figures.curves(run.snapshots, steps=run.choice.steps, at=snapshot.step),
+        caption=words.CURVES_CAPTION,
+        alt=words.curves_alt(run.snapshots),
+        name="Learning curves",
+        data=words.curves_data(run.snapshots),
+        key="learn-curves",
+    )
+
+
+def _panes(run: Run, snapshot: Snapshot) -> None:
+    figure_block(
+        panes(run.pictures, snapshot),
+        caption=words.PANES_CAPTION,
+        alt=words.panes_alt(run.pictures, snapshot),
+        name="Input, bilinear, DySample, target",
+        data=words.panes_data(run.pictures, snapshot),
+        key="learn-panes",
+    )
+
+
+def _arrows(run: Run, snapshot: Snapshot) -> None:
+    group, extent = controls.arrows_choice(run.choice.settings.groups)
+    height, width = run.pictures.input.shape[:2]
+    window = run.detail if extent == "detail" else CellWindow(0, 0, rows=height, columns=width)
+    found, every = run.arrows(snapshot, group=group, window=window)
+    figure_block(
+        figures.arrow_field(run.pictures, found, window=window, numbers=not run.going),
+        caption=words.arrows_caption(snapshot, group=group, every=every),
+        alt=words.arrows_alt(found),
+        name="Sampling points",
+        data=words.arrows_data(found),
+        key="learn-arrows",
+    )
+
+
+def _compare(run: Run) -> None:
+    finished: list[words.FinishedRun] = st.session_state.setdefault(_FINISHED, [])
+    if run.finished and (found := _outcome(run)) not in finished:
+        finished[:] = [*finished, found][-_MOST_FINISHED:]
+    st.subheader("Your runs so far")
+    if finished:
+        controls.table(words.finished_table(finished), formats=words.FORMATS, key="learn-runs")
+    else:
+        st.caption("Runs that reach their end are listed here, so that you can compare settings.")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("#### What to try")
+        prose("learn", "try")
+    with right:
+        st.markdown("#### What the paper measured")
+        prose("learn", "paper")
+        for name in ("table1", "table2", "table3"):
+            table = paper_table(name)
+            st.markdown(f"**{table.title}**")
+            controls.small_table(words.paper_columns(table), label=table.title)
+
+
+def _outcome(run: Run) -> words.FinishedRun:
+    source, last = run.choice.source, run.snapshots[-1]
+    picture = "Rings"
+    if source is not None:
+        picture = source.name if source.data is not None else photos.gallery()[source.name].title
+        source = replace(source, data=None)
+    choice = replace(run.choice, source=source)
+    return words.FinishedRun(picture, choice, last.score.psnr, last.bilinear.psnr, last.gain)
+
+
+page()

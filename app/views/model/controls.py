@@ -1,0 +1,131 @@
+"""The controls of the page about one's own model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import streamlit as st
+
+from app.memory import keep, restore
+from app.shared.controls import segments
+
+Origin = Literal["smp", "factory"]
+AS_ABOVE = "as above"
+LEAVE = ""
+_ORIGINS: Mapping[Origin, str] = {"smp": "A known network", "factory": "Your own factory"}
+_LEAST, _MOST, _STEP = 32, 768, 32
+
+
+def origin_choice() -> Origin:
+    """Choose where the model comes from."""
+    return segments("Model", _ORIGINS, key="model_from", hidden=True)
+
+
+def family_choice(labels: Mapping[str, str]) -> str:
+    """Choose a decoder; `labels` holds names for people."""
+    return _select("Network", labels, key="model_family", usual="Unet", width=170)
+
+
+def encoder_choice(names: Sequence[str]) -> str:
+    """Choose an encoder of those that the decoder takes."""
+    return _select("Encoder", {name: name for name in names}, key="model_encoder", usual=names[0], width=210)
+
+
+def operator_choice(labels: Mapping[str, str]) -> str:
+    """Choose the upsampler for all sites that are swapped unasked."""
+    return _select("Put in", labels, key="model_to", usual="dysample+", width=170)
+
+
+def _select(label: str, names: Mapping[str, str], *, key: str, usual: str, width: int) -> str:
+    options = list(names)
+    restore(key, options)
+    if st.session_state.get(key, usual) not in options:
+        del st.session_state[key]
+    chosen = st.selectbox(
+        label,
+        options,
+        index=options.index(usual) if usual in options else 0,
+        format_func=lambda name: names[name],
+        key=key,
+        bind="query-params",
+        width=width,
+    )
+    return keep(key, chosen)
+
+
+def size_choice(usual: int) -> tuple[int, int]:
+    """Choose rows and columns of the picture.
+
+    Args:
+        usual: Pixels of either to begin with.
+    """
+    sides = list[int]()
+    for label, name in (("Rows (px)", "rows"), ("Columns (px)", "columns")):
+        key = f"model_{name}_{usual}"
+        restore(key, range(_LEAST, _MOST + 1))
+        side = st.number_input(
+            label, _LEAST, _MOST, usual, step=_STEP, key=key, bind="query-params", width=130
+        )
+        sides.append(int(keep(key, side)))
+    return sides[0], sides[1]
+
+
+def factory_choice() -> str:
+    """Name a factory; empty at first."""
+    key = "model_factory"
+    if key not in st.session_state and key not in st.query_params:
+        st.session_state[key] = st.session_state.get(f"kept.{key}", "")
+    chosen = st.text_input(
+        "Factory", key=key, bind="query-params", placeholder="package.module:function", width=340
+    )
+    return keep(key, chosen.strip())
+
+
+def site_choice(label: str, options: Mapping[str, str], *, model: str, usual: str) -> str:
+    """Choose what a site gets: an operator, `AS_ABOVE`, or `LEAVE`.
+
+    Args:
+        label: Of the site, for screen readers.
+        options: Names for people.
+        model: The choice is that of one model alone.
+        usual: The option to begin with.
+    """
+    key = f"model_site:{model}:{label}"
+    restore(key, options)
+    names = list(options)
+    chosen = st.selectbox(
+        f"Upsampler at {label}",
+        names,
+        index=names.index(usual),
+        format_func=lambda name: options[name],
+        key=key,
+        label_visibility="collapsed",
+    )
+    return keep(key, chosen)
+
+
+def small_table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
+    """Draw a table of finished numbers."""
+    st.table(dict(columns), border="horizontal", hide_index=True, alt=label)
+
+
+def glance(figures: Sequence[tuple[str, str, str, str]]) -> None:
+    """Draw the numbers that matter most, each with its label, what it means and how it was had."""
+    with st.container(horizontal=True, gap="small", key="model-glance"):
+        for label, value, below, words in figures:
+            st.metric(
+                label, value, below, delta_color="off", delta_arrow="off", help=words, border=True, width=168
+            )
+
+
+def lines(texts: Sequence[str]) -> None:
+    """Draw a list of sentences."""
+    st.markdown("\n".join(f"- {text}" for text in texts))
+
+
+def code(python: str, command: str) -> None:
+    """Draw the code that does the same, to copy."""
+    python_tab, command_tab = st.tabs(["Python", "Command line"])
+    with python_tab:
+        st.code(python, language="python", wrap_lines=True)
+    with command_tab:
+        st.code(command, language="bash", wrap_lines=True)

@@ -1,0 +1,198 @@
+"""What the paper measured when it swapped: gains over the interpolation of each network, with the noise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Shaped
+
+from app.shared.drawing import Part, plain
+from app.theme import ACROSS, IGNORED
+from app.views.evidence.gains import PAPER_NOISE
+from dysample.ops.registry import OPERATORS
+from dysample.scores.paper import paper_table
+
+NOISE = PAPER_NOISE["table4", "miou"]
+_ROW, _AROUND = 34, 110
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A score in a table of the paper."""
+
+    table: str
+    label: str
+    column: str
+    baseline: str
+    unit: str
+    rows: Mapping[str, str] = field(default_factory=dict[str, str])
+    factor: float = 1.0
+    noisy: bool = False
+
+
+_RESNETS = {"r50": "R50", "r101": "R101"}
+_SWINS = {"swin-b": "Swin-B", "swin-l": "Swin-L"}
+_MASKED = {"bbox": "boxes", "segm": "masks"}
+_SOURCES = (
+    _Source("table4", "SegFormer-B1, ADE20K", "miou", "bilinear", "mIoU", noisy=True),
+    *(
+        _Source(
+            "table5", f"MaskFormer {name}, ADE20K", "miou", "nearest", "mIoU", {"backbone": key}, noisy=True
+        )
+        for key, name in _SWINS.items()
+    ),
+    *(
+        _Source("table6", f"Faster R-CNN {name}, COCO", "ap", "nearest", "AP", {"backbone": key})
+        for key, name in _RESNETS.items()
+    ),
+    *(
+        _Source(
+            "table7",
+            f"Mask R-CNN {name}, COCO {what}",
+            "ap",
+            "nearest",
+            "AP",
+            {"task": task, "backbone": key},
+        )
+        for key, name in _RESNETS.items()
+        for task, what in _MASKED.items()
+    ),
+    *(
+        _Source("table8", f"Panoptic FPN {name}, COCO", "pq", "nearest", "PQ", {"backbone": key})
+        for key, name in _RESNETS.items()
+    ),
+    _Source("table9", "DepthFormer, NYU Depth V2", "delta1", "bilinear", "δ1", factor=100.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperGain:
+    """What upsamplers gained in one network of the paper.
+
+    Attributes:
+        label: Network and data.
+        unit: The score.
+        table: Number of the table.
+        baseline: Name of the interpolation that the network had.
+        gains: Differences from that in points (hundredths), by the name of the upsampler.
+        noisy: Whether the authors name a noise for these data.
+    """
+
+    label: str
+    unit: str
+    table: str
+    baseline: str
+    gains: Mapping[str, float]
+    noisy: bool
+
+
+def paper_gains() -> tuple[PaperGain, ...]:
+    """All networks of tables 4 to 9."""
+    return tuple(map(_gain, _SOURCES))
+
+
+def _gain(source: _Source) -> PaperGain:
+    table = paper_table(source.table)
+    number = table.title.partition(":")[0]
+    for column, value in source.rows.items():
+        table = table.where(column, value)
+    scores = dict(zip(table.column("upsampler"), map(float, table.column(source.column)), strict=True))
+    base = scores[source.baseline]
+    gains = {
+        name: round(source.factor * (value - base), 6)
+        for name, value in scores.items()
+        if name != source.baseline
+    }
+    return PaperGain(source.label, source.unit, number, source.baseline, gains, source.noisy)
+
+
+def named(to: str) -> str:
+    """The row of the paper that an operator is, options left out."""
+    return to.partition("@")[0]
+
+
+def paper_figure(found: Sequence[PaperGain], to: str) -> go.Figure:
+    """Draw the gains of one upsampler among those of all others."""
+    others = [name for name in OPERATORS if name != to]
+    quiet: Part = {
+        "color": IGNORED,
+        "size": 9,
+        "opacity": 0.6,
+        "symbol": "line-ns-open",
+        "line": {"width": 2},
+    }
+    own = _dots(found, [to]) | {
+        "mode": "markers+text",
+        "text": [f"{each.gains[to]:+.1f}".replace("-", "−") for each in found if to in each.gains],
+        "textposition": "top center",
+        "marker": {"color": ACROSS, "size": 12},
+        "name": OPERATORS[to].label,
+    }
+    rows: Part = {
+        "tickvals": list(range(len(found))),
+        "ticktext": [f"{each.label}, {each.unit}" for each in found],
+        "range": [len(found) - 0.4, -0.8],
+        "showgrid": False,
+        "zeroline": False,
+    }
+    gains: Part = {"title": {"text": "gain (points)"}, "zeroline": True}
+    noisy = [index for index, each in enumerate(found) if each.noisy]
+    layout: Part = {"xaxis": gains, "yaxis": rows, "shapes": _band(noisy, len(found))}
+    height = _AROUND + _ROW * len(found)
+    traces = [_dots(found, others) | {"marker": quiet, "name": "other upsamplers"}, own]
+    return go.Figure(traces, layout | plain(height, above=40, below=44, legend=True))
+
+
+def _dots(found: Sequence[PaperGain], names: Sequence[str]) -> Part:
+    """The gains of some upsamplers, network by network."""
+    there = [(row, each, name) for row, each in enumerate(found) for name in names if name in each.gains]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [each.gains[name] for _, each, name in there],
+        "y": [row for row, _, _ in there],
+        "hovertext": [
+            f"{OPERATORS[name].label}: {each.gains[name]:+.2f} {each.unit}, {each.table}"
+            for _, each, name in there
+        ],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+
+
+def _band(noisy: Sequence[int], count: int) -> list[Part]:
+    """The noise over the rows that the authors name it for, and its edges through all."""
+    band: Part = {"type": "rect", "x0": -NOISE, "x1": NOISE, "y0": noisy[0] - 0.5, "y1": noisy[-1] + 0.5}
+    band |= {"fillcolor": IGNORED, "opacity": 0.3, "line": {"width": 0}, "layer": "below"}
+    edge: Part = {"type": "line", "y0": -0.6, "y1": count - 0.4, "layer": "below"}
+    edge |= {"line": {"color": IGNORED, "width": 1, "dash": "dot"}}
+    return [band, *(edge | {"x0": at, "x1": at} for at in (-NOISE, NOISE))]
+
+
+def paper_caption(found: Sequence[PaperGain], to: str) -> str:
+    """Sources, and what the noise says."""
+    own = [each.gains[to] for each in found if to in each.gains]
+    within = sum(abs(value) <= NOISE for value in own)
+    noise = "https://github.com/tiny-smart/segmentation-with-upsamplers"
+    return (
+        f"Tables 4 to 9 of the paper: {OPERATORS[to].label} less the interpolation that each network had, "
+        f"one run each; δ1 in hundredths. {within} of {len(own)} gains are within ±{NOISE}, the noise that "
+        f"the authors [name for ADE20K]({noise}) (grey band). For the other data they name none: the dotted "
+        "lines are a yardstick there. What your model gains cannot be told from this: train both, with "
+        "several seeds."
+    )
+
+
+def paper_alt(found: Sequence[PaperGain], to: str) -> str:
+    """The figure in words."""
+    each = [f"{one.label} {one.gains[to]:+.1f} {one.unit}" for one in found if to in one.gains]
+    return f"Gains of {OPERATORS[to].label} over interpolation in the paper: {'; '.join(each)}."
+
+
+def paper_data(found: Sequence[PaperGain], to: str) -> Mapping[str, Shaped[np.ndarray, "..."]]:
+    """The numbers behind the figure."""
+    there = [each for each in found if to in each.gains]
+    return {
+        "network": np.array([each.label for each in there]),
+        "gain": np.array([each.gains[to] for each in there]),
+    }

@@ -1,0 +1,363 @@
+"""What a swap changes, costs and allows, in words and short tables."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from app.views.model.flow import nodes
+from dysample.measure.machine import Machine
+from dysample.measure.macs import Cost
+from dysample.measure.timing import Race, Spread
+from dysample.models.smp import SCHEME, is_smp_name, smp_options
+from dysample.ops.dysample import DySample
+from dysample.ops.registry import OPERATORS, operator_spec
+from dysample.swap import Site
+from dysample.trial.deploy import Attempt, Outcome
+from dysample.trial.plan import Plan, Start
+from dysample.trial.report import TrialReport
+from dysample.trial.survey import PlacedSite, Survey, SwapCosts
+
+_ROUNDING = 1e-5  # of the largest output: what other orders of summation come to in float32
+NOTHING = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of the glance.
+
+    Attributes:
+        label: What it is.
+        value: The number, or a dash.
+        below: What it means, short.
+        help: How it was had.
+    """
+
+    label: str
+    value: str
+    below: str
+    help: str
+
+
+def glance(
+    survey: Survey, costs: SwapCosts, plan: Plan, measured: TrialReport | None, tried: TrialReport | None
+) -> tuple[Figure, ...]:
+    """What changes, what it costs, whether it can be deployed."""
+    return (
+        _sites(survey, plan),
+        _parameters(survey, costs),
+        _macs(survey, costs),
+        _time(measured),
+        _output(measured),
+        _deploys(tried),
+    )
+
+
+def _sites(survey: Survey, plan: Plan) -> Figure:
+    possible = sum(each.site.choice != "never" for each in survey.sites)
+    help = "Enlargements that get an upsampler, of all places where the model changes the size of a map."
+    return Figure("Sites swapped", f"{len(plan)} of {len(survey.sites)}", f"{possible} could be", help)
+
+
+def _parameters(survey: Survey, costs: SwapCosts) -> Figure:
+    more = costs.parameters - survey.parameters
+    help = f"{survey.parameters:,} before, {costs.parameters:,} after; counted."
+    return Figure("Parameters", f"{more:+,}", _percent(more, survey.parameters), help)
+
+
+def _macs(survey: Survey, costs: SwapCosts) -> Figure:
+    before, after = survey.macs.value, costs.macs.value
+    if before is None or after is None:
+        return Figure("Operations (MACs)", NOTHING, "cannot be counted", _why(survey.macs, costs.macs))
+    help = (
+        f"{_giga(before)} before, {_giga(after)} after: multiply-accumulates of the whole model for one "
+        "picture, counted operation by operation. What the paper calls FLOPs."
+    )
+    return Figure("Operations (MACs)", f"+{_giga(after - before)}", _percent(after - before, before), help)
+
+
+def _time(measured: TrialReport | None) -> Figure:
+    if measured is None or measured.race is None:
+        return Figure("Time, here", NOTHING, "not measured yet", "Press “Measure on this machine” below.")
+    ratio = measured.race.busy_ratio
+    return Figure("Time, here", f"× {ratio.median:.2f}", f"{ratio.lower:.2f} to {ratio.upper:.2f}", _RATIO)
+
+
+_PRESS = "Press “Measure on this machine” below."
+_RATIO = "CPU time of the swapped model over the original’s, in turns: median and quartiles of the rounds."
+
+
+def _output(measured: TrialReport | None) -> Figure:
+    label = "Zero-offset error"
+    if measured is None or measured.start is None:
+        return Figure(label, NOTHING, "not checked yet", _PRESS)
+    found = measured.start.zero_offsets
+    if found.value is None:
+        return Figure(label, NOTHING, "no DySample here", f"Not compared: {found.method}.")
+    same = found.value < _ROUNDING
+    below = "as the original’s" if same else "not the original’s"
+    return Figure(label, scientific(found.value), below, f"{_sentence(found.method)}.")
+
+
+def _deploys(tried: TrialReport | None) -> Figure:
+    if tried is None or not tried.attempts:
+        return Figure("Deploys", NOTHING, "not tried yet", "Press “Try to deploy it” below.")
+    good = sum(each.outcome == "yes" for each in tried.attempts)
+    names = ", ".join(each.name for each in tried.attempts if each.outcome == "yes") or "nothing"
+    return Figure("Deploys", f"{good} of {len(tried.attempts)}", "tried here", f"Worked: {names}.")
+
+
+def flow_caption(survey: Survey, name: str) -> str:
+    """What the drawing shows and what it cannot."""
+    lines = [
+        f"{name} with a picture of {_shape(survey.input)}. Every arrow is an enlargement, from the size of "
+        "its input to that of its output, with its number in the list below; point at it for shapes, mode "
+        "and source line."
+    ]
+    if survey.levels:
+        lines.append(
+            "Dotted: the enlargements that a map went through last; where there are none, the encoder’s map "
+            "of the same size, from which it may come by way of other layers."
+        )
+    lines.append(
+        "Connections without an enlargement, such as those of skips, are not drawn."
+        if survey.several_sizes
+        else "The model took no picture of another size, so scales that depend on it could not be told."
+    )
+    return " ".join(lines)
+
+
+def flow_alt(survey: Survey, plan: Plan) -> str:
+    """The drawing in words."""
+    down = " to ".join(str(each[-2]) for each in (survey.input, *survey.levels))
+    parts = list[str]()
+    for node in nodes(survey, plan):
+        site = node.site
+        parts.append(f"{site.order}, {site.name}: {_shape(site.input)} to {_shape(site.output)}, {node.fate}")
+    return f"Flow of maps. Rows of the maps down the encoder: {down}. Enlargements: {'; '.join(parts)}."
+
+
+def site_words(site: Site) -> str:
+    """Number, name and place in the code; below, shapes and mode."""
+    times = f", called {site.times} times" if site.times > 1 else ""
+    corners = ", corners aligned" if site.align_corners else ""
+    scale = f" ×{site.scale}" if site.scale else ""
+    return (
+        f"**{site.order}** `{site.name}` :small[{site.source}{times}]  \n"
+        f":small[{_shape(site.input)} → {_shape(site.output)}, {site.mode}{scale}{corners}]"
+    )
+
+
+def option_label(operator: str, parameters: int) -> str:
+    """An operator with what it brings."""
+    return f"{OPERATORS[operator].label}, +{parameters:,}" if parameters else OPERATORS[operator].label
+
+
+def placed_words(placed: PlacedSite) -> str:
+    """What is at a site after the swap."""
+    repeated = f", {len(placed.scales)} times ×{placed.scales[0]}" if len(placed.scales) > 1 else ""
+    gone = f", −{placed.removed:,} that were there" if placed.removed else ""
+    macs = "" if placed.macs.value is None else f", {_giga(placed.macs.value)} MACs"
+    return f":small[+{placed.parameters:,} parameters{gone}{macs}{repeated}]"
+
+
+def samples_points(plan: Plan) -> bool:
+    """Whether an operator of a plan samples at points, of which exporters know `GridSample` alone."""
+    return any(operator_spec(each.operator).factory is DySample for each in plan)
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:+.2f} %"
+
+
+def _giga(value: float) -> str:
+    return f"{value / 1e9:.3f} G"
+
+
+def _why(*costs: Cost) -> str:
+    return next(f"{_sentence(cost.method)}." for cost in costs if cost.value is None)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape[1:]))
+
+
+# What was measured of a swap, in sentences and a short table.
+
+
+OUTCOMES: Mapping[Outcome, str] = {
+    "yes": ":green[✓]",
+    "differs": ":orange[≠]",
+    "no": ":red[✗]",
+    "not installed": "–",
+}
+
+
+def start_sentences(start: Start) -> tuple[str, ...]:
+    """The check of the output before training, sentence by sentence."""
+    lines = list[str]()
+    if start.zero_offsets.value is not None:
+        kind = (
+            "Each site is one enlargement, so this is rounding."
+            if start.exact
+            else "Some sites enlarge in several steps, aligned corners or were learned, so it need not be 0."
+        )
+        lines.append(
+            f"With all offsets zero, the output of the swapped model is "
+            f"**{scientific(start.zero_offsets.value)}** from the original’s. {kind}"
+        )
+    if start.interpolated.value is not None:
+        lines.append(
+            f"From plain interpolation at the same places, step by step, it is "
+            f"**{scientific(start.interpolated.value)}**: this is rounding always."
+        )
+    if start.fresh.value is None:
+        lines.append(f"Fresh from the swap, outputs cannot be compared: {start.fresh.method}.")
+    else:
+        lines.append(
+            f"Fresh from the swap, with the small random offsets that training starts from, it is "
+            f"**{scientific(start.fresh.value)}** from the original’s."
+        )
+    return (*lines, "All in units of the largest output of the original.")
+
+
+def race_columns(race: Race) -> Mapping[str, Sequence[str]]:
+    """Times before and after."""
+    rows = (("Original", race.baseline), ("Swapped", race.candidate))
+    return {
+        "Model": [name for name, _ in rows] + ["Swapped / original"],
+        "Wall clock (ms)": [_spread(each.wall, 1) for _, each in rows] + [f"× {_spread(race.wall_ratio, 2)}"],
+        "CPU time (ms)": [_spread(each.busy, 1) for _, each in rows] + [f"× {_spread(race.busy_ratio, 2)}"],
+    }
+
+
+def race_caption(report: TrialReport) -> str:
+    """How the times were measured."""
+    threads = "one thread" if report.threads == 1 else f"{report.threads} threads"
+    return (
+        f"Medians, with quartiles in brackets, of {report.rounds} rounds; the models took turns in one "
+        f"process with {threads}, in eval mode, float32. {machine_words(report.machine)} {report.date}. CPU "
+        "time is disturbed least by what else the machine does."
+    )
+
+
+def machine_words(machine: Machine) -> str:
+    """Where something was measured."""
+    load = "" if machine.load is None else f", load before {machine.load:.1f}"
+    return (
+        f"{machine.processor}, {machine.cores} cores{load}; PyTorch {machine.torch}, dysample-lab "
+        f"{machine.dysample}."
+    )
+
+
+def attempt_words(attempt: Attempt) -> str:
+    """One thing that was tried, in a line."""
+    sign, parts = OUTCOMES[attempt.outcome], [attempt.how]
+    if attempt.difference.value is not None:
+        parts.append(f"difference {scientific(attempt.difference.value)} of the largest output")
+    if attempt.words:
+        parts.append(attempt.words.rstrip("."))
+    if attempt.original is not None:
+        parts.append("the original works" if attempt.original == "yes" else "nor does the original work")
+    return f"{sign} **{attempt.name}**, {attempt.seconds:.1f} s: {'; '.join(parts)}."
+
+
+def scientific(value: float) -> str:
+    """A small number, such as 1.6e−02; zero is 0."""
+    return "0" if value == 0 else f"{value:.1e}".replace("e-", "e−")
+
+
+def _spread(spread: Spread, digits: int) -> str:
+    return f"{spread.median:,.{digits}f} ({spread.lower:,.{digits}f} to {spread.upper:,.{digits}f})"
+
+
+# What is known of runtimes from elsewhere.
+
+
+_FILE = Path(__file__).with_name("runtimes.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of a runtime.
+
+    Attributes:
+        name: The runtime.
+        said: What is said of it, a sentence without its subject.
+        source: Where it is said.
+    """
+
+    name: str
+    said: str
+    source: str
+
+
+@cache
+def limits() -> tuple[Limit, ...]:
+    """All of them, in the order of the page."""
+    return tuple(Limit(**each) for each in tomllib.loads(_FILE.read_text(encoding="utf-8"))["limit"])
+
+
+def limit_words(limit: Limit) -> str:
+    """One in a line, with its source."""
+    thread = "/".join(limit.source.removeprefix("https://github.com/").split("/")[1:])
+    number = thread.replace("/issues/", " #").replace("/pull/", " #")
+    return f"**{limit.name}** {limit.said} [{number}]({limit.source})"
+
+
+# The Python code that makes the swap of the page.
+
+
+def python_code(name: str, survey: Survey, plan: Plan) -> str:
+    """Code that can be run as it is and gives `swapped` and, for each operator, a report."""
+    size = ", ".join(map(str, survey.input))
+    lines = [*_imports(name), "", *_model(name), f"picture = torch.rand({size})", ""]
+    return "\n".join([*lines, *_swaps([each.site for each in survey.sites], plan)]) + "\n"
+
+
+def _imports(name: str) -> Sequence[str]:
+    swap = "from dysample import swap_upsamplers"
+    if is_smp_name(name):
+        return ("import segmentation_models_pytorch as smp", "import torch", swap)
+    module, _, function = name.partition(":")
+    return ("import torch", swap, f"from {module} import {function}")
+
+
+def _model(name: str) -> Sequence[str]:
+    if not is_smp_name(name):
+        return (f"model = {name.partition(':')[2]}().eval()",)
+    family, _, encoder = name.removeprefix(f"{SCHEME}:").partition(":")
+    options = ", ".join(f"{key}={value!r}" for key, value in smp_options(family).items())
+    return (
+        '# Random weights, as on this page; encoder_weights="imagenet" downloads trained ones.',
+        f'model = smp.{family}("{encoder}", {options}).eval()',
+    )
+
+
+def _swaps(sites: Sequence[Site], plan: Plan) -> Sequence[str]:
+    if not plan:
+        return ("swapped = model  # nothing is swapped",)
+    operators, lines, source = dict.fromkeys(each.operator for each in plan), list[str](), "model"
+    unasked = [site.name for site in sites if site.choice == "swap"]
+    for operator in operators:
+        names = [each.site for each in plan if each.operator == operator]
+        if len(operators) == 1 and names == unasked:
+            lines.append(f'swapped, report = swap_upsamplers({source}, picture, "{operator}")')
+        else:
+            lines += [
+                "swapped, report = swap_upsamplers(",
+                f'    {source}, picture, "{operator}", where=[{", ".join(map(_quoted, names))}]',
+                ")",
+            ]
+        lines.append("print(report)")
+        source = "swapped"
+    return lines
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'

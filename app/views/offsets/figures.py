@@ -1,0 +1,162 @@
+"""Offsets in numbers: histograms with the scope marked, lengths group by group, the table of steps."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.shared.drawing import plain
+from app.theme import ACROSS, DOWN, MARGINAL
+from dysample.explain.offsets import OffsetField
+from dysample.explain.statistics import Histogram, OffsetRow, PointStatistics
+
+Columns = dict[str, list[str] | list[float] | list[float | None]]
+
+_HEIGHT = 320
+_GROUP_HEIGHT = 150
+_SMALL = {"size": 12}
+_RARE = 0.002  # share of the offsets that the histograms leave out of sight at first
+
+
+def histograms(statistics: PointStatistics, *, scale: int) -> go.Figure:
+    """How often offsets of each size occur, along x and along y, with scope and marginal value marked."""
+    figure = go.Figure()
+    for name, found, colour in (("x", statistics.x, ACROSS), ("y", statistics.y, DOWN)):
+        figure.add_trace(_steps(name, found, statistics.points, colour))
+    for value, text, dash in (
+        (statistics.max_scope, "scope" if _static(statistics) else "largest scope", "solid"),
+        (1 / (2 * scale), f"1/(2s) = {1 / (2 * scale):g}", "dot"),
+    ):
+        for side in (-1, 1):
+            figure.add_vline(side * value, line={"color": MARGINAL, "dash": dash, "width": 1.5})
+        figure.add_trace(
+            go.Scatter(x=[None], y=[None], mode="lines", name=text, line={"color": MARGINAL, "dash": dash})
+        )
+    figure.update_xaxes(title="offset in low-res pixels", range=_range(statistics))
+    figure.update_yaxes(title="share of the points in %", rangemode="tozero")
+    return figure.update_layout(plain(_HEIGHT, above=40, legend=True))
+
+
+def histograms_alt(statistics: PointStatistics, *, scale: int) -> str:
+    """The histograms in words."""
+    scope = (
+        f"The scope is {statistics.max_scope:.3g}"
+        if _static(statistics)
+        else f"The scope goes from {statistics.min_scope:.2f} to {statistics.max_scope:.2f}"
+    )
+    return (
+        f"Two histograms of {statistics.points} offsets, along x and along y. Their mean length is "
+        f"{statistics.mean_length:.3f} low-res pixels, the greatest {statistics.max_length:.3f}. {scope}; "
+        f"the marginal value is {1 / (2 * scale):g}."
+    )
+
+
+def histogram_arrays(statistics: PointStatistics) -> dict[str, np.ndarray]:
+    """The histograms as arrays, to be saved."""
+    return {
+        "x_counts": np.asarray(statistics.x.counts),
+        "y_counts": np.asarray(statistics.y.counts),
+        "length_counts": np.asarray(statistics.length.counts),
+        "offset_edges": np.asarray(statistics.x.edges),
+        "length_edges": np.asarray(statistics.length.edges),
+    }
+
+
+def group_lengths(field: OffsetField, *, longest: float) -> go.Figure:
+    """Small multiples: how far the points of every group moved, in one colour scale.
+
+    Args:
+        field: The offsets.
+        longest: Length in low-res pixels that has the last colour; longer offsets have it, too.
+    """
+    groups = len(field.lengths)
+    columns = 2 if groups <= 4 else 4
+    rows = -(-groups // columns)
+    titles = [f"group {k + 1}" for k in range(groups)]
+    figure = make_subplots(
+        rows, columns, subplot_titles=titles, horizontal_spacing=0.03, vertical_spacing=0.1
+    )
+    for k, lengths in enumerate(field.lengths):
+        hover = f"%{{z:.3f}}<extra>group {k + 1}</extra>"
+        trace = go.Heatmap(z=lengths, coloraxis="coloraxis", hovertemplate=hover)
+        row, column = k // columns + 1, k % columns + 1
+        figure.add_trace(trace, row=row, col=column)
+        figure.update_yaxes(scaleanchor="x" if k == 0 else f"x{k + 1}", row=row, col=column)
+    figure.update_xaxes(visible=False, constrain="domain")
+    figure.update_yaxes(visible=False, autorange="reversed", constrain="domain")
+    figure.update_annotations(font=_SMALL)
+    bar = {"title": {"text": "length in low-res pixels", "side": "bottom"}, "thickness": 12}
+    bar |= {"orientation": "h", "y": 0, "yanchor": "top"}
+    figure.update_layout(coloraxis={"colorscale": "Viridis", "cmin": 0, "cmax": longest, "colorbar": bar})
+    return figure.update_layout(plain(_GROUP_HEIGHT * rows + 84, above=28, below=56))
+
+
+def group_lengths_alt(field: OffsetField) -> str:
+    """The small multiples in words."""
+    means = ", ".join(f"group {k} {lengths.mean():.3f}" for k, lengths in enumerate(field.lengths, start=1))
+    return f"Lengths of the offsets of every output point, one picture a group. Mean lengths: {means}."
+
+
+def steps_table(rows: Sequence[OffsetRow], labels: Mapping[str, str]) -> Columns:
+    """The numbers of all steps and groups as columns; shares in percent, lengths in low-res pixels."""
+    found = [row.statistics for row in rows]
+    return {
+        "Step": [labels[row.step] for row in rows],
+        "Group": ["all" if row.group is None else str(row.group + 1) for row in rows],
+        "Mean length": [each.mean_length for each in found],
+        "Longest": [each.max_length for each in found],
+        "Left own cell (%)": [100 * each.left_cell for each in found],
+        "Order swapped (%)": [_percent(each.swaps.share) for each in found],
+        "Clamped at border (%)": [100 * each.clamped for each in found],
+        "Clamped unmoved (%)": [100 * each.clamped_unmoved for each in found],
+        "Mean scope": [each.mean_scope for each in found],
+    }
+
+
+def cell_table(field: OffsetField, row: int, column: int) -> Columns:
+    """Every point of a cell, group by group: where it goes, in low-res pixels."""
+    places = list(np.ndindex(len(field.vectors), field.scale, field.scale))
+    here = [(group, row * field.scale + i, column * field.scale + j) for group, i, j in places]
+    return {
+        "Group": [str(group + 1) for group, _, _ in places],
+        "Place": [f"{i}, {j}" for _, i, j in places],
+        "x": [float(field.vectors[at][0]) for at in here],
+        "y": [float(field.vectors[at][1]) for at in here],
+        "Length": [float(field.lengths[at]) for at in here],
+        "Scope x": [float(field.scopes[at][0]) for at in here],
+        "Scope y": [float(field.scopes[at][1]) for at in here],
+    }
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _range(statistics: PointStatistics) -> tuple[float, float]:
+    """About zero, with the scope and all but the rarest offsets; a double click on the chart shows all."""
+    counts = np.asarray(statistics.x.counts) + np.asarray(statistics.y.counts)
+    edges = np.abs(np.asarray(statistics.x.edges))
+    far = np.maximum(edges[:-1], edges[1:])
+    order = np.argsort(far)
+    common = np.cumsum(counts[order]) <= (1 - _RARE) * counts.sum()
+    reach = 1.1 * max(statistics.max_scope, float(far[order][common].max(initial=0)))
+    return -reach, reach
+
+
+def _static(statistics: PointStatistics) -> bool:
+    return statistics.min_scope == statistics.max_scope
+
+
+def _steps(name: str, found: Histogram, points: int, colour: str) -> go.Scatter:
+    share = 100 * np.asarray(found.counts) / points
+    return go.Scatter(
+        x=np.asarray(found.edges),
+        y=np.append(share, share[-1:]),
+        name=f"along {name}",
+        mode="lines",
+        line={"color": colour, "shape": "hv", "width": 2},
+        fill="tozeroy",
+        opacity=0.9,
+        hovertemplate="from %{x:.3f}: %{y:.2f} %<extra></extra>",
+    )

@@ -1,0 +1,126 @@
+"""Offsets: where a trained network reads its maps, on the visitor's own photograph."""
+
+import streamlit as st
+
+from app.components import arrows
+from app.components.figure.block import figure_block
+from app.components.offsets.canvas import offset_canvas
+from app.memory import keep, kept
+from app.pages import page_at
+from app.settings import Subject
+from app.shared import networks
+from app.shared.controls import offer, prose
+from app.shared.subject import choose_network, step_labels
+from app.views.offsets import compute, controls, figures
+from dysample.ops.registry import OPERATORS
+
+_OFFERED = "dysample+"
+_CELL_TABLE_PX = 330
+
+
+def page() -> None:
+    """Draw the page."""
+    st.title("Where the points go")
+    prose("offsets")
+    chosen = choose_network()
+    if chosen is None:
+        return
+    subject, step = chosen.subject, chosen.step
+    if not networks.points_move(subject, step):
+        st.info(f"{OPERATORS[subject.upsampler].label} has no sampling points that move.")
+        offer([_OFFERED], networks.trained(subject.task))
+        return
+    _map(subject, step)
+    st.subheader("How far they go")
+    _numbers(subject, step)
+    st.subheader("All steps of this network")
+    controls.numbers(figures.steps_table(compute.table(subject), step_labels(chosen.prediction)), key="steps")
+    prose("offsets", "table")
+
+
+@st.fragment
+def _map(subject: Subject, step: str) -> None:
+    """The map under its arrows, and the cell that is chosen."""
+    field = compute.field(subject, step)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind, channel = controls.background_choice(compute.channels(subject, step))
+        group = controls.group_choice(len(field.vectors))
+        colour, factor, across = controls.arrow_choice()
+    height, width = compute.map_size(subject, step)
+    longest = arrows.longest_shown(field)
+    picture, beside = st.columns([5, 3], gap="medium")
+    with picture:
+        cell = offset_canvas(
+            arrows.map_png(compute.background(subject, step, kind, channel)),
+            arrows.arrows(compute.initial(subject, step), field, group, colour, longest),
+            size=(width, height),
+            scale=arrows.colour_scale(colour, longest),
+            label=f"Low-res map of {width} by {height} cells with the offsets of group {group + 1}",
+            key="offsets",
+            cell=_cell(width, height),
+            step=arrows.overview_step(max(field.lengths.shape[1:])),
+            exaggeration=factor,
+            across=across or None,
+        )
+    with beside:
+        _remember(cell)
+        _chosen(subject, step, cell)
+
+
+def _chosen(subject: Subject, step: str, cell: tuple[int, int] | None) -> None:
+    if cell is None:
+        st.info("Click a cell, or walk with the arrow keys and press Enter, to see its points as numbers.")
+        return
+    column, row = cell
+    st.markdown(
+        f"**Cell in row {row}, column {column}**, its points by group and place (row, column in the cell); "
+        "low-res pixels."
+    )
+    columns = figures.cell_table(compute.field(subject, step), row, column)
+    controls.numbers(columns, key="cell_numbers", height=_CELL_TABLE_PX)
+    st.page_link(
+        page_at("point").script, label="Look at one point of this cell", icon=":material/center_focus_strong:"
+    )
+
+
+def _numbers(subject: Subject, step: str) -> None:
+    statistics, field = compute.statistics(subject, step), compute.field(subject, step)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        figure_block(
+            figures.histograms(statistics.overall, scale=field.scale),
+            caption="Offsets of all groups along x and y, in low-res pixels. Green: the scope, and the "
+            "marginal value at which the reaches of neighbouring points begin to overlap. A double click "
+            "shows the rarest, longest offsets, too.",
+            alt=figures.histograms_alt(statistics.overall, scale=field.scale),
+            name=f"Offset histogram {step}",
+            data=figures.histogram_arrays(statistics.overall),
+            key="histogram",
+        )
+    with right:
+        figure_block(
+            figures.group_lengths(field, longest=arrows.longest_shown(field)),
+            caption="Length of every point's offset in low-res pixels, group by group; the longest hundredth "
+            "has the last colour.",
+            alt=figures.group_lengths_alt(field),
+            name=f"Offset lengths {step}",
+            data={"vectors": field.vectors, "lengths": field.lengths, "scopes": field.scopes},
+            key="groups",
+        )
+
+
+def _cell(width: int, height: int) -> tuple[int, int] | None:
+    """The cell that the address or another page names, as (column, row), if this map has it."""
+    row, comma, column = str(st.query_params.get("cell", kept("cell", ""))).partition(",")
+    if not (comma and row.isdecimal() and column.isdecimal()):
+        return None
+    found = int(column), int(row)
+    return found if found[0] < width and found[1] < height else None
+
+
+def _remember(cell: tuple[int, int] | None) -> None:
+    if cell is not None:
+        st.query_params["cell"] = keep("cell", f"{cell[1]},{cell[0]}")
+
+
+page()

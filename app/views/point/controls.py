@@ -1,0 +1,197 @@
+"""The One point page's controls: cell, point, group, channel, and what lies beneath."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, cast
+
+import numpy as np
+import streamlit as st
+from jaxtyping import Float32
+
+from app.components.arrows import ColourScale, OffsetArrows
+from app.components.offsets.canvas import offset_canvas
+from app.memory import forget, keep, kept, restore
+from app.theme import sequential_colours
+
+Beneath = Literal["norm", "channel", "photo"]
+_BEFORE = "Nothing learned: read bilinearly where the point starts or, for kernels, at the output pixel."
+_BENEATH: dict[Beneath, str] = {"norm": "Feature norm", "channel": "Channel", "photo": "Photograph"}
+CORNERS = ("Top left", "Top right", "Bottom left", "Bottom right")
+
+
+def cell_inputs(
+    cell: tuple[int, int], *, rows: int, columns: int, tell: Callable[[tuple[int, int]], None]
+) -> None:
+    """Draw row and column of a cell as numbers.
+
+    Args:
+        cell: Row and column to show.
+        rows: Of the map.
+        columns: Of the map.
+        tell: Called with the row and column that the visitor enters.
+    """
+    keys = ("point_row", "point_column")
+
+    def entered() -> None:
+        tell((st.session_state[keys[0]], st.session_state[keys[1]]))
+
+    for key, name, index, count in zip(keys, ("Row", "Column"), cell, (rows, columns), strict=True):
+        st.session_state[key] = index
+        st.number_input(
+            f"{name} (0 to {count - 1})", 0, count - 1, step=1, key=key, on_change=entered, width=150
+        )
+
+
+def point_choice() -> int:
+    """Choose one of the four output pixels of a cell, row by row."""
+    restore("point", range(len(CORNERS)))
+    chosen = st.segmented_control(
+        "Output pixel of the cell",
+        range(len(CORNERS)),
+        default=0,
+        required=True,
+        format_func=lambda index: CORNERS[index],
+        key="point",
+        bind="query-params",
+        wrap=True,
+    )
+    return keep("point", chosen or 0)
+
+
+def channel_choice(first: int, count: int, *, most_changed: Callable[[], int]) -> int:
+    """Choose the channel whose arithmetic is shown.
+
+    Args:
+        first: First channel of the group.
+        count: How many it has.
+        most_changed: Finds the channel of the group that the upsampler changed most.
+    """
+    key = "point_channel"
+
+    def find() -> None:
+        st.session_state[key] = most_changed() - first
+
+    if key in st.session_state:
+        st.session_state[key] = min(max(st.session_state[key], 0), count - 1)
+    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+        chosen = st.number_input(
+            f"Channel of the group (0 to {count - 1})",
+            0,
+            count - 1,
+            value=0,
+            step=1,
+            key=key,
+            bind="query-params",
+            width=190,
+        )
+        st.button(
+            "Most changed",
+            on_click=find,
+            key="point_most_changed",
+            help="The channel of the group that is farthest from plain interpolation at this output pixel.",
+        )
+    return first + int(chosen or 0)
+
+
+def beneath_choice() -> Beneath:
+    """Choose what to see under the points."""
+    chosen = st.segmented_control(
+        "Beneath",
+        list(_BENEATH),
+        default="norm",
+        required=True,
+        format_func=lambda beneath: _BENEATH[beneath],
+        key="point_beneath",
+        bind="query-params",
+        wrap=True,
+        help="The length of each low-res pixel's feature vector, the channel that is shown, or the picture.",
+    )
+    return cast(Beneath, chosen or "norm")
+
+
+def table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
+    """Draw a table of finished numbers."""
+    st.table(dict(columns), border="horizontal", hide_index=True, alt=label)
+
+
+def before_and_after(before: float, after: float) -> None:
+    """Draw the channel's value with nothing learned and as it is."""
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Before", f"{before:.4f}", width="content", help=_BEFORE)
+        st.metric("After", f"{after:.4f}", width="content", help="The weighted sum.")
+        st.metric("Change", f"{after - before:+.4f}", width="content")
+
+
+# The cell that is looked at: shared with other pages and with the address, as "row,column".
+
+
+_NAME = "cell"
+Cell = tuple[int, int]
+
+
+def asked_cell(*, rows: int, columns: int, usual: Cell) -> Cell:
+    """The row and column that were chosen here, on another page or in the address.
+
+    Args:
+        rows: Of the map.
+        columns: Of the map.
+        usual: The cell to take where none was chosen that this map has.
+    """
+    row, comma, column = str(kept(_NAME, st.query_params.get(_NAME, ""))).partition(",")
+    if comma and row.isdecimal() and column.isdecimal() and int(row) < rows and int(column) < columns:
+        return int(row), int(column)
+    return usual
+
+
+def remember_cell(cell: Cell) -> None:
+    """Keep a cell for this visitor, and put it into the address."""
+    st.query_params[_NAME] = keep(_NAME, f"{cell[0]},{cell[1]}")
+
+
+def forget_cell() -> None:
+    """Keep no cell: the usual one stays out of memory and address."""
+    forget(_NAME)
+    if _NAME in st.query_params:
+        del st.query_params[_NAME]
+
+
+# A small map of cells to choose from, under the mean offset of each.
+
+
+_READABLE = 40  # arrows side by side in a small view
+
+
+def cell_map(
+    background_png: bytes,
+    moves: Float32[np.ndarray, "h w 2"],
+    *,
+    cell: tuple[int, int],
+    label: str,
+    key: str,
+) -> tuple[int, int]:
+    """Draw the map and return the row and column of the chosen cell.
+
+    Args:
+        background_png: What to see under the arrows.
+        moves: Mean offset (x, y) of each cell's points in low-res pixels.
+        cell: Row and column to highlight, unless another is chosen.
+        label: The map in words, for screen readers.
+        key: Unique on the page.
+    """
+    height, width = moves.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32) + np.float32(0.5)
+    start = np.stack([x, y], axis=-1)
+    lengths = np.hypot(moves[..., 0], moves[..., 1])
+    longest = float(lengths.max())
+    values = np.round(255 * lengths / longest if longest else lengths).astype(np.uint8)
+    name = "Mean offset of a cell (low-res pixels)" if longest else "No point moves (low-res pixels)"
+    chosen = offset_canvas(
+        background_png,
+        OffsetArrows(start, start + moves, values),
+        size=(width, height),
+        scale=ColourScale(name, "0", f"{longest:.2f}", sequential_colours()),
+        label=label,
+        key=key,
+        cell=(cell[1], cell[0]),
+        step=max(1, round(max(width, height) / _READABLE)),
+    )
+    return cell if chosen is None else (chosen[1], chosen[0])

@@ -1,0 +1,268 @@
+"""What the One point page says of its numbers: captions, texts for screen readers, tables."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Shaped
+
+from app.views.point.figures import Pane, Scene, weights_in
+from dysample.explain.footprint import Move, Pair
+from dysample.explain.offsets import CellWindow
+from dysample.explain.one_point import OnePoint
+
+LANDING = (
+    "It lands *a* low-res pixels to the right of a pixel's centre and *b* below it. That pixel and its three "
+    "neighbours have as bilinear weights:"
+)
+Table = dict[str, list[str]]
+Data = dict[str, Shaped[np.ndarray, "..."]]
+
+_FIXED = ("nearest", "bilinear")
+# What the weights at the start are good for, by name in the table of operators.
+_STARTS = {
+    "carafe": "near an average",
+    "a2u": "near an average",
+    "sapa": "near an average",
+    "fade": "random kernel",
+    "indexnet": "random gain",
+}
+_START = "near bilinear"
+_WHOLE = 0.999
+_AGREES = 1e-4  # of the largest value: what single precision may lose in positions and sums
+
+
+def status(name: str, *, trained: bool) -> str:
+    """Whether an operator was trained, in few words; `name` as in `OPERATORS`."""
+    if name in _FIXED:
+        return "nothing to learn"
+    return "trained" if trained else "untrained: random start"
+
+
+def start(name: str, *, trained: bool) -> str:
+    """What an operator's weights are like as long as it is untrained; empty where that does not matter."""
+    return "" if trained or name in _FIXED else _STARTS.get(name, _START)
+
+
+def window_caption(scene: Scene) -> str:
+    """What the window shows, with units."""
+    found = scene.point.reading
+    beneath = scene.quantity
+    if scene.beneath.ndim == 2:
+        beneath += f", {scene.beneath.min():.3f} (dark) to {scene.beneath.max():.3f} (light)"
+    where = f"Output pixel row {found.at[0]}, column {found.at[1]}, channel {found.channel}."
+    if found.move is None:
+        return (
+            f"{where} The numbers are the kernel's weights at the low-res pixels that they multiply; they "
+            f"sum to {found.total:.4f}. Beneath: {beneath}. Axes in low-res pixels."
+        )
+    held = ""
+    if found.move.read != found.move.position:
+        held = f" It lies beyond the outermost pixels' centres and is read at {_place(found.move.read)}."
+    return (
+        f"{where} Arrows run from initial to sampling positions; the chosen point reads at "
+        f"{_place(found.move.position)}.{held} Dotted lines lead to the pixels it is read from, with their "
+        f"bilinear weights. Beneath: {beneath}. Axes in low-res pixels, pixel centres at one half."
+    )
+
+
+def window_alt(scene: Scene) -> str:
+    """The window in words."""
+    found = scene.point.reading
+    if found.move is None:
+        start = (
+            f"A kernel of {len(found.weights)} weights around row {scene.cell[0]}, column {scene.cell[1]}."
+        )
+    else:
+        start = (
+            f"{sum(len(each.starts) for each in scene.arrows)} arrows in the cell at row {scene.cell[0]}, "
+            f"column {scene.cell[1]}. The chosen point of group {found.group + 1} moves from "
+            f"{_place(found.move.initial)} to {_place(found.move.position)} low-res pixels."
+        )
+    return f"{start} {_read_from(scene.point)}"
+
+
+def _read_from(point: OnePoint) -> str:
+    found = point.reading
+    terms = sorted(zip(found.weights, found.rows, found.columns, strict=True), reverse=True)[:4]
+    each = ", ".join(f"row {row} column {column} {weight:.3f}" for weight, row, column in terms)
+    return f"Largest weights: {each}; all weights sum to {found.total:.3f}."
+
+
+def footprints_caption(panes: Sequence[Pane]) -> str:
+    """What the small multiples show, and why some sums are not one."""
+    kernels = [pane.reading for pane in panes if pane.reading.move is None and len(pane.reading.weights) > 1]
+    words = (
+        f"Weights (no unit) of the same output pixel and channel, {panes[0].label} first; colour "
+        "is the square root of the weight. Trained operators decide on the maps of their own network, "
+        "untrained ones on those of the chosen one. Dot: where the map is read. Σ: sum of the weights."
+    )
+    if any(kernel.total < _WHOLE for kernel in kernels):
+        words += (
+            " Here kernels reach over the map's border, where it counts as zero: they sum to less than one."
+        )
+    return words
+
+
+def footprints_alt(panes: Sequence[Pane]) -> str:
+    """The small multiples in words."""
+    each = "; ".join(
+        f"{pane.label}, {pane.status} {pane.start}: {len(pane.reading.weights)} pixels, largest "
+        f"weight {max(pane.reading.weights, default=0):.3f}, sum {pane.reading.total:.3f}"
+        for pane in panes
+    )
+    return f"Weights of one output pixel under {len(panes)} upsamplers. {each}."
+
+
+def footprints_data(panes: Sequence[Pane], window: CellWindow) -> Data:
+    """The weights of each pane over the window."""
+    return {pane.label: weights_in(pane.reading, window) for pane in panes}
+
+
+def window_data(scene: Scene) -> Data:
+    """The pixels that are read with weights and values, and the arrows by group."""
+    found = scene.point.reading
+    data = {
+        "rows": np.array(found.rows),
+        "columns": np.array(found.columns),
+        "weights": np.array(found.weights),
+        "values": np.array(scene.point.values),
+        "output": np.array(scene.point.output),
+        "beneath": scene.beneath,
+    }
+    if not scene.arrows:
+        return data
+    starts, ends = [each.starts for each in scene.arrows], [each.ends for each in scene.arrows]
+    return {**data, "initial": np.stack(starts), "sampled": np.stack(ends)}
+
+
+def pixels_table(point: OnePoint) -> Table:
+    """The pixels of the sum, one in a row."""
+    found = point.reading
+    return {
+        "Row, column": [f"{row}, {column}" for row, column in zip(found.rows, found.columns, strict=True)],
+        "w": [f"{weight:.4f}" for weight in found.weights],
+        "x": [f"{value:.4f}" for value in point.values],
+        "w · x": [f"{w * x:.4f}" for w, x in zip(found.weights, point.values, strict=True)],
+        "Distance before": [f"{distance:.3f}" for distance in point.distances_before],
+        "Distance after": [f"{distance:.3f}" for distance in point.distances],
+    }
+
+
+def points_table(points: Sequence[OnePoint], names: Sequence[str]) -> Table:
+    """The points of a cell in one group; nothing for kernels."""
+    moves = [(each, each.reading.move) for each in points]
+    rows = [(name, point, move) for name, (point, move) in zip(names, moves, strict=True) if move is not None]
+    corners = ("↖", "↗", "↙", "↘")
+    return {
+        "Output pixel": [name for name, _, _ in rows],
+        "Initial (x, y)": [_place(move.initial) for _, _, move in rows],
+        "Offset (x, y)": [_place(move.offset, sign="+") for _, _, move in rows],
+        "Reads at (x, y)": [_place(move.read) for _, _, move in rows],
+        **{
+            f"w {arrow}": [f"{move.corners[index]:.3f}" for _, _, move in rows]
+            for index, arrow in enumerate(corners)
+        },
+        "Before": [f"{point.before:.4f}" for _, point, _ in rows],
+        "After": [f"{point.after:.4f}" for _, point, _ in rows],
+    }
+
+
+def check(point: OnePoint) -> str:
+    """Whether the sum is what the operator gave."""
+    gap = abs(point.after - point.output)
+    largest = max(1e-12, *(abs(value) for value in (*point.values, point.output)))
+    if gap > _AGREES * largest:
+        return (
+            f"The operator's own output, {point.output:.6f}, does **not** agree: it is ${number(gap)}$ away."
+        )
+    near = number(float(f"{gap:.0e}"))
+    return f"The operator's own output is {point.output:.6f}: it agrees to ${near}$, in single precision."
+
+
+def moves(move: Move) -> str:
+    """What the equations of a move say."""
+    if not any(move.scope):
+        return "Nothing is learned: the point stays where it starts (Eq. 3)."
+    equation, kind = (5, "a predicted scope") if move.dynamic else (4, "a fixed scope")
+    return f"The offset is {kind} times a raw offset (Eq. {equation}); it moves the initial position (Eq. 3):"
+
+
+def _place(pair: tuple[float, float], *, sign: str = "") -> str:
+    return f"({pair[0]:{sign}.3f}, {pair[1]:{sign}.3f})"
+
+
+# One output pixel as equations with its numbers in, in LaTeX.
+
+
+_TERMS = 4  # of a kernel's sum that are written out
+
+
+def number(value: float) -> str:
+    """Four significant digits."""
+    mantissa, _, exponent = f"{value:.4g}".partition("e")
+    return rf"{mantissa}\cdot10^{{{int(exponent)}}}" if exponent else mantissa
+
+
+def move_latex(move: Move) -> str:
+    """From the raw offset to the sampling position (Eqs. 3-5)."""
+    scope, offset = _pair(move.scope), _pair(move.offset)
+    lines = [r"\mathcal{S} &= \mathcal{G} + \mathcal{O}"]
+    if any(move.scope):
+        raw = _pair((_ratio(move.offset[0], move.scope[0]), _ratio(move.offset[1], move.scope[1])))
+        first = r"0.5\,\sigma(\mathrm{linear}_1(\mathcal{X}))" if move.dynamic else number(move.scope[0])
+        second = r"\mathrm{linear}_2(\mathcal{X})" if move.dynamic else r"\mathrm{linear}(\mathcal{X})"
+        times = rf"{scope} \odot {raw}" if move.dynamic else rf"{number(move.scope[0])} \cdot {raw}"
+        lines[:0] = [
+            rf"\mathcal{{O}} &= {first} \cdot {second}",
+            rf"&= {times}",
+            rf"&= {offset}",
+        ]
+    lines += [rf"&= {_pair(move.initial)} + {offset}", rf"&= {_pair(move.position)}"]
+    return _aligned(lines)
+
+
+def weights_latex(move: Move) -> str:
+    """The four bilinear weights, as areas."""
+    a, b = ((place - 0.5) % 1 for place in move.read)
+    names = (
+        (r"\nwarrow", "(1-a)(1-b)"),
+        (r"\nearrow", "a\\,(1-b)"),
+        (r"\swarrow", "(1-a)\\,b"),
+        (r"\searrow", "a\\,b"),
+    )
+    weights = [
+        rf"w_{{{arrow}}} &= {formula} = {number(weight)}"
+        for (arrow, formula), weight in zip(names, move.corners, strict=True)
+    ]
+    return _aligned([rf"a &= {number(a)}, \quad b = {number(b)}", *weights])
+
+
+def sum_latex(point: OnePoint) -> str:
+    """The weighted sum, term by term; of a large kernel the largest terms and the sum of the others."""
+    terms = list(zip(point.reading.weights, point.values, strict=True))
+    if len(terms) > _TERMS:
+        terms.sort(key=lambda term: -term[0])
+    written = [rf"{number(weight)} \cdot {_signed(value)}" for weight, value in terms[:_TERMS]]
+    rest = terms[_TERMS:]
+    if rest:
+        total = sum(weight * value for weight, value in rest)
+        written.append(rf"{_signed(total)} \quad \text{{({len(rest)} smaller weights)}}")
+    lines = [rf"x'_{{{point.reading.channel}}} &= \sum_i w_i\,x_i"]
+    lines += [f"&{'=' if index == 0 else '+'} {term}" for index, term in enumerate(written)]
+    return _aligned([*lines, rf"&= {number(point.after)}"])
+
+
+def _ratio(offset: float, scope: float) -> float:
+    return offset / scope if scope else 0.0
+
+
+def _pair(values: Pair) -> str:
+    return rf"({number(values[0])},\, {number(values[1])})"
+
+
+def _signed(value: float) -> str:
+    return f"({number(value)})" if value < 0 else number(value)
+
+
+def _aligned(lines: list[str]) -> str:
+    return r"\begin{aligned}" + r"\\".join(lines) + r"\end{aligned}"

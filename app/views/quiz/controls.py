@@ -1,0 +1,172 @@
+"""Controls of “Check yourself”: where one is in the questions, choosing, and the score.
+
+The number of the question is in the address; the answers are in the visitor's session and nowhere else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.errors import StreamlitPageNotFoundError
+
+from app.memory import keep, kept
+from app.pages import page_at
+from app.views.quiz.questions import LETTERS, Wording
+
+_ANSWERS, _PLACE = "quiz.answers", "question"
+_SCORE = "score"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was chosen, and what is right: indices of choices."""
+
+    chosen: int
+    right: int
+
+    @property
+    def correct(self) -> bool:
+        """Whether they are the same."""
+        return self.chosen == self.right
+
+
+def answers() -> Mapping[str, Answer]:
+    """The visitor's answers so far by the name of the question."""
+    return kept(_ANSWERS, {})
+
+
+def place(count: int) -> int:
+    """Number of the question to show, from 1; count + 1 is the score."""
+    written = st.query_params.get(_PLACE, str(kept(_PLACE, 1)))
+    number = count + 1 if written == _SCORE else int(written) if written.isdecimal() else 1
+    number = number if 1 <= number <= count + 1 else 1
+    _go(number, count)
+    return number
+
+
+def progress(number: int, count: int) -> None:
+    """Draw how far one is, and what is right so far."""
+    given = answers().values()
+    right = sum(answer.correct for answer in given)
+    where = f"Question {number} of {count}" if number <= count else "Your score"
+    st.progress((number - 1) / count, f"{where} · {right} of {len(given)} right so far")
+
+
+def choice(name: str, choices: Sequence[str], right: int) -> Answer | None:
+    """Draw the choices and a button that locks one of them; the answer once there is one."""
+    given = answers().get(name)
+    if given is not None:
+        st.markdown("\n".join(f"- {_marked(index, choices, given)}" for index in range(len(choices))))
+        return given
+    chosen = st.radio(
+        "Your prediction",
+        range(len(choices)),
+        index=None,
+        format_func=lambda index: _named(index, choices),
+        key=f"quiz-{name}",
+    )
+    st.button(
+        "Check",
+        type="primary",
+        key=f"quiz-{name}-check",
+        disabled=chosen is None,
+        on_click=lambda: _lock(name, Answer(chosen, right)) if chosen is not None else None,
+    )
+    return None
+
+
+def verdict(answer: Answer, choices: Sequence[str]) -> None:
+    """Say whether the prediction was right, and what is."""
+    right = _named(answer.right, choices)
+    if answer.correct:
+        st.success(f"Right: {right}.", icon=":material/check_circle:")
+    else:
+        st.warning(f"Not this one. The answer is {right}.", icon=":material/cancel:")
+
+
+def go_on(words: Wording) -> None:
+    """Link the page on which one can try it."""
+    try:
+        st.page_link(page_at(words.page).script, label=words.link, icon=":material/arrow_forward:")
+    except StreamlitPageNotFoundError:
+        st.caption(f"To go on: {words.link}.")  # this page is served on its own, there is none to go to
+
+
+def navigation(number: int, count: int, *, answered: bool) -> None:
+    """Draw the buttons for going back and on."""
+    onwards = "See your score" if number == count else "Next question" if answered else "Skip"
+    with st.container(horizontal=True):
+        st.button("Previous", key="quiz-back", disabled=number == 1, on_click=_go, args=(number - 1, count))
+        kind = "primary" if answered else "secondary"
+        st.button(onwards, key="quiz-on", type=kind, on_click=_go, args=(number + 1, count))
+
+
+def score(asked: Mapping[str, Wording]) -> None:
+    """Draw the result, question by question, and the ways on from it."""
+    given, count = answers(), len(asked)
+    right = sum(answer.correct for answer in given.values())
+    st.subheader(f"You predicted {right} of {count}")
+    st.markdown(_praise(right, len(given), count))
+    st.table(
+        {
+            "Question": [f"{number} · {each.title}" for number, each in enumerate(asked.values(), start=1)],
+            "You": [LETTERS[given[name].chosen] if name in given else "–" for name in asked],
+            "Answer": [LETTERS[given[name].right] if name in given else "–" for name in asked],
+            "Result": [_result(given.get(name)) for name in asked],
+        },
+        hide_index=True,
+    )
+    unanswered = [number for number, name in enumerate(asked, start=1) if name not in given]
+    with st.container(horizontal=True):
+        st.button("Previous", key="quiz-back", on_click=_go, args=(count, count))
+        if unanswered:
+            label = f"Go to question {unanswered[0]}"
+            st.button(label, type="primary", key="quiz-open", on_click=_go, args=(unanswered[0], count))
+        st.button("Start again", key="quiz-again", on_click=_start_again, args=(count,))
+
+
+def _named(index: int, choices: Sequence[str]) -> str:
+    return f"**{LETTERS[index]}**: {choices[index]}"
+
+
+def _marked(index: int, choices: Sequence[str], given: Answer) -> str:
+    words = _named(index, choices)
+    if index == given.right:
+        return f"{words} **✓ {'your prediction' if given.correct else 'the answer'}**"
+    return f"{words} **✗ your prediction**" if index == given.chosen else words
+
+
+def _praise(right: int, given: int, count: int) -> str:
+    if given < count:
+        return f"{given} of {count} questions are answered; the others are still open."
+    if right == count:
+        return "All of them. You know how DySample works."
+    if 2 * right >= count:
+        return "Well predicted. Go back to the others: each says why, and where to try it."
+    return (
+        "These ideas are not obvious. Go back through the answers, try them on their pages, and start again."
+    )
+
+
+def _result(answer: Answer | None) -> str:
+    if answer is None:
+        return "not answered"
+    return "✓ right" if answer.correct else "✗ wrong"
+
+
+def _lock(name: str, answer: Answer) -> None:
+    keep(_ANSWERS, {**answers(), name: answer})
+
+
+def _start_again(count: int) -> None:
+    keep(_ANSWERS, {})
+    _go(1, count)
+
+
+def _go(number: int, count: int) -> None:
+    """Put the place into the address; the first question stays out of it."""
+    keep(_PLACE, number)
+    if number > 1:
+        st.query_params[_PLACE] = _SCORE if number > count else str(number)
+    elif _PLACE in st.query_params:
+        del st.query_params[_PLACE]

@@ -1,0 +1,103 @@
+"""What the page about scope and overlap computes: curves, maps of the scope, disturbed maps."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+from jaxtyping import Bool, Float
+
+from app.settings import Subject
+from app.shared import networks
+from dysample.explain.disorder import Disorder, compare_squashes
+from dysample.explain.features import Edge, edge_map, feature_channel, feature_norm
+from dysample.explain.offsets import swapped_horizontally, swapped_vertically
+from dysample.explain.overlap import Overlap, overlap
+from dysample.explain.scope import Axis, Disturbance, ScopeMap, scope_map
+from dysample.geometry import InitialGrid
+from dysample.ops.dysample import DySample
+from dysample.scores.paper import PaperTable
+from dysample.types import SamplingRecord
+
+_EDGE_SIDE = 16  # cells: enough for an edge, few enough to see single output pixels
+_STEPS = 400  # of the overlap curves: multiples of 1 / 400, among them all values of the slider
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """A feature map of a network as one channel.
+
+    Attributes:
+        subject: The network and its picture.
+        step: Name of the upsampling step whose input it is.
+        channel: Index of a channel; None for the length of the feature vectors.
+    """
+
+    subject: Subject
+    step: str
+    channel: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Swaps:
+    """Which neighbouring sampling points are in swapped order.
+
+    Attributes:
+        horizontal: Point pairs side by side.
+        vertical: Point pairs one above the other.
+    """
+
+    horizontal: Bool[np.ndarray, "H W-1"]
+    vertical: Bool[np.ndarray, "H-1 W"]
+
+
+@st.cache_data(show_spinner=False)
+def overlap_curve(scale: int, initial: InitialGrid) -> tuple[tuple[float, Overlap], ...]:
+    """The overlap for scopes from 0 to 1."""
+    scopes = [index / _STEPS for index in range(_STEPS + 1)]
+    return tuple((scope, overlap(scale=scale, scope=scope, initial=initial)) for scope in scopes)
+
+
+def factor_overlaps(table: PaperTable) -> tuple[Overlap, ...]:
+    """The overlap for every factor of the paper's Table 2, whose networks enlarge by 2."""
+    return tuple(overlap(scale=2, scope=float(factor)) for factor in table.column("scope_factor"))
+
+
+def dynamic_groups(subject: Subject, step: str) -> int:
+    """How many groups of a step have a dynamic scope: none where the upsampler predicts no scope."""
+    op = networks.operator(subject, step)
+    return op.groups if isinstance(op, DySample) and op.scope is not None else 0
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def chosen_scopes(subject: Subject, step: str, group: int | None, axis: Axis | None) -> ScopeMap:
+    """The dynamic scopes of a step's group and direction; of all where they are None.
+
+    Raises:
+        ValueError: The upsampler has no dynamic scope, or no such group.
+    """
+    op, record = networks.operator(subject, step), networks.record(subject, step)
+    if not isinstance(op, DySample) or not isinstance(record, SamplingRecord):
+        raise ValueError(f"{subject.upsampler} has no scope")
+    return scope_map(record, limit=2 * op.scope_factor, group=group, axis=axis)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def disorders(source: Edge | Features, disturbance: Disturbance) -> tuple[Disorder, ...]:
+    """A map under the same random offsets with every squash, in the order of `SQUASHES`."""
+    return compare_squashes(low_res_map(source), disturbance)
+
+
+def low_res_map(source: Edge | Features) -> Float[torch.Tensor, "1 1 h w"]:
+    """The map that is enlarged: a made edge, or a network's features."""
+    if not isinstance(source, Features):
+        return edge_map(source, height=_EDGE_SIDE, width=_EDGE_SIDE)
+    x = networks.step(source.subject, source.step).input
+    values = feature_norm(x) if source.channel is None else feature_channel(x, source.channel)
+    return torch.from_numpy(values)[None, None]
+
+
+def swaps(found: Disorder) -> Swaps:
+    """The neighbouring points of a record with one group that changed places."""
+    points = found.record.points[0, 0]
+    return Swaps(swapped_horizontally(points).numpy(), swapped_vertically(points).numpy())

@@ -1,1 +1,0 @@
-"""Controls: each draws itself and returns a value."""

@@ -1,1 +1,0 @@
-"""Analysis of what upsamplers do: records and arrays in, frozen results out."""

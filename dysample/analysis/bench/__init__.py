@@ -1,1 +1,0 @@
-"""Time and memory of upsamplers, measured beside bilinear interpolation in the same run."""

@@ -1,1 +1,0 @@
-"""Parameters and multiply-accumulates of upsamplers in the networks of the paper."""

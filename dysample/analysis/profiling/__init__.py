@@ -1,1 +1,0 @@
-"""What an upsampler spends the time of a call on."""

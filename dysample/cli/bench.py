@@ -1,0 +1,278 @@
+"""What `python -m dysample bench` takes and does."""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+
+from dysample.files import write_text
+from dysample.kernels.choice import Implementation, check_implementation, environment
+from dysample.measure.bench import BenchReport, Progress, benchmark, check_device, to_json, to_line
+from dysample.measure.bench_table import name_of, to_markdown
+from dysample.measure.case import (
+    PAPER_SIZE,
+    Asked,
+    BenchCase,
+    DTypeName,
+    Layout,
+    MapSize,
+    positive,
+    reads_at_points,
+)
+from dysample.measure.complexity import complexity_report
+from dysample.measure.complexity import to_json as complexity_to_json
+from dysample.measure.complexity_table import to_markdown as complexity_to_markdown
+from dysample.measure.machine import this_machine
+from dysample.measure.profile import CallParts, ProfileReport, Refused, call_parts
+from dysample.measure.profile import to_json as profile_to_json
+from dysample.measure.profile import to_markdown as profile_to_markdown
+from dysample.measure.share import HostReport, HostShare, Picture, host_share
+from dysample.measure.share import to_markdown as share_to_markdown
+from dysample.ops.registry import OPERATORS
+
+INTERRUPTED = 130
+
+
+def bench_options(bench: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    add, names = bench.add_argument, list(OPERATORS)
+    add("--upsampler", nargs="+", choices=names, default=names, metavar="NAME", help="default: all")
+    sizes = bench.add_mutually_exclusive_group()
+    size_help = f"or BxCxHxW; default: {PAPER_SIZE}"
+    sizes.add_argument(
+        "--size", nargs="+", type=MapSize.parse, default=[PAPER_SIZE], metavar="CxHxW", help=size_help
+    )
+    sizes.add_argument(
+        "--paper", action="store_true", help=f"as in Figure 8: {PAPER_SIZE}, scale 2, float32, nchw"
+    )
+    add("--scale", type=positive, default=2, help="enlargement (default: 2)")
+    add("--threads", type=positive, default=1, help="CPU threads (default: 1)")
+    add("--dtype", choices=get_args(DTypeName), default="float32", help="default: float32")
+    add("--layout", nargs="+", choices=get_args(Layout), default=["nchw"], help="default: nchw")
+    add(
+        "--implementation",
+        nargs="+",
+        choices=get_args(Implementation),
+        help="what reads at points, for DySample (default: what DYSAMPLE_KERNEL says, or auto)",
+    )
+    add("--compiled", action="store_true", help="measure every operator through torch.compile, too")
+    add("--device", default="cpu", help="cpu, cuda or such as cuda:1 (default: cpu)")
+    add("--rounds", type=positive, default=9, help="samples of each operator (default: 9)")
+    add("--backward", action="store_true", help="time forward and backward together, too")
+    add("--no-memory", action="store_true", help="leave memory out: it takes a process for each operator")
+    add("--progress", action="store_true", help="tell progress on stderr as JSON, one line a step")
+    add("--json", type=Path, metavar="FILE", help="write the figures there")
+    add("--out", type=Path, metavar="FILE.md", help="write the table there")
+
+
+def run_bench(options: argparse.Namespace) -> int:
+    """Measure, print the table, write the files; gives the exit status.
+
+    Raises:
+        ValueError: There is no such device or implementation, or a file cannot be written.
+    """
+    for path in (options.json, options.out):
+        _check_file(path)
+    check_device(options.device)
+    asked, how = _asked(options), {"rounds": options.rounds, "backward": options.backward}
+    memory = not options.no_memory
+    command = asked.command(**how, memory=memory)
+    tell = _tell_programs if options.progress else _tell_people
+    report = benchmark(asked.cases(), **how, memory=memory, command=command, progress=tell)
+    if not report.complete:
+        print("Interrupted: this is what had been measured.", file=sys.stderr)
+    print(to_markdown(report))
+    for path, write in ((options.json, to_json), (options.out, to_markdown)):
+        _write(path, write, report)
+    return 0 if report.complete else INTERRUPTED
+
+
+def _asked(options: argparse.Namespace) -> Asked:
+    names: Sequence[Any] = options.implementation or [environment()]
+    for name in names:
+        check_implementation(name, "implementation")
+    chosen = Asked(
+        operators=tuple(options.upsampler),
+        implementations=tuple(names),
+        compiled=options.compiled,
+        device=options.device,
+        threads=options.threads,
+    )
+    if options.paper:
+        return chosen
+    return replace(
+        chosen,
+        sizes=tuple(options.size),
+        layouts=tuple(options.layout),
+        scale=options.scale,
+        dtype=options.dtype,
+    )
+
+
+def _tell_people(progress: Progress) -> None:
+    if progress.row is None:
+        print(f"{progress.done + 1}/{progress.total} {name_of(progress.case)} ...", file=sys.stderr)
+
+
+def _tell_programs(progress: Progress) -> None:
+    print(to_line(progress), file=sys.stderr, flush=True)
+
+
+def _check_file(path: Path | None) -> None:
+    """Find out before the measurement, not after it, that a file cannot be written."""
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _write(path: Path | None, write: Callable[[BenchReport], str], report: BenchReport) -> None:
+    if path is not None:
+        path.write_text(write(report), encoding="utf-8")
+
+
+# What `python -m dysample share` takes and does.
+
+
+def share_options(share: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    add = share.add_argument
+    add("picture", nargs="+", type=Picture.parse, metavar="TASK:HxW", help="network and size of a picture")
+    add("--upsampler", nargs="+", choices=OPERATORS, default=["bilinear", "dysample+"], metavar="NAME")
+    add("--implementation", nargs="+", choices=get_args(Implementation), default=["plain", "auto"])
+    add("--threads", type=positive, default=1, help="CPU threads (default: 1)")
+    add("--rounds", type=positive, default=9, help="samples of either (default: 9)")
+    add("--json", type=Path, metavar="FILE", help="write the figures there")
+
+
+def run_share(options: argparse.Namespace) -> int:
+    """Measure, print the table, write the file.
+
+    Raises:
+        ValueError: There is no such task, or no such implementation here.
+        WeightsError: Weights are missing.
+    """
+    for name in options.implementation:
+        check_implementation(name, "implementation")
+    date, machine, rows = datetime.now(UTC), this_machine(torch.device("cpu")), list[HostShare]()
+    for picture in options.picture:
+        for name in options.upsampler:
+            ways: list[Implementation] = options.implementation
+            for implementation in ways if reads_at_points(name) else ways[:1]:
+                print(f"{picture.task}, {name}, {implementation} ...", file=sys.stderr)
+                how = {"threads": options.threads, "rounds": options.rounds}
+                rows.append(host_share(picture, name, implementation=implementation, **how))
+    report = HostReport(
+        _share_command(options), date.isoformat(timespec="seconds"), machine, options.rounds, tuple(rows)
+    )
+    print(share_to_markdown(report))
+    if options.json is not None:
+        write_text(options.json, json.dumps(asdict(report), indent=1) + "\n")
+    return 0
+
+
+def _share_command(options: argparse.Namespace) -> str:
+    words = ["python", "-m", "dysample", "share"]
+    words += [f"{each.task}:{each.height}x{each.width}" for each in options.picture]
+    words += ["--upsampler", *options.upsampler, "--implementation", *options.implementation]
+    words += ["--threads", str(options.threads), "--rounds", str(options.rounds)]
+    return shlex.join(words)
+
+
+# What `python -m dysample profile` takes and does.
+
+
+def profile_options(profile: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    names = list(OPERATORS)
+    add = profile.add_argument
+    add("--upsampler", nargs="+", choices=names, default=names, metavar="NAME", help="default: all")
+    add("--size", type=MapSize.parse, default=PAPER_SIZE, metavar="CxHxW", help=f"default: {PAPER_SIZE}")
+    add("--layout", choices=get_args(Layout), default="nchw", help="of maps in memory (default: nchw)")
+    add("--json", type=Path, metavar="FILE", help="write the figures there")
+
+
+def run_profile(options: argparse.Namespace) -> int:
+    """Take calls apart, print the table, write the file; gives the exit status.
+
+    Raises:
+        ValueError: The file cannot be written.
+    """
+    date, machine = datetime.now(UTC).isoformat(timespec="seconds"), this_machine(torch.device("cpu"))
+    asked = Asked(operators=options.upsampler, sizes=(options.size,), layouts=(options.layout,))
+    cases = [case for case in asked.cases() if case.operator in options.upsampler]
+    found = list(_each([case for case in cases if case.layout == options.layout]))
+    report = ProfileReport(
+        command=command_line(asked),
+        date=date,
+        machine=machine,
+        calls=tuple(each for each in found if isinstance(each, CallParts)),
+        refused=tuple(each for each in found if isinstance(each, Refused)),
+    )
+    print(profile_to_markdown(report))
+    if options.json is not None:
+        write_text(options.json, profile_to_json(report))
+    return 0
+
+
+def command_line(asked: Asked) -> str:
+    """The command line that takes the same calls apart, those of the first size."""
+    words = ["python", "-m", "dysample", "profile", "--size", str(asked.sizes[0])]
+    words += ["--layout", asked.layouts[0]]
+    some = len(asked.operators) < len(OPERATORS)
+    return " ".join([*words, *(["--upsampler", *asked.operators] if some else [])])
+
+
+def _each(cases: list[BenchCase]) -> Iterable[CallParts | Refused]:
+    for number, case in enumerate(cases, start=1):
+        label = OPERATORS[case.operator].label
+        print(f"{number}/{len(cases)} Watching {label}", file=sys.stderr, flush=True)
+        try:
+            yield call_parts(case)
+        except (ValueError, RuntimeError) as error:
+            yield Refused(case.operator, next(iter(str(error).splitlines()), type(error).__name__))
+
+
+# What `python -m dysample complexity` takes and does.
+
+
+def complexity_options(complexity: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    complexity.add_argument(
+        "--out", type=Path, metavar="FILE.md", help="write the page there, not to the screen"
+    )
+    complexity.add_argument("--json", type=Path, metavar="FILE", help="write every integer there")
+
+
+def run_complexity(options: argparse.Namespace) -> int:
+    """Count, then print the page or write the files; gives the exit status.
+
+    Raises:
+        ValueError: A file cannot be written.
+    """
+    report = complexity_report(_complexity_command(options))
+    if options.out is None:
+        print(complexity_to_markdown(report), end="")
+    for path, write in ((options.out, complexity_to_markdown), (options.json, complexity_to_json)):
+        if path is not None:
+            write_text(path, write(report))
+    return 0
+
+
+def _complexity_command(options: argparse.Namespace) -> str:
+    words = ["python", "-m", "dysample", "complexity"]
+    for name in ("out", "json"):
+        path = getattr(options, name)
+        words += [f"--{name}", path.as_posix()] if path else []
+    return shlex.join(words)

@@ -1,0 +1,218 @@
+"""What `python -m dysample audit` and `python -m dysample swap` take and do."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_model
+from torch import Tensor, nn
+
+from dysample.models.smp import is_smp_name, smp_model
+from dysample.ops.registry import canonical_name
+from dysample.swap.audit import audit
+from dysample.swap.swap import swap_upsamplers
+
+# What models raise for inputs that they do not take; timm asserts sizes.
+REFUSALS = (RuntimeError, TypeError, IndexError, KeyError, AttributeError, AssertionError)
+
+
+def add_audit_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `audit`, which `swap` has, too."""
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="PACKAGE.MODULE:FUNCTION",
+        help="function that makes the model; or such as smp:Unet:resnet18",
+    )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="safetensors, or a pickled state_dict")
+    parser.add_argument(
+        "--input",
+        type=_shape,
+        default=(1, 3, 256, 256),
+        metavar="SHAPE",
+        help="of the input, such as 1x3x256x256 (the default)",
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="give the model a list of pictures, as detectors take"
+    )
+
+
+def add_swap_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `swap`."""
+    add_audit_options(parser)
+    parser.add_argument("--to", type=_operator, default="dysample+", help="upsampler (default: dysample+)")
+    parser.add_argument(
+        "--where", nargs="+", type=_site, metavar="SITE", help="names or numbers that an audit prints"
+    )
+    parser.add_argument("--out", type=_safetensors, metavar="FILE", help="write the weights there")
+
+
+def run_audit(options: argparse.Namespace) -> int:
+    """Print what the model enlarges; gives the exit status.
+
+    Raises:
+        ValueError: The model cannot be made, loaded or run.
+    """
+    model, inputs = prepared(options)
+    try:
+        print(audit(model, inputs))
+    except REFUSALS as error:
+        raise not_run(options, error) from error
+    return 0
+
+
+def run_swap(options: argparse.Namespace) -> int:
+    """Swap, print what was done, write the weights; gives the exit status.
+
+    Raises:
+        ValueError: The model cannot be made, loaded or run, or the file cannot be written.
+    """
+    model, inputs = prepared(options)
+    try:
+        swapped, report = swap_upsamplers(model, inputs, options.to, where=options.where)
+    except REFUSALS as error:
+        raise not_run(options, error) from error
+    print(report)
+    print(f"{len(report.swapped)} of {len(report.rows)} sites, {report.parameters:,} parameters added.")
+    if options.out:
+        try:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            save_model(swapped, str(options.out))
+        except OSError as error:
+            raise ValueError(f"{options.out} cannot be written: {error}") from error
+        print(f"Wrote {options.out}: swap in a new model as here, then load it there.", file=sys.stderr)
+    return 0
+
+
+def prepared(options: argparse.Namespace) -> tuple[nn.Module, Tensor | list[Tensor]]:
+    """The model that the options of `audit` name, and an input for it.
+
+    Raises:
+        ValueError: The model cannot be made, or its weights cannot be loaded.
+    """
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    model = made_by(options.model)
+    if options.weights:
+        load_weights(model, options.weights)
+    picture = torch.rand(options.input)
+    return model, list(picture) if options.list else picture
+
+
+def not_run(options: argparse.Namespace, error: Exception) -> ValueError:
+    """The sentence about a model that does not take the input."""
+    shape = "x".join(map(str, options.input))
+    said = " ".join(str(error).split())[:300]
+    return ValueError(f"the model does not run with an input of {shape} (--input, --list): {said}")
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    parts = text.lower().split("x")
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError(f"a shape is written as 1x3x256x256, got {text!r}")
+    return tuple(map(int, parts))
+
+
+def _site(text: str) -> str | int:
+    return int(text) if text.isdecimal() else text
+
+
+def _operator(text: str) -> str:
+    try:
+        return canonical_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _safetensors(text: str) -> Path:
+    if not text.endswith(".safetensors"):
+        raise argparse.ArgumentTypeError(f"weights are written as .safetensors, got {text!r}")
+    return Path(text)
+
+
+# Models and weights that people name on the command line.
+
+
+PICKLES = (".pt", ".pth", ".bin", ".ckpt")
+# Under which training programs keep the weights, beside optimisers and counters.
+WRAPPERS = ("state_dict", "model", "model_state_dict")
+
+
+def made_by(name: str) -> nn.Module:
+    """The model of a factory, such as ``"my_package.networks:segmenter"``, or an `smp_model`.
+
+    Raises:
+        ValueError: There is no such function, it needs arguments, fails, or makes no model.
+    """
+    if is_smp_name(name):
+        return smp_model(name)
+    module, colon, function = name.partition(":")
+    if not (module and colon and function):
+        raise ValueError(f"a model is named as in package.module:function, got {name!r}")
+    try:
+        factory = getattr(importlib.import_module(module), function)
+    except ImportError as error:
+        raise ValueError(f"{module} cannot be imported: {error}") from error
+    except AttributeError as error:
+        raise ValueError(f"{module} has no function {function!r}") from error
+    if not callable(factory):
+        raise ValueError(f"{name} must be a function that makes a model, it is a {type(factory).__name__}")
+    try:
+        model = factory()
+    except Exception as error:
+        raise ValueError(f"{name}() fails: {type(error).__name__}: {error}") from error
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"{name}() must give a torch.nn.Module, it gives a {type(model).__name__}")
+    return model
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Load weights into a model, strictly: safetensors, or a pickle that holds tensors alone.
+
+    Raises:
+        ValueError: The file is missing, damaged, of another format, or does not fit.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    weights = _read(path)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        first = " ".join(str(error).split())
+        raise ValueError(f"{path} does not fit the model: {first[:300]}") from error
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path} is no safetensors file: {error}") from error
+    if path.suffix not in PICKLES:
+        raise ValueError(
+            f"weights must be .safetensors, or pickles called {', '.join(PICKLES)}, got {path.name}: other "
+            "formats are not known to hold tensors alone"
+        )
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file makes the reader raise almost anything
+        raise ValueError(
+            f"{path} is refused: it is damaged, or holds more than tensors, and a pickle that does can run "
+            "any program; save the state_dict of the model in its place"
+        ) from error
+    return _unwrapped(found, path)
+
+
+def _unwrapped(found: object, path: Path) -> dict[str, Tensor]:
+    if isinstance(found, Mapping):
+        for candidate in (found, *(found.get(key) for key in WRAPPERS)):
+            if isinstance(candidate, Mapping) and candidate:
+                weights = {str(key): value for key, value in candidate.items()}
+                tensors = {key: value for key, value in weights.items() if isinstance(value, Tensor)}
+                if len(tensors) == len(weights):
+                    return tensors
+    raise ValueError(f"{path} holds no state_dict, neither itself nor as {', '.join(WRAPPERS)}")

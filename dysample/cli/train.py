@@ -1,0 +1,280 @@
+"""What the command line's verbs do."""
+
+import argparse
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dysample.files import write_aside
+from dysample.models.manifest import load_manifest, pretrained_folder
+from dysample.ops.registry import OPERATORS, canonical_name
+from dysample.scores.evidence import evidence_table, write_evidence
+from dysample.training import evidence, scoring, ship
+from dysample.training.data import PictureData, data_folder
+from dysample.training.distributed import joined
+from dysample.training.evidence import ScoredRun, scored_runs, trained_like
+from dysample.training.loop import TrainingError
+from dysample.training.recipe import Recipe, ablation, ablations, load_recipe, recipe_names
+from dysample.training.runs import BASELINE, ENCODER_SEED, finished_runs
+from dysample.training.ship import model_card
+from dysample.training.stages import scored_pictures, train_heads, train_whole, training_pictures
+from dysample.training.sweep import Outcome, Run, Sweep, sweep
+from dysample.training.workers import ClusterWorkers, LocalWorkers, local_devices
+
+
+def device_of(option: str | None) -> torch.device:
+    """The device asked for, else CUDA where there is one."""
+    return torch.device(option or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def train(options: argparse.Namespace, data: Path) -> None:
+    """Train the encoder, heads on it, both, or whole networks; under torchrun all processes share a run."""
+    recipe = load_recipe(options.recipe)
+    note_other_data(training_pictures(recipe, data), recipe.train_sha256)
+    where = (recipe, data, options.runs)
+    with joined(device_of(options.device)) as device:
+        how: dict[str, Any] = {"device": device, "bfloat16": options.bfloat16}
+        if options.stage in ("encoder", "both"):
+            train_whole(*where, BASELINE, seed=ENCODER_SEED, **how)
+        if options.stage == "whole":
+            for upsampler in options.upsampler:
+                train_whole(*where, upsampler, seed=options.seed, **how)
+        if options.stage in ("heads", "both"):
+            train_heads(*where, options.upsampler, seed=options.seed, **how)
+
+
+def pack(options: argparse.Namespace, data: Path) -> None:
+    """Write the weights of a finished run in their shipped form, and score that form."""
+    recipe = load_recipe(options.recipe)
+    ship.pack(recipe, options.runs, options.pretrained, seed=options.seed)
+    _evaluate_shipped(recipe, options, _test_pictures(recipe, data))
+
+
+def evaluate(options: argparse.Namespace, data: Path) -> None:
+    """Score shipped weights and enter the scores in the manifest; with runs, score and sum them up."""
+    recipe = load_recipe(options.recipe)
+    score = _evaluate_shipped if options.runs is None else _evaluate_runs
+    score(recipe, options, _test_pictures(recipe, data))
+
+
+def _test_pictures(recipe: Recipe, data: Path) -> PictureData:
+    pictures = scored_pictures(recipe, data)
+    note_other_data(pictures, recipe.test_sha256)
+    return pictures
+
+
+def note_other_data(pictures: PictureData, expected: str) -> None:
+    """Tell when a split is not the one that the shipped weights were made with."""
+    if expected and pictures.digest != expected:
+        print(
+            f"note: {pictures.title}, are not those that the shipped weights and scores were made with "
+            "(checksums differ): compare scores with care",
+            file=sys.stderr,
+        )
+
+
+def _evaluate_shipped(recipe: Recipe, options: argparse.Namespace, pictures: PictureData) -> None:
+    manifest = load_manifest(options.pretrained)
+    names = [entry.upsampler for entry in manifest.heads(recipe.task)]
+    scores = scoring.evaluate(manifest, recipe.task, names, pictures, device=device_of(options.device))
+    path = manifest.folder / recipe.task / "scores.json"
+    scoring.write_scores(path, manifest, recipe.task, pictures, scores)
+    manifest = ship.with_scores(manifest, recipe.task, scores, pictures.title)
+    ship.write_manifest(manifest)
+    write_aside(manifest.folder / recipe.task / "README.md", model_card(recipe, manifest).encode())
+    print(scoring.score_table(recipe.kind, scores))
+
+
+def _evaluate_runs(recipe: Recipe, options: argparse.Namespace, pictures: PictureData) -> None:
+    folder = options.pretrained / recipe.task
+    finished = finished_runs(recipe, options.runs)
+    evidence.score_runs(
+        recipe, options.runs, finished, pictures, folder / "runs", device=device_of(options.device)
+    )
+    found = scored_runs(recipe, folder / "runs", pictures.digest)
+    if not found:
+        raise TrainingError(f"{options.runs} has no finished run of {recipe.task}: train some first")
+    tables = [_summed(recipe, found, pictures, folder, *wanted) for wanted in _wanted(recipe, found)]
+    text = "\n".join(tables)
+    write_aside(folder / "EVIDENCE.md", text.encode())
+    print(text)
+
+
+_Wanted = tuple[str, str, tuple[str, ...], str]  # file, title, upsamplers, the one compared with
+
+
+def _wanted(recipe: Recipe, found: Sequence[ScoredRun]) -> list[_Wanted]:
+    """The table of all operators, and every ablation whose upsamplers have all been trained."""
+    trained = {run.upsampler for run in found}
+    whole = [each for each in ablations() if each.recipe == recipe.task and trained >= set(each.upsamplers)]
+    made = [(f"evidence-{each.name}", each.title, each.upsamplers, each.upsamplers[0]) for each in whole]
+    return [("evidence", recipe.title, tuple(OPERATORS), BASELINE), *made]
+
+
+def _summed(
+    recipe: Recipe,
+    found: Sequence[ScoredRun],
+    pictures: PictureData,
+    folder: Path,
+    name: str,
+    title: str,
+    upsamplers: tuple[str, ...],
+    reference: str,
+) -> str:
+    """Sum runs up in a file of evidence; gives its table."""
+    if reference != BASELINE:  # an ablation is nothing but its comparisons
+        found = trained_like(found, reference)
+    summed = evidence.gather(recipe, found, pictures, upsamplers=upsamplers, title=title, reference=reference)
+    write_evidence(folder / f"{name}.json", summed)
+    return evidence_table(summed)
+
+
+# What `python -m dysample sweep` takes and does.
+
+
+FAILED = 1
+INTERRUPTED = 130
+BFLOAT16_HELP = "compute in bfloat16 on the CPU too (CUDA always does): faster where the processor can"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    add = parser.add_argument
+    add("recipe", nargs="?", help=f"name ({', '.join(recipe_names())}) or path; an ablation has its own")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument(
+        "--upsamplers",
+        nargs="+",
+        type=upsampler_name,
+        default=list(OPERATORS),
+        metavar="NAME",
+        help="default: all",
+    )
+    chosen.add_argument("--ablation", choices=[each.name for each in ablations()], help="of the paper")
+    add("--seeds", nargs="+", type=_seed, default=[0, 1, 2], metavar="K", help="default: 0 1 2")
+    add("--stage", choices=["heads", "whole"], default="heads", help="default: heads, on one encoder")
+    add("--data", help="folder of the data sets (default: the variable DYSAMPLE_DATA)")
+    add("--runs", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
+    add(
+        "--pretrained",
+        type=Path,
+        default=pretrained_folder(),
+        help="folder of the shipped weights; runs whose scores lie there are not trained again",
+    )
+    add("--device", help="cpu, cuda:1, ... (default: all CUDA devices, else the CPU)")
+    add("--bfloat16", action="store_true", help=BFLOAT16_HELP)
+    add("--per-device", type=_positive, default=1, metavar="N", help="processes on each GPU (default: 1)")
+    add("--workers", type=_positive, default=1, metavar="N", help="processes on the CPU (default: 1)")
+    add("--threads", type=_positive, help="CPU threads of a process (default: an even share; 1 on a cluster)")
+    add(
+        "--cluster", metavar="ADDRESS", help="run as tasks of the Ray cluster there, or of this node's (auto)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train what is not complete, print the table; gives the exit status.
+
+    Raises:
+        ValueError: There is no such recipe.
+        ClusterError: There is no such cluster.
+        DataError: The data are not there.
+    """
+    made = _sweep(options)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, workers too
+    try:
+        outcomes = _on_cluster(made, options) if options.cluster else _here(made, options)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    print(outcome_table(outcomes))
+    states = {outcome.state for outcome in outcomes}
+    return INTERRUPTED if "interrupted" in states else FAILED if "failed" in states else 0
+
+
+def upsampler_name(text: str) -> str:
+    """Type of an option: the canonical name of an upsampler or a variant of one.
+
+    Raises:
+        ArgumentTypeError: There is none of that name; the message lists those that exist.
+    """
+    try:
+        return canonical_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def outcome_table(outcomes: Sequence[Outcome]) -> str:
+    """The end of a sweep: one line for every run, and how many there are of each sort."""
+    rows = [(each.upsampler, str(each.seed), each.state, each.reason) for each in outcomes]
+    rows = [("upsampler", "seed", "state", "reason"), *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
+        for row in rows
+    ]
+    counts = Counter(each.state for each in outcomes)
+    return "\n".join([*lines, ", ".join(f"{count} {state}" for state, count in counts.items())])
+
+
+def _sweep(options: argparse.Namespace) -> Sweep:
+    names: Sequence[str] = options.upsamplers
+    source: str | None = options.recipe
+    if options.ablation:
+        chosen = ablation(options.ablation)
+        names, source = chosen.upsamplers, source or chosen.recipe
+    if source is None:
+        raise ValueError(f"name a recipe ({', '.join(recipe_names())}), or an ablation with --ablation")
+    recipe, data = load_recipe(source), data_folder(options.data)
+    training_pictures(recipe, data)  # says at once if they are not there
+    return Sweep(
+        recipe=recipe,
+        source=str(Path(source).absolute()) if source.endswith(".toml") else source,
+        data=data.absolute(),
+        runs=options.runs.absolute(),
+        stage=options.stage,
+        upsamplers=tuple(dict.fromkeys(names)),
+        seeds=tuple(dict.fromkeys(options.seeds)),
+        bfloat16=options.bfloat16,
+        scored=_scored(recipe, data, options),
+    )
+
+
+def _scored(recipe: Recipe, data: Path, options: argparse.Namespace) -> frozenset[Run]:
+    folder: Path = options.pretrained / recipe.task / "runs"
+    if not folder.is_dir():
+        return frozenset()
+    trained = "heads" if options.stage == "heads" else "end-to-end"
+    found = scored_runs(recipe, folder, scored_pictures(recipe, data).digest)
+    return frozenset((run.upsampler, run.seed) for run in found if run.trained == trained)
+
+
+def _here(made: Sweep, options: argparse.Namespace) -> tuple[Outcome, ...]:
+    devices = local_devices(options.device, workers=options.workers, per_device=options.per_device)
+    threads = options.threads or max(1, (os.cpu_count() or 1) // len(devices))
+    print(f"{len(devices)} workers: {', '.join(devices)}; threads each: {threads}", file=sys.stderr)
+    return sweep(made, LocalWorkers(devices, threads=threads))
+
+
+def _on_cluster(made: Sweep, options: argparse.Namespace) -> tuple[Outcome, ...]:
+    found = ClusterWorkers(options.cluster, threads=options.threads or 1, per_device=options.per_device)
+    with closing(found) as workers:
+        print(f"the cluster has room for {workers.count} jobs at a time", file=sys.stderr)
+        return sweep(made, workers)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 0, got {text!r}")
+    return int(text)

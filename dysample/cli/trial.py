@@ -1,0 +1,157 @@
+"""What `python -m dysample trial` takes and does."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dysample.cli.swap import REFUSALS, add_audit_options, not_run, prepared
+from dysample.files import write_text
+from dysample.measure.machine import this_machine
+from dysample.measure.timing import Race, cpu_stopwatch, race
+from dysample.ops.registry import canonical_name
+from dysample.trial.deploy import TRIES, attempts
+from dysample.trial.plan import planned, start_of, swap_by_plan
+from dysample.trial.report import TrialReport, to_json, to_markdown
+from dysample.trial.survey import audit_of, for_counting, survey, swap_costs
+
+PRINTED = Path("-")
+SEED = 0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Describe the options."""
+    add_audit_options(parser)
+    add = parser.add_argument
+    add("--to", type=_operator, default="dysample+", help="upsampler (default: dysample+)")
+    add(
+        "--at",
+        nargs="+",
+        type=_exception,
+        default=[],
+        metavar="SITE=OPERATOR",
+        help="another upsampler at a site, by name or number; SITE= leaves it alone",
+    )
+    add("--start", action="store_true", help="compare outputs before training, with all offsets zero too")
+    add("--time", action="store_true", help="time both models in turns")
+    add("--rounds", type=_positive, default=9, help="samples of each model (default: 9)")
+    add("--threads", type=_positive, default=1, help="CPU threads (default: 1)")
+    add("--deploy", action="store_true", help="try training, torch.compile, torch.export and ONNX")
+    add("--json", type=Path, metavar="FILE", help="write all of it there; - prints it in place of the table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what was asked for, print it, write the file; gives the exit status.
+
+    Raises:
+        ValueError: The model cannot be made, loaded or run, or the file cannot be written.
+    """
+    torch.manual_seed(SEED)
+    tell = _Steps(options)
+    tell("Making the model")
+    model, inputs = prepared(options)
+    before = torch.get_num_threads()
+    torch.set_num_threads(options.threads)
+    try:
+        report = _report(model.eval(), inputs, options, tell)
+    except REFUSALS as error:
+        raise not_run(options, error) from error
+    finally:
+        torch.set_num_threads(before)
+    print(to_json(report) if options.json == PRINTED else to_markdown(report))
+    if options.json and options.json != PRINTED:
+        write_text(options.json, to_json(report))
+    return 0
+
+
+def _report(
+    model: nn.Module, inputs: Tensor | list[Tensor], options: argparse.Namespace, tell: Callable[[str], None]
+) -> TrialReport:
+    machine = this_machine(torch.device("cpu"))
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    tell("Counting")
+    shapes, no_numbers = for_counting(model, inputs)
+    found = survey(shapes, no_numbers)
+    plan = planned(audit_of(found), options.to, options.at)
+    costs = swap_costs(shapes, no_numbers, plan)
+    swapped = model
+    if options.start or options.time or options.deploy:
+        swapped, _ = swap_by_plan(model, inputs, plan)
+    start, timed, tried = None, None, ()
+    if options.start:
+        tell("Comparing outputs")
+        start = start_of(model, swapped, inputs, plan)
+    if options.time:
+        tell("Timing both models in turns")
+        timed = _race(model, swapped, inputs, options.rounds)
+    if options.deploy:
+        tried = attempts(swapped, model, inputs, tell=lambda name: tell(f"Trying: {name}"))
+    return TrialReport(
+        command=_command(options),
+        date=date,
+        machine=machine,
+        model=options.model,
+        plan=plan,
+        survey=found,
+        costs=costs,
+        start=start,
+        threads=options.threads,
+        rounds=options.rounds,
+        race=timed,
+        attempts=tried,
+    )
+
+
+def _race(model: nn.Module, swapped: nn.Module, inputs: Tensor | list[Tensor], rounds: int) -> Race:
+    with torch.inference_mode():
+        return race(lambda: swapped(inputs), lambda: model(inputs), rounds=rounds, stopwatch=cpu_stopwatch)
+
+
+class _Steps:
+    """Says on stderr what begins, such as ``2/4 Counting``."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.all = 2 + options.start + options.time + len(TRIES) * options.deploy
+        self.done = 0
+
+    def __call__(self, words: str) -> None:
+        self.done += 1
+        print(f"{self.done}/{self.all} {words}", file=sys.stderr, flush=True)
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command line that does the same again."""
+    words = ["python", "-m", "dysample", "trial", "--model", options.model]
+    words += ["--weights", str(options.weights)] if options.weights else []
+    words += ["--input", "x".join(map(str, options.input))]
+    words += ["--list"] if options.list else []
+    words += ["--to", options.to]
+    words += ["--at", *(f"{site}={operator}" for site, operator in options.at)] if options.at else []
+    words += [f"--{name}" for name in ("start", "time", "deploy") if getattr(options, name)]
+    words += ["--rounds", str(options.rounds), "--threads", str(options.threads)] if options.time else []
+    return shlex.join(words)
+
+
+def _operator(text: str) -> str:
+    try:
+        return canonical_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _exception(text: str) -> tuple[str, str]:
+    site, equals, operator = text.partition("=")
+    if not (site and equals):
+        raise argparse.ArgumentTypeError(f"a site's upsampler is written as SITE=OPERATOR, got {text!r}")
+    return site, _operator(operator) if operator else ""
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
+    return int(text)

@@ -1,0 +1,1 @@
+"""What an operator decided, as frozen results: offsets, scope, overlap, footprints."""

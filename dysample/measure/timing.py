@@ -1,0 +1,215 @@
+"""Time two functions against each other, so that a busy machine slows both."""
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+
+Call = Callable[[], object]
+Clock = Literal["wall", "busy"]
+SAMPLE_SECONDS = 0.02
+MOST_CALLS = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Seconds that one call took, averaged over the calls of one sample.
+
+    Attributes:
+        wall: By the clock on the wall.
+        busy: Of this process on its CPU cores; on CUDA, of the device.
+        replayed: Whether `busy` is that of a recorded graph of the call, without the time to launch it.
+    """
+
+    wall: float
+    busy: float
+    replayed: bool = False
+
+
+# Calls a function several times and tells what one call took.
+Stopwatch = Callable[[Call, int], Sample]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Median and quartiles over the rounds."""
+
+    median: float
+    lower: float
+    upper: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Summarise at least one value."""
+        if len(values) == 1:
+            return cls(values[0], values[0], values[0])
+        lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
+        return cls(median, lower, upper)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What one function took.
+
+    Attributes:
+        wall: Milliseconds of a call by the clock on the wall.
+        busy: Milliseconds of a call that this process (on CUDA: the device) was busy.
+        calls: Calls in one sample.
+        replayed: Whether the device was busy with a recorded graph, without the time to launch it.
+    """
+
+    wall: Spread
+    busy: Spread
+    calls: int
+    replayed: bool = False
+
+    def by(self, clock: Clock) -> Spread:
+        """Milliseconds of a call by one of the clocks."""
+        return self.wall if clock == "wall" else self.busy
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """A function beside its baseline.
+
+    Attributes:
+        candidate: What the function took.
+        baseline: What the baseline took in between.
+        wall_ratio: Candidate over baseline, formed in every round, by the clock on the wall.
+        busy_ratio: The same by busy time.
+    """
+
+    candidate: Timing
+    baseline: Timing
+    wall_ratio: Spread
+    busy_ratio: Spread
+
+    def ratio(self, clock: Clock) -> Spread:
+        """Candidate over baseline by one of the clocks."""
+        return self.wall_ratio if clock == "wall" else self.busy_ratio
+
+
+def race(candidate: Call, baseline: Call, *, rounds: int, stopwatch: Stopwatch) -> Race:
+    """Time a function and its baseline in turns; who goes first alternates.
+
+    Args:
+        candidate: The function.
+        baseline: What it is compared with.
+        rounds: Samples of each, an odd number to have a middle one.
+        stopwatch: Takes a sample.
+
+    Raises:
+        ValueError: `rounds` is below 1.
+    """
+    if rounds < 1:
+        raise ValueError(f"rounds must be at least 1, got {rounds}")
+    baseline_calls, candidate_calls = repetitions(baseline, stopwatch), repetitions(candidate, stopwatch)
+    baseline_samples: list[Sample] = []
+    candidate_samples: list[Sample] = []
+    turns = [(baseline, baseline_calls, baseline_samples), (candidate, candidate_calls, candidate_samples)]
+    for _ in range(rounds):
+        for call, calls, samples in turns:
+            samples.append(stopwatch(call, calls))
+        turns.reverse()
+    pairs = list(zip(candidate_samples, baseline_samples, strict=True))
+    return Race(
+        candidate=_timing(candidate_samples, candidate_calls),
+        baseline=_timing(baseline_samples, baseline_calls),
+        wall_ratio=Spread.of([ours.wall / theirs.wall for ours, theirs in pairs]),
+        busy_ratio=Spread.of([ours.busy / theirs.busy for ours, theirs in pairs]),
+    )
+
+
+def repetitions(call: Call, stopwatch: Stopwatch, *, seconds: float = SAMPLE_SECONDS) -> int:
+    """How many calls fill a sample of `seconds`; warms the function up on the way."""
+    stopwatch(call, 1)
+    calls = 1
+    while (took := stopwatch(call, calls).wall) * calls < seconds and calls < MOST_CALLS:
+        calls = min(max(2 * calls, math.ceil(seconds / took) if took else 0), MOST_CALLS)
+    return calls
+
+
+def cpu_stopwatch(call: Call, calls: int) -> Sample:
+    """Time calls on the CPU: wall clock, and CPU time summed over the threads of this process."""
+    wall, busy = time.perf_counter(), time.process_time()
+    for _ in range(calls):
+        call()
+    return Sample((time.perf_counter() - wall) / calls, (time.process_time() - busy) / calls)
+
+
+def _timing(samples: Sequence[Sample], calls: int) -> Timing:
+    return Timing(
+        wall=Spread.of([1000 * sample.wall for sample in samples]),
+        busy=Spread.of([1000 * sample.busy for sample in samples]),
+        calls=calls,
+        replayed=all(sample.replayed for sample in samples),
+    )
+
+
+# A stopwatch for CUDA: calls as they are made, and what the device alone takes for them.
+
+
+WARM_UP = 3  # calls before one is recorded, as torch asks for
+
+
+def events(call: Call, calls: int) -> Sample:
+    """Time calls on the current CUDA device: wall clock, and the device's own events."""
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    torch.cuda.synchronize()
+    wall = time.perf_counter()
+    start.record()
+    for _ in range(calls):
+        call()
+    end.record()
+    torch.cuda.synchronize()
+    return Sample((time.perf_counter() - wall) / calls, start.elapsed_time(end) / 1000 / calls)
+
+
+def recorded(call: Call) -> Call:
+    """A call's work on the device as a graph, which is launched at once.
+
+    Raises:
+        RuntimeError: The call does what a graph cannot hold, such as waiting for the device.
+    """
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(WARM_UP):
+            call()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        call()
+    return graph.replay
+
+
+class CudaStopwatch:
+    """Wall clock of calls as they are made; busy time of their recorded graphs, where there are any.
+
+    Small maps take longer to launch than to compute. What the user waits for has both, what the
+    device is busy with only the latter.
+    """
+
+    def __init__(self, clock: Stopwatch = events, record: Callable[[Call], Call] = recorded) -> None:
+        """Take the parts that need a device."""
+        self._clock, self._record = clock, record
+        self._replays: dict[Call, Call | None] = {}
+
+    def __call__(self, call: Call, calls: int) -> Sample:
+        """Take a sample; where there is no graph, the events between the calls tell the busy time."""
+        if call not in self._replays:
+            self._replays[call] = self._recorded(call)
+        sample, replay = self._clock(call, calls), self._replays[call]
+        if replay is None:
+            return sample
+        return replace(sample, busy=self._clock(replay, calls).busy, replayed=True)
+
+    def _recorded(self, call: Call) -> Call | None:
+        try:
+            return self._record(call)
+        except RuntimeError:
+            return None

@@ -1,0 +1,1 @@
+"""Metrics, their statistics, and the paper's numbers."""

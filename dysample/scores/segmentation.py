@@ -1,0 +1,399 @@
+"""Segmentation scores over a data set: mean IoU and mean boundary IoU.
+
+Intersections and unions are counted in pixels over all images and divided once at the end, so the
+order and the size of the images do not matter; the counts of every image are kept as well, so that
+images can be drawn anew.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import hypot
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Int32, Int64, UInt8
+
+from dysample.scores.paired import PictureRatios
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationScore:
+    """Scores between 0 and 1; None is what cannot be had.
+
+    Attributes:
+        miou: Mean of `per_class` over the classes that have a value.
+        boundary_miou: Mean of `per_class_boundary` over the classes that have a value.
+        per_class: IoU of each class; None for a class that is neither in the truth nor predicted.
+        per_class_boundary: Boundary IoU of each class, likewise.
+    """
+
+    miou: float | None
+    boundary_miou: float | None
+    per_class: tuple[float | None, ...]
+    per_class_boundary: tuple[float | None, ...]
+
+
+class SegmentationScorer:
+    """Both scores of a data set, image by image."""
+
+    def __init__(self, classes: int) -> None:
+        """Start with zeros; `classes` as in `ConfusionMatrix`."""
+        self.confusion = ConfusionMatrix(classes)
+        self.boundary = BoundaryOverlap(classes)
+        self._regions: list[Int32[np.ndarray, "2 k"]] = []
+        self._boundaries: list[Int32[np.ndarray, "2 k"]] = []
+
+    def update(self, prediction: UInt8[np.ndarray, "h w"], target: UInt8[np.ndarray, "h w"]) -> None:
+        """Count one image; see `ConfusionMatrix.update` for what is refused."""
+        classes = len(self.confusion.counts)
+        confusion, boundary = ConfusionMatrix(classes), BoundaryOverlap(classes)
+        confusion.update(prediction, target)
+        boundary.update(prediction, target)
+        self.confusion.counts += confusion.counts
+        self.boundary.intersection += boundary.intersection
+        self.boundary.union += boundary.union
+        self._regions.append(np.stack([confusion.intersection, confusion.union]).astype(np.int32))
+        self._boundaries.append(np.stack([boundary.intersection, boundary.union]).astype(np.int32))
+
+    def regions(self, classes: Iterable[int] | None = None) -> PictureRatios:
+        """Intersections and unions of every image; mean IoU would be over `classes`, by default all.
+
+        Raises:
+            ValueError: There are no images yet, or a class index that there is not.
+        """
+        return _pictures(self._regions, len(self.boundary.union), classes)
+
+    def boundaries(self, classes: Iterable[int] | None = None) -> PictureRatios:
+        """The same of the boundary bands."""
+        return _pictures(self._boundaries, len(self.boundary.union), classes)
+
+    def score(self, classes: Iterable[int] | None = None) -> SegmentationScore:
+        """The scores of all images so far; the means are over `classes`, by default all.
+
+        Raises:
+            ValueError: A class index that there is not.
+        """
+        chosen = tuple(range(len(self.confusion.counts)) if classes is None else classes)
+        return SegmentationScore(
+            miou=_mean(self.confusion.iou, chosen),
+            boundary_miou=_mean(self.boundary.iou, chosen),
+            per_class=self.confusion.iou,
+            per_class_boundary=self.boundary.iou,
+        )
+
+
+def _mean(values: tuple[float | None, ...], classes: Iterable[int]) -> float | None:
+    chosen = tuple(classes)
+    if any(not 0 <= index < len(values) for index in chosen):
+        raise ValueError(f"classes must be indices from 0 to {len(values) - 1}, got {chosen}")
+    known = [value for value in (values[index] for index in chosen) if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _pictures(
+    counts: list[Int32[np.ndarray, "2 k"]], classes: int, scored: Iterable[int] | None
+) -> PictureRatios:
+    parts, wholes = np.array(counts, np.int32).reshape(-1, 2, classes).swapaxes(0, 1)
+    return PictureRatios(parts, wholes, tuple(range(classes) if scored is None else scored))
+
+
+# Pixels of label maps counted by class: confusion, and overlap of the classes' boundary bands.
+#
+# Pixels whose truth is 255 are ignored throughout: what a prediction says there changes no count.
+
+
+IGNORE = 255
+
+
+class ConfusionMatrix:
+    """Counts of pixels by true class (row) and predicted class (column), ignored ones left out.
+
+    Attributes:
+        counts: The pixels seen so far, ignored ones left out.
+    """
+
+    counts: Int64[np.ndarray, "k k"]
+
+    def __init__(self, classes: int) -> None:
+        """Start with zeros for `classes` classes, 1 to 255 of them.
+
+        Raises:
+            ValueError: Another number of classes.
+        """
+        _check_classes(classes)
+        self.counts = np.zeros((classes, classes), np.int64)
+
+    def update(self, prediction: UInt8[np.ndarray, "h w"], target: UInt8[np.ndarray, "h w"]) -> None:
+        """Count one image.
+
+        Raises:
+            ValueError: Not label maps of one size, or a class index that is too large.
+        """
+        classes = len(self.counts)
+        valid = _valid_pixels(prediction, target, classes)
+        pairs = target[valid].astype(np.int64) * classes + prediction[valid]
+        self.counts += np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+    @property
+    def intersection(self) -> Int64[np.ndarray, " k"]:
+        """Pixels of each class that are predicted as such."""
+        return self.counts.diagonal()
+
+    @property
+    def union(self) -> Int64[np.ndarray, " k"]:
+        """Pixels that are of a class, predicted as such, or both."""
+        return self.counts.sum(0) + self.counts.sum(1) - self.intersection
+
+    @property
+    def iou(self) -> tuple[float | None, ...]:
+        """Intersection over union of each class; None for classes that never occurred."""
+        return _ratios(self.intersection, self.union)
+
+
+class BoundaryOverlap:
+    """Intersection and union of the classes' inner boundary bands (Cheng et al., CVPR 2021).
+
+    The band of a class is its mask less the mask's erosion by d pixels, where d is 2 % of the
+    image's diagonal; outside the image is background. Ignored pixels are taken out of the truth's
+    and the prediction's mask before the erosion, so a right prediction has the truth's bands.
+    """
+
+    intersection: Int64[np.ndarray, " k"]
+    union: Int64[np.ndarray, " k"]
+
+    def __init__(self, classes: int) -> None:
+        """Start with zeros for `classes` classes, 1 to 255 of them.
+
+        Raises:
+            ValueError: Another number of classes.
+        """
+        _check_classes(classes)
+        self.intersection = np.zeros(classes, np.int64)
+        self.union = np.zeros(classes, np.int64)
+
+    def update(self, prediction: UInt8[np.ndarray, "h w"], target: UInt8[np.ndarray, "h w"]) -> None:
+        """Count one image.
+
+        Raises:
+            ValueError: Not label maps of one size, or a class index that is too large.
+        """
+        valid = _valid_pixels(prediction, target, len(self.union))
+        truth = _banded(target)
+        guess = _banded(np.where(valid, prediction, np.uint8(IGNORE)))
+        both = self._count(truth[truth == guess])
+        self.intersection += both
+        self.union += self._count(truth) + self._count(guess) - both
+
+    def _count(self, labels: UInt8[np.ndarray, "..."]) -> Int64[np.ndarray, " k"]:
+        return np.bincount(labels.ravel(), minlength=IGNORE + 1)[: len(self.union)]
+
+    @property
+    def iou(self) -> tuple[float | None, ...]:
+        """Boundary IoU of each class; None for classes that never occurred."""
+        return _ratios(self.intersection, self.union)
+
+
+def _ratios(
+    intersection: Int64[np.ndarray, " k"], union: Int64[np.ndarray, " k"]
+) -> tuple[float | None, ...]:
+    pairs = zip(intersection.tolist(), union.tolist(), strict=True)
+    return tuple(part / whole if whole else None for part, whole in pairs)
+
+
+def _banded(labels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """The labels within the inner boundary bands, and `IGNORE` elsewhere."""
+    # One ring of a foreign label makes the image's border a boundary.
+    padded = cv2.copyMakeBorder(labels, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=IGNORE)
+    band = boundary_band(padded, band_width(*labels.shape))[1:-1, 1:-1]
+    return np.where(band, labels, np.uint8(IGNORE))
+
+
+def _valid_pixels(
+    prediction: UInt8[np.ndarray, "h w"], target: UInt8[np.ndarray, "h w"], classes: int
+) -> Bool[np.ndarray, "h w"]:
+    check_labels(target)
+    check_labels(prediction, like=target)
+    valid = target != IGNORE
+    for name, labels in (("prediction", prediction), ("target", target)):
+        largest = int(labels[valid].max(initial=0))
+        if largest >= classes:
+            raise ValueError(f"{name} must hold class indices below {classes}, got {largest}")
+    return valid
+
+
+def _check_classes(classes: int) -> None:
+    if not 1 <= classes <= IGNORE:
+        raise ValueError(f"classes must be between 1 and {IGNORE}, got {classes}")
+
+
+# How label maps differ: where, how much, and where it is most worth looking.
+#
+# A label map is a uint8 array of class indices, one a pixel. Lengths are in pixels of that map, and
+# shares are fractions of an area, 0 to 1.
+
+
+BAND_RATIO = 0.02  # width of the boundary band over the image diagonal, as in Boundary IoU
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much of a label map differs from a reference.
+
+    Attributes:
+        share: Fraction of all pixels that have another class than in the reference.
+        boundary_share: The same fraction among the pixels of the reference's boundary band; None
+            when the reference has a single class and so no boundary.
+    """
+
+    share: float
+    boundary_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A square part of an image.
+
+    Attributes:
+        x: First column.
+        y: First row.
+        size: Columns and rows.
+    """
+
+    x: int
+    y: int
+    size: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to index an array with: `image[window.slices]`."""
+        return slice(self.y, self.y + self.size), slice(self.x, self.x + self.size)
+
+
+def changed(labels: UInt8[np.ndarray, "h w"], reference: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """The pixels that have another class than in the reference.
+
+    Raises:
+        ValueError: One of the two is not a label map, or their sizes differ.
+    """
+    check_labels(labels, like=reference)
+    return labels != reference
+
+
+def changed_share(labels: UInt8[np.ndarray, "h w"], reference: UInt8[np.ndarray, "h w"]) -> float:
+    """The fraction of pixels that have another class than in the reference.
+
+    Raises:
+        ValueError: One of the two is not a label map, or their sizes differ.
+    """
+    return float(changed(labels, reference).mean())
+
+
+def difference(
+    labels: UInt8[np.ndarray, "h w"], reference: UInt8[np.ndarray, "h w"], *, width_px: int | None = None
+) -> Difference:
+    """How much of a label map differs from a reference, in all and near the reference's boundaries.
+
+    Args:
+        labels: The label map in question.
+        reference: What it is compared with.
+        width_px: Width of the boundary band to each side; `band_width` of the image by default.
+
+    Raises:
+        ValueError: One of the two is not a label map, or their sizes differ.
+    """
+    differs = changed(labels, reference)
+    band = boundary_band(reference, band_width(*reference.shape) if width_px is None else width_px)
+    near = float(differs[band].mean()) if band.any() else None
+    return Difference(share=float(differs.mean()), boundary_share=near)
+
+
+def band_width(height: int, width: int) -> int:
+    """The usual width of a boundary band: 2 % of the image's diagonal, at least one pixel."""
+    return max(1, round(BAND_RATIO * hypot(height, width)))
+
+
+def boundary_band(labels: UInt8[np.ndarray, "h w"], width_px: int) -> Bool[np.ndarray, "h w"]:
+    """The pixels that are near a boundary between classes, on either side of it.
+
+    A pixel belongs to the band if a pixel of another class is at most `width_px` columns and at
+    most `width_px` rows away. The image's own border is no boundary. Within each class this is the
+    mask less its erosion, `width_px` times with a 3x3 square; looking for the smallest and the
+    largest label nearby erodes all classes at once.
+
+    Raises:
+        ValueError: `labels` is not a label map, or the width is less than one.
+    """
+    check_labels(labels)
+    if width_px < 1:
+        raise ValueError(f"width_px must be at least 1, got {width_px}")
+    square = np.ones((3, 3), np.uint8)
+    lowest = cv2.erode(labels, square, iterations=width_px)
+    highest = cv2.dilate(labels, square, iterations=width_px)
+    return lowest != highest
+
+
+def liveliest_window(
+    labels: Sequence[UInt8[np.ndarray, "h w"]], size: int, *, reference: UInt8[np.ndarray, "h w"]
+) -> Window:
+    """The square in which label maps differ most from a reference, for a close-up.
+
+    Every pixel counts once for each map that differs there. Of several windows that hold the same
+    sum, the one that has it nearest to its middle wins. When all maps agree, it is the window with
+    the most boundary of the reference, or without any boundary, the image's middle.
+
+    Args:
+        labels: The label maps; the reference may be among them.
+        size: Side of the window; cut to the image's shorter side.
+        reference: What the others are compared with.
+
+    Raises:
+        ValueError: Something is not a label map, the sizes differ, or `size` is less than one.
+    """
+    check_labels(reference)
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
+    counts = np.zeros(reference.shape, np.int64)
+    for candidate in labels:
+        counts += changed(candidate, reference)
+    return densest_window(counts if counts.any() else boundary_band(reference, 1).astype(np.int64), size)
+
+
+def densest_window(counts: Int64[np.ndarray, "h w"], size: int) -> Window:
+    """The square that holds the greatest sum; among equals, the one that has it nearest to its middle.
+
+    Args:
+        counts: What each pixel is worth; if nothing is worth anything, it is the map's middle.
+        size: Side of the window, at least one; cut to the map's shorter side.
+    """
+    height, width = counts.shape
+    size = min(size, height, width)
+    if not counts.any():
+        return Window(x=(width - size) // 2, y=(height - size) // 2, size=size)
+    # Windows with equal sums form plateaus, which a second sum over nearby windows makes peak in
+    # their middle; the zeros around the map keep plateaus at its border whole.
+    sums = _window_sums(np.pad(counts, size), size)
+    centring = cv2.boxFilter(sums.astype(np.float64), -1, (size | 1, size | 1), normalize=False)
+    sums, centring = (values[size:-size, size:-size] for values in (sums, centring))
+    y, x = np.unravel_index(int(np.where(sums == sums.max(), centring, -1).argmax()), sums.shape)
+    return Window(x=int(x), y=int(y), size=size)
+
+
+def _window_sums(counts: Int64[np.ndarray, "h w"], size: int) -> Int64[np.ndarray, "rows columns"]:
+    """The sum over the window that starts at each pixel, for all windows within the map."""
+    integral = np.pad(counts, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    rows = integral[size:] - integral[:-size]
+    return rows[:, size:] - rows[:, :-size]
+
+
+def check_labels(labels: np.ndarray, *, like: np.ndarray | None = None) -> None:
+    """Refuse what is not a label map.
+
+    Raises:
+        ValueError: Not a two-dimensional uint8 array with pixels, or not of the size of `like`.
+    """
+    if labels.ndim != 2 or labels.dtype != np.uint8 or not labels.size:
+        raise ValueError(
+            f"a label map must be uint8 of shape (height, width), got {labels.dtype} of shape {labels.shape}"
+        )
+    if like is not None and labels.shape != like.shape:
+        raise ValueError(f"label maps must have the same size, got {labels.shape} and {like.shape}")

@@ -1,0 +1,138 @@
+"""What tensors come from: which maps, which weights, which enlargements are in them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What went into a tensor.
+
+    Attributes:
+        of_input: Whether the model's input did.
+        learned: Whether a weight did.
+        calls: Numbers of the enlargements that did.
+    """
+
+    of_input: bool = False
+    learned: bool = False
+    calls: frozenset[int] = frozenset()
+
+    def __or__(self, other: "Origin") -> "Origin":
+        """What went into something made of both."""
+        return Origin(
+            self.of_input or other.of_input, self.learned or other.learned, self.calls | other.calls
+        )
+
+
+@dataclass(slots=True)
+class Flow:
+    """Origins of all tensors that are alive, followed from operation to operation.
+
+    Attributes:
+        followed: Enlargements whose outputs have met a weight.
+    """
+
+    followed: set[int] = field(default_factory=set[int])
+    _origins: WeakTensorKeyDictionary = field(default_factory=WeakTensorKeyDictionary)
+
+    def origin(self, tensor: Tensor) -> Origin:
+        """What went into a tensor."""
+        if isinstance(tensor, nn.Parameter):
+            return Origin(learned=True)
+        found = self._origins.get(tensor)
+        return found if isinstance(found, Origin) else Origin()
+
+    def mark(self, tensor: Tensor, origin: Origin) -> None:
+        """Say what went into a tensor."""
+        if not isinstance(tensor, nn.Parameter):
+            self._origins[tensor] = origin
+
+    def follow(self, inputs: tuple[Tensor, ...], result: object) -> Origin:
+        """Take note of one operation; gives what went into its inputs."""
+        origins = [self.origin(tensor) for tensor in inputs]
+        merged = Origin()
+        for origin in origins:
+            merged |= origin
+        # A weight, or what was made of weights alone, such as a transposed or normalised one.
+        if any(origin.learned and not origin.of_input for origin in origins):
+            self.followed |= merged.calls
+        changed = tuple(tensors_in(result)) or inputs[:1] * (result is None)
+        for tensor in changed:
+            self.mark(tensor, merged)
+        return merged
+
+
+def tensors_in(value: object) -> Iterator[Tensor]:
+    """All tensors of nested tuples, lists and mappings."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from tensors_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from tensors_in(each)
+
+
+# Example inputs: how a model is called with them, and the same of another size.
+
+
+# A picture is told from tokens and numbers by its sides.
+LEAST_SIDE = 16
+# Halved if that leaves networks with a stride of 32 a few pixels, for it costs least; doubled otherwise.
+FACTORS = (0.5, 2.0)
+LEAST_HALVED = 128
+
+
+def arguments(example_inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword arguments: of a tuple, of a mapping, or the one argument itself."""
+    if isinstance(example_inputs, tuple):
+        return example_inputs, {}
+    if isinstance(example_inputs, Mapping):
+        return (), {str(name): value for name, value in example_inputs.items()}
+    return (example_inputs,), {}
+
+
+def picture_size(example_inputs: object) -> tuple[int, int] | None:
+    """Height and width of the first picture among them; None without one."""
+    sizes = (
+        (tensor.shape[-2], tensor.shape[-1])
+        for tensor in tensors_in(example_inputs)
+        if tensor.is_floating_point() and tensor.ndim >= 3
+    )
+    return next((size for size in sizes if min(size) >= LEAST_SIDE), None)
+
+
+def other_sizes(example_inputs: object) -> Iterator[object]:
+    """The same inputs with pictures, masks of their size and other maps of other sizes; cheapest first."""
+    size = picture_size(example_inputs)
+    if size is None:
+        return
+    for factor in FACTORS:
+        if factor >= 1 or min(size) >= LEAST_HALVED:
+            yield _resized(example_inputs, size, factor)
+
+
+def _resized(value: object, picture: tuple[int, int], factor: float) -> object:
+    if isinstance(value, Tensor):
+        # A decoder alone takes maps of several sizes.
+        is_map = value.ndim == 4 and value.is_floating_point()
+        return _resize(value, factor) if is_map or tuple(value.shape[-2:]) == picture else value
+    if isinstance(value, Mapping):
+        return {name: _resized(each, picture, factor) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        items = [_resized(each, picture, factor) for each in cast("list[object]", value)]
+        return items if isinstance(value, list) else tuple(items)
+    return value
+
+
+def _resize(tensor: Tensor, factor: float) -> Tensor:
+    size = tuple(round(side * factor) for side in tensor.shape[-2:])
+    flat = tensor.reshape(1, -1, *tensor.shape[-2:]).float()
+    return F.interpolate(flat, size=size).reshape(*tensor.shape[:-2], *size).to(tensor.dtype)

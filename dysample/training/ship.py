@@ -1,0 +1,246 @@
+"""Make the folder of shipped weights: small files and the manifest."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+from safetensors.torch import save
+from torch import Tensor
+
+from dysample.files import write_aside
+from dysample.models.manifest import MANIFEST, Manifest, Task, WeightsEntry, WeightsError, load_manifest
+from dysample.models.weights import halved, quartered
+from dysample.ops.registry import OPERATORS, operator_spec
+from dysample.scores.specs import ScoreSpec, score_spec
+from dysample.training.loop import TrainingError
+from dysample.training.recipe import Recipe, Stage
+from dysample.training.runs import (
+    CHECKPOINT,
+    ENCODER_SEED,
+    encoder_folder,
+    head_folder,
+    load_checkpoint,
+    training_command,
+    training_time,
+)
+from dysample.training.scoring import Score
+from dysample.training.stages import load_shared_encoder
+
+_HEADER = """\
+# Weights trained for this project, made by `python -m dysample pack`.
+# Within a task all heads share one encoder, which was trained with bilinear upsampling and then
+# frozen: predictions of a task differ by the upsampler and its head alone.
+"""
+
+
+def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[WeightsEntry, ...]:
+    """Write the encoder and the finished heads of a seed, and enter them in the manifest without scores.
+
+    Raises:
+        TrainingError: The encoder or all heads are not there or not complete.
+        DiskError: A file cannot be written.
+    """
+    heads: dict[str, Mapping[str, Tensor]] = {}
+    for name in OPERATORS:
+        state = load_checkpoint(head_folder(recipe, runs, name, seed) / CHECKPOINT)
+        if state is not None and state["epoch"] >= recipe.head_stage.epochs:
+            heads[name] = state["module"]
+    if not heads:
+        raise TrainingError(
+            f"no head of {recipe.task} with seed {seed} is complete: run `python -m dysample train "
+            f"{recipe.task} --stage heads --seed {seed}` first"
+        )
+    entries = [_encoder_entry(recipe, runs, output)]
+    for name, tensors in heads.items():
+        command = ("heads", "--upsampler", name, "--seed", str(seed))
+        folder = head_folder(recipe, runs, name, seed)
+        entries.append(_entry(recipe, output, name, quartered(tensors), command, folder, seed))
+    write_manifest(_merged(output, _task(recipe), tuple(entries)))
+    return tuple(entries)
+
+
+def _encoder_entry(recipe: Recipe, runs: Path, output: Path) -> WeightsEntry:
+    """Write the encoder of the runs; where the heads learned on the shipped one, that file again."""
+    tensors, folder = load_shared_encoder(recipe, runs).state_dict(), encoder_folder(recipe, runs)
+    if (folder / CHECKPOINT).is_file():
+        return _entry(recipe, output, "", halved(tensors), ("encoder",), folder, ENCODER_SEED)
+    shipped = load_manifest()
+    entry = shipped.entry(recipe.task, "")
+    write_aside(output / entry.file, (shipped.folder / entry.file).read_bytes())
+    return entry
+
+
+def _entry(
+    recipe: Recipe,
+    output: Path,
+    upsampler: str,
+    tensors: Mapping[str, Tensor],
+    command: tuple[str, ...],
+    folder: Path,
+    seed: int,
+) -> WeightsEntry:
+    data = save(dict(tensors))
+    file = f"{recipe.task}/{upsampler or 'encoder'}.safetensors"
+    write_aside(output / file, data)
+    device, minutes = training_time(folder)
+    return WeightsEntry(
+        file=file,
+        sha256=hashlib.sha256(data).hexdigest(),
+        task=recipe.task,
+        upsampler=upsampler,
+        seed=seed,
+        command=training_command(recipe, *command, device=device),
+        trained_on=f"{device}, {minutes:.0f} min",
+    )
+
+
+def with_scores(manifest: Manifest, task: str, scores: Mapping[str, Score], split: str) -> Manifest:
+    """The manifest with the scores of a task's heads entered, by upsampler."""
+    return replace(
+        manifest,
+        weights=tuple(
+            replace(entry, split=split, **_entered(scores[entry.upsampler]))
+            if entry.task == task and entry.upsampler in scores
+            else entry
+            for entry in manifest.weights
+        ),
+    )
+
+
+def _entered(score: Score) -> dict[str, float | None]:
+    names = {field.name for field in fields(WeightsEntry)}
+    return {name: value for name, value in asdict(score).items() if name in names}
+
+
+def write_manifest(manifest: Manifest) -> None:
+    """Write MANIFEST.toml into the manifest's folder."""
+    lines = [_HEADER]
+    for section, rows in (("tasks", manifest.tasks), ("weights", manifest.weights)):
+        for row in rows:
+            lines.append(f"[[{section}]]")
+            values = {key: value for key, value in asdict(row).items() if value not in (None, "")}
+            values |= {"upsampler": row.upsampler} if isinstance(row, WeightsEntry) else {}
+            # JSON's strings, numbers and arrays are TOML as well.
+            lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+            lines.append("")
+    write_aside(manifest.folder / MANIFEST, "\n".join(lines).encode())
+
+
+def _merged(output: Path, task: Task, entries: tuple[WeightsEntry, ...]) -> Manifest:
+    """The folder's manifest with these rows of a task entered or replaced, in the order of `OPERATORS`.
+
+    A task keeps its place: the app offers the first one first.
+    """
+    try:
+        known = load_manifest(output)
+    except WeightsError:
+        known = Manifest(output, (), ())
+    made = {entry.upsampler: entry for entry in (*known.weights, *entries) if entry.task == task.name}
+    tasks = {each.name: each for each in (*known.tasks, task)}
+    rows = {name: tuple(each for each in known.weights if each.task == name) for name in tasks}
+    rows[task.name] = tuple(made[name] for name in ("", *OPERATORS) if name in made)
+    return Manifest(output, tuple(tasks.values()), tuple(row for each in rows.values() for row in each))
+
+
+def _task(recipe: Recipe) -> Task:
+    return Task(
+        name=recipe.task,
+        kind=recipe.kind,
+        title=recipe.title,
+        classes=recipe.classes,
+        scored=recipe.scored,
+        encoder=recipe.encoder,
+        mean=recipe.mean,
+        deviation=recipe.deviation,
+        context=recipe.context,
+        widths=recipe.widths,
+        dataset=recipe.dataset,
+        licence=recipe.licence,
+        limits=recipe.limits,
+        working_side=recipe.working_side,
+    )
+
+
+# The model card of a task: what its weights are, what they have seen, what they may be used for.
+
+
+_SHOWN = {"segmentation": ("miou", "boundary_miou"), "depth": ("delta1", "abs_rel", "rms")}
+
+
+def model_card(recipe: Recipe, manifest: Manifest) -> str:
+    """A page in Markdown, made of the recipe and of what the manifest says of its weights."""
+    heads = manifest.heads(recipe.task)
+    return f"""\
+# {recipe.title}: `{recipe.task}`
+
+{_what(recipe)} Every head has another upsampler; all share one encoder, so that their predictions
+differ by the upsampler and its head alone.
+
+{recipe.limits}
+
+## Data and licence
+
+{recipe.licence}. Trained on {recipe.dataset}, split train; scored on {heads[0].split}.
+No photograph or truth is shipped. The weights are under this project's licence; what is made with them
+is still bound by what the data's owners allow.
+
+## Training
+
+The encoder is {recipe.encoder} of segmentation_models_pytorch. It started from
+`{recipe.start.rpartition("/")[2]}`, learned with bilinear upsampling and was then frozen.
+
+{_stages(recipe)}
+
+Matrices of the encoder are kept in float16, large ones of the heads in 8 bits with a scale for each
+row, vectors in float32. The recipe is `{recipe.task}.toml` in
+`dysample/training/recipes`; `MANIFEST.toml` has the command, device and time of every file.
+
+## Scores
+
+Of the files as they are shipped, seed {heads[0].seed}, made by
+`python -m dysample evaluate {recipe.task}`. `evidence.json`, where there is one, has more seeds.
+
+{_scores(recipe.kind, heads)}
+"""
+
+
+def _what(recipe: Recipe) -> str:
+    if recipe.kind == "depth":
+        return "Networks that tell the depth of every pixel of a photograph in metres."
+    return f"Networks that give every pixel of a photograph one of {len(recipe.classes)} classes."
+
+
+def _stages(recipe: Recipe) -> str:
+    lines = [
+        "| | Epochs | Batch | Crop | Random size | Rate of encoder | Rate of head |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, stage in (("Encoder", recipe.encoder_stage), ("Heads", recipe.head_stage)):
+        lines.append(f"| {name} | {_stage(stage)} |")
+    return "\n".join(lines)
+
+
+def _stage(stage: Stage) -> str:
+    low, high = stage.resize
+    cells = (stage.epochs, stage.batch, stage.crop, f"{low}–{high}", stage.encoder_rate, stage.head_rate)
+    return " | ".join(str(cell) for cell in cells)
+
+
+def _scores(kind: str, heads: tuple[WeightsEntry, ...]) -> str:
+    specs = [score_spec(name) for name in _SHOWN[kind]]
+    lines = ["| Upsampler | " + " | ".join(_title(spec) for spec in specs) + " |"]
+    lines.append("|---" * (1 + len(specs)) + "|")
+    for entry in heads:
+        cells = [_cell(getattr(entry, spec.name), spec) for spec in specs]
+        lines.append(f"| {operator_spec(entry.upsampler).label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _title(spec: ScoreSpec) -> str:
+    return f"{spec.label} ({spec.unit})" if spec.unit else spec.label
+
+
+def _cell(value: float | None, spec: ScoreSpec) -> str:
+    return "–" if value is None else spec.printed(value)

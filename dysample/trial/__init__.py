@@ -1,0 +1,1 @@
+"""What a swap changes in a model, and what it costs."""

@@ -1,0 +1,183 @@
+"""The gallery's logic, and the field for the visitor's own picture, without a browser."""
+
+import json
+from typing import cast
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.components.exchange import Exchange, Report
+from app.components.gallery.gallery import Thumbnail, picture_gallery
+
+PATIENCE_S = 60  # test machines are slow and often busy
+COFFEE, ROCKET, UNASKED = Report("coffee"), Report("rocket"), None
+
+
+def gallery_script() -> None:
+    import streamlit as st
+
+    from app.components.gallery.gallery import Thumbnail, picture_gallery
+
+    places = {"cat": "Photographs", "fence": "Scenes", "coffee": "Photographs", "rocket": "Photographs"}
+    thumbnails = [Thumbnail(key, key.title(), section, b"PNG", "alt") for key, section in places.items()]
+    passed = st.query_params.get("picture", "cat")
+    st.query_params["picture"] = chosen = picture_gallery(thumbnails, selected=passed, key="gallery")
+    st.text(chosen)
+
+
+def own_script() -> None:
+    import streamlit as st
+
+    from app.shared.subject import uploaded_picture
+
+    picture = uploaded_picture(key="own")
+    st.text("nothing" if picture is None else f"{picture[0]} {picture[1]!r}")
+
+
+def data(app: AppTest) -> dict[str, object]:
+    return json.loads(app.get("bidi_component")[0].proto.json)
+
+
+def thumbnail(key: str) -> Thumbnail:
+    return Thumbnail(key, key.title(), "Photographs", b"PNG", "")
+
+
+def test_a_deep_link_is_chosen_and_sections_keep_their_order() -> None:
+    app = AppTest.from_function(gallery_script, default_timeout=PATIENCE_S)
+    app.query_params["picture"] = "fence"
+    app.run()
+    assert not app.exception
+    assert app.text[0].value == "fence"
+    sent = data(app)
+    assert sent["selected"] == "fence"
+    sections = cast(list[dict[str, list[dict[str, str]]]], sent["sections"])
+    assert [(section["title"], [each["key"] for each in section["thumbnails"]]) for section in sections] == [
+        ("Photographs", ["cat", "coffee", "rocket"]),
+        ("Scenes", ["fence"]),
+    ]
+    assert sections[0]["thumbnails"][1]["picture"] == "data:image/png;base64,UE5H"
+
+
+def test_a_choice_arrives_and_no_picture_travels_again() -> None:
+    app = AppTest.from_function(gallery_script, default_timeout=PATIENCE_S).run()
+    before = data(app)
+    app.session_state["gallery"] = {"selected": "rocket"}
+    app.run()
+    assert not app.exception
+    assert app.text[0].value == "rocket"
+    assert app.query_params["picture"] == "rocket"
+    assert data(app) == before
+    assert app.run().text[0].value == "rocket"
+
+
+@pytest.mark.parametrize(
+    "state", [{"selected": "mountain"}, {"selected": 3}, {"selected": "rocket", "answers": "x"}, {}]
+)
+def test_what_a_browser_cannot_mean_is_ignored(state: dict[str, object]) -> None:
+    app = AppTest.from_function(gallery_script, default_timeout=PATIENCE_S)
+    app.session_state["gallery"] = state
+    app.run()
+    assert not app.exception
+    assert app.text[0].value == "cat"
+
+
+@pytest.mark.parametrize(
+    ("keys", "rule"),
+    [(["cat", "cat"], "a key of its own"), (["coffee"], "selected must be one of"), ([], "must be one of")],
+)
+def test_gallery_states_its_rules(keys: list[str], rule: str) -> None:
+    with pytest.raises(ValueError, match=rule):
+        picture_gallery([thumbnail(key) for key in keys], selected="cat", key="gallery")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(
+            [("cat", COFFEE, 10, "coffee", 0), ("coffee", COFFEE, 11, "coffee", 0)],
+            id="the page passes a choice back",
+        ),
+        pytest.param(
+            [("cat", COFFEE, 10, "coffee", 0), ("cat", COFFEE, 11, "coffee", 0)],
+            id="the page is a moment late",
+        ),
+        pytest.param(
+            [
+                ("cat", COFFEE, 10, "coffee", 0),
+                ("coffee", COFFEE, 10.1, "coffee", 0),
+                ("cat", COFFEE, 10.2, "cat", 1),
+            ],
+            id="the page knows and goes back",
+        ),
+        pytest.param(
+            [("cat", COFFEE, 10, "coffee", 0), ("cat", COFFEE, 60, "cat", 1)],
+            id="the page goes back after a while",
+        ),
+        pytest.param(
+            [("cat", COFFEE, 10, "coffee", 0), ("rocket", COFFEE, 10.1, "rocket", 1)],
+            id="the page asks for a third at once",
+        ),
+        pytest.param(
+            [
+                ("cat", COFFEE, 10, "coffee", 0),
+                ("rocket", COFFEE, 20, "rocket", 1),
+                ("rocket", Report("cat"), 30, "rocket", 1),  # half a report: the rest follows
+                ("rocket", Report("cat", 1), 30, "cat", 1),
+            ],
+            id="a report answers the revision on show",
+        ),
+        pytest.param(
+            [
+                ("cat", COFFEE, 10, "coffee", 0),
+                ("rocket", COFFEE, 20, "rocket", 1),
+                ("rocket", Report("coffee", 1), 30, "coffee", 1),
+                ("coffee", Report("coffee", 1), 30, "coffee", 1),
+            ],
+            id="the same picture is chosen again",
+        ),
+        pytest.param(
+            [("cat", COFFEE, 10, "coffee", 0), ("coffee", UNASKED, 20, "coffee", 1)],
+            id="elements drawn anew are told what is chosen",
+        ),
+        pytest.param(
+            [("cat", COFFEE, 10, "coffee", 0), ("coffee", ROCKET, 10, "rocket", 0)],
+            id="two choices at once",
+        ),
+    ],
+)
+def test_page_and_browser_agree(steps: list[tuple[str, Report | None, float, str, int]]) -> None:
+    exchange = Exchange.start("cat").advance("cat", None, 1)
+    assert (exchange.sent, exchange.revision) == ("cat", 0)
+    for passed, report, now, returned, revision in steps:
+        earlier, exchange = exchange, exchange.advance(passed, report, now)
+        assert (exchange.returned, exchange.revision) == (returned, revision)
+        assert exchange.sent == (earlier.sent if revision == earlier.revision else returned)
+
+
+def test_a_file_is_returned_and_limits_are_told() -> None:
+    app = AppTest.from_function(own_script, default_timeout=PATIENCE_S).run()
+    assert app.text[0].value == "nothing"
+    (field,) = app.file_uploader
+    assert field.label == "Your photograph"
+    assert "not kept" in field.proto.help
+    assert field.proto.max_upload_size_mb == 25
+    assert {".jpg", ".png", ".webp", ".bmp", ".tiff", ".gif", ".avif"} <= set(field.proto.type)
+    field.upload("street.png", b"one")
+    assert app.run().text[0].value == "street.png b'one'"
+
+
+def test_the_newest_picture_wins_and_the_camera_waits_to_be_asked() -> None:
+    app = AppTest.from_function(own_script, default_timeout=PATIENCE_S).run()
+    assert not app.camera_input
+    app.file_uploader[0].upload("street.png", b"one", "image/png")
+    app.toggle[0].set_value(True).run()
+    assert app.text[0].value == "street.png b'one'"
+    app.camera_input[0].set_value(("shot.jpg", b"two", "image/jpeg"))
+    assert app.run().text[0].value == "shot.jpg b'two'"
+    assert app.run().text[0].value == "shot.jpg b'two'"
+    app.file_uploader[0].set_value(("garden.png", b"three", "image/png"))
+    assert app.run().text[0].value == "garden.png b'three'"
+    app.file_uploader[0].set_value(None)
+    assert app.run().text[0].value == "shot.jpg b'two'"
+    app.toggle[0].set_value(False)
+    assert app.run().text[0].value == "nothing"

@@ -1,0 +1,106 @@
+"""What training is made of: reading, augmentation, class weights, starting weights, recipes."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from dysample.models.encoder import Encoder
+from dysample.training.data import DataError, PictureData, batches, class_shares
+from dysample.training.recipe import load_recipe, recipe_names
+from dysample.training.stages import class_weights, load_start
+from tests.training.datasets import make_data, make_recipe
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data and a recipe."""
+    folder = tmp_path_factory.mktemp("parts")
+    make_data(folder)
+    make_recipe(folder)
+    return folder
+
+
+def test_damaged_and_mismatched_pictures_are_named(tmp_path: Path) -> None:
+    make_data(tmp_path)
+    data = PictureData(tmp_path, "camvid", "train")
+    (tmp_path / "camvid" / "rgb" / "p0.jpg").write_bytes(b"not a picture")
+    with pytest.raises(DataError, match=r"p0\.jpg is missing or damaged"):
+        data[0]
+    shutil.copy(tmp_path / "camvid" / "rgb" / "p1.jpg", tmp_path / "camvid" / "rgb" / "p0.jpg")
+    (tmp_path / "camvid" / "label11" / "p0.png").unlink()
+    with pytest.raises(DataError, match=r"p0\.png is missing or damaged"):
+        data[0]
+
+
+def test_augmentation_repeats_with_its_seed_and_keeps_labels_in_place(workshop: Path) -> None:
+    data = PictureData(workshop, "camvid", "train")
+    stage = load_recipe(str(workshop / "made.toml")).encoder_stage
+    first, again, other = (next(iter(batches(data, stage, seed=s, epoch=0))) for s in (0, 0, 1))
+    torch.testing.assert_close(first.image, again.image)
+    assert not torch.equal(first.image, other.image)
+    bright = first.image.mean(dim=1) > 0.35  # the squares are bright and labelled 1
+    known = first.label != 255
+    agreement = (bright == (first.label == 1))[known].float().mean()
+    assert agreement > 0.93  # soft edges apart; labels of another place agree by two thirds
+    assert first.image.shape == (2, 3, 32, 32)
+
+
+def test_rare_classes_weigh_more_and_the_mean_weight_is_one(workshop: Path) -> None:
+    data = PictureData(workshop, "camvid", "train")
+    shares = torch.from_numpy(class_shares(data, 2)).float()
+    weights = class_weights(data, 2, 0.5)
+    assert shares[1] < shares[0]
+    torch.testing.assert_close((weights * shares).sum(), torch.tensor(1.0))
+    torch.testing.assert_close(weights[1] / weights[0], (shares[0] / shares[1]) ** 0.5)
+
+
+def test_folded_starting_weights_compute_the_same(tmp_path: Path) -> None:
+    """Fold the normalisations of a trained-like network; loading must undo it in eval mode."""
+    torch.manual_seed(0)
+    source, target = Encoder("mobilenet_v2"), Encoder("mobilenet_v2")
+    pictures = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        source.train()(pictures)
+        source.eval()
+        expected = source(pictures)
+    target.load_state_dict(source.state_dict())
+    state: dict[str, torch.Tensor] = {}
+    pairs = list(
+        zip(
+            *[
+                [m for m in source.backbone.modules() if isinstance(m, kind)]
+                for kind in (nn.Conv2d, nn.BatchNorm2d)
+            ],
+            strict=True,
+        )
+    )
+    for index, (conv, norm) in enumerate(pairs[:-1]):
+        gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        state[f"features.{index}.weight"] = (conv.weight * gain.view(-1, 1, 1, 1)).detach()
+        state[f"features.{index}.bias"] = (norm.bias - norm.running_mean * gain).detach()
+    torch.save(state, tmp_path / "folded.pth")
+    load_start(target, tmp_path / "folded.pth", pictures)
+    with torch.no_grad():
+        found = target.eval()(pictures)
+    for mine, theirs in zip(found[:-1], expected[:-1], strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipes_are_complete_and_consistent(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.task == name
+    assert set(recipe.scored) <= set(recipe.classes)
+    assert all(stage.crop % 32 == 0 for stage in (recipe.encoder_stage, recipe.head_stage))
+    assert recipe.encoder_stage.encoder_rate > 0
+    assert recipe.head_stage.encoder_rate == 0
+
+
+def test_a_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
+    path = Path(make_recipe(tmp_path))
+    path.write_text("colour = 'blue'\n" + path.read_text())
+    with pytest.raises(ValueError, match="not a complete recipe"):
+        load_recipe(str(path))

@@ -1,0 +1,83 @@
+"""What is made of finished runs: shipped weights, scores, evidence."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dysample.cli import main
+from dysample.models.manifest import load_manifest
+from dysample.models.weights import load_host
+from dysample.scores.evidence import read_evidence
+from dysample.training.data import PictureData
+from tests.training.workshop import HEADS, make_workshop
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of both stages."""
+    return make_workshop(tmp_path_factory.mktemp("workshop"))
+
+
+def test_packed_weights_load_offline_and_give_the_scores_of_the_manifest(
+    workshop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(workshop / "pretrained"))
+    manifest = load_manifest()
+    scores = json.loads((workshop / "pretrained" / "made-task" / "scores.json").read_text())
+    data = PictureData(workshop, "camvid", "test")
+    for name in HEADS:
+        host = load_host("made-task", upsampler=name)
+        correct = np.zeros((2, 2), np.int64)
+        for index in range(len(data)):
+            picture = data[index]
+            with torch.no_grad():
+                logits = host(torch.from_numpy(picture.image).permute(2, 0, 1)[None].float() / 255)
+            guess = logits.argmax(1)[0].numpy()
+            known = picture.label != 255
+            for true in range(2):
+                for said in range(2):
+                    correct[true, said] += int(((picture.label == true) & (guess == said) & known).sum())
+        union = correct.sum(0) + correct.sum(1) - correct.diagonal()
+        expected = float((correct.diagonal() / union).mean())
+        assert manifest.entry("made-task", name).miou == pytest.approx(expected)
+        assert scores["scores"][name]["miou"] == pytest.approx(expected)
+
+
+def test_finished_runs_become_evidence(
+    workshop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scores of the runs are those of the shipped weights, up to their rounding; scored once only."""
+    pretrained = workshop / "pretrained"
+    monkeypatch.setattr("sys.argv", ["dysample", "evaluate", "--runs", str(workshop / "runs")])
+    both = ("--pretrained", str(pretrained), "--runs", str(workshop / "runs"))
+    assert main(["evaluate", str(workshop / "made.toml"), "--data", str(workshop), *both]) == 0
+    assert "| Bilinear" in capsys.readouterr().out
+    evidence = read_evidence(pretrained / "made-task" / "evidence.json")
+    shipped = json.loads((pretrained / "made-task" / "scores.json").read_text())["scores"]
+    rows = {(row.upsampler, row.trained): row for row in evidence.rows}
+    assert set(rows) == {("bilinear", "end-to-end"), *((name, "heads") for name in HEADS)}
+    for name in HEADS:
+        row = rows[name, "heads"]
+        assert row.scores[0].spread.values[0] == pytest.approx(shipped[name]["miou"], abs=0.02)
+        assert (row.scores[0].difference is None) == (name == "bilinear")
+        record = json.loads((pretrained / "made-task" / "runs" / f"heads-{name}-seed0.json").read_text())
+        assert record["scores"]["miou"] == row.scores[0].spread.values[0]
+        assert record["trained_by"].endswith(f"--upsampler {name} --seed 0")
+        assert str(workshop) not in record["command"]  # a path of this machine is of no use elsewhere
+    record = pretrained / "made-task" / "runs" / "heads-bilinear-seed0.json"
+    before = record.stat().st_mtime_ns
+    assert main(["evaluate", str(workshop / "made.toml"), "--data", str(workshop), *both]) == 0
+    assert record.stat().st_mtime_ns == before
+
+
+def test_matrices_are_half_in_the_encoder_and_large_ones_8_bits_in_heads(workshop: Path) -> None:
+    folder = workshop / "pretrained" / "made-task"
+    encoder, head = (load_file(folder / f"{name}.safetensors") for name in ("encoder", "bilinear"))
+    assert {t.dtype for t in encoder.values() if t.ndim > 1} == {torch.float16}
+    assert {t.dtype for t in encoder.values() if t.ndim == 1} == {torch.float32}
+    assert head["project.c4.weight"].dtype == torch.int8
+    assert {t.dtype for t in head.values() if t.ndim > 1} == {torch.float16, torch.int8}

@@ -1,0 +1,117 @@
+"""The Anatomy page's figures and formulas hold the numbers of the stages."""
+
+import numpy as np
+import pytest
+
+from app.views.anatomy.figures import arrow_map, blocks, photograph, window_frame
+from app.views.anatomy.heatmaps import Mark, Shades, heatmaps
+from dysample.explain.anatomy import Tap, stage_names
+from dysample.explain.offsets import CellWindow, arrows
+from dysample.ops.dysample import Style
+from tests.views.anatomy.made import AT, VARIANTS, followed, frame, heat, larger, made, named
+
+
+@pytest.mark.parametrize(("style", "dynamic"), VARIANTS)
+def test_every_stage_of_the_example_shows_all_its_numbers(style: Style, dynamic: bool) -> None:
+    anatomy = made(style, dynamic)
+    for name in stage_names(style=style, dynamic=dynamic):
+        values = anatomy.stage(name).values[0].numpy()
+        first, second = named(anatomy, name)
+        if name == "input":
+            np.testing.assert_array_equal(heat(first.figure), values)
+        elif name == "shuffle" and style == "pl":
+            np.testing.assert_array_equal(heat(first.figure), anatomy.stages[0].values[0].numpy())
+            np.testing.assert_array_equal(heat(second.figure), values)
+        elif name == "grid":
+            written = np.array([[cell.split("<br>") for cell in row] for row in second.figure.data[0].text])
+            np.testing.assert_allclose(written.astype(float).transpose(2, 0, 1), values, atol=0.0051)
+        elif name == "sample":
+            np.testing.assert_array_equal(heat(second.figure)[0], values[0])
+        else:
+            np.testing.assert_array_equal([*heat(first.figure), *heat(second.figure)], values)
+        drawn = second.figure.data[0]
+        assert drawn.texttemplate == ("%{text}" if name == "grid" else "%{z:.2f}")
+        assert drawn.textfont.size >= 14
+
+
+@pytest.mark.parametrize(("style", "dynamic"), VARIANTS)
+def test_the_followed_value_is_framed_wherever_it_is(style: Style, dynamic: bool) -> None:
+    anatomy = made(style, dynamic)
+    for name in stage_names(style=style, dynamic=dynamic):
+        low = name == "input" or (style == "lp" and name in ("linear", "factor", "scope"))
+        figure = named(anatomy, name)[0 if low else 1].figure
+        row, column = (AT[0] // 2, AT[1] // 2) if low else AT
+        expected = (column - 0.5, column + 0.5, row - 0.5, row + 0.5)
+        assert frame(figure)[:4] == expected, name
+        panel = {"input": "x3" if style == "pl" else "x"}.get(name, "x3" if low else "x")
+        assert frame(figure)[4] == panel, name
+
+
+@pytest.mark.parametrize("style", ["lp", "pl"])
+def test_large_maps_have_a_colour_bar_instead_of_numbers(style: Style) -> None:
+    anatomy = larger(style)
+    photo = np.zeros((96, 120, 3), np.uint8)
+    for stage in anatomy.stages:
+        for block in named(anatomy, stage.name, photo):
+            for each in block.figure.data:
+                assert each.type in ("heatmap", "scatter", "image")
+                assert each.type != "heatmap" or each.texttemplate in (None, "%{text}")
+            assert "nan" not in block.caption + block.alt
+            assert block.data
+    offset, _ = named(anatomy, "shuffle" if style == "lp" else "scope")
+    assert offset.figure.layout.coloraxis.showscale
+    assert offset.figure.layout.coloraxis.cmin == -offset.figure.layout.coloraxis.cmax
+    assert "of group 1 of 2" in offset.caption
+
+
+def test_the_group_is_that_of_the_channel() -> None:
+    anatomy = larger("lp")
+    block = blocks(anatomy, "linear", followed(anatomy, channel=9), None)[1]
+    left = block.figure.layout.xaxis.domain
+    assert block.figure.layout.annotations[0].x == pytest.approx(sum(left) / 2)
+    assert block.figure.layout.annotations[0].xanchor == "center"
+    np.testing.assert_array_equal(heat(block.figure), anatomy.stage("linear").values[0, 12:16].numpy())
+    assert block.figure.layout.annotations[0].text == "channel 12 → (0, 0)"
+    assert "group 2 of 2" in block.caption
+
+
+def test_points_go_where_the_operator_reads() -> None:
+    anatomy = made("lp", dynamic=False)
+    figure = named(anatomy, "sample")[0].figure
+    moved = figure.data[-1]
+    points = anatomy.op.plan(anatomy.stages[0].values).points[0, 0].flatten(1).numpy()
+    np.testing.assert_allclose([moved.x, moved.y], points, atol=1e-6)
+    orange = [each for each in figure.data if each.name == "sampling points"][-1]
+    assert (orange.x[0], orange.y[0]) == pytest.approx((2.43, 1.96), abs=1e-6)
+    assert tuple(figure.data[0].text[1]) == ("0.00", "0.20", "1.00", "0.80")
+
+
+def test_in_a_large_window_only_the_pixels_that_are_read_have_numbers() -> None:
+    anatomy = larger("lp")
+    window = CellWindow(row=2, column=3, rows=6, columns=6)
+    moved = arrows(anatomy.record, height=12, width=15, group=0, window=window)
+    x = anatomy.stages[0].values[0, 0].numpy()
+    taps = (Tap(4, 5, 0.25, float(x[4, 5])), Tap(4, 6, 0.75, float(x[4, 6])))
+    figure = arrow_map(x, moved, Shades.of_features(x), window=window, at=(8, 10), taps=taps)
+    text = np.array(figure.data[0].text)
+    assert {tuple(place) for place in np.argwhere(text != "")} == {(2, 2), (2, 3)}
+    assert float(text[2, 3].replace("−", "-")) == pytest.approx(x[4, 6], abs=0.0051)
+    np.testing.assert_array_equal(figure.data[0].z, x[2:8, 3:9])
+
+
+def test_the_window_is_framed_in_output_pixels() -> None:
+    (_, inner) = window_frame(CellWindow(row=2, column=3, rows=6, columns=5), scale=2)
+    assert (inner["x0"], inner["x1"], inner["y0"], inner["y1"]) == (5.5, 15.5, 3.5, 15.5)
+
+
+def test_the_photograph_lies_on_the_low_res_pixels() -> None:
+    figure = photograph(np.zeros((64, 96, 3), np.uint8), cell=(1, 2), columns=6)
+    image = figure.data[0]
+    assert (image.x0 - image.dx / 2, image.dx * 96) == (0, 6)
+    assert frame(figure)[:4] == (2, 3, 1, 2)
+
+
+def test_a_constant_map_can_be_drawn() -> None:
+    zeros = np.zeros((1, 3, 3), np.float32)
+    figure = heatmaps(zeros, [""], Shades.around_zero(zeros, "unit"), pixels="pixels", mark=Mark(0, 1, 1))
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-1, 1)

@@ -1,0 +1,62 @@
+"""Comparisons of two upsamplers on answers made by hand."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from app.records import Answer, Comparison, Picture
+from app.views.compare.compute import compare
+from dysample.models.manifest import Kind, Task, WeightsEntry
+
+HEIGHT, WIDTH = 120, 160
+
+
+def made_comparison(
+    kind: Kind,
+    classes: tuple[str, ...],
+    truth: np.ndarray,
+    *,
+    right: np.ndarray,
+    wrong: np.ndarray,
+    scores: dict[str, float],
+) -> Comparison:
+    """Bilinear gives the right answers, nearest the wrong ones; the picture is noise."""
+    task = Task(
+        name="t",
+        kind=kind,
+        title="Made",
+        classes=classes,
+        scored=classes,
+        encoder="e",
+        mean=(0.0, 0.0, 0.0),
+        deviation=(1.0, 1.0, 1.0),
+        context=0,
+        widths=(8,) if kind == "segmentation" else (8, 8, 8, 8, 8),
+        dataset="made",
+        licence="none",
+        limits="none",
+        working_side=160,
+    )
+    image = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    answers = {"bilinear": right, "nearest": wrong}
+    return compare(
+        task,
+        Picture(image, truth, (HEIGHT, WIDTH)),
+        {
+            name: Answer(values, head_seconds=0.02, encoder_seconds=0.1, parameters=7)
+            for name, values in answers.items()
+        },
+        {
+            name: WeightsEntry(
+                f"t/{name}.safetensors", "0", "t", name, 0, "made", "cpu", split="test", **scores
+            )
+            for name in ("nearest", "bilinear")
+        },
+    )
+
+
+def decoded(png: bytes) -> np.ndarray:
+    """The pixels of a PNG, with alpha."""
+    with Image.open(io.BytesIO(png)) as picture:
+        return np.asarray(picture.convert("RGBA"))

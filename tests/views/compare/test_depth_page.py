@@ -1,0 +1,183 @@
+"""The Compare page and the explorer pages with a depth task, without a browser."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import streamlit as st
+import torch
+from streamlit.testing.v1 import AppTest
+
+from tests.views.depth import (
+    LIMITS,
+    PICTURE,
+    SIDES,
+    TEST_DELTA1,
+    TEST_RMS,
+    made_truth,
+    make_pictures,
+    make_weights,
+)
+from tests.views.opened import open_page
+
+PAGES = ["offsets", "point", "anatomy", "scope"]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Weights of a depth task, and pictures with depths."""
+    return make_weights(tmp_path_factory.mktemp("weights")), make_pictures(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(autouse=True)
+def made(monkeypatch: pytest.MonkeyPatch, folders: tuple[Path, Path]) -> Iterator[None]:
+    monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(folders[0]))
+    monkeypatch.setenv("DYSAMPLE_DATA", str(folders[1]))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def opened(address: str, **query: str) -> AppTest:
+    app = open_page(address)
+    app.query_params["picture"] = PICTURE
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def viewer(app: AppTest) -> dict[str, object]:
+    sent = [json.loads(each.proto.json) for each in app.get("bidi_component")]
+    return next(data for data in sent if "layers" in data)
+
+
+def predicted(folder: Path, upsampler: str) -> np.ndarray:
+    """Depths of the whole network, put together without the app."""
+    from dysample.models.weights import load_host
+
+    picture = cv2.imread(str(folder / "nyuv2" / "rgb" / "p0.jpg"))
+    assert picture is not None
+    image = torch.from_numpy(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).permute(2, 0, 1)[None].float() / 255
+    with torch.no_grad():
+        return load_host("made-depth", upsampler=upsampler)(image)[0, 0].numpy().astype(np.float64)
+
+
+def test_the_page_compares_depths_with_right_numbers(folders: tuple[Path, Path]) -> None:
+    app = opened("")
+    assert not app.exception
+    assert not app.error
+    assert any(LIMITS in caption.value for caption in app.caption)
+    shown = app.dataframe[0].value.set_index("Upsampler")
+    assert list(shown.index) == ["Nearest", "Bilinear", "DySample+"]
+    truth = made_truth() / 1000
+    known = truth > 0
+    bilinear = predicted(folders[1], "bilinear")
+    for label, name in (("Nearest", "nearest"), ("Bilinear", "bilinear"), ("DySample+", "dysample+")):
+        depths = predicted(folders[1], name)
+        guess, real = depths[known], truth[known]
+        row = shown.loc[label]
+        close = np.maximum(guess / real, real / guess) < 1.25
+        assert row["δ1 here (%)"] == pytest.approx(100 * close.mean(), abs=0.1)
+        assert row["AbsRel here (%)"] == pytest.approx(100 * np.mean(abs(guess - real) / real), rel=1e-3)
+        assert row["RMS here (m)"] == pytest.approx(np.sqrt(np.mean((guess - real) ** 2)), rel=1e-3)
+        assert row["δ1 on test (%)"] == pytest.approx(100 * TEST_DELTA1)
+        assert row["RMS on test (m)"] == pytest.approx(TEST_RMS)
+        if name != "bilinear":
+            assert row["Mean change (cm)"] == pytest.approx(100 * abs(depths - bilinear).mean(), rel=1e-2)
+    assert np.isnan(shown.loc["Bilinear", "Mean change (cm)"])
+
+
+def test_depths_lie_on_the_photograph_with_their_truth() -> None:
+    app = opened("")
+    data = viewer(app)
+    assert [layer["title"] for layer in data["layers"]] == ["Nearest", "Bilinear", "DySample+", "Truth"]  # pyright: ignore[reportIndexIssue, reportGeneralTypeIssues]
+    assert data["size"] == [SIDES[1], SIDES[0]]
+    assert data["view"]["opacity"] == 1  # pyright: ignore[reportIndexIssue]
+    (bar,) = [each.proto.body for each in app.get("html") if "Legend" in each.proto.body]
+    assert "Depth (m)" in bar
+    assert "near" in bar
+
+
+@pytest.mark.parametrize(
+    ("show", "words"), [("Changes from bilinear", "from Bilinear on average"), ("Errors", "off on average")]
+)
+def test_changes_and_errors_are_told_in_the_notes(show: str, words: str) -> None:
+    data = viewer(opened("", show=show))
+    assert words in data["layers"][0]["note"]  # pyright: ignore[reportIndexIssue]
+
+
+def test_a_picture_without_depths_has_no_errors() -> None:
+    app = opened("", picture="coffee")
+    assert not app.exception
+    assert not [title for title in app.dataframe[0].value if "here" in title]
+    (show,) = [control for control in app.get("button_group") if control.key == "show"]
+    assert list(show.options) == ["Depth", "Changes from bilinear"]
+
+
+def test_pictures_of_two_tasks_are_in_the_gallery_once() -> None:
+    from app.shared.photos import gallery_items
+
+    (first, second) = (item for item in gallery_items() if item.key.startswith("nyuv2"))
+    assert (first.title, second.title) == ("Indoor 1", "Indoor 2")
+
+
+def test_a_picture_gives_each_task_its_own_truth() -> None:
+    from dataclasses import replace
+
+    from app.shared.photos import gallery_items
+    from dysample.models.manifest import load_manifest
+    from dysample.training.recipe import load_recipe
+
+    picture = next(item for item in gallery_items() if item.key == PICTURE).load()
+    depth = load_manifest().task("made-depth")
+    found = picture.truth(depth)
+    assert found is not None
+    np.testing.assert_allclose(found, made_truth() / 1000, atol=1e-6)
+    classes = load_recipe("indoor-segmentation").classes
+    labels = picture.truth(replace(depth, kind="segmentation", classes=classes))
+    assert labels is not None
+    assert (labels == 1).all()  # stored from 1 on, and all are the second class
+    assert picture.truth(replace(depth, kind="segmentation", classes=("sky",))) is None
+
+
+def test_a_reduced_truth_mixes_no_depths() -> None:
+    from app.settings import Source
+    from app.shared.photos import picture
+
+    reduced = picture(Source(PICTURE), "made-depth", 32)
+    assert reduced.truth is not None
+    assert reduced.truth.shape == (24, 32)
+    millimetres = np.round(1000 * reduced.truth).astype(int)
+    assert set(millimetres.ravel()) <= {0, *range(1000, 4200, 50)}
+
+
+@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("upsampler", ["DySample+", "CARAFE"])
+def test_explorer_pages_look_into_depth_networks(address: str, upsampler: str) -> None:
+    query = {"scope": {"section": "Dynamic scope"}, "anatomy": {"anatomy_on": "Picture"}}.get(address, {})
+    app = opened(address, op=upsampler, **query)
+    assert not app.exception
+    assert not app.error
+    steps = [box.options for box in app.selectbox if box.label == "Upsampling step"]
+    for options in steps:
+        assert [each.partition(":")[0] for each in options] == ["d16", "d8", "d4", "d2"]
+
+
+@pytest.mark.parametrize(("step", "cells"), [("d16", (2, 2)), ("d2", (16, 16))])
+def test_the_stride_of_a_step_is_that_of_its_map(step: str, cells: tuple[int, int]) -> None:
+    from app.settings import Source, Subject
+    from app.shared import networks
+    from app.views.point import compute
+    from dysample.explain.offsets import CellWindow
+
+    subject = Subject(Source(PICTURE), "made-depth", "dysample+", 64)
+    assert networks.step(subject, step).input.shape[1] == 8
+    assert networks.step(subject, step).input.shape[3] == cells[1]
+    window = CellWindow(row=0, column=0, rows=1, columns=2)
+    stride = 64 // cells[1]
+    assert compute.photo(subject, step, window).shape == (stride, 2 * stride, 3)

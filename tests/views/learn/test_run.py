@@ -1,0 +1,101 @@
+"""A visitor's run: a little at a time, in one thread, and no more arrows than can be told apart."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from threading import Thread
+
+import pytest
+import torch
+
+from app.settings import LearnChoice, Source
+from app.views.learn import compute
+from dysample.explain.learn import LearnSettings, Snapshot, train_updates
+from dysample.explain.learn_tasks import Task
+from dysample.explain.offsets import CellWindow
+
+
+def choice(task: Task = "picture", scale: int = 2, side: int = 96) -> LearnChoice:
+    return LearnChoice(None, side, task, scale, LearnSettings(), seed=0, steps=40)
+
+
+def threads_elsewhere() -> int:
+    """What torch would use in a thread that begins now."""
+    found: list[int] = []
+    other = Thread(target=lambda: found.append(torch.get_num_threads()))
+    other.start()
+    other.join()
+    return found[0]
+
+
+def test_it_computes_in_one_thread_and_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def watched(*args: object, **options: object) -> Iterator[Snapshot | None]:
+        for each in train_updates(*args, **options):
+            seen.append((torch.get_num_threads(), threads_elsewhere()))
+            yield each
+
+    before = torch.get_num_threads()
+    monkeypatch.setattr(compute, "train_updates", watched)
+    monkeypatch.setattr(compute, "_THREADS", 2)
+    run = compute.Run(choice())
+    run.go()
+    run.advance()
+    try:
+        assert set(seen[1:]) == {(1, 2)}
+        assert (torch.get_num_threads(), threads_elsewhere()) == (2, 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_it_learns_only_while_it_is_going() -> None:
+    run = compute.Run(choice())
+    run.advance()
+    assert (run.step, len(run.snapshots)) == (0, 1)
+    while not run.finished:
+        run.go()
+        before = len(run.snapshots)
+        run.advance()
+        assert len(run.snapshots) > before, "there is something new to draw"
+    assert not run.going
+    assert [each.step for each in run.snapshots] == list(range(0, 41, 2))
+    assert [run.at(step).step for step in (0, 2, 38, 40, 400)] == [0, 2, 38, 40, 40]
+
+
+def test_a_pause_does_not_wait_for_something_to_draw() -> None:
+    run = compute.Run(replace(choice(side=144), steps=100_000))
+    run.go()
+    learning = Thread(target=run.advance)
+    learning.start()
+    while run.step == 0:
+        time.sleep(0.001)
+    run.pause()
+    learning.join()
+    assert len(run.snapshots) == 1
+    assert not run.finished
+
+
+@pytest.mark.parametrize(
+    ("task", "scale", "side"), [("picture", 2, 96), ("picture", 2, 144), ("mask", 4, 144)]
+)
+def test_arrows_are_few_and_of_all_corners(task: Task, scale: int, side: int) -> None:
+    run = compute.Run(choice(task, scale, side))
+    whole = CellWindow(0, 0, rows=side // scale, columns=side // scale)
+    for window in (run.detail, whole):
+        found, every = run.arrows(run.snapshots[0], group=3, window=window)
+        assert 300 < len(found.starts) <= 1200
+        rows = {int(row) for row in found.pixels[:, 0]}
+        assert {row % scale for row in rows} == set(range(scale))
+        assert sorted(rows)[1] - sorted(rows)[0] == every
+
+
+def test_photographs_are_cut_to_their_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DYSAMPLE_DATA", raising=False)
+    image = compute.photograph(Source("coffee")).image
+    height, width = image.shape[:2]
+    run = compute.Run(LearnChoice(Source("coffee"), 96, "picture", 2, LearnSettings(), seed=0, steps=40))
+    assert run.pictures.target.shape == (96, 96, 3)
+    middle = image[:, (width - height) // 2 : (width + height) // 2]
+    mean = run.pictures.target.mean(axis=(0, 1))
+    assert mean == pytest.approx(middle.mean(axis=(0, 1)), abs=1)

@@ -1,0 +1,76 @@
+"""The Offsets page without a browser: its numbers, its cell, and what it says without points."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from dysample.images import decode, to_uint8
+from dysample.models.weights import load_host
+from tests.views.opened import open_page
+
+STEP = "c3_0"
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.delenv("DYSAMPLE_DATA", raising=False)
+    return open_page("offsets")
+
+
+def offsets_of_chelsea(upsampler: str) -> torch.Tensor:
+    """The network's own offsets of the page's first picture, (1, g, 2, H, W), without the app's caches."""
+    import skimage.data
+
+    path = next(Path(skimage.data.__file__).parent.glob("chelsea.*"))
+    image = torch.from_numpy(to_uint8(decode(path.read_bytes())).copy())
+    host = load_host("everyday-segmentation", upsampler=upsampler)
+    with torch.no_grad():
+        steps = host.intermediates(image.permute(2, 0, 1)[None].float() / 255).steps
+        step = next(each for each in steps if each.name == STEP)
+        return host.operator(STEP).plan(step.input).offset
+
+
+def test_a_cell_in_the_address_is_shown_in_numbers(app: AppTest) -> None:
+    app.query_params["cell"] = "8,12"
+    app.run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    expected = offsets_of_chelsea("dysample+")[0, :, :, 16:18, 24:26]
+    assert list(table["Group"]) == [str(group) for group in range(1, 5) for _ in range(4)]
+    for axis, name in enumerate("xy"):
+        assert list(table[name]) == pytest.approx(expected[:, axis].flatten().tolist(), abs=1e-4)
+
+
+def test_steps_upsamplers_and_a_cell_that_is_not_there(app: AppTest) -> None:
+    app.query_params["cell"] = "800,12"
+    app.run()
+    assert not app.exception
+    assert any("Click a cell" in note.value for note in app.info)
+    app.selectbox(key="op").select("dysample-s").run()
+    assert not app.exception
+    steps = app.dataframe[0].value
+    assert len(steps) == 6 * (1 + 8)
+    shown = steps[(steps["Step"].str.startswith(STEP)) & (steps["Group"] == "all")]
+    offset = offsets_of_chelsea("dysample-s")
+    assert float(shown["Mean length"].iloc[0]) == pytest.approx(float(offset.norm(dim=2).mean()), abs=1e-4)
+
+
+def test_without_points_the_page_offers_some(app: AppTest) -> None:
+    app.run()
+    app.selectbox(key="op").select("bilinear").run()
+    assert any("Bilinear has no sampling points" in note.value for note in app.info)
+    app.button(key="offer-dysample+").click().run()
+    assert not app.exception
+    assert app.selectbox(key="op").value == "dysample+"
+    assert len(app.dataframe) == 1
+
+
+def test_backgrounds(app: AppTest) -> None:
+    app.run()
+    for kind in ("components", "photo", "channel"):
+        app.selectbox(key="below").select(kind).run()
+        assert not app.exception
+    app.number_input(key="channel").set_value(63).run()
+    assert not app.exception

@@ -1,0 +1,16 @@
+"""The app without a browser, at any of its pages."""
+
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+from tests import ROOT
+
+MAIN = ROOT / "app" / "main.py"
+PATIENCE_S = 120
+
+
+def open_page(address: str) -> AppTest:
+    """The app before its first run, as somebody opens it who has the address of a page."""
+    app = AppTest.from_file(str(MAIN), default_timeout=PATIENCE_S)
+    app._page_hash = calc_hash(address)  # AppTest.switch_page knows only the older kind of pages
+    return app

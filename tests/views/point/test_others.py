@@ -1,0 +1,84 @@
+"""The One point page with upsamplers that have no points, as if they were trained."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import streamlit as st
+import torch
+from safetensors.torch import save
+from streamlit.testing.v1 import AppTest
+
+from dysample.models.manifest import load_manifest, pretrained_folder
+from dysample.models.segformer_head import SegFormerHead
+from dysample.training.ship import write_manifest
+from tests.views.opened import open_page
+from tests.views.point.made import TASK, host_and_step, markdown
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.delenv("DYSAMPLE_DATA", raising=False)
+    return open_page("point")
+
+
+@pytest.fixture
+def with_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A copy of the weights in which a kernel operator and one without a footprint count as trained."""
+    copy = tmp_path / "pretrained"
+    shutil.copytree(pretrained_folder(), copy)
+    known = load_manifest()
+    others = tuple(made_head(copy, upsampler) for upsampler in ("carafe", "deconv"))
+    kept = tuple(each for each in known.weights if each.upsampler not in ("carafe", "deconv"))
+    write_manifest(replace(known, folder=copy, weights=(*kept, *others)))
+    monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(copy))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def made_head(folder: Path, upsampler: str) -> object:
+    """A head with random weights, written into a folder of weights; gives its entry."""
+    known = load_manifest()
+    task = known.task(TASK)
+    torch.manual_seed(0)
+    channels = host_and_step("bilinear")[0].encoder.channels
+    head = SegFormerHead(channels, width=task.widths[0], classes=len(task.classes), upsampler=upsampler)
+    data = save(head.state_dict())
+    file = f"{TASK}/{upsampler}.safetensors"
+    (folder / file).write_bytes(data)
+    entry = known.entry(TASK, "bilinear")
+    return replace(entry, file=file, sha256=hashlib.sha256(data).hexdigest(), upsampler=upsampler)
+
+
+@pytest.mark.usefixtures("with_others")
+def test_kernels_are_shown_in_the_place_of_points(app: AppTest) -> None:
+    app.query_params["cell"] = "0,0"
+    app.query_params["op"] = "CARAFE"
+    app.run()
+    assert not app.exception
+    assert app.selectbox(key="op").value == "carafe"
+    assert "no sampling points" in markdown(app)
+    assert len(app.table) == 1
+    pixels = app.table[0].value
+    assert len(pixels) == 9
+    assert pixels["w"].astype(float).sum() == pytest.approx(9 / 25, abs=0.02)
+    assert "agrees to" in markdown(app)
+    assert "(5 smaller weights)" in app.latex[0].value
+
+
+@pytest.mark.usefixtures("with_others")
+def test_without_a_footprint_the_page_says_why(app: AppTest) -> None:
+    app.query_params["op"] = "Deconvolution"
+    app.run()
+    assert not app.exception
+    assert "no footprint" in markdown(app)
+    assert not app.table
+    app.button(key="offer-dysample+").click().run()
+    assert not app.exception
+    assert app.table
