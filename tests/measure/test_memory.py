@@ -84,7 +84,7 @@ def test_a_process_that_dies_gets_no_number(
     monkeypatch: pytest.MonkeyPatch, status: int, stderr: str, why: str
 ):
     def die(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        assert command[:3] == [sys.executable, "-m", "dysample.analysis.bench.memory"]
+        assert command[:3] == [sys.executable, "-m", "dysample.measure.memory"]
         return subprocess.CompletedProcess(command, status, "", stderr)
 
     monkeypatch.setattr(subprocess, "run", die)

@@ -16,7 +16,7 @@ def test_line_and_shapes_of_a_call() -> None:
     (site,) = audit(Interpolating(scale_factor=2, mode="nearest"), picture()).sites
     lines, start = inspect.getsourcelines(Interpolating.forward)
     number = start + next(index for index, line in enumerate(lines) if "F.interpolate" in line)
-    assert site.source == f"tests/made_swap.py:{number}"
+    assert site.source == f"swap/networks.py:{number}"
     assert (site.input, site.output, site.scale) == ((1, 8, 16, 24), (1, 8, 32, 48), 2)
     assert (site.name, site.mode, site.kind) == ("[0]", "nearest", "functional")
     assert (site.choice, site.reason) == ("swap", "")

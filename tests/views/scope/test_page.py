@@ -81,7 +81,7 @@ def test_table_2_is_the_papers(app: AppTest) -> None:
     app.query_params["section"] = "Reach and overlap"
     app.run()
     table = app.table[0].value
-    with (ROOT / "dysample" / "analysis" / "paper_tables" / "table2.csv").open() as lines:
+    with (ROOT / "dysample" / "scores" / "paper_tables" / "table2.csv").open() as lines:
         rows = list(csv.reader(line for line in lines if not line.startswith("#")))[1:]
     assert table.iloc[:, :3].to_numpy().tolist() == rows
     assert list(table.iloc[:, 3]) == ["0.0 %", "0.0 %", "100.0 %", "100.0 %"]
