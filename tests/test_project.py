@@ -10,7 +10,7 @@ import torch
 from packaging.requirements import Requirement
 
 from dysample.models.manifest import load_manifest
-from scripts import readme_scores
+from scripts import tables
 from tests import ROOT
 
 
@@ -50,21 +50,40 @@ def test_the_readme_begins_with_the_two_commands():
     assert [line.partition("#")[0].strip() for line in commands[1].splitlines()] == ["make app", "make test"]
 
 
-def test_the_readme_has_the_scores_of_the_shipped_weights():
-    text = readme_scores.README.read_text(encoding="utf-8")
-    table = readme_scores.score_table(load_manifest())
-    assert table in text, "run `python scripts/readme_scores.py`"
+def test_the_documents_have_the_generated_tables():
+    written = "run `python -m scripts.tables`"
+    assert tables.score_table(load_manifest()) in tables.RESULTS.read_text(encoding="utf-8"), written
+    assert tables.page_table() in tables.README.read_text(encoding="utf-8"), written
+
+
+def python_blocks(name: str) -> list[str]:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 def test_the_readme_s_examples_run():
-    """The second goes on from the first; the third would need a photograph."""
-    examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    names: dict[str, object] = {}
-    for example in examples[:2]:
+    """Every block, in order, with a model and a picture as a reader would have them."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, 2, 1), torch.nn.Upsample(scale_factor=2)).eval()
+    names: dict[str, object] = {"model": model, "image": torch.rand(1, 3, 64, 96)}
+    for example in python_blocks("README.md"):
         exec(example, names)
-    assert "made_of" in names
     assert isinstance(names["y"], torch.Tensor)
     assert names["y"].shape == (1, 64, 60, 80)
+    assert isinstance(names["logits"], torch.Tensor)
+    assert names["logits"].shape == (1, 21, 64, 96)
+    assert isinstance(names["metres"], torch.Tensor)
+    assert names["metres"].shape == (1, 1, 64, 96)
+    assert names["model"] is not model
+
+
+def test_the_examples_of_the_method_run(capsys: pytest.CaptureFixture[str]):
+    names: dict[str, object] = {}
+    for example in python_blocks("docs/method.md"):
+        exec(example, names)
+    assert "made_of" in names
+    steps = capsys.readouterr().out.splitlines()
+    assert len(steps) == 6  # a line for every upsampling of the network
 
 
 def test_the_requirements_end_with_the_project_itself():

@@ -1,14 +1,17 @@
-"""Writes the table of the shipped files' scores into README.md, from the manifest.
+"""Write the generated tables of the documents: pages into README.md, scores into docs/results.md.
 
-python scripts/readme_scores.py
+python -m scripts.tables
 """
 
 from pathlib import Path
 
+from app.pages import PAGES
 from dysample.models.manifest import Manifest, WeightsEntry, load_manifest
 from dysample.ops.registry import OPERATORS
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+RESULTS = ROOT / "docs" / "results.md"
 TASKS = ("street-segmentation", "everyday-segmentation", "indoor-segmentation", "indoor-depth")
 HEADER = (
     "upsampler",
@@ -33,12 +36,31 @@ def _cells(entry: WeightsEntry) -> tuple[str, ...]:
     return (*(f"{score:.2f}" for score in shares), *(f"{score:.3f}" for score in depths))
 
 
-def with_table(text: str, table: str) -> str:
-    """The README's text with the table in the place of the one before."""
+def page_table() -> str:
+    """Return one row for every page of the app, in Markdown."""
+    rows = [("page", "group", "what it shows"), ("---",) * 3]
+    rows += [(page.title, page.group, page.purpose) for page in PAGES]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def with_pages(text: str, table: str) -> str:
+    """Return the README with the table of pages between its two marks."""
+    begin, end = (text.index(mark) for mark in ("<!-- pages -->", "<!-- /pages -->"))
+    return f"{text[:begin]}<!-- pages -->\n{table}\n{text[end:]}"
+
+
+def with_scores(text: str, table: str) -> str:
+    """Return the results with a new table of scores in the place of the old one."""
     begin = text.index(f"| {HEADER[0]} | {HEADER[1]} ")
     return text[:begin] + table + text[text.index("\n\n", begin) :]
 
 
+def main() -> None:
+    """Rewrite the tables in both files."""
+    README.write_text(with_pages(README.read_text(encoding="utf-8"), page_table()), encoding="utf-8")
+    scores = score_table(load_manifest())
+    RESULTS.write_text(with_scores(RESULTS.read_text(encoding="utf-8"), scores), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    found = README.read_text(encoding="utf-8")
-    README.write_text(with_table(found, score_table(load_manifest())), encoding="utf-8")
+    main()
