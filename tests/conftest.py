@@ -1,22 +1,27 @@
 """Fixtures for all tests. Imports no module of the package: the shape hook must be the first to do so."""
 
+import contextlib
+import hashlib
+import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
 CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -29,6 +34,9 @@ CHROMIUM_FLAGS = (
 
 # Tests run in as many processes as there are cores. Read by torch when it is imported; children inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Servers that this process started. They are held until it ends, for a forgotten one would warn.
+_SERVERS: "list[subprocess.Popen[bytes]]" = []
 
 
 @pytest.fixture(scope="module")
@@ -50,33 +58,99 @@ def chromium() -> "Iterator[Browser]":
         browser.close()
 
 
-@pytest.fixture
-def page(chromium: "Browser") -> "Iterator[Page]":
-    """A fresh page of 1280×720, without cookies or cache of other tests."""
+@pytest.fixture(scope="module")
+def visitor(chromium: "Browser") -> "Iterator[BrowserContext]":
+    """One visitor for the tests of a module: their browser loads and compiles Streamlit's scripts once."""
     context = chromium.new_context(viewport={"width": 1280, "height": 720})
-    yield context.new_page()
+    yield context
     context.close()
 
 
-@pytest.fixture(scope="module")
-def serve() -> Iterator[Callable[[Path], str]]:
-    """Starts a Streamlit script, `serve(path) -> url`, and stops it after the module's last test."""
-    servers: list[subprocess.Popen[bytes]] = []
+@pytest.fixture
+def page(visitor: "BrowserContext") -> "Iterator[Page]":
+    """A fresh page of 1280×720, without cookies or settings of other tests."""
+    visitor.clear_cookies()
+    visitor.clear_permissions()
+    page = visitor.new_page()
+    yield page
+    if page.url.startswith("http"):
+        page.evaluate("localStorage.clear()")
+    page.close()
 
-    def start(script: Path) -> str:
-        port = _free_port()
-        options = [f"--server.port={port}", "--server.headless=true", "--browser.gatherUsageStats=false"]
-        command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
-        server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
-        servers.append(server)
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_healthy(server, url)
-        return url
 
-    yield start
-    for server in servers:
-        server.terminate()
-        server.wait(timeout=20)
+@pytest.fixture(scope="session")
+def serve(shared: Path) -> Callable[[Path, Mapping[str, str]], str]:
+    """Serve a Streamlit script: `serve(path, env) -> url`.
+
+    A script is served once in a run for each environment, whichever process and module asks first. What
+    visitors do there is theirs alone, but the caches of the server are warm.
+    """
+
+    def start(script: Path, environment: Mapping[str, str]) -> str:
+        settings = {"STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none", **environment}
+        name = hashlib.sha256(json.dumps([str(script), sorted(settings.items())]).encode()).hexdigest()[:16]
+        address = shared / f"{name}.url"
+        with _locked(shared / f"{name}.lock"):
+            if not address.exists():
+                address.write_text(_start_server(script, settings, shared / f"{name}.pid"), encoding="utf-8")
+        return address.read_text(encoding="utf-8")
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Folder of this run that all its processes share."""
+    folder = _shared_folder(tmp_path_factory.getbasetemp(), worker=hasattr(request.config, "workerinput"))
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the servers when the last process has finished: the one that started the others."""
+    factory = getattr(session.config, "_tmp_path_factory", None)
+    if hasattr(session.config, "workerinput") or factory is None:
+        return
+    for path in _shared_folder(factory.getbasetemp(), worker=False).glob("*.pid"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(path.read_text(encoding="utf-8")), signal.SIGTERM)
+
+
+def _shared_folder(base: Path, *, worker: bool) -> Path:
+    return (base.parent if worker else base) / "shared"
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock between processes: the folder that only one of them can make."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            path.mkdir()
+            break
+        except FileExistsError:
+            if time.monotonic() > deadline:
+                pytest.fail(f"another process has held {path} for two minutes")
+            time.sleep(0.1)
+    try:
+        yield
+    finally:
+        path.rmdir()
+
+
+def _start_server(script: Path, environment: Mapping[str, str], pid: Path) -> str:
+    port = _free_port()
+    options = [f"--server.port={port}", "--server.headless=true", "--browser.gatherUsageStats=false"]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
+    # A session of its own: the server outlives the process that happened to need it first.
+    server = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    _SERVERS.append(server)
+    pid.write_text(str(server.pid), encoding="utf-8")
+    url = f"http://127.0.0.1:{port}"
+    _wait_until_healthy(server, url)
+    return url
 
 
 def _free_port() -> int:

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
+from tests.browser.browser_app import MAIN
+
 StartServer = Callable[..., str]
 PATIENCE_MS = 30_000  # test machines are slow and often busy
 NETWORK = {"http", "https", "ws", "wss"}
@@ -41,19 +43,17 @@ def page(page: Page) -> Iterator[Page]:
     assert not complaints, "\n".join(complaints)
 
 
-@pytest.fixture(scope="module")
-def streamlit_server(serve: Callable[[Path], str]) -> StartServer:
-    """Starts `streamlit_server(path, env) -> url` once for each script and environment of a module."""
-    running: dict[tuple[Path, tuple[tuple[str, str], ...]], str] = {}
+@pytest.fixture(scope="session")
+def streamlit_server(serve: Callable[[Path, Mapping[str, str]], str]) -> StartServer:
+    """Serve a script, `streamlit_server(path, env) -> url`: once in a run for each script and environment."""
 
     def start(path: Path, env: Mapping[str, str] | None = None) -> str:
-        settings = {"STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none", **(env or {})}
-        name = (path, tuple(sorted(settings.items())))
-        if name not in running:
-            with pytest.MonkeyPatch.context() as patch:
-                for variable, value in settings.items():
-                    patch.setenv(variable, value)
-                running[name] = serve(path)
-        return running[name]
+        return serve(path, env or {})
 
     return start
+
+
+@pytest.fixture(scope="session")
+def app_url(streamlit_server: StartServer) -> str:
+    """The app, with the gallery that everybody has; the tests' own factories are allowed."""
+    return streamlit_server(MAIN, {"DYSAMPLE_DATA": "", "DYSAMPLE_FACTORIES": "tests"})

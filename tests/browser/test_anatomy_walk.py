@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 from app.views.anatomy.tour import TOUR
 from dysample.explain.anatomy import example
 from tests.browser.charts import expect_shown
-from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 
@@ -20,12 +19,12 @@ START_MS = 120_000
 
 
 @pytest.fixture
-def url(streamlit_server: StartServer) -> str:
-    return streamlit_server(PAGE, {"DYSAMPLE_DATA": ""})
+def url(app_url: str) -> str:
+    return f"{app_url}/anatomy"
 
 
 def open_page(page: Page, url: str, query: str = "") -> None:
-    page.goto(f"{url}/?{query}", timeout=START_MS)
+    page.goto(f"{url}?{query}", timeout=START_MS)
     expect(page.get_by_role("button", name="SVG")).to_have_count(2, timeout=START_MS)
     expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=START_MS)
 

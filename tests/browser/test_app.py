@@ -11,16 +11,15 @@ import pytest
 import skimage.data
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_app import MAIN, close_up, open_compare, pictures, settled
-from tests.browser.conftest import StartServer
+from tests.browser.browser_app import close_up, open_compare, pictures, settled
 from tests.browser.viewer import place, places, point
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def url(streamlit_server: StartServer) -> str:
-    return streamlit_server(MAIN, {"DYSAMPLE_DATA": ""})
+def url(app_url: str) -> str:
+    return app_url
 
 
 def photograph(tmp_path: Path) -> Path:

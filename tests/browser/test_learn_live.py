@@ -7,16 +7,15 @@ from playwright.sync_api import Locator, Page, expect
 
 from dysample.explain.learn import LearnSettings, train_steps
 from dysample.explain.learn_tasks import picture_problem, rings
-from tests.browser.browser_app import MAIN, START_MS
+from tests.browser.browser_app import START_MS
 from tests.browser.charts import expect_shown
-from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def url(streamlit_server: StartServer) -> str:
-    return streamlit_server(MAIN, {"DYSAMPLE_DATA": ""}) + "/learn"
+def url(app_url: str) -> str:
+    return f"{app_url}/learn"
 
 
 def open_page(page: Page, url: str, query: str) -> None:

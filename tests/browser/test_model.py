@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_app import MAIN, START_MS
-from tests.browser.conftest import StartServer
+from tests.browser.browser_app import START_MS
 
 pytestmark = pytest.mark.browser
 
@@ -14,9 +13,9 @@ pytestmark = pytest.mark.browser
 FACTORY = "model_factory=tests.swap.networks%3ANested&model_rows_256=32&model_columns_256=32"
 
 
-@pytest.fixture(scope="module")
-def url(streamlit_server: StartServer) -> str:
-    return streamlit_server(MAIN, {"DYSAMPLE_DATA": "", "DYSAMPLE_FACTORIES": "tests"})
+@pytest.fixture
+def url(app_url: str) -> str:
+    return app_url
 
 
 def open_at(page: Page, url: str, query: str) -> None:

@@ -5,10 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests import ROOT
+from tests.browser.browser_app import MAIN
 from tests.browser.conftest import StartServer
 
-MAIN = ROOT / "app" / "main.py"
 pytestmark = pytest.mark.browser
 
 

@@ -10,9 +10,8 @@ from playwright.sync_api import Page, expect
 from dysample.images import decode, to_uint8
 from dysample.models.weights import load_host
 from dysample.types import SamplingRecord, Step
-from tests.browser.browser_app import MAIN, START_MS
+from tests.browser.browser_app import START_MS
 from tests.browser.charts import expect_shown
-from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 STEP = "c3_0"
@@ -61,11 +60,10 @@ def corners(record: SamplingRecord, group: int, row: int, column: int) -> list[f
 
 
 def test_a_cell_is_brought_clicked_walked_and_read(
-    page: Page, streamlit_server: StartServer, planned: tuple[Step, SamplingRecord]
+    page: Page, app_url: str, planned: tuple[Step, SamplingRecord]
 ) -> None:
     step, record = planned
-    url = streamlit_server(MAIN, {"DYSAMPLE_DATA": ""})
-    page.goto(url, timeout=START_MS)
+    page.goto(app_url, timeout=START_MS)
     page.get_by_role("link", name="Offsets").click(timeout=START_MS)
     click_cell(page, 5, 10)
     page.get_by_role("link", name="Look at one point of this cell").click()

@@ -5,7 +5,6 @@ from playwright.sync_api import Page, expect
 
 from app.pages import page_at
 from tests.browser.browser_app import START_MS
-from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 
@@ -13,12 +12,12 @@ PAGE = page_at("quiz").file
 
 
 @pytest.fixture
-def url(streamlit_server: StartServer) -> str:
-    return streamlit_server(PAGE)
+def url(app_url: str) -> str:
+    return f"{app_url}/quiz"
 
 
 def open_question(page: Page, url: str, number: int) -> None:
-    page.goto(f"{url}/?question={number}", timeout=START_MS)
+    page.goto(f"{url}?question={number}", timeout=START_MS)
     expect(page.get_by_role("heading", name=f"{number}. ")).to_be_visible(timeout=START_MS)
     expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
 

@@ -11,7 +11,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.browser_app import START_MS
 from tests.browser.charts import expect_shown
-from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 PAGE = Path(__file__).with_name("pages") / "scope_page.py"
@@ -19,12 +18,12 @@ QUICK_S = 3.0  # ten times what it takes, for machines that are busy with other 
 
 
 @pytest.fixture
-def url(streamlit_server: StartServer) -> str:
-    return streamlit_server(PAGE, {"DYSAMPLE_DATA": ""})
+def url(app_url: str) -> str:
+    return f"{app_url}/scope"
 
 
 def open_section(page: Page, url: str, query: str, figures: int) -> None:
-    page.goto(f"{url}/?{query}", timeout=START_MS)
+    page.goto(f"{url}?{query}", timeout=START_MS)
     expect(page.get_by_role("heading", name="Scope and overlap")).to_be_visible(timeout=START_MS)
     expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=START_MS)
     expect(page.locator(".js-plotly-plot")).to_have_count(figures)
