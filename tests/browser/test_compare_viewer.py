@@ -135,6 +135,18 @@ def test_keys_zoom_pan_and_reset(page: Page, url: str) -> None:
     expect(told(page)).to_have_text(f"main {START}")
 
 
+def test_buttons_zoom_and_show_the_whole_picture(page: Page, url: str) -> None:
+    viewer = open_viewer(page, url)
+    viewer.get_by_role("button", name="Zoom in").click()
+    viewer.get_by_role("button", name="Zoom in").click()
+    expect(told(page)).to_have_text("main 0.5,0.5,2.25,0.6,0.5")
+    viewer.get_by_role("button", name="Zoom out").click()
+    expect(told(page)).to_have_text("main 0.5,0.5,1.5,0.6,0.5")
+    viewer.get_by_role("button", name="Reset: show the whole picture").click()
+    expect(told(page)).to_have_text(f"main {START}")
+    expect(viewer.get_by_role("button", name="Zoom out")).to_have_attribute("aria-disabled", "true")
+
+
 def test_reading_names_the_class_in_every_pane(page: Page, url: str) -> None:
     viewer = open_viewer(page, url, f"view={View(x=0.65, y=0.62, zoom=14).to_query()}")
     frame = viewer.locator(".frame").first

@@ -129,6 +129,32 @@ def test_reruns_keep_the_view_and_another_map_resets_it(page: Page, url: str) ->
     assert place(frame).scale == pytest.approx(frame.evaluate("e => e.clientWidth") / 60, rel=1e-3)
 
 
+def test_another_map_keeps_a_cell_that_it_has(page: Page, url: str) -> None:
+    frame = open_canvas(page, url)
+    page.mouse.click(*locate(frame, 9.5, 9.5))
+    expect_chosen(page, 9, 9)
+    page.get_by_text("large").click()
+    expect(page.get_by_text(re.compile("^runs "))).to_have_text("runs 3")
+    expect_chosen(page, 9, 9)
+    page.mouse.click(*locate(frame, 50.5, 50.5))
+    expect_chosen(page, 50, 50)
+    page.get_by_text("small").click()
+    expect(page.get_by_text(re.compile("^chosen "))).to_have_text("chosen None")
+    expect(frame).to_have_attribute("data-cell", "")
+
+
+def test_buttons_zoom_and_show_the_whole_map(page: Page, url: str) -> None:
+    frame = open_canvas(page, url)
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Zoom in").click()
+    expect(frame).to_have_attribute("data-zoom", "2.2500")
+    page.get_by_role("button", name="Zoom out").click()
+    expect(frame).to_have_attribute("data-zoom", "1.5000")
+    page.get_by_role("button", name="Reset: show the whole map").click()
+    expect(frame).to_have_attribute("data-zoom", "1.0000")
+    expect(page.get_by_role("button", name="Zoom out")).to_have_attribute("aria-disabled", "true")
+
+
 def test_python_chooses_and_opens_a_window(page: Page, url: str) -> None:
     frame = open_canvas(page, url)
     page.mouse.click(*locate(frame, 9.5, 9.5))

@@ -6,11 +6,9 @@ from typing import cast
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.components.exchange import Exchange, Report
 from app.components.gallery.gallery import Thumbnail, picture_gallery
 
 PATIENCE_S = 60  # test machines are slow and often busy
-COFFEE, ROCKET, UNASKED = Report("coffee"), Report("rocket"), None
 
 
 def gallery_script() -> None:
@@ -49,7 +47,7 @@ def test_a_deep_link_is_chosen_and_sections_keep_their_order() -> None:
     assert not app.exception
     assert app.text[0].value == "fence"
     sent = data(app)
-    assert sent["selected"] == "fence"
+    assert sent["value"] == "fence"
     sections = cast(list[dict[str, list[dict[str, str]]]], sent["sections"])
     assert [(section["title"], [each["key"] for each in section["thumbnails"]]) for section in sections] == [
         ("Photographs", ["cat", "coffee", "rocket"]),
@@ -61,7 +59,7 @@ def test_a_deep_link_is_chosen_and_sections_keep_their_order() -> None:
 def test_a_choice_arrives_and_no_picture_travels_again() -> None:
     app = AppTest.from_function(gallery_script, default_timeout=PATIENCE_S).run()
     before = data(app)
-    app.session_state["gallery"] = {"selected": "rocket"}
+    app.session_state["gallery"] = {"report": {"value": "rocket", "answers": 0}}
     app.run()
     assert not app.exception
     assert app.text[0].value == "rocket"
@@ -71,7 +69,15 @@ def test_a_choice_arrives_and_no_picture_travels_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "state", [{"selected": "mountain"}, {"selected": 3}, {"selected": "rocket", "answers": "x"}, {}]
+    "state",
+    [
+        {"report": {"value": "mountain", "answers": 0}},
+        {"report": {"value": 3, "answers": 0}},
+        {"report": {"value": "rocket", "answers": "x"}},
+        {"report": {"value": "rocket"}},
+        {"report": "rocket"},
+        {},
+    ],
 )
 def test_what_a_browser_cannot_mean_is_ignored(state: dict[str, object]) -> None:
     app = AppTest.from_function(gallery_script, default_timeout=PATIENCE_S)
@@ -88,70 +94,6 @@ def test_what_a_browser_cannot_mean_is_ignored(state: dict[str, object]) -> None
 def test_gallery_states_its_rules(keys: list[str], rule: str) -> None:
     with pytest.raises(ValueError, match=rule):
         picture_gallery([thumbnail(key) for key in keys], selected="cat", key="gallery")
-
-
-@pytest.mark.parametrize(
-    "steps",
-    [
-        pytest.param(
-            [("cat", COFFEE, 10, "coffee", 0), ("coffee", COFFEE, 11, "coffee", 0)],
-            id="the page passes a choice back",
-        ),
-        pytest.param(
-            [("cat", COFFEE, 10, "coffee", 0), ("cat", COFFEE, 11, "coffee", 0)],
-            id="the page is a moment late",
-        ),
-        pytest.param(
-            [
-                ("cat", COFFEE, 10, "coffee", 0),
-                ("coffee", COFFEE, 10.1, "coffee", 0),
-                ("cat", COFFEE, 10.2, "cat", 1),
-            ],
-            id="the page knows and goes back",
-        ),
-        pytest.param(
-            [("cat", COFFEE, 10, "coffee", 0), ("cat", COFFEE, 60, "cat", 1)],
-            id="the page goes back after a while",
-        ),
-        pytest.param(
-            [("cat", COFFEE, 10, "coffee", 0), ("rocket", COFFEE, 10.1, "rocket", 1)],
-            id="the page asks for a third at once",
-        ),
-        pytest.param(
-            [
-                ("cat", COFFEE, 10, "coffee", 0),
-                ("rocket", COFFEE, 20, "rocket", 1),
-                ("rocket", Report("cat"), 30, "rocket", 1),  # half a report: the rest follows
-                ("rocket", Report("cat", 1), 30, "cat", 1),
-            ],
-            id="a report answers the revision on show",
-        ),
-        pytest.param(
-            [
-                ("cat", COFFEE, 10, "coffee", 0),
-                ("rocket", COFFEE, 20, "rocket", 1),
-                ("rocket", Report("coffee", 1), 30, "coffee", 1),
-                ("coffee", Report("coffee", 1), 30, "coffee", 1),
-            ],
-            id="the same picture is chosen again",
-        ),
-        pytest.param(
-            [("cat", COFFEE, 10, "coffee", 0), ("coffee", UNASKED, 20, "coffee", 1)],
-            id="elements drawn anew are told what is chosen",
-        ),
-        pytest.param(
-            [("cat", COFFEE, 10, "coffee", 0), ("coffee", ROCKET, 10, "rocket", 0)],
-            id="two choices at once",
-        ),
-    ],
-)
-def test_page_and_browser_agree(steps: list[tuple[str, Report | None, float, str, int]]) -> None:
-    exchange = Exchange.start("cat").advance("cat", None, 1)
-    assert (exchange.sent, exchange.revision) == ("cat", 0)
-    for passed, report, now, returned, revision in steps:
-        earlier, exchange = exchange, exchange.advance(passed, report, now)
-        assert (exchange.returned, exchange.revision) == (returned, revision)
-        assert exchange.sent == (earlier.sent if revision == earlier.revision else returned)
 
 
 def test_a_file_is_returned_and_limits_are_told() -> None:

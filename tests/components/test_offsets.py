@@ -42,7 +42,7 @@ def sent(app: AppTest) -> dict[str, Any]:
 
 
 def report(app: AppTest, cell: object, answers: object = 0) -> None:
-    app.session_state["canvas"] = {"choice": {"cell": cell, "answers": answers}}
+    app.session_state["canvas"] = {"report": {"value": cell, "answers": answers}}
     app.run()
     assert not app.exception
 
@@ -53,7 +53,7 @@ def test_arrays_travel_as_bytes_in_rows() -> None:
         received = np.frombuffer(base64.b64decode(data[name]), array.dtype.newbyteorder("<"))
         np.testing.assert_array_equal(received.reshape(array.shape), array)
     assert len(base64.b64decode(data["colours"])) == 3 * 256
-    assert (data["size"], data["pointsPerCell"], data["cell"]) == ([6, 4], 2, None)
+    assert (data["size"], data["pointsPerCell"], data["value"]) == ([6, 4], 2, None)
     assert data["background"] == "data:image/png;base64,UE5H"
 
 
@@ -71,7 +71,7 @@ def test_the_page_may_choose_and_the_user_after_it() -> None:
     report(app, [5, 3])
     app.button[0].click().run()
     assert app.text[0].value == "(1, 2)"
-    assert (sent(app)["cell"], sent(app)["revision"]) == ([1, 2], 1)
+    assert (sent(app)["value"], sent(app)["revision"]) == ([1, 2], 1)
     report(app, [0, 0], answers=1)
     assert app.text[0].value == "(0, 0)"
     assert sent(app)["revision"] == 1
@@ -83,7 +83,7 @@ def test_a_choice_on_a_larger_map_is_forgotten() -> None:
     app.checkbox[0].check().run()
     assert not app.exception
     assert app.text[0].value == "None"
-    assert sent(app)["cell"] is None
+    assert sent(app)["value"] is None
     report(app, [2, 1], answers=sent(app)["revision"])
     assert app.text[0].value == "(2, 1)"
 

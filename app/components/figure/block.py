@@ -12,10 +12,10 @@ import streamlit as st
 from jaxtyping import Shaped
 from streamlit.components.v2 import component
 
+from app.components.assets import read_joined
+
 __all__ = ["figure_block"]
 
-_ASSETS = Path(__file__).parent
-_SCRIPTS = ("saving", "drawing", "colours", "fonts", "printing")
 _CONFIG = {
     "displaylogo": False,
     # What stays: zoom, pan and reset. Pictures are saved below, without the theme's colours.
@@ -43,16 +43,12 @@ _LEGIBLE = """<style>
 </style>"""
 
 
-def _read(*names: str) -> str:
-    return "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in names)
-
-
-# Inline scripts cannot import each other, so the files become one module here.
+_FOLDER = Path(__file__).parent
 _COMPONENT = component(
     "figure_saving",
-    html=_read("saving.html"),
-    css=_read("saving.css"),
-    js=_read(*(f"{name}.js" for name in _SCRIPTS)),
+    html=read_joined(_FOLDER, "saving.html"),
+    css=read_joined(_FOLDER, "../icons.css", "saving.css"),
+    js=read_joined(_FOLDER, "../printing.js", "saving.js", "drawing.js"),
 )
 
 

@@ -1,8 +1,6 @@
 // Drawing: the chart's layers, copied into one SVG that needs neither this page's styles nor its files.
 
-const SVG = "http://www.w3.org/2000/svg";
 const XLINK = "http://www.w3.org/1999/xlink"; // older drawing programs know no other address of a picture
-const PRINT_DPI = 300;
 const DENSITY = PRINT_DPI / 96; // CSS has 96 pixels in an inch
 const LINKS = ["clip-path", "mask", "fill", "stroke"];
 const SHAPE = ["shape-rendering"];
@@ -24,12 +22,6 @@ async function drawFigure(chart, { name, alt }) {
   style.textContent = await fontRules(svg);
   await Promise.all([...svg.querySelectorAll("image")].map(embed));
   return svg;
-}
-
-function node(name, attributes = {}) {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return element;
 }
 
 // A copy knows nothing of style sheets: what they say about the original is written into it.
@@ -77,4 +69,105 @@ async function embed(element) {
   context.imageSmoothingEnabled = false;
   context.drawImage(image, 0, 0, canvas.width, canvas.height);
   element.setAttributeNS(XLINK, "xlink:href", canvas.toDataURL("image/png"));
+}
+
+// Colours: what the app's dark theme gave to text, grid and paper becomes dark on white. Data keep theirs.
+
+const PAPER = new Set(["paper_bgcolor", "plot_bgcolor", "bgcolor"]);
+const DATA = new Set(["colorway", "colorscale"]);
+
+// The theme's colours, each with its counterpart in print; none while the theme is light.
+function printColours(chart) {
+  const template = chart.layout.template?.layout ?? {};
+  const paper = asRgb(template.paper_bgcolor);
+  const colours = { ink: new Map(), paper: undefined };
+  if (!paper || lightness(paper) > 0.5) return colours;
+  colours.paper = css(paper);
+  for (const colour of themeColours(template)) colours.ink.set(css(colour), css(inverted(colour)));
+  colours.ink.delete(colours.paper);
+  return colours;
+}
+
+function* themeColours(part) {
+  for (const [name, value] of Object.entries(part)) {
+    if (PAPER.has(name) || DATA.has(name) || !value) continue;
+    if (typeof value === "object") yield* themeColours(value);
+    else if (/color$/i.test(name) && asRgb(value)) yield asRgb(value);
+  }
+}
+
+function takeColours(element, style, { ink, paper }) {
+  for (const name of ["fill", "stroke"]) {
+    const print = ink.get(style.getPropertyValue(name));
+    if (print) element.style.setProperty(name, print);
+  }
+  const behind = element.matches(".bg, .bglayer *, .plotbg *") && !element.closest(".annotation");
+  if (behind && style.fill === paper) element.style.fill = "white";
+}
+
+function asRgb(text) {
+  if (!CSS.supports("color", text)) return undefined;
+  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  context.fillStyle = text;
+  context.fillRect(0, 0, 1, 1);
+  const [red, green, blue, alpha] = context.getImageData(0, 0, 1, 1).data;
+  return alpha === 255 ? [red, green, blue] : undefined;
+}
+
+function css([red, green, blue]) {
+  return `rgb(${red}, ${green}, ${blue})`;
+}
+
+function lightness(rgb) {
+  return (Math.max(...rgb) + Math.min(...rgb)) / 510;
+}
+
+// Light for dark, with the same hue.
+function inverted(rgb) {
+  const shift = 255 - Math.max(...rgb) - Math.min(...rgb);
+  return rgb.map((channel) => channel + shift);
+}
+
+// Fonts: the app's own typefaces go into the file, for elsewhere nobody has them.
+
+async function fontRules(svg) {
+  const used = new Set([...svg.querySelectorAll("text, tspan")].map(face));
+  const rules = [...document.styleSheets].flatMap(fontFaces).filter(({ style }) => used.has(face({ style })));
+  const texts = await Promise.all(rules.map(embeddedRule));
+  return texts.join("\n");
+}
+
+// The first family and whether it is upright; the typefaces have all weights in one file.
+function face({ style }) {
+  const [family] = style.getPropertyValue("font-family").split(",");
+  const slant = style.getPropertyValue("font-style") || "normal";
+  return `${family.trim().replace(/^["']|["']$/g, "")} ${slant}`;
+}
+
+function fontFaces(sheet) {
+  try {
+    return [...sheet.cssRules].filter((rule) => rule instanceof CSSFontFaceRule);
+  } catch {
+    return []; // a sheet of another site does not show its rules
+  }
+}
+
+async function embeddedRule({ style, parentStyleSheet }) {
+  const [, address] = style.getPropertyValue("src").match(/url\(["']?([^"')]+)["']?\)/);
+  const answer = await fetch(new URL(address, parentStyleSheet.href ?? document.baseURI));
+  if (!answer.ok) throw new Error(`The typeface ${address} did not come: ${answer.status}`);
+  const source = await dataUri(await answer.blob());
+  const [family, slant, weight] = FONT_FACE.map((name) => `${name}: ${style.getPropertyValue(name)};`);
+  return `@font-face { ${family} ${slant} ${weight} src: url("${source}"); }`;
+}
+
+const FONT_FACE = ["font-family", "font-style", "font-weight"];
+
+function dataUri(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
 }

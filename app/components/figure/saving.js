@@ -1,10 +1,11 @@
-// Saving: what a chart shows, as a file for print. The chart is Streamlit's own; it stands in the same page.
+// Saving: what a chart shows, as a file for print: SVG, or PNG of 300 dots an inch. The chart is Streamlit's own; it
+// stands in the same page.
 
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".saves");
   const block = root.getRootNode().host.closest(`.${data.block}`);
   if (!block) return; // another figure has already taken the place of this one
-  for (const [kind, make] of [["svg", svgBlob], ["png", pngBlob]]) {
+  for (const [kind, make] of [["svg", svgOf], ["png", pngOf]]) {
     const button = root.querySelector(`.${kind}`);
     button.ariaLabel = `${button.textContent} of “${data.name}”`;
     button.title = `Save the figure as ${button.textContent}, for print`;
@@ -37,14 +38,6 @@ async function save(button, status, make, file) {
   }
 }
 
-function download(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
 // Streamlit's own button has no name but its label, the same under every figure. It may come after this
 // component, and be drawn anew.
 function nameDownload(block, { name }) {
@@ -56,4 +49,35 @@ function nameDownload(block, { name }) {
   observer.observe(block, { childList: true, subtree: true });
   rename();
   return () => observer.disconnect();
+}
+
+async function svgOf(chart, data) {
+  return svgBlob(await drawFigure(chart, data));
+}
+
+async function pngOf(chart, data) {
+  const sizeOf = (image) => [image.naturalWidth, image.naturalHeight].map((side) => Math.round(DENSITY * side));
+  return withDensity(await pngBlob(await drawFigure(chart, data), sizeOf));
+}
+
+// Says how large the picture is on paper: a chunk pHYs after the first, which is always 33 bytes long in all.
+async function withDensity(png) {
+  const chunk = new DataView(new ArrayBuffer(21));
+  const perMetre = Math.round(PRINT_DPI / 0.0254);
+  chunk.setUint32(0, 9);
+  [..."pHYs"].forEach((letter, index) => chunk.setUint8(4 + index, letter.charCodeAt(0)));
+  chunk.setUint32(8, perMetre);
+  chunk.setUint32(12, perMetre);
+  chunk.setUint8(16, 1); // the unit: metres
+  chunk.setUint32(17, crc32(new Uint8Array(chunk.buffer, 4, 13)));
+  return new Blob([png.slice(0, 33), chunk, png.slice(33)], { type: png.type });
+}
+
+function crc32(bytes) {
+  let rest = 0xffffffff;
+  for (const byte of bytes) {
+    rest ^= byte;
+    for (let bit = 0; bit < 8; bit++) rest = (rest >>> 1) ^ (rest & 1 ? 0xedb88320 : 0);
+  }
+  return (rest ^ 0xffffffff) >>> 0;
 }

@@ -3,24 +3,17 @@
 
 const KEYS_REST_MS = 300; // whoever walks through the pictures by key wants the one where the walk ends
 
-const memories = new Map(); // key -> {token, selected, told}: these outlive a remount of the elements
 const walks = new WeakMap(); // root element -> timer of a choice that Python has not been told
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".gallery");
   const drawn = fillSections(root, data.sections);
-  const memory = takeSelected(data);
-  for (const input of radios(root)) input.checked = input.value === memory.selected;
+  const memory = recall(data, setStateValue);
+  for (const input of radios(root)) input.checked = input.value === memory.value;
   if (drawn || memory.fresh) reveal(root);
   memory.fresh = false;
 
-  const tell = () => {
-    if (!root.isConnected) return;
-    setStateValue("selected", memory.selected);
-    // Second, for a run in between must not take an earlier choice for an answer to this revision.
-    if (memory.told !== data.revision) setStateValue("answers", data.revision);
-    memory.told = data.revision;
-  };
+  const tell = () => root.isConnected && report(memory);
   let byKey = false;
   root.onpointerdown = () => (byKey = false);
   root.onkeydown = (event) => {
@@ -28,19 +21,10 @@ export default function ({ data, parentElement, setStateValue }) {
     jump(root, event);
   };
   root.onchange = (event) => {
-    memory.selected = event.target.value;
+    memory.value = event.target.value;
     clearTimeout(walks.get(root));
     walks.set(root, setTimeout(tell, byKey ? KEYS_REST_MS : 0));
   };
-}
-
-// Data is sent again for many reasons (theme, other pictures); only a new revision may move the choice.
-function takeSelected({ key, revision, selected }) {
-  const token = JSON.stringify([revision, selected]);
-  const memory = memories.get(key) ?? { told: 0 };
-  if (memory.token !== token) Object.assign(memory, { token, selected, fresh: true });
-  memories.set(key, memory);
-  return memory;
 }
 
 function radios(root) {

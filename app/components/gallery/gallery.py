@@ -1,25 +1,22 @@
 """The gallery: thumbnails in sections, of which one is chosen."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-import streamlit as st
 from streamlit.components.v2 import component
 
-from app.components.exchange import Exchange, Report, png_data_uri
+from app.components.assets import png_data_uri, read_joined
+from app.components.mount import mount
 
 __all__ = ["Thumbnail", "picture_gallery"]
 
-_ASSETS = Path(__file__).parent
-
+_FOLDER = Path(__file__).parent
 _COMPONENT = component(
     "picture_gallery",
-    html=(_ASSETS / "gallery.html").read_text(encoding="utf-8"),
-    css=(_ASSETS / "gallery.css").read_text(encoding="utf-8"),
-    js=(_ASSETS / "gallery.js").read_text(encoding="utf-8"),
+    html=read_joined(_FOLDER, "gallery.html"),
+    css=read_joined(_FOLDER, "gallery.css"),
+    js=read_joined(_FOLDER, "../exchange.js", "gallery.js"),
 )
 
 
@@ -59,28 +56,11 @@ def picture_gallery(thumbnails: Sequence[Thumbnail], *, selected: str, key: str)
         raise ValueError(f"each thumbnail needs a key of its own, got {keys}")
     if selected not in keys:
         raise ValueError(f"selected must be one of {keys}, got {selected!r}")
-    memory = f"{key}.exchange"
-    earlier: Exchange = st.session_state.get(memory, Exchange.start(selected))
-    exchange = earlier.advance(selected, _report(key, keys), time.monotonic())
-    data = {
-        "key": key,
-        "sections": _sections(thumbnails),
-        "selected": exchange.sent,
-        "revision": exchange.revision,
-    }
-    _COMPONENT(key=key, data=data, on_selected_change=lambda: None, on_answers_change=lambda: None)
-    # Only now: a run that is cut short while it draws must not swallow the report.
-    st.session_state[memory] = exchange
-    return exchange.returned
 
+    def read(sent: object) -> str | None:
+        return sent if isinstance(sent, str) and sent in keys else None
 
-def _report(key: str, keys: Sequence[str]) -> Report | None:
-    """What the browser says, unless it makes no sense: browsers are not trusted, and pictures go."""
-    state = cast(Mapping[str, object], st.session_state.get(key, {}))
-    selected, answers = state.get("selected"), state.get("answers", 0)
-    if not isinstance(selected, str) or selected not in keys or not isinstance(answers, int):
-        return None
-    return Report(selected, answers)
+    return mount(_COMPONENT, {"sections": _sections(thumbnails)}, value=selected, read=read, key=key)
 
 
 def _sections(thumbnails: Sequence[Thumbnail]) -> list[dict[str, object]]:

@@ -2,39 +2,28 @@
 
 import base64
 import math
-import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 import numpy as np
-import streamlit as st
 from jaxtyping import Float32, UInt8
 from streamlit.components.v2 import component
 
 from app.components.arrows import ColourScale, OffsetArrows
-from app.components.exchange import Exchange, Report, png_data_uri
+from app.components.assets import png_data_uri, read_joined
+from app.components.mount import mount
 from app.theme import CHANGED
 
 __all__ = ["ColourScale", "OffsetArrows", "offset_canvas"]
 
 Cell = tuple[int, int]
 
-_COMPONENTS = Path(__file__).parents[1]
-_SCRIPTS = ("canvas", "arrows", "shapes", "drawing", "words", "hands", "keys", "saving")
-
-
-def _read(*paths: str) -> str:
-    return "\n".join((_COMPONENTS / path).read_text(encoding="utf-8") for path in paths)
-
-
-# Inline scripts cannot import each other, so the files become one module here. Toolbar and geometry are
-# those of the picture viewer.
+_FOLDER = Path(__file__).parent
+_SHARED = ("../exchange.js", "../shared.js", "../printing.js")
 _COMPONENT = component(
     "offset_canvas",
-    html=_read("offsets/canvas.html"),
-    css=_read("viewer/toolbar.css", "offsets/canvas.css"),
-    js=_read("viewer/geometry.js", *(f"offsets/{name}.js" for name in _SCRIPTS)),
+    html=read_joined(_FOLDER, "canvas.html", "../shared.html"),
+    css=read_joined(_FOLDER, "../icons.css", "../shared.css", "canvas.css"),
+    js=read_joined(_FOLDER, *_SHARED, "canvas.js", "arrows.js", "drawing.js", "hands.js", "saving.js"),
 )
 
 
@@ -76,12 +65,7 @@ def offset_canvas(
     """
     points = arrows.points_per_cell(size)
     _check(size, cell, step, exaggeration, across)
-    memory = f"{key}.exchange"
-    passed = _to_text(cell)
-    earlier: Exchange = st.session_state.get(memory, Exchange.start(passed))
-    exchange = earlier.advance(passed, _report(key, size), time.monotonic())
     data = {
-        "key": key,
         "label": label,
         "accent": CHANGED,
         "background": png_data_uri(background_png),
@@ -91,13 +75,16 @@ def offset_canvas(
         "step": step,
         "exaggeration": exaggeration,
         "across": across,
-        "cell": _to_cell(exchange.sent),
-        "revision": exchange.revision,
     }
-    _COMPONENT(key=key, data=data, on_choice_change=lambda: None)
-    # Only now: a run that is cut short while it draws must not swallow the report.
-    st.session_state[memory] = exchange
-    return _to_cell(exchange.returned)
+
+    def read(sent: object) -> Cell | None:
+        match sent:
+            case [int(column), int(row)] if _inside((column, row), size):
+                return column, row
+            case _:
+                return None
+
+    return mount(_COMPONENT, data, value=cell, read=read, key=key)
 
 
 def _check(size: Cell, cell: Cell | None, step: int, exaggeration: float, across: int | None) -> None:
@@ -129,24 +116,3 @@ def _encode(array: Float32[np.ndarray, "..."] | UInt8[np.ndarray, "..."]) -> str
     """Little-endian bytes, row by row: a third of what the numbers would take as JSON."""
     ordered = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return base64.b64encode(ordered.tobytes()).decode("ascii")
-
-
-def _to_text(cell: Cell | None) -> str:
-    return "" if cell is None else f"{cell[0]},{cell[1]}"
-
-
-def _to_cell(text: str) -> Cell | None:
-    if not text:
-        return None
-    column, row = text.split(",")
-    return int(column), int(row)
-
-
-def _report(key: str, size: Cell) -> Report | None:
-    """What the browser says, unless it makes no sense: browsers are not trusted, and maps change."""
-    state = cast(Mapping[str, object], st.session_state.get(key, {}))
-    match state.get("choice"):
-        case {"cell": [int(column), int(row)], "answers": int(answers)} if _inside((column, row), size):
-            return Report(_to_text((column, row)), answers)
-        case _:
-            return None

@@ -1,9 +1,9 @@
-// Drawing: from the state of a viewer to the screen. The canvas is drawn only when view or data change; the marks
-// of cells are elements above it, which move without.
+// Drawing: from the state of a viewer to the screen and to the screen reader. The canvas is drawn only when view or
+// data change; the marks of cells are elements above it, which move without.
 
 function refresh(viewer) {
   if (!place(viewer)) return; // in a closed tab there is nothing to measure
-  drawToolbar(viewer);
+  drawZoom(viewer);
   drawMarks(viewer);
   redraw(viewer);
 }
@@ -12,7 +12,7 @@ function place(viewer) {
   const room = viewer.frame.getBoundingClientRect();
   if (!room.width) return false;
   viewer.room = room;
-  viewer.spot = placePicture(viewer.memory.view, room, viewer.size);
+  viewer.spot = placePicture(viewer.memory.view, room, viewer.size, MOST_DEVICE_PX);
   return true;
 }
 
@@ -90,14 +90,6 @@ function paintArrows(context, bins, look, colours) {
   }
 }
 
-function drawToolbar(viewer) {
-  const { spot, root } = viewer;
-  viewer.percent.textContent = percent(spot.zoom);
-  viewer.out.setAttribute("aria-disabled", spot.zoom <= 1);
-  viewer.in.setAttribute("aria-disabled", spot.zoom >= spot.most);
-  root.classList.toggle("zoomed", spot.zoom > 1);
-}
-
 function drawNote(viewer, look) {
   viewer.note.textContent = noteFor(viewer.field, look);
   viewer.note.hidden = !viewer.note.textContent;
@@ -105,11 +97,11 @@ function drawNote(viewer, look) {
 
 function drawMarks(viewer) {
   const { memory, walk, frame } = viewer;
-  const hovered = viewer.at && !viewer.grasped?.moved ? cellAt(viewer, viewer.at) : null;
+  const hovered = viewer.at && !viewer.grasped?.moved ? pixelAt(viewer, viewer.at) : null;
   markCell(viewer, viewer.hovered, hovered);
-  markCell(viewer, viewer.chosen, memory.cell);
+  markCell(viewer, viewer.chosen, memory.value);
   markCell(viewer, viewer.cursor, walk);
-  frame.dataset.cell = memory.cell?.join() ?? "";
+  frame.dataset.cell = memory.value?.join() ?? "";
   frame.dataset.cursor = walk?.join() ?? "";
   const told = hovered ?? walk;
   viewer.status.textContent = told ? briefly(viewer, told) : HINT;
@@ -124,7 +116,38 @@ function markCell({ spot }, mark, cell) {
   mark.style.transform = `translate(${left}px, ${top}px)`;
 }
 
-function cellAt({ spot, size }, { x, y }) {
-  const cell = [Math.floor((x - spot.left) / spot.scale), Math.floor((y - spot.top) / spot.scale)];
-  return cell.every((index, axis) => index >= 0 && index < size[axis]) ? cell : null;
+// Words: what the canvas says, on the screen and to screen readers.
+
+function noteFor({ factor }, { step }) {
+  const parts = [];
+  if (step > 1) parts.push(`Every ${ordinal(step)} point`);
+  if (factor !== 1) parts.push(`arrows ${factor}\u00a0× their true length`);
+  const text = parts.join(", ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function ordinal(count) {
+  const last = count % 100 > 10 && count % 100 < 14 ? 0 : count % 10;
+  return `${count}${["th", "st", "nd", "rd"][last] ?? "th"}`;
+}
+
+function briefly(viewer, cell) {
+  const [dx, dy] = meanOffset(viewer, cell).map(signed);
+  return `Cell ${cell[0]}, ${cell[1]}: mean offset x\u00a0${dx}, y\u00a0${dy} px`;
+}
+
+function signed(value) {
+  const text = Math.abs(value).toFixed(2);
+  return `${Number(text) === 0 ? "" : value < 0 ? "\u2212" : "+"}${text}`;
+}
+
+function inWords(viewer, cell) {
+  const offset = meanOffset(viewer, cell);
+  const ways = [["left", "right"], ["up", "down"]];
+  const moves = offset.flatMap((value, axis) => {
+    const length = Math.abs(value).toFixed(2);
+    return Number(length) === 0 ? [] : [`${length} pixels ${ways[axis][value < 0 ? 0 : 1]}`];
+  });
+  const chosen = String(cell) === String(viewer.memory.value) ? ", chosen" : "";
+  return `Column ${cell[0]}, row ${cell[1]}${chosen}: mean offset ${moves.join(" and ") || "zero"}.`;
 }

@@ -1,4 +1,29 @@
-// Hands: pointer, wheel and keys, and the changes that they ask for.
+// Hands: the changes that pointer, wheel and keys ask for. Keys move a cursor that walks from cell to cell.
+
+function createHands(viewer) {
+  const step = (way) => () => walk(viewer, way);
+  const enter = () => choose(viewer, viewer.walk ?? startOfWalk(viewer));
+  return {
+    zoom: (factor) => zoomWalk(viewer, factor),
+    reset: () => reset(viewer),
+    wheel: (event, at) => turnWheel(viewer, event, at),
+    point: (at) => hover(viewer, at),
+    press: () => finishGlide(viewer),
+    slack: (event) => (event.pointerType === "touch" ? 10 : 4), // a finger never holds still
+    carry: (from, to, factor) => {
+      viewer.root.classList.add("grabbing");
+      carry(viewer, from, to, factor);
+    },
+    release: (at, { moved, meant }) => meant && !moved && choose(viewer, pixelAt(viewer, at)),
+    enter: () => walkTo(viewer, startOfWalk(viewer)),
+    leave: () => walkTo(viewer, null),
+    key: () => {},
+    keys: {
+      ArrowLeft: step([-1, 0]), ArrowRight: step([1, 0]), ArrowUp: step([0, -1]), ArrowDown: step([0, 1]),
+      "Enter": enter, " ": enter, "Escape": () => viewer.frame.blur(),
+    },
+  };
+}
 
 function show(viewer, change, glide = false) {
   const { view } = viewer.memory;
@@ -40,20 +65,8 @@ function zoomAbout(viewer, point, factor, glide = false) {
   carry(viewer, point, point, factor, glide);
 }
 
-// What lies under `from` comes to lie under `to`, larger by the factor. Reckoned from the centre, which unlike
-// the corner is not rounded to whole pixels: errors would add up over a slow drag.
-function carry(viewer, from, to, factor = 1, glide = false) {
-  const { spot, room, size } = viewer;
-  const zoom = clamp(spot.zoom * factor, 1, spot.most);
-  const scale = (spot.scale * zoom) / spot.zoom;
-  const middle = halves(room);
-  const x = spot.x + ((from.x - middle.x) / spot.scale - (to.x - middle.x) / scale) / size[0];
-  const y = spot.y + ((from.y - middle.y) / spot.scale - (to.y - middle.y) / scale) / size[1];
-  show(viewer, { x, y, zoom }, glide);
-}
-
 function reset(viewer) {
-  show(viewer, { x: 0.5, y: 0.5, zoom: 1 }, true);
+  show(viewer, WHOLE, true);
 }
 
 // Moves the view no more than it takes to see the whole cell.
@@ -69,29 +82,10 @@ function reveal(viewer, cell) {
 
 function choose(viewer, cell) {
   if (!cell) return;
-  viewer.memory.cell = cell;
+  viewer.memory.value = cell;
   drawMarks(viewer); // at once: nobody need wait for Python
-  announce(viewer, cell);
-  viewer.tell(cell);
-}
-
-function listen(viewer) {
-  const { frame } = viewer;
-  frame.onwheel = (event) => turnWheel(viewer, event);
-  frame.onpointerdown = (event) => press(viewer, event);
-  frame.onpointermove = (event) => move(viewer, event);
-  frame.onpointerup = (event) => release(viewer, event, true);
-  frame.onpointercancel = (event) => release(viewer, event, false);
-  frame.onpointerleave = () => hover(viewer, null);
-  frame.ondblclick = () => reset(viewer);
-  frame.onkeydown = (event) => pressKey(viewer, event);
-  frame.onfocus = () => frame.matches(":focus-visible") && walkTo(viewer, startOfWalk(viewer));
-  frame.onblur = () => walkTo(viewer, null);
-}
-
-function locate(viewer, event) {
-  const box = viewer.frame.getBoundingClientRect();
-  return { x: event.clientX - box.left, y: event.clientY - box.top };
+  speak(viewer, cell);
+  report(viewer.memory);
 }
 
 function hover(viewer, at) {
@@ -99,41 +93,47 @@ function hover(viewer, at) {
   if (viewer.spot) drawMarks(viewer);
 }
 
-// A wheel alone scrolls the page. Browsers report a pinch on a touchpad as a wheel with ctrl and small steps.
-function turnWheel(viewer, event) {
+// A wheel alone scrolls the page.
+function turnWheel(viewer, event, at) {
   if (!event.ctrlKey && !event.metaKey) return;
   event.preventDefault();
-  const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 33 : 1);
-  const rate = Math.abs(pixels) < 40 ? 0.01 : 0.0022;
-  viewer.at = locate(viewer, event);
-  zoomAbout(viewer, viewer.at, Math.exp(-clamp(pixels, -300, 300) * rate));
+  viewer.at = at;
+  zoomAbout(viewer, at, wheelFactor(event, Math.abs(wheelPixels(event)) < 40));
 }
 
-function press(viewer, event) {
-  if (event.button !== 0) return;
-  viewer.frame.setPointerCapture(event.pointerId);
-  viewer.pointers.set(event.pointerId, locate(viewer, event));
-  viewer.grasped = { ...grasp(viewer.pointers), moved: viewer.pointers.size > 1 };
+// About the cursor, for that is what whoever uses keys looks at.
+function zoomWalk(viewer, factor) {
   finishGlide(viewer);
+  const { spot, room, walk } = viewer;
+  const [x, y] = walk?.map((index, axis) => (axis ? spot.top : spot.left) + (index + 0.5) * spot.scale) ?? [];
+  zoomAbout(viewer, walk ? { x, y } : halves(room), factor, true);
 }
 
-function move(viewer, event) {
-  const at = locate(viewer, event);
-  if (!viewer.pointers.has(event.pointerId)) return hover(viewer, at);
-  viewer.pointers.set(event.pointerId, at);
-  const [before, after] = [viewer.grasped, grasp(viewer.pointers)];
-  const slack = event.pointerType === "touch" ? 10 : 4; // a finger never holds still
-  if (!before.moved && Math.hypot(after.x - before.x, after.y - before.y) < slack) return;
-  viewer.grasped = { ...after, moved: true };
-  viewer.root.classList.add("grabbing");
-  carry(viewer, before, after, before.spread > 0 ? after.spread / before.spread : 1);
+function walk(viewer, way) {
+  const from = viewer.walk ?? startOfWalk(viewer);
+  walkTo(viewer, from.map((index, axis) => clamp(index + way[axis], 0, viewer.size[axis] - 1)));
 }
 
-function release(viewer, event, meant) {
-  if (!viewer.pointers.delete(event.pointerId)) return;
-  const moved = viewer.grasped.moved;
-  viewer.grasped = viewer.pointers.size ? { ...grasp(viewer.pointers), moved } : null;
-  if (viewer.pointers.size) return;
-  viewer.root.classList.remove("grabbing");
-  if (meant && !moved) choose(viewer, cellAt(viewer, locate(viewer, event)));
+function walkTo(viewer, cell) {
+  viewer.walk = cell;
+  if (!viewer.spot) return;
+  if (!cell) return drawMarks(viewer);
+  reveal(viewer, cell);
+  drawMarks(viewer);
+  speak(viewer, cell);
+}
+
+// At the chosen cell if it can be seen, or in the middle of what can.
+function startOfWalk(viewer) {
+  const { spot, room, size, memory } = viewer;
+  const centre = [(room.width / 2 - spot.left) / spot.scale, (room.height / 2 - spot.top) / spot.scale];
+  const middle = centre.map((place, axis) => clamp(Math.floor(place), 0, size[axis] - 1));
+  if (!memory.value) return middle;
+  const half = [room.width, room.height].map((length) => length / 2 / spot.scale);
+  const seen = memory.value.every((index, axis) => Math.abs(index + 0.5 - centre[axis]) <= half[axis]);
+  return seen ? memory.value : middle;
+}
+
+function speak(viewer, cell) {
+  announce(viewer, () => inWords(viewer, cell));
 }

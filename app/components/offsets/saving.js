@@ -1,36 +1,21 @@
 // Saving: what the canvas shows as a file for print, with the colour scale below.
 
 const PRINT_MM = 180; // the text width of a page
-const PRINT_PX = Math.round((PRINT_MM / 25.4) * 300);
+const PRINT_PX = Math.round((PRINT_MM / 25.4) * PRINT_DPI);
 const LEGEND_PX = 44;
-const SVG = "http://www.w3.org/2000/svg";
 
 function saveSvg(viewer) {
-  if (viewer.spot) download(svgBlob(viewer), `${viewer.key}.svg`);
+  if (viewer.spot) download(svgBlob(printed(viewer)), `${viewer.key}.svg`);
 }
 
 async function savePng(viewer) {
   if (!viewer.spot) return;
-  const address = URL.createObjectURL(svgBlob(viewer));
-  const image = new Image();
-  image.src = address;
-  await image.decode();
   const { room } = viewer;
-  const canvas = new OffscreenCanvas(PRINT_PX, Math.round((PRINT_PX * (room.height + LEGEND_PX)) / room.width));
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  URL.revokeObjectURL(address);
-  download(await canvas.convertToBlob(), `${viewer.key}.png`);
+  const size = [PRINT_PX, Math.round((PRINT_PX * (room.height + LEGEND_PX)) / room.width)];
+  download(await pngBlob(printed(viewer), () => size), `${viewer.key}.png`);
 }
 
-function download(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
-function svgBlob(viewer) {
+function printed(viewer) {
   const { room, label } = viewer;
   const height = room.height + LEGEND_PX;
   const svg = node("svg", {
@@ -40,14 +25,7 @@ function svgBlob(viewer) {
   title.textContent = label;
   const paper = node("rect", { width: room.width, height, fill: "white" });
   svg.append(title, paper, mapNode(viewer), legendNode(viewer));
-  return new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });
-}
-
-function node(name, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
+  return svg;
 }
 
 function words(text, attributes) {
@@ -70,7 +48,7 @@ function mapNode(viewer) {
     arrows.append(node("g", { stroke: core, fill: core }, ...arrowNodes(ends, look)));
   }
   map.append(halos, arrows);
-  if (memory.cell) map.append(chosenNode(viewer));
+  if (memory.value) map.append(chosenNode(viewer));
   const note = noteFor(field, look);
   if (note) map.append(...noteNodes(note, room));
   return map;
@@ -111,7 +89,7 @@ function gridNode(viewer) {
 }
 
 function chosenNode({ spot, memory, root }) {
-  const [x, y] = [spot.left + memory.cell[0] * spot.scale, spot.top + memory.cell[1] * spot.scale];
+  const [x, y] = [spot.left + memory.value[0] * spot.scale, spot.top + memory.value[1] * spot.scale];
   const colour = getComputedStyle(root).getPropertyValue("--chosen");
   const box = { x, y, width: spot.scale, height: spot.scale, fill: "none" };
   const lines = [[6, "black"], [3, colour]];

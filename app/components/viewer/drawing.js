@@ -5,7 +5,7 @@ function render(viewer) {
   const room = viewer.panes[0]?.slots[0].clip.getBoundingClientRect();
   if (!room?.width) return; // in a closed tab there is nothing to measure
   viewer.room = room;
-  viewer.spot = placePicture(viewer.memory.view, room, viewer.size);
+  viewer.spot = placePicture(viewer.memory.value, room, viewer.size, MOST_DEVICE_PX);
   drawPictures(viewer);
   drawToolbar(viewer);
   drawCursor(viewer);
@@ -20,54 +20,42 @@ function arrange({ grid, panes, paneWidth, root }) {
   root.style.setProperty("--columns", Math.ceil(panes.length / Math.max(1, rows)) || 1);
 }
 
-function setVariables(viewer, values) {
-  for (const [name, value] of Object.entries(values)) viewer.root.style.setProperty(`--${name}`, value);
-}
-
 function drawPictures(viewer) {
   const { spot, memory, root } = viewer;
   setVariables(viewer, {
     place: `translate(${spot.left}px, ${spot.top}px) scale(${spot.scale})`,
-    overlay: memory.view.opacity,
-    split: memory.view.split,
+    overlay: memory.value.opacity,
+    split: memory.value.split,
   });
   root.classList.toggle("exact", spot.scale * devicePixelRatio >= 1);
-  root.classList.toggle("zoomed", spot.zoom > 1);
 }
 
 function drawToolbar(viewer) {
   const { spot, memory } = viewer;
-  viewer.percent.textContent = percent(spot.zoom);
+  const { opacity } = memory.value;
+  drawZoom(viewer);
   viewer.percent.title = `One picture pixel covers ${(spot.scale * devicePixelRatio).toPrecision(2)} screen pixels`;
-  viewer.out.setAttribute("aria-disabled", spot.zoom <= 1);
-  viewer.in.setAttribute("aria-disabled", spot.zoom >= spot.most);
-  viewer.opacity.value = memory.view.opacity;
-  viewer.opacity.setAttribute("aria-valuetext", percent(memory.view.opacity));
-  viewer.value.textContent = percent(memory.view.opacity);
+  viewer.opacity.value = opacity;
+  viewer.opacity.setAttribute("aria-valuetext", percent(opacity));
+  viewer.value.textContent = percent(opacity);
 }
 
 function drawCursor(viewer) {
-  const { spot, root } = viewer;
-  const pixel = pixelUnder(viewer);
+  const { spot, root, cursor } = viewer;
+  const pixel = cursor && pixelAt(viewer, cursor);
   root.classList.toggle("pointing", pixel !== null);
   root.classList.toggle("outlined", spot.scale >= OUTLINE_FROM_PX);
-  viewer.status.textContent = pixel ? `Pixel ${pixel.x}, ${pixel.y}` : HINT;
+  viewer.status.textContent = pixel ? `Pixel ${pixel[0]}, ${pixel[1]}` : HINT;
   if (pixel) {
     setVariables(viewer, {
-      "cross-x": `${viewer.cursor.x}px`, "cross-y": `${viewer.cursor.y}px`, "pixel": `${spot.scale}px`,
-      "pixel-x": `${spot.left + pixel.x * spot.scale}px`, "pixel-y": `${spot.top + pixel.y * spot.scale}px`,
+      "cross-x": `${cursor.x}px`, "cross-y": `${cursor.y}px`, "pixel": `${spot.scale}px`,
+      "pixel-x": `${spot.left + pixel[0] * spot.scale}px`, "pixel-y": `${spot.top + pixel[1] * spot.scale}px`,
     });
   }
   const slots = viewer.panes.flatMap((pane) => pane.slots);
   const names = slots.map((slot) => drawReading(viewer, slot, pixel));
-  announce(viewer, pixel ? `${viewer.status.textContent}: ${names.filter(Boolean).join("; ")}` : "");
-}
-
-function pixelUnder({ cursor, spot, size }) {
-  if (!cursor) return null;
-  const x = Math.floor((cursor.x - spot.left) / spot.scale);
-  const y = Math.floor((cursor.y - spot.top) / spot.scale);
-  return x >= 0 && y >= 0 && x < size[0] && y < size[1] ? { x, y } : null;
+  const reading = pixel ? `${viewer.status.textContent}: ${names.filter(Boolean).join("; ")}` : "";
+  announce(viewer, () => `Zoom ${viewer.percent.textContent}. ${reading}`);
 }
 
 function drawReading(viewer, slot, pixel) {
@@ -84,7 +72,7 @@ function drawReading(viewer, slot, pixel) {
 function classesAt(viewer, slot, pixel) {
   slot.pixels ??= readPixels(slot.layer, viewer.size);
   if (!slot.pixels) return [];
-  const [red, green, blue, alpha] = slot.pixels.getImageData(pixel.x, pixel.y, 1, 1).data;
+  const [red, green, blue, alpha] = slot.pixels.getImageData(...pixel, 1, 1).data;
   if (alpha === 0) return [];
   const slack = alpha === 255 ? 0 : Math.ceil(128 / alpha);
   const alike = (a, b) => Math.abs(a - b) <= slack;
@@ -102,14 +90,7 @@ function drawBar({ panes, memory }) {
   const range = panes[0].bar;
   if (!range) return;
   const [before, after] = panes[0].slots.map((slot) => slot.title.textContent);
-  const { split } = memory.view;
+  const { split } = memory.value;
   range.value = split;
   range.setAttribute("aria-valuetext", `${percent(split)} ${before}, ${percent(1 - split)} ${after}`);
-}
-
-// Spoken only when things rest, or a screen reader would never finish a sentence.
-function announce(viewer, reading) {
-  clearTimeout(viewer.announcing);
-  const text = `Zoom ${viewer.percent.textContent}. ${reading}`;
-  viewer.announcing = setTimeout(() => { viewer.live.textContent = text; }, ANNOUNCE_MS);
 }

@@ -1,29 +1,20 @@
 // The picture viewer: several panes, or one pane with a before/after bar, that share one view.
 //
-// Words used here. A *pane* shows one layer (two with the bar) over the photograph, inside its *frame*.
-// The pictures lie on a *stage* measured in picture pixels; one CSS transform places all stages alike.
-// The *view* (centre, zoom, opacity, split) is what Python sets and is told; the *spot* is what the
-// present window makes of it: clamped, and in CSS pixels of the frame.
+// Words used here, besides those of shared.js. A *pane* shows one layer (two with the bar) over the photograph, inside
+// its *frame*. The pictures lie on a *stage* measured in picture pixels; one CSS transform places all stages alike. The
+// *view* has opacity and split as well; it is what Python sets and is told.
 
 const MOST_DEVICE_PX = 64; // no picture pixel is shown larger than this
 const OUTLINE_FROM_PX = 14; // from here on a pixel is marked by its outline, below by a cross
 const BAR_REACH_PX = 20; // a press this near the bar takes the bar
 const GAP_PX = 20; // between panes, as in the style sheet
-const STEP = 1.5; // zoom of one press of a button or key
 const KEY_PAN = 0.1; // part of the frame that an arrow key moves
 const SETTLE_MS = 200;
-const ANNOUNCE_MS = 500;
 const HINT = "Scroll or pinch to zoom, drag to move, double-click to reset";
 
-const viewers = new WeakMap(); // root element -> viewer
-const memories = new Map(); // key -> {token, view, told}: these outlive a remount of the elements
-
 export default function ({ data, parentElement, setStateValue }) {
-  const root = parentElement.querySelector(".viewer");
-  if (!viewers.has(root)) viewers.set(root, createViewer(root));
-  const viewer = viewers.get(root);
-  viewer.send = setStateValue;
-  takeView(viewer, data);
+  const viewer = viewerOf(parentElement.querySelector(".viewer"), createViewer);
+  viewer.memory = recall(data, setStateValue);
   takePictures(viewer, data);
   viewer.observer.observe(viewer.grid);
   render(viewer);
@@ -34,11 +25,90 @@ export default function ({ data, parentElement, setStateValue }) {
   };
 }
 
-// Data is sent again for many reasons (theme, other layers); only a new revision may move the user's view.
-function takeView(viewer, data) {
-  const token = JSON.stringify([data.revision, data.view]);
-  if (memories.get(data.key)?.token !== token) {
-    memories.set(data.key, { token, view: { ...data.view }, told: JSON.stringify(data.view) });
-  }
-  viewer.memory = memories.get(data.key);
+function createViewer(root) {
+  const find = (selector) => root.querySelector(selector);
+  const viewer = {
+    root, panes: [], pointers: new Map(), cursor: null,
+    grid: find(".panes"), opacity: find(".opacity input"), value: find(".value"),
+  };
+  viewer.show = (change, glide) => show(viewer, change, glide);
+  viewer.hands = createHands(viewer);
+  viewer.observer = new ResizeObserver(() => render(viewer));
+  createToolbar(viewer, viewer.hands.zoom, viewer.hands.reset);
+  viewer.opacity.oninput = () => show(viewer, { opacity: Number(viewer.opacity.value) });
+  viewer.opacity.onchange = () => settle(viewer);
+  return viewer;
+}
+
+function copyOf(viewer, name) {
+  return viewer.root.querySelector(`.${name}-template`).content.firstElementChild.cloneNode(true);
+}
+
+function createPane(viewer, count) {
+  const figure = copyOf(viewer, "pane");
+  const frame = figure.querySelector(".frame");
+  const slots = Array.from({ length: count }, () => createSlot(viewer, figure, frame));
+  const bar = count === 2 ? createBar(viewer, frame) : null;
+  listen(viewer, frame, viewer.hands);
+  viewer.grid.append(figure);
+  return { figure, frame, slots, bar };
+}
+
+function createSlot(viewer, figure, frame) {
+  const caption = copyOf(viewer, "caption");
+  const clip = copyOf(viewer, "clip");
+  figure.querySelector(".captions").append(caption);
+  frame.insertBefore(clip, frame.querySelector(".pixel"));
+  const part = (name) => caption.querySelector(`.${name}`) ?? clip.querySelector(`.${name}`);
+  const slot = { caption, clip, pixels: null };
+  for (const name of ["title", "note", "reading", "swatch", "name", "photo", "layer"]) slot[name] = part(name);
+  slot.layer.onload = () => render(viewer);
+  return slot;
+}
+
+function createBar(viewer, frame) {
+  const bar = copyOf(viewer, "bar");
+  const range = bar.querySelector("input");
+  range.oninput = () => show(viewer, { split: Number(range.value) });
+  range.onchange = () => settle(viewer);
+  frame.append(bar);
+  return range;
+}
+
+function takePictures(viewer, data) {
+  const groups = data.mode === "slider" ? [data.layers.slice(0, 2)] : data.layers.map((layer) => [layer]);
+  viewer.size = data.size;
+  viewer.paneWidth = data.paneWidth;
+  viewer.legend = data.legend.map((entry) => ({ ...entry, rgb: channels(entry.colour) }));
+  if (viewer.mode !== data.mode) keepPanes(viewer, 0);
+  viewer.mode = data.mode;
+  keepPanes(viewer, groups.length);
+  groups.forEach((layers, index) => {
+    viewer.panes[index] ??= createPane(viewer, layers.length);
+    fillPane(viewer.panes[index], layers, data.photo);
+  });
+  const [width, height] = data.size.map((length) => `${length}px`);
+  setVariables(viewer, { width, height, shape: shapeOf(data.size) });
+}
+
+function keepPanes(viewer, count) {
+  for (const pane of viewer.panes.splice(count)) pane.figure.remove();
+}
+
+function fillPane(pane, layers, photo) {
+  pane.frame.setAttribute("aria-label", layers.map((layer) => `${layer.title}. ${layer.note}`).join(" / "));
+  layers.forEach((layer, index) => {
+    const slot = pane.slots[index];
+    slot.title.textContent = layer.title;
+    slot.note.textContent = layer.note;
+    slot.layer.alt = layer.alt;
+    if (slot.photo.src !== photo) slot.photo.src = photo;
+    if (slot.layer.src === layer.picture) return;
+    slot.layer.src = layer.picture;
+    slot.pixels = null;
+  });
+}
+
+function channels(colour) {
+  return [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
 }

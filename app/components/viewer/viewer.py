@@ -1,38 +1,88 @@
 """The picture viewer: layers over one photograph, with synchronised zoom, pan and opacity."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-import streamlit as st
 from streamlit.components.v2 import component
 
-from app.components.exchange import View, ViewExchange, png_data_uri, tolerant_view
+from app.components.assets import png_data_uri, read_joined
+from app.components.mount import mount
 from app.records import Layer, LegendEntry
 
-__all__ = ["View", "compare_viewer"]
+__all__ = ["View", "compare_viewer", "tolerant_view"]
 
-_ASSETS = Path(__file__).parent
-
-
-def _read(*names: str) -> str:
-    return "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in names)
-
-
-# Inline scripts cannot import each other, so the files become one module here.
+_FOLDER = Path(__file__).parent
 _COMPONENT = component(
     "compare_viewer",
-    html=_read("viewer.html"),
-    css=_read("toolbar.css", "panes.css", "marks.css"),
-    js=_read("viewer.js", "geometry.js", "panes.js", "hands.js", "drawing.js"),
+    html=read_joined(_FOLDER, "viewer.html", "../shared.html"),
+    css=read_joined(_FOLDER, "../icons.css", "../shared.css", "viewer.css"),
+    js=read_joined(_FOLDER, "../exchange.js", "../shared.js", "viewer.js", "hands.js", "drawing.js"),
 )
 
+# 64 screen pixels for each of 50,000 picture pixels in a frame of 320: nothing needs more.
+_LIMITS = {"x": (0.0, 1.0), "y": (0.0, 1.0), "zoom": (1.0, 1e4), "opacity": (0.0, 1.0), "split": (0.0, 1.0)}
+_DIGITS = 6  # as in tell() of hands.js
 
-def _report(key: str) -> View | None:
-    state = cast(Mapping[str, object], st.session_state.get(key, {}))
-    report = state.get("view")
-    return tolerant_view(cast(Mapping[str, object], report)) if isinstance(report, Mapping) else None
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The part of the pictures that is shown, and how.
+
+    Numbers are kept to six digits, so that a view that went to the browser or into a URL comes back equal.
+
+    Attributes:
+        x: Centre from the left, as a share of the picture's width.
+        y: Centre from the top, as a share of the picture's height.
+        zoom: Enlargement; 1 shows the whole picture. The window may allow less than is asked.
+        opacity: Opacity of the layers over the photograph, 0 to 1.
+        split: Place of the before/after bar from the left, as a share of the frame's width.
+    """
+
+    x: float = 0.5
+    y: float = 0.5
+    zoom: float = 1.0
+    opacity: float = 0.6
+    split: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _LIMITS.items():
+            value: float = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")
+            object.__setattr__(self, name, round(value, _DIGITS))
+
+    def to_query(self) -> str:
+        """Return the view as a short text for a URL, for example ``0.5,0.25,4,0.6,0.5``."""
+        return ",".join(f"{value:.{_DIGITS}f}".rstrip("0").rstrip(".") for value in astuple(self))
+
+    @classmethod
+    def from_query(cls, query: str) -> "View":
+        """Read what `to_query` wrote.
+
+        Args:
+            query: Any text. A number that is missing or unreadable becomes that field's default,
+                one outside its limits the nearest limit.
+        """
+        return tolerant_view(dict(zip(_LIMITS, query.split(","), strict=False)))
+
+
+def tolerant_view(values: Mapping[str, object]) -> View:
+    """Make a view of values that came from outside: a URL or a browser."""
+    known = asdict(View())
+    for name, (low, high) in _LIMITS.items():
+        known[name] = min(high, max(low, _number(values.get(name), default=known[name])))
+    return View(**known)
+
+
+def _number(value: object, *, default: float) -> float:
+    try:
+        number = float(cast(str, value))
+    except (TypeError, ValueError):
+        return default
+    return number if math.isfinite(number) else default
 
 
 def compare_viewer(
@@ -54,7 +104,7 @@ def compare_viewer(
         mode: One pane for each layer, or one pane with a before/after bar.
         size: Width and height of the photograph and of every layer in pixels.
         view: What to show. The user moves on from here; a different view passed later is taken
-            over, unless it is the one that the user has reached already.
+            over, unless it is one that the page passed or was given since it last passed this one.
         legend: Names of the layers' colours, for the reading under the pointer.
         key: Unique on the page.
         pane_width: Least width of a pane in CSS pixels, where the window has it.
@@ -68,24 +118,21 @@ def compare_viewer(
     needed = 2 if mode == "slider" else 1
     if len(layers) < needed:
         raise ValueError(f"mode {mode!r} needs at least {needed} layers, got {len(layers)}")
-    reported = _report(key)
-    memory = f"{key}.exchange"
-    earlier = st.session_state.get(memory, ViewExchange.start(view))
-    exchange = st.session_state[memory] = earlier.advance(view, reported)
     pictures = [
         {"title": layer.title, "note": layer.note, "alt": layer.alt, "picture": png_data_uri(layer.png)}
         for layer in layers
     ]
     data = {
-        "key": key,
         "mode": mode,
         "photo": png_data_uri(photo_png),
         "layers": pictures,
         "size": list(size),
         "paneWidth": pane_width,
         "legend": [{"name": entry.name, "colour": entry.colour} for entry in legend],
-        "view": asdict(exchange.sent),
-        "revision": exchange.revision,
     }
-    _COMPONENT(key=key, data=data, on_view_change=lambda: None)
-    return exchange.returned
+    # For ever patient: a page may pass one view again and again, and never read what the user made of it.
+    return mount(_COMPONENT, data, value=view, read=_read, write=asdict, patience_s=math.inf, key=key)
+
+
+def _read(sent: object) -> View | None:
+    return tolerant_view(cast(Mapping[str, object], sent)) if isinstance(sent, Mapping) else None

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 from streamlit.components.v2 import component
 
+from app.components.assets import read_joined
 from app.memory import keep, restore
 from app.shared.controls import segments
 from dysample.explain.learn import LearnSettings
@@ -176,7 +177,7 @@ def small_table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
 _COMPONENT = component(
     "learn_pacer",
     html="<span hidden></span>",
-    js=(Path(__file__).with_name("pacer.js")).read_text(encoding="utf-8"),
+    js=read_joined(Path(__file__).parent, "pacer.js"),
 )
 
 
