@@ -3,7 +3,8 @@
 The names below are imported when they are first used, so that `dysample --help` need not wait for torch.
 """
 
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from dysample.lazy import exports
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from dysample.ops import OPERATORS, DySample, build
     from dysample.swap import audit, swap_upsamplers
 
-    __version__: str
+__version__ = version("dysample-lab")
 
 __all__ = [
     "OPERATORS",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # a type checker that saw this `__getattr__` would accept any name
-    _imported, __dir__ = exports(
+    __getattr__, __dir__ = exports(
         __name__,
         {
             "OPERATORS": "dysample.ops",
@@ -45,10 +46,3 @@ if not TYPE_CHECKING:  # a type checker that saw this `__getattr__` would accept
             *("scores", "swap", "training", "trial", "types"),
         ],
     )
-
-    def __getattr__(name: str) -> Any:
-        if name == "__version__":
-            from importlib.metadata import version
-
-            return version("dysample-lab")
-        return _imported(name)
