@@ -40,12 +40,11 @@ def bounds() -> tuple[dict[str, Requirement], dict[str, Requirement]]:
     """What pyproject.toml asks for: to run the package and the app, and for development besides."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    runtime = [*project["dependencies"], *extras["models"], *extras["app"], *extras["train"]]
-    development = [*extras["cluster"], *extras["test"], *extras["dev"]]
-    return tuple(
-        {r.name: r for r in map(Requirement, wanted) if r.name != project["name"]}
-        for wanted in (runtime, development)
-    )
+    apart = [*extras["models"], *extras["app"], *extras["train"]]
+    runtime = map(Requirement, [*project["dependencies"], *apart])
+    development = map(Requirement, [*extras["cluster"], *extras["test"], *extras["dev"]])
+    own = project["name"]
+    return {r.name: r for r in runtime if r.name != own}, {r.name: r for r in development if r.name != own}
 
 
 def extra_names(extra: str) -> set[str]:
@@ -53,10 +52,8 @@ def extra_names(extra: str) -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found = set[str]()
     for requirement in map(Requirement, project["optional-dependencies"][extra]):
-        inner = (
-            [extra_names(each) for each in requirement.extras] if requirement.name == project["name"] else []
-        )
-        found |= set[str]().union(*inner) if inner else {requirement.name}
+        own = requirement.name == project["name"]
+        found |= set[str]().union(*map(extra_names, requirement.extras)) if own else {requirement.name}
     return found
 
 
