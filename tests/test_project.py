@@ -9,6 +9,7 @@ import pytest
 import torch
 from packaging.requirements import Requirement
 
+from dysample import extras
 from dysample.models.manifest import load_manifest
 from scripts import tables
 from tests import ROOT
@@ -36,12 +37,24 @@ def pins(name: str) -> dict[str, Requirement]:
 
 
 def bounds() -> tuple[dict[str, Requirement], dict[str, Requirement]]:
-    """What pyproject.toml asks for: at run time, and for development besides."""
+    """What pyproject.toml asks for: to run the package and the app, and for development besides."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    runtime = map(Requirement, project["dependencies"])
-    development = map(Requirement, [*extras["test"], *extras["dev"]])
-    return {r.name: r for r in runtime}, {r.name: r for r in development if r.name != project["name"]}
+    apart = [*extras["models"], *extras["app"], *extras["train"]]
+    runtime = map(Requirement, [*project["dependencies"], *apart])
+    development = map(Requirement, [*extras["cluster"], *extras["test"], *extras["dev"]])
+    own = project["name"]
+    return {r.name: r for r in runtime if r.name != own}, {r.name: r for r in development if r.name != own}
+
+
+def extra_names(extra: str) -> set[str]:
+    """What an extra installs, through other extras of the project too."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found = set[str]()
+    for requirement in map(Requirement, project["optional-dependencies"][extra]):
+        own = requirement.name == project["name"]
+        found |= set[str]().union(*map(extra_names, requirement.extras)) if own else {requirement.name}
+    return found
 
 
 def test_the_readme_begins_with_the_two_commands():
@@ -101,6 +114,26 @@ def test_every_bound_has_a_pin_within_it(development: bool):
         assert pin.operator == "==", requirement
         assert wanted[name].specifier.contains(pin.version), f"{requirement} is outside of {wanted[name]}"
         assert requirement.extras == wanted[name].extras
+
+
+def test_the_core_needs_five_packages():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {Requirement(each).name for each in project["dependencies"]}
+    assert names == {"jaxtyping", "numpy", "pillow", "safetensors", "torch"}
+
+
+def test_the_tests_have_every_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    users = extra_names("all")
+    for extra in project["optional-dependencies"].keys() - {"test", "dev"}:
+        assert extra_names(extra) <= users, extra
+    assert users <= extra_names("test") <= extra_names("dev")
+
+
+def test_the_sentence_about_a_missing_package_names_an_extra_that_has_it():
+    implied = {"huggingface-hub": "segmentation-models-pytorch"}  # which requires it
+    for distribution, extra in extras._OPTIONAL.values():
+        assert implied.get(distribution, distribution) in extra_names(extra)
 
 
 @pytest.mark.parametrize("path", python_files("dysample"), ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,4 +1,4 @@
-"""What `python -m dysample bench` takes and does."""
+"""What the commands that measure do: `bench`, `profile`, `share` and `complexity`."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 
@@ -20,10 +20,6 @@ from dysample.measure.case import (
     PAPER_SIZE,
     Asked,
     BenchCase,
-    DTypeName,
-    Layout,
-    MapSize,
-    positive,
     reads_at_points,
 )
 from dysample.measure.complexity import complexity_report
@@ -33,43 +29,11 @@ from dysample.measure.machine import this_machine
 from dysample.measure.profile import CallParts, ProfileReport, Refused, call_parts
 from dysample.measure.profile import to_json as profile_to_json
 from dysample.measure.profile import to_markdown as profile_to_markdown
-from dysample.measure.share import HostReport, HostShare, Picture, host_share
+from dysample.measure.share import HostReport, HostShare, host_share
 from dysample.measure.share import to_markdown as share_to_markdown
 from dysample.ops.registry import OPERATORS
 
 INTERRUPTED = 130
-
-
-def bench_options(bench: argparse.ArgumentParser) -> None:
-    """Give the command its options."""
-    add, names = bench.add_argument, list(OPERATORS)
-    add("--upsampler", nargs="+", choices=names, default=names, metavar="NAME", help="default: all")
-    sizes = bench.add_mutually_exclusive_group()
-    size_help = f"or BxCxHxW; default: {PAPER_SIZE}"
-    sizes.add_argument(
-        "--size", nargs="+", type=MapSize.parse, default=[PAPER_SIZE], metavar="CxHxW", help=size_help
-    )
-    sizes.add_argument(
-        "--paper", action="store_true", help=f"as in Figure 8: {PAPER_SIZE}, scale 2, float32, nchw"
-    )
-    add("--scale", type=positive, default=2, help="enlargement (default: 2)")
-    add("--threads", type=positive, default=1, help="CPU threads (default: 1)")
-    add("--dtype", choices=get_args(DTypeName), default="float32", help="default: float32")
-    add("--layout", nargs="+", choices=get_args(Layout), default=["nchw"], help="default: nchw")
-    add(
-        "--implementation",
-        nargs="+",
-        choices=get_args(Implementation),
-        help="what reads at points, for DySample (default: what DYSAMPLE_KERNEL says, or auto)",
-    )
-    add("--compiled", action="store_true", help="measure every operator through torch.compile, too")
-    add("--device", default="cpu", help="cpu, cuda or such as cuda:1 (default: cpu)")
-    add("--rounds", type=positive, default=9, help="samples of each operator (default: 9)")
-    add("--backward", action="store_true", help="time forward and backward together, too")
-    add("--no-memory", action="store_true", help="leave memory out: it takes a process for each operator")
-    add("--progress", action="store_true", help="tell progress on stderr as JSON, one line a step")
-    add("--json", type=Path, metavar="FILE", help="write the figures there")
-    add("--out", type=Path, metavar="FILE.md", help="write the table there")
 
 
 def run_bench(options: argparse.Namespace) -> int:
@@ -99,7 +63,7 @@ def _asked(options: argparse.Namespace) -> Asked:
     for name in names:
         check_implementation(name, "implementation")
     chosen = Asked(
-        operators=tuple(options.upsampler),
+        operators=tuple(options.upsampler or OPERATORS),
         implementations=tuple(names),
         compiled=options.compiled,
         device=options.device,
@@ -109,7 +73,7 @@ def _asked(options: argparse.Namespace) -> Asked:
         return chosen
     return replace(
         chosen,
-        sizes=tuple(options.size),
+        sizes=tuple(options.size or [PAPER_SIZE]),
         layouts=tuple(options.layout),
         scale=options.scale,
         dtype=options.dtype,
@@ -142,18 +106,7 @@ def _write(path: Path | None, write: Callable[[BenchReport], str], report: Bench
         path.write_text(write(report), encoding="utf-8")
 
 
-# What `python -m dysample share` takes and does.
-
-
-def share_options(share: argparse.ArgumentParser) -> None:
-    """Give the command its options."""
-    add = share.add_argument
-    add("picture", nargs="+", type=Picture.parse, metavar="TASK:HxW", help="network and size of a picture")
-    add("--upsampler", nargs="+", choices=OPERATORS, default=["bilinear", "dysample+"], metavar="NAME")
-    add("--implementation", nargs="+", choices=get_args(Implementation), default=["plain", "auto"])
-    add("--threads", type=positive, default=1, help="CPU threads (default: 1)")
-    add("--rounds", type=positive, default=9, help="samples of either (default: 9)")
-    add("--json", type=Path, metavar="FILE", help="write the figures there")
+# What `dysample share` does.
 
 
 def run_share(options: argparse.Namespace) -> int:
@@ -190,17 +143,7 @@ def _share_command(options: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-# What `python -m dysample profile` takes and does.
-
-
-def profile_options(profile: argparse.ArgumentParser) -> None:
-    """Give the command its options."""
-    names = list(OPERATORS)
-    add = profile.add_argument
-    add("--upsampler", nargs="+", choices=names, default=names, metavar="NAME", help="default: all")
-    add("--size", type=MapSize.parse, default=PAPER_SIZE, metavar="CxHxW", help=f"default: {PAPER_SIZE}")
-    add("--layout", choices=get_args(Layout), default="nchw", help="of maps in memory (default: nchw)")
-    add("--json", type=Path, metavar="FILE", help="write the figures there")
+# What `dysample profile` does.
 
 
 def run_profile(options: argparse.Namespace) -> int:
@@ -210,8 +153,9 @@ def run_profile(options: argparse.Namespace) -> int:
         ValueError: The file cannot be written.
     """
     date, machine = datetime.now(UTC).isoformat(timespec="seconds"), this_machine(torch.device("cpu"))
-    asked = Asked(operators=options.upsampler, sizes=(options.size,), layouts=(options.layout,))
-    cases = [case for case in asked.cases() if case.operator in options.upsampler]
+    names: Sequence[str] = options.upsampler or list(OPERATORS)
+    asked = Asked(operators=names, sizes=(options.size,), layouts=(options.layout,))
+    cases = [case for case in asked.cases() if case.operator in names]
     found = list(_each([case for case in cases if case.layout == options.layout]))
     report = ProfileReport(
         command=command_line(asked),
@@ -244,15 +188,7 @@ def _each(cases: list[BenchCase]) -> Iterable[CallParts | Refused]:
             yield Refused(case.operator, next(iter(str(error).splitlines()), type(error).__name__))
 
 
-# What `python -m dysample complexity` takes and does.
-
-
-def complexity_options(complexity: argparse.ArgumentParser) -> None:
-    """Give the command its options."""
-    complexity.add_argument(
-        "--out", type=Path, metavar="FILE.md", help="write the page there, not to the screen"
-    )
-    complexity.add_argument("--json", type=Path, metavar="FILE", help="write every integer there")
+# What `dysample complexity` does.
 
 
 def run_complexity(options: argparse.Namespace) -> int:

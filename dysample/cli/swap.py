@@ -1,4 +1,4 @@
-"""What `python -m dysample audit` and `python -m dysample swap` take and do."""
+"""What `dysample audit` and `dysample swap` do."""
 
 import argparse
 import importlib
@@ -12,43 +12,11 @@ from safetensors.torch import load_file, save_model
 from torch import Tensor, nn
 
 from dysample.models.smp import is_smp_name, smp_model
-from dysample.ops.registry import canonical_name
 from dysample.swap.audit import audit
 from dysample.swap.swap import swap_upsamplers
 
 # What models raise for inputs that they do not take; timm asserts sizes.
 REFUSALS = (RuntimeError, TypeError, IndexError, KeyError, AttributeError, AssertionError)
-
-
-def add_audit_options(parser: argparse.ArgumentParser) -> None:
-    """Describe the options of `audit`, which `swap` has, too."""
-    parser.add_argument(
-        "--model",
-        required=True,
-        metavar="PACKAGE.MODULE:FUNCTION",
-        help="function that makes the model; or such as smp:Unet:resnet18",
-    )
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="safetensors, or a pickled state_dict")
-    parser.add_argument(
-        "--input",
-        type=_shape,
-        default=(1, 3, 256, 256),
-        metavar="SHAPE",
-        help="of the input, such as 1x3x256x256 (the default)",
-    )
-    parser.add_argument(
-        "--list", action="store_true", help="give the model a list of pictures, as detectors take"
-    )
-
-
-def add_swap_options(parser: argparse.ArgumentParser) -> None:
-    """Describe the options of `swap`."""
-    add_audit_options(parser)
-    parser.add_argument("--to", type=_operator, default="dysample+", help="upsampler (default: dysample+)")
-    parser.add_argument(
-        "--where", nargs="+", type=_site, metavar="SITE", help="names or numbers that an audit prints"
-    )
-    parser.add_argument("--out", type=_safetensors, metavar="FILE", help="write the weights there")
 
 
 def run_audit(options: argparse.Namespace) -> int:
@@ -108,30 +76,6 @@ def not_run(options: argparse.Namespace, error: Exception) -> ValueError:
     shape = "x".join(map(str, options.input))
     said = " ".join(str(error).split())[:300]
     return ValueError(f"the model does not run with an input of {shape} (--input, --list): {said}")
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    parts = text.lower().split("x")
-    if not all(part.isdecimal() and int(part) for part in parts):
-        raise argparse.ArgumentTypeError(f"a shape is written as 1x3x256x256, got {text!r}")
-    return tuple(map(int, parts))
-
-
-def _site(text: str) -> str | int:
-    return int(text) if text.isdecimal() else text
-
-
-def _operator(text: str) -> str:
-    try:
-        return canonical_name(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _safetensors(text: str) -> Path:
-    if not text.endswith(".safetensors"):
-        raise argparse.ArgumentTypeError(f"weights are written as .safetensors, got {text!r}")
-    return Path(text)
 
 
 # Models and weights that people name on the command line.

@@ -1,23 +1,24 @@
-"""What the command line's verbs do."""
+"""What the commands that train do: `train`, `evaluate`, `pack` and `sweep`."""
 
 import argparse
 import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dysample.cli.options import CommandError
 from dysample.files import write_aside
 from dysample.models.manifest import load_manifest, pretrained_folder
-from dysample.ops.registry import OPERATORS, canonical_name
+from dysample.ops.registry import OPERATORS
 from dysample.scores.evidence import evidence_table, write_evidence
 from dysample.training import evidence, scoring, ship
-from dysample.training.data import PictureData, data_folder
+from dysample.training.data import DataError, PictureData, data_folder
 from dysample.training.distributed import joined
 from dysample.training.evidence import ScoredRun, scored_runs, trained_like
 from dysample.training.loop import TrainingError
@@ -26,7 +27,59 @@ from dysample.training.runs import BASELINE, ENCODER_SEED, finished_runs
 from dysample.training.ship import model_card
 from dysample.training.stages import scored_pictures, train_heads, train_whole, training_pictures
 from dysample.training.sweep import Outcome, Run, Sweep, sweep
-from dysample.training.workers import ClusterWorkers, LocalWorkers, local_devices
+from dysample.training.workers import ClusterError, ClusterWorkers, LocalWorkers, local_devices
+
+
+def run_train(options: argparse.Namespace) -> int:
+    """Train; returns the exit status, as the other commands do.
+
+    Raises:
+        CommandError: The data are not there, or training cannot go on.
+        ValueError: There is no such recipe, or an upsampler cannot have its widths.
+    """
+    return _run(train, options)
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    """Score weights or runs.
+
+    Raises:
+        CommandError: The data or the runs are not there.
+        ValueError: There is no such recipe.
+        WeightsError: Weights are missing or damaged.
+    """
+    return _run(evaluate, options)
+
+
+def run_pack(options: argparse.Namespace) -> int:
+    """Ship a finished run.
+
+    Raises:
+        CommandError: The data or the run are not there.
+        ValueError: There is no such recipe.
+    """
+    return _run(pack, options)
+
+
+def _run(work: Callable[[argparse.Namespace, Path], None], options: argparse.Namespace) -> int:
+    with _refusing():
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        work(options, data_folder(options.data))
+    return 0
+
+
+@contextmanager
+def _refusing() -> Generator[None, None, None]:
+    """Raise what `main` prints: it does not know the errors of training, whose modules need an extra."""
+    try:
+        yield
+    except (ClusterError, DataError, TrainingError) as error:
+        raise CommandError(str(error)) from error
+
+
+def _pretrained(options: argparse.Namespace) -> Path:
+    return options.pretrained or pretrained_folder()
 
 
 def device_of(option: str | None) -> torch.device:
@@ -39,21 +92,22 @@ def train(options: argparse.Namespace, data: Path) -> None:
     recipe = load_recipe(options.recipe)
     note_other_data(training_pictures(recipe, data), recipe.train_sha256)
     where = (recipe, data, options.runs)
+    upsamplers: Sequence[str] = options.upsampler or list(OPERATORS)
     with joined(device_of(options.device)) as device:
         how: dict[str, Any] = {"device": device, "bfloat16": options.bfloat16}
         if options.stage in ("encoder", "both"):
             train_whole(*where, BASELINE, seed=ENCODER_SEED, **how)
         if options.stage == "whole":
-            for upsampler in options.upsampler:
+            for upsampler in upsamplers:
                 train_whole(*where, upsampler, seed=options.seed, **how)
         if options.stage in ("heads", "both"):
-            train_heads(*where, options.upsampler, seed=options.seed, **how)
+            train_heads(*where, upsamplers, seed=options.seed, **how)
 
 
 def pack(options: argparse.Namespace, data: Path) -> None:
     """Write the weights of a finished run in their shipped form, and score that form."""
     recipe = load_recipe(options.recipe)
-    ship.pack(recipe, options.runs, options.pretrained, seed=options.seed)
+    ship.pack(recipe, options.runs, _pretrained(options), seed=options.seed)
     _evaluate_shipped(recipe, options, _test_pictures(recipe, data))
 
 
@@ -81,7 +135,7 @@ def note_other_data(pictures: PictureData, expected: str) -> None:
 
 
 def _evaluate_shipped(recipe: Recipe, options: argparse.Namespace, pictures: PictureData) -> None:
-    manifest = load_manifest(options.pretrained)
+    manifest = load_manifest(_pretrained(options))
     names = [entry.upsampler for entry in manifest.heads(recipe.task)]
     scores = scoring.evaluate(manifest, recipe.task, names, pictures, device=device_of(options.device))
     path = manifest.folder / recipe.task / "scores.json"
@@ -93,7 +147,7 @@ def _evaluate_shipped(recipe: Recipe, options: argparse.Namespace, pictures: Pic
 
 
 def _evaluate_runs(recipe: Recipe, options: argparse.Namespace, pictures: PictureData) -> None:
-    folder = options.pretrained / recipe.task
+    folder = _pretrained(options) / recipe.task
     finished = finished_runs(recipe, options.runs)
     evidence.score_runs(
         recipe, options.runs, finished, pictures, folder / "runs", device=device_of(options.device)
@@ -136,56 +190,25 @@ def _summed(
     return evidence_table(summed)
 
 
-# What `python -m dysample sweep` takes and does.
+# What `dysample sweep` does.
 
 
 FAILED = 1
 INTERRUPTED = 130
-BFLOAT16_HELP = "compute in bfloat16 on the CPU too (CUDA always does): faster where the processor can"
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give the command its options."""
-    add = parser.add_argument
-    add("recipe", nargs="?", help=f"name ({', '.join(recipe_names())}) or path; an ablation has its own")
-    chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument(
-        "--upsamplers",
-        nargs="+",
-        type=upsampler_name,
-        default=list(OPERATORS),
-        metavar="NAME",
-        help="default: all",
-    )
-    chosen.add_argument("--ablation", choices=[each.name for each in ablations()], help="of the paper")
-    add("--seeds", nargs="+", type=_seed, default=[0, 1, 2], metavar="K", help="default: 0 1 2")
-    add("--stage", choices=["heads", "whole"], default="heads", help="default: heads, on one encoder")
-    add("--data", help="folder of the data sets (default: the variable DYSAMPLE_DATA)")
-    add("--runs", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
-    add(
-        "--pretrained",
-        type=Path,
-        default=pretrained_folder(),
-        help="folder of the shipped weights; runs whose scores lie there are not trained again",
-    )
-    add("--device", help="cpu, cuda:1, ... (default: all CUDA devices, else the CPU)")
-    add("--bfloat16", action="store_true", help=BFLOAT16_HELP)
-    add("--per-device", type=_positive, default=1, metavar="N", help="processes on each GPU (default: 1)")
-    add("--workers", type=_positive, default=1, metavar="N", help="processes on the CPU (default: 1)")
-    add("--threads", type=_positive, help="CPU threads of a process (default: an even share; 1 on a cluster)")
-    add(
-        "--cluster", metavar="ADDRESS", help="run as tasks of the Ray cluster there, or of this node's (auto)"
-    )
-
-
-def run(options: argparse.Namespace) -> int:
+def run_sweep(options: argparse.Namespace) -> int:
     """Train what is not complete, print the table; gives the exit status.
 
     Raises:
+        CommandError: There is no such cluster, or the data are not there.
         ValueError: There is no such recipe.
-        ClusterError: There is no such cluster.
-        DataError: The data are not there.
     """
+    with _refusing():
+        return _trained(options)
+
+
+def _trained(options: argparse.Namespace) -> int:
     made = _sweep(options)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, workers too
     try:
@@ -195,18 +218,6 @@ def run(options: argparse.Namespace) -> int:
     print(outcome_table(outcomes))
     states = {outcome.state for outcome in outcomes}
     return INTERRUPTED if "interrupted" in states else FAILED if "failed" in states else 0
-
-
-def upsampler_name(text: str) -> str:
-    """Type of an option: the canonical name of an upsampler or a variant of one.
-
-    Raises:
-        ArgumentTypeError: There is none of that name; the message lists those that exist.
-    """
-    try:
-        return canonical_name(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def outcome_table(outcomes: Sequence[Outcome]) -> str:
@@ -223,7 +234,7 @@ def outcome_table(outcomes: Sequence[Outcome]) -> str:
 
 
 def _sweep(options: argparse.Namespace) -> Sweep:
-    names: Sequence[str] = options.upsamplers
+    names: Sequence[str] = options.upsamplers or list(OPERATORS)
     source: str | None = options.recipe
     if options.ablation:
         chosen = ablation(options.ablation)
@@ -246,7 +257,7 @@ def _sweep(options: argparse.Namespace) -> Sweep:
 
 
 def _scored(recipe: Recipe, data: Path, options: argparse.Namespace) -> frozenset[Run]:
-    folder: Path = options.pretrained / recipe.task / "runs"
+    folder = _pretrained(options) / recipe.task / "runs"
     if not folder.is_dir():
         return frozenset()
     trained = "heads" if options.stage == "heads" else "end-to-end"
@@ -266,15 +277,3 @@ def _on_cluster(made: Sweep, options: argparse.Namespace) -> tuple[Outcome, ...]
     with closing(found) as workers:
         print(f"the cluster has room for {workers.count} jobs at a time", file=sys.stderr)
         return sweep(made, workers)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 0, got {text!r}")
-    return int(text)

@@ -1,4 +1,4 @@
-"""What `python -m dysample trial` takes and does."""
+"""What `dysample trial` does."""
 
 import argparse
 import shlex
@@ -10,11 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dysample.cli.swap import REFUSALS, add_audit_options, not_run, prepared
+from dysample.cli.swap import REFUSALS, not_run, prepared
 from dysample.files import write_text
 from dysample.measure.machine import this_machine
 from dysample.measure.timing import Race, cpu_stopwatch, race
-from dysample.ops.registry import canonical_name
 from dysample.trial.deploy import TRIES, attempts
 from dysample.trial.plan import planned, start_of, swap_by_plan
 from dysample.trial.report import TrialReport, to_json, to_markdown
@@ -24,28 +23,7 @@ PRINTED = Path("-")
 SEED = 0
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Describe the options."""
-    add_audit_options(parser)
-    add = parser.add_argument
-    add("--to", type=_operator, default="dysample+", help="upsampler (default: dysample+)")
-    add(
-        "--at",
-        nargs="+",
-        type=_exception,
-        default=[],
-        metavar="SITE=OPERATOR",
-        help="another upsampler at a site, by name or number; SITE= leaves it alone",
-    )
-    add("--start", action="store_true", help="compare outputs before training, with all offsets zero too")
-    add("--time", action="store_true", help="time both models in turns")
-    add("--rounds", type=_positive, default=9, help="samples of each model (default: 9)")
-    add("--threads", type=_positive, default=1, help="CPU threads (default: 1)")
-    add("--deploy", action="store_true", help="try training, torch.compile, torch.export and ONNX")
-    add("--json", type=Path, metavar="FILE", help="write all of it there; - prints it in place of the table")
-
-
-def run(options: argparse.Namespace) -> int:
+def run_trial(options: argparse.Namespace) -> int:
     """Do what was asked for, print it, write the file; gives the exit status.
 
     Raises:
@@ -135,23 +113,3 @@ def _command(options: argparse.Namespace) -> str:
     words += [f"--{name}" for name in ("start", "time", "deploy") if getattr(options, name)]
     words += ["--rounds", str(options.rounds), "--threads", str(options.threads)] if options.time else []
     return shlex.join(words)
-
-
-def _operator(text: str) -> str:
-    try:
-        return canonical_name(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _exception(text: str) -> tuple[str, str]:
-    site, equals, operator = text.partition("=")
-    if not (site and equals):
-        raise argparse.ArgumentTypeError(f"a site's upsampler is written as SITE=OPERATOR, got {text!r}")
-    return site, _operator(operator) if operator else ""
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
-    return int(text)

@@ -270,14 +270,3 @@ class Asked:
         words += ["--rounds", str(rounds)]
         flags = {"--compiled": self.compiled, "--backward": backward, "--no-memory": not memory}
         return shlex.join([*words, *(flag for flag, is_set in flags.items() if is_set)])
-
-
-def positive(text: str) -> int:
-    """Read a positive integer.
-
-    Raises:
-        ArgumentTypeError: It is something else.
-    """
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
-    return int(text)

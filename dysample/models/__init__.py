@@ -1,1 +1,39 @@
 """Hosts: encoder, decoder head and the pretrained weights, with any upsampler inside."""
+
+from dysample.models.depth_head import DepthHead
+from dysample.models.encoder import Encoder
+from dysample.models.host import DepthEstimator, Host, PanopticFPN, SegmentationHost
+from dysample.models.manifest import (
+    Manifest,
+    Task,
+    WeightsEntry,
+    WeightsError,
+    load_manifest,
+    pretrained_folder,
+)
+from dysample.models.panoptic_fpn import PanopticFPNHead
+from dysample.models.segformer_head import SegFormerHead
+from dysample.models.smp import load_smp_segformer, smp_model
+from dysample.models.weights import load_encoder, load_head, load_host
+
+__all__ = [
+    "DepthEstimator",
+    "DepthHead",
+    "Encoder",
+    "Host",
+    "Manifest",
+    "PanopticFPN",
+    "PanopticFPNHead",
+    "SegFormerHead",
+    "SegmentationHost",
+    "Task",
+    "WeightsEntry",
+    "WeightsError",
+    "load_encoder",
+    "load_head",
+    "load_host",
+    "load_manifest",
+    "load_smp_segformer",
+    "pretrained_folder",
+    "smp_model",
+]

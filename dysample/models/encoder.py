@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dysample.extras import needed_for
 from dysample.models.hub import fetching
 
 STRIDES = (4, 8, 16, 32)
@@ -55,6 +56,7 @@ class Encoder(nn.Module):
             ValueError: SMP has no encoder or weights of that name, it lacks one of the strides, or
                 `finest` is neither 2 nor 4.
             WeightsError: The weights could not be fetched.
+            MissingExtraError: segmentation_models_pytorch is not installed.
         """
         super().__init__()
         self.name = name
@@ -91,7 +93,8 @@ def _strides(finest: Finest) -> tuple[int, ...]:
 
 def _backbone(name: str, strides: tuple[int, ...], weights: str | None) -> nn.Module:
     # Imported here: SMP takes seconds to load, and operators alone do not need it.
-    from segmentation_models_pytorch.encoders import get_encoder
+    with needed_for(f"the encoder {name}"):
+        from segmentation_models_pytorch.encoders import get_encoder
 
     # Networks of timm have one set of weights each, which SMP wants to hear as True.
     wanted = cast(Any, True if weights and name.startswith("tu-") else weights)

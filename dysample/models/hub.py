@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dysample.extras import needed_for
 from dysample.models.manifest import WeightsError
 
 
@@ -37,6 +38,7 @@ def fetch(source: str, file: str) -> Path:
 
     Raises:
         WeightsError: It is in neither.
+        MissingExtraError: huggingface_hub is not installed.
     """
     if Path(source).is_dir():
         path = Path(source, file)
@@ -44,8 +46,9 @@ def fetch(source: str, file: str) -> Path:
             raise WeightsError(f"the folder {source} has no {file}")
         return path
     # Imported here: most networks need nothing of the Hub.
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HFValidationError
+    with needed_for(source):
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import HFValidationError
 
     with fetching(f"the weights of {source}"):
         try:

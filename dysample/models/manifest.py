@@ -138,7 +138,10 @@ def load_manifest(folder: Path | None = None) -> Manifest:
     folder = folder or pretrained_folder()
     path = folder / MANIFEST
     if not path.is_file():
-        raise WeightsError(f"there are no weights in {folder}: set DYSAMPLE_PRETRAINED to their folder")
+        raise WeightsError(
+            f"there are no weights in {folder}: they are in the folder `pretrained` of the project's "
+            "repository; set the variable DYSAMPLE_PRETRAINED to a copy of that folder"
+        )
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         tasks = tuple(Task(**as_tuples(row)) for row in table.get("tasks", []))

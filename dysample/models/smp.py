@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from dysample.extras import needed_for, require
 from dysample.models.encoder import Encoder
 from dysample.models.host import SegmentationHost
 from dysample.models.hub import fetch
@@ -54,7 +55,9 @@ def load_smp_segformer(source: str | Path, *, upsampler: str = "bilinear") -> Se
         ValueError: The checkpoint is of another network, is damaged, or the upsampler cannot have its
             width.
         WeightsError: The files are not there, and cannot be fetched.
+        MissingExtraError: segmentation_models_pytorch is not installed.
     """
+    require("segmentation_models_pytorch", "load_smp_segformer")
     upsampler = canonical_name(upsampler)
     config = _config(fetch(str(source), "config.json"))
     weights = _weights(fetch(str(source), "model.safetensors"))
@@ -168,9 +171,11 @@ def smp_model(name: str) -> nn.Module:
 
     Raises:
         ValueError: There is no such class or encoder, or the one does not take the other.
+        MissingExtraError: segmentation_models_pytorch is not installed.
     """
     # Imported here: SMP takes seconds to load, and whoever names no network of it need not wait.
-    import segmentation_models_pytorch as smp
+    with needed_for(name):
+        import segmentation_models_pytorch as smp
 
     family, _, encoder = name.removeprefix(f"{SCHEME}:").partition(":")
     made: Any = getattr(smp, family, None)

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
+from dysample.extras import require
 from dysample.models.depth_head import DepthHead
 from dysample.models.encoder import Encoder
 from dysample.models.host import DepthEstimator, SegmentationHost
@@ -108,7 +109,9 @@ def load_host(task: str, *, upsampler: str = "bilinear") -> TaskHost:
     Raises:
         ValueError: The task or upsampler is unknown, or has no weights.
         WeightsError: A file is missing or damaged.
+        MissingExtraError: segmentation_models_pytorch is not installed.
     """
+    require("segmentation_models_pytorch", "load_host")
     manifest = load_manifest()
     manifest.entry(task, upsampler)
     encoder = load_encoder(task, manifest=manifest)

@@ -14,6 +14,8 @@ from torch.autograd.function import once_differentiable
 from dysample.reassembly import strips, traced
 from dysample.tracing import is_traced
 
+__all__ = ["neighbour_products", "reassemble"]
+
 
 def reassemble(
     x: Float[Tensor, "b c h w"], weights: Float[Tensor, "b k k H W"], *, scale: int

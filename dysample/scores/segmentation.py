@@ -5,11 +5,10 @@ order and the size of the images do not matter; the counts of every image are ke
 images can be drawn anew.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import hypot
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Int32, Int64, UInt8
 
@@ -203,7 +202,7 @@ def _ratios(
 def _banded(labels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     """The labels within the inner boundary bands, and `IGNORE` elsewhere."""
     # One ring of a foreign label makes the image's border a boundary.
-    padded = cv2.copyMakeBorder(labels, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=IGNORE)
+    padded = np.pad(labels, 1, constant_values=IGNORE)
     band = boundary_band(padded, band_width(*labels.shape))[1:-1, 1:-1]
     return np.where(band, labels, np.uint8(IGNORE))
 
@@ -326,10 +325,21 @@ def boundary_band(labels: UInt8[np.ndarray, "h w"], width_px: int) -> Bool[np.nd
     check_labels(labels)
     if width_px < 1:
         raise ValueError(f"width_px must be at least 1, got {width_px}")
-    square = np.ones((3, 3), np.uint8)
-    lowest = cv2.erode(labels, square, iterations=width_px)
-    highest = cv2.dilate(labels, square, iterations=width_px)
-    return lowest != highest
+    return _extreme(labels, width_px, np.minimum) != _extreme(labels, width_px, np.maximum)
+
+
+def _extreme(
+    labels: UInt8[np.ndarray, "h w"], reach: int, pick: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> UInt8[np.ndarray, "h w"]:
+    """The smallest or largest label at most `reach` rows and columns away, as `pick` takes it of two."""
+    # A square that leaves the map holds its border already, so that the border may be repeated outside.
+    found, side, width = np.pad(labels, reach, mode="edge"), 1, 2 * reach + 1
+    while side < width:  # from squares of `side` pixels to squares of up to twice as many
+        step = min(side, width - side)
+        found = pick(found[:-step], found[step:])
+        found = pick(found[:, :-step], found[:, step:])
+        side += step
+    return found
 
 
 def liveliest_window(
@@ -372,8 +382,9 @@ def densest_window(counts: Int64[np.ndarray, "h w"], size: int) -> Window:
     # Windows with equal sums form plateaus, which a second sum over nearby windows makes peak in
     # their middle; the zeros around the map keep plateaus at its border whole.
     sums = _window_sums(np.pad(counts, size), size)
-    centring = cv2.boxFilter(sums.astype(np.float64), -1, (size | 1, size | 1), normalize=False)
-    sums, centring = (values[size:-size, size:-size] for values in (sums, centring))
+    far = size - size // 2  # where the second sum begins
+    centring = _window_sums(sums[far:-far, far:-far], size | 1)
+    sums = sums[size:-size, size:-size]
     y, x = np.unravel_index(int(np.where(sums == sums.max(), centring, -1).argmax()), sums.shape)
     return Window(x=int(x), y=int(y), size=size)
 

@@ -1,1 +1,74 @@
-"""Training and evaluation: the only place that knows data sets."""
+"""Training and evaluation: the only place that knows data sets.
+
+Recipes can be read without the extra `train`, so each name is imported when it is first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from dysample.lazy import exports
+
+if TYPE_CHECKING:
+    from dysample.training.data import DataError, LabelledPicture, PictureData, data_folder
+    from dysample.training.evidence import ScoredRun, scored_runs
+    from dysample.training.loop import TrainingError
+    from dysample.training.recipe import (
+        Ablation,
+        Recipe,
+        Stage,
+        ablation,
+        ablations,
+        load_recipe,
+        recipe_names,
+    )
+    from dysample.training.runs import FinishedRun, finished_runs
+    from dysample.training.stages import scored_pictures, train_heads, train_whole, training_pictures
+
+__all__ = [
+    "Ablation",
+    "DataError",
+    "FinishedRun",
+    "LabelledPicture",
+    "PictureData",
+    "Recipe",
+    "ScoredRun",
+    "Stage",
+    "TrainingError",
+    "ablation",
+    "ablations",
+    "data_folder",
+    "finished_runs",
+    "load_recipe",
+    "recipe_names",
+    "scored_pictures",
+    "scored_runs",
+    "train_heads",
+    "train_whole",
+    "training_pictures",
+]
+
+if not TYPE_CHECKING:  # a type checker that saw this `__getattr__` would accept any name
+    __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "Ablation": "dysample.training.recipe",
+            "DataError": "dysample.training.data",
+            "FinishedRun": "dysample.training.runs",
+            "LabelledPicture": "dysample.training.data",
+            "PictureData": "dysample.training.data",
+            "Recipe": "dysample.training.recipe",
+            "ScoredRun": "dysample.training.evidence",
+            "Stage": "dysample.training.recipe",
+            "TrainingError": "dysample.training.loop",
+            "ablation": "dysample.training.recipe",
+            "ablations": "dysample.training.recipe",
+            "data_folder": "dysample.training.data",
+            "finished_runs": "dysample.training.runs",
+            "load_recipe": "dysample.training.recipe",
+            "recipe_names": "dysample.training.recipe",
+            "scored_pictures": "dysample.training.stages",
+            "scored_runs": "dysample.training.evidence",
+            "train_heads": "dysample.training.stages",
+            "train_whole": "dysample.training.stages",
+            "training_pictures": "dysample.training.stages",
+        },
+    )

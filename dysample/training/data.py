@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
+from dysample.extras import needed_for
 from dysample.training.recipe import Stage
+
+with needed_for("dysample.training"):
+    import cv2
 
 IGNORE = 255
 Label = UInt8[np.ndarray, "_h _w"] | Float32[np.ndarray, "_h _w"]

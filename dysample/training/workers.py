@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import torch
 
+from dysample.extras import needed_for
 from dysample.training.sweep import MENDABLE, Ending, Job, Process
 
 
@@ -106,7 +107,8 @@ class ClusterWorkers:
             per_device: Jobs that share a GPU.
 
         Raises:
-            ClusterError: Ray is not installed, there is no cluster, or a node is too small for a job.
+            ClusterError: There is no cluster, or a node is too small for a job.
+            MissingExtraError: Ray is not installed.
         """
         self._ray = _ray()
         try:
@@ -176,8 +178,6 @@ def _carry_out(job: Job, token: Path, device: str, threads: int) -> Ending:
 
 
 def _ray() -> Any:
-    try:
+    with needed_for("--cluster"):
         import ray
-    except ModuleNotFoundError as error:
-        raise ClusterError("--cluster needs Ray: pip install 'dysample-lab[cluster]'") from error
     return ray

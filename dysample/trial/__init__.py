@@ -1,1 +1,29 @@
-"""What a swap changes in a model, and what it costs."""
+"""What a swap changes in a model, and what it costs.
+
+`survey` is the function, although the module that defines it is called the same.
+"""
+
+from dysample.trial.deploy import TRIES, Attempt, Try, attempts
+from dysample.trial.plan import Placement, Plan, Start, planned, start_of, swap_by_plan
+from dysample.trial.report import TrialReport
+from dysample.trial.survey import PlacedSite, Survey, SurveyedSite, SwapCosts, survey, swap_costs
+
+__all__ = [
+    "TRIES",
+    "Attempt",
+    "PlacedSite",
+    "Placement",
+    "Plan",
+    "Start",
+    "Survey",
+    "SurveyedSite",
+    "SwapCosts",
+    "TrialReport",
+    "Try",
+    "attempts",
+    "planned",
+    "start_of",
+    "survey",
+    "swap_by_plan",
+    "swap_costs",
+]

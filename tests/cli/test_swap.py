@@ -12,6 +12,7 @@ from torch import nn
 
 from dysample import swap_upsamplers
 from dysample.cli import swap
+from dysample.cli.parser import audit_options, swap_options
 from tests.swap.networks import Nested, picture
 
 NAME = "tests.swap.networks:Nested"
@@ -20,8 +21,8 @@ NAME = "tests.swap.networks:Nested"
 def _run(*words: str) -> int:
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(dest="command")
-    swap.add_audit_options(commands.add_parser("audit"))
-    swap.add_swap_options(commands.add_parser("swap"))
+    audit_options(commands.add_parser("audit"))
+    swap_options(commands.add_parser("swap"))
     options = parser.parse_args(words)
     return {"audit": swap.run_audit, "swap": swap.run_swap}[options.command](options)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from dysample.cli import train
+from dysample.cli.parser import sweep_options
+from dysample.extras import MissingExtraError
 from dysample.models.weights import new_encoder
 from dysample.training.recipe import load_recipe
 from dysample.training.runs import head_folder, save_checkpoint, whole_folder
@@ -45,7 +47,7 @@ def workers(address: str) -> Generator[ClusterWorkers, None, None]:
 
 def options(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    train.add_options(parser)
+    sweep_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -69,7 +71,7 @@ def test_a_sweep_runs_on_two_nodes_and_is_skipped_afterwards(
     recipe = with_encoder(tmp_path)
     folders = ["--data", str(tmp_path), "--runs", str(tmp_path / "runs"), "--cluster", address]
     made = options(recipe, *folders, "--upsamplers", "nearest", "bilinear", "--seeds", "3")
-    assert train.run(made) == 0
+    assert train.run_sweep(made) == 0
     printed = capsys.readouterr()
     assert "room for 2 jobs at a time" in printed.err
     assert "2 done" in printed.out
@@ -77,7 +79,7 @@ def test_a_sweep_runs_on_two_nodes_and_is_skipped_afterwards(
         folder = head_folder(load_recipe(recipe), tmp_path / "runs", name, 3)
         assert sorted(path.name for path in folder.iterdir()) == ["checkpoint.pt", "log.jsonl"]
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["made-task"]
-    assert train.run(made) == 0
+    assert train.run_sweep(made) == 0
     assert "2 skipped" in capsys.readouterr().out
 
 
@@ -112,5 +114,5 @@ def test_a_cluster_without_room_is_refused(address: str) -> None:
 
 def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ClusterError, match=r"needs Ray: pip install 'dysample-lab\[cluster\]'"):
+    with pytest.raises(MissingExtraError, match=r"needs ray: pip install 'dysample-lab\[cluster\]'"):
         ClusterWorkers("auto", threads=1, per_device=1)

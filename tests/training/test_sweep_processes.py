@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dysample.cli import train
+from dysample.cli.parser import sweep_options
 from dysample.training.runs import load_checkpoint, read_log
 from dysample.training.sweep import Ending, Job
 from dysample.training.workers import LocalWorkers
@@ -54,7 +55,7 @@ def test_processes_tell_their_lines_and_how_they_end(
 
 def options(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    train.add_options(parser)
+    sweep_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -85,7 +86,7 @@ def test_a_signal_stops_all_workers_and_is_told(
 
     threading.Thread(target=end, daemon=True).start()
     made = options(*words, "--stage", "whole", "--upsamplers", "nearest", "--seeds", "0", "1", "2")
-    assert train.run(made) == train.INTERRUPTED
+    assert train.run_sweep(made) == train.INTERRUPTED
     assert "3 interrupted" in capsys.readouterr().out
     for path in found:
         with pytest.raises(ProcessLookupError):
@@ -98,7 +99,7 @@ def test_the_command_trains_heads_in_processes_and_skips_them_afterwards(
 ) -> None:
     chosen = ("--upsamplers", "nearest", "dysample@groups=2", "sapa", "--seeds", "0", "1")
     words = [*workshop(tmp_path), *chosen, "--bfloat16"]
-    assert train.run(options(*words)) == train.FAILED
+    assert train.run_sweep(options(*words)) == train.FAILED
     printed = capsys.readouterr()
     assert "4 done, 2 failed" in printed.out
     assert "channels" in next(line for line in printed.out.splitlines() if line.startswith("sapa"))
@@ -110,7 +111,7 @@ def test_the_command_trains_heads_in_processes_and_skips_them_afterwards(
             assert load_checkpoint(path)["epoch"] == 2
             assert read_log(path.with_name("log.jsonl"))[0]["device"] == "cpu, 1 threads, bfloat16"
     again = [word for word in words if word != "sapa"]
-    assert train.run(options(*again)) == 0
+    assert train.run_sweep(options(*again)) == 0
     printed = capsys.readouterr()
     assert "4 skipped" in printed.out
     assert "end to end" not in printed.err
@@ -135,4 +136,4 @@ def test_options_that_make_no_sense_are_refused(
 
 def test_a_sweep_needs_a_recipe_or_an_ablation() -> None:
     with pytest.raises(ValueError, match=r"name a recipe .* or an ablation with --ablation"):
-        train.run(options())
+        train.run_sweep(options())

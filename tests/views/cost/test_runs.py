@@ -11,8 +11,8 @@ from app.settings import CostChoice
 from app.shared import worker
 from app.views.cost import compute
 from app.views.cost.compute import Measurement, check, commands, smaller
-from dysample.cli import _parser
 from dysample.cli import bench as bench_command
+from dysample.cli.parser import make_parser
 from dysample.measure.case import PAPER_SIZE, MapSize
 from tests.views.cost.made import OPERATORS, SMALL, profile, report, write_program
 
@@ -132,7 +132,7 @@ def test_the_commands_ask_for_what_is_measured() -> None:
     choice = CostChoice(
         (PAPER_SIZE, *smaller(PAPER_SIZE)), ("carafe", "dysample"), "channels_last", True, True
     )
-    bench, taken_apart = (_parser().parse_args(shlex.split(line)[3:]) for line in commands(choice))
+    bench, taken_apart = (make_parser().parse_args(shlex.split(line)[3:]) for line in commands(choice))
     assert bench_command._asked(bench).cases() == choice.asked.cases()
     assert (bench.backward, bench.no_memory, bench.rounds) == (True, False, compute.ROUNDS)
     assert (taken_apart.size, taken_apart.layout) == (PAPER_SIZE, "channels_last")

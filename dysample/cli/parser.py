@@ -1,0 +1,291 @@
+"""The commands and their options. What a command does is imported when it runs."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from dysample.cli.options import (
+    BFLOAT16_HELP,
+    DTYPES,
+    IMPLEMENTATIONS,
+    LAYOUTS,
+    PAPER_SIZE,
+    ablation_names,
+    input_shape,
+    map_size,
+    operator_name,
+    picture,
+    positive,
+    recipe_names,
+    safetensors_file,
+    seed,
+    site,
+    site_and_operator,
+    upsampler_name,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Attributes:
+        summary: What it does, for the list of commands.
+        add_options: Gives its parser the options.
+        function: What it does with them, as module:function.
+    """
+
+    summary: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    function: str
+
+    def load(self) -> Callable[[argparse.Namespace], int]:
+        """Import the function, which returns the exit status.
+
+        Raises:
+            MissingExtraError: It needs a package that is not installed.
+        """
+        module, _, name = self.function.partition(":")
+        return getattr(import_module(module), name)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(prog="dysample", description="Train, measure and swap upsamplers.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, command in COMMANDS.items():
+        command.add_options(commands.add_parser(name, help=command.summary))
+    return parser
+
+
+# Training.
+
+
+def train_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `train`."""
+    _add_recipe(parser)
+    _add_run(parser)
+    add = parser.add_argument
+    add("--stage", choices=["encoder", "heads", "both", "whole"], default="both")
+    add(
+        "--upsampler",
+        nargs="+",
+        type=upsampler_name,
+        metavar="NAME",
+        help="heads to train, options after an @ (default: all upsamplers)",
+    )
+    add("--bfloat16", action="store_true", help=BFLOAT16_HELP)
+
+
+def evaluate_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `evaluate`."""
+    _add_recipe(parser)
+    _add_pretrained(parser, "folder of the shipped weights")
+    parser.add_argument(
+        "--runs", type=Path, help="score finished runs of this folder instead, and sum them up"
+    )
+
+
+def pack_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `pack`."""
+    _add_recipe(parser)
+    _add_run(parser)
+    _add_pretrained(parser, "folder of the shipped weights")
+
+
+def sweep_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `sweep`."""
+    add = parser.add_argument
+    add("recipe", nargs="?", help=f"name ({', '.join(recipe_names())}) or path; an ablation has its own")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--upsamplers", nargs="+", type=upsampler_name, metavar="NAME", help="default: all")
+    chosen.add_argument("--ablation", choices=ablation_names(), help="of the paper")
+    add("--seeds", nargs="+", type=seed, default=[0, 1, 2], metavar="K", help="default: 0 1 2")
+    add("--stage", choices=["heads", "whole"], default="heads", help="default: heads, on one encoder")
+    _add_data(parser)
+    _add_runs(parser)
+    _add_pretrained(
+        parser, "folder of the shipped weights; runs whose scores lie there are not trained again"
+    )
+    add("--device", help="cpu, cuda:1, ... (default: all CUDA devices, else the CPU)")
+    add("--bfloat16", action="store_true", help=BFLOAT16_HELP)
+    add("--per-device", type=positive, default=1, metavar="N", help="processes on each GPU (default: 1)")
+    add("--workers", type=positive, default=1, metavar="N", help="processes on the CPU (default: 1)")
+    add("--threads", type=positive, help="CPU threads of a process (default: an even share; 1 on a cluster)")
+    add(
+        "--cluster", metavar="ADDRESS", help="run as tasks of the Ray cluster there, or of this node's (auto)"
+    )
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", help=f"name ({', '.join(recipe_names())}) or path of a recipe")
+    _add_data(parser)
+    parser.add_argument("--device", help="cpu, cuda, ... (default: cuda if there is one)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", help="folder of the data sets (default: the variable DYSAMPLE_DATA)")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_runs(parser)
+    parser.add_argument("--seed", type=int, default=0, help="start, order and augmentation (default: 0)")
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
+
+
+def _add_pretrained(parser: argparse.ArgumentParser, words: str) -> None:
+    parser.add_argument("--pretrained", type=Path, help=words)
+
+
+# Measuring.
+
+
+def bench_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `bench`."""
+    add = parser.add_argument
+    add("--upsampler", nargs="+", type=operator_name, metavar="NAME", help="default: all")
+    sizes = parser.add_mutually_exclusive_group()
+    size_help = f"or BxCxHxW; default: {PAPER_SIZE}"
+    sizes.add_argument("--size", nargs="+", type=map_size, metavar="CxHxW", help=size_help)
+    sizes.add_argument(
+        "--paper", action="store_true", help=f"as in Figure 8: {PAPER_SIZE}, scale 2, float32, nchw"
+    )
+    add("--scale", type=positive, default=2, help="enlargement (default: 2)")
+    add("--threads", type=positive, default=1, help="CPU threads (default: 1)")
+    add("--dtype", choices=DTYPES, default="float32", help="default: float32")
+    add("--layout", nargs="+", choices=LAYOUTS, default=["nchw"], help="default: nchw")
+    add(
+        "--implementation",
+        nargs="+",
+        choices=IMPLEMENTATIONS,
+        help="what reads at points, for DySample (default: what DYSAMPLE_KERNEL says, or auto)",
+    )
+    add("--compiled", action="store_true", help="measure every operator through torch.compile, too")
+    add("--device", default="cpu", help="cpu, cuda or such as cuda:1 (default: cpu)")
+    add("--rounds", type=positive, default=9, help="samples of each operator (default: 9)")
+    add("--backward", action="store_true", help="time forward and backward together, too")
+    add("--no-memory", action="store_true", help="leave memory out: it takes a process for each operator")
+    add("--progress", action="store_true", help="tell progress on stderr as JSON, one line a step")
+    add("--json", type=Path, metavar="FILE", help="write the figures there")
+    add("--out", type=Path, metavar="FILE.md", help="write the table there")
+
+
+def profile_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `profile`."""
+    add = parser.add_argument
+    add("--upsampler", nargs="+", type=operator_name, metavar="NAME", help="default: all")
+    add("--size", type=map_size, default=PAPER_SIZE, metavar="CxHxW", help=f"default: {PAPER_SIZE}")
+    add("--layout", choices=LAYOUTS, default="nchw", help="of maps in memory (default: nchw)")
+    add("--json", type=Path, metavar="FILE", help="write the figures there")
+
+
+def share_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `share`."""
+    add = parser.add_argument
+    add("picture", nargs="+", type=picture, metavar="TASK:HxW", help="network and size of a picture")
+    add("--upsampler", nargs="+", type=operator_name, default=["bilinear", "dysample+"], metavar="NAME")
+    add("--implementation", nargs="+", choices=IMPLEMENTATIONS, default=["plain", "auto"])
+    add("--threads", type=positive, default=1, help="CPU threads (default: 1)")
+    add("--rounds", type=positive, default=9, help="samples of either (default: 9)")
+    add("--json", type=Path, metavar="FILE", help="write the figures there")
+
+
+def complexity_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `complexity`."""
+    add = parser.add_argument
+    add("--out", type=Path, metavar="FILE.md", help="write the page there, not to the screen")
+    add("--json", type=Path, metavar="FILE", help="write every integer there")
+
+
+# Models of the user.
+
+
+def audit_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `audit`, which `swap` and `trial` have too."""
+    add = parser.add_argument
+    add(
+        "--model",
+        required=True,
+        metavar="PACKAGE.MODULE:FUNCTION",
+        help="function that makes the model; or such as smp:Unet:resnet18",
+    )
+    add("--weights", type=Path, metavar="FILE", help="safetensors, or a pickled state_dict")
+    add(
+        "--input",
+        type=input_shape,
+        default=(1, 3, 256, 256),
+        metavar="SHAPE",
+        help="of the input, such as 1x3x256x256 (the default)",
+    )
+    add("--list", action="store_true", help="give the model a list of pictures, as detectors take")
+
+
+def swap_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `swap`."""
+    audit_options(parser)
+    add = parser.add_argument
+    add("--to", type=upsampler_name, default="dysample+", help="upsampler (default: dysample+)")
+    add("--where", nargs="+", type=site, metavar="SITE", help="names or numbers that an audit prints")
+    add("--out", type=safetensors_file, metavar="FILE", help="write the weights there")
+
+
+def trial_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `trial`."""
+    audit_options(parser)
+    add = parser.add_argument
+    add("--to", type=upsampler_name, default="dysample+", help="upsampler (default: dysample+)")
+    add(
+        "--at",
+        nargs="+",
+        type=site_and_operator,
+        default=[],
+        metavar="SITE=OPERATOR",
+        help="another upsampler at a site, by name or number; SITE= leaves it alone",
+    )
+    add("--start", action="store_true", help="compare outputs before training, with all offsets zero too")
+    add("--time", action="store_true", help="time both models in turns")
+    add("--rounds", type=positive, default=9, help="samples of each model (default: 9)")
+    add("--threads", type=positive, default=1, help="CPU threads (default: 1)")
+    add("--deploy", action="store_true", help="try training, torch.compile, torch.export and ONNX")
+    add("--json", type=Path, metavar="FILE", help="write all of it there; - prints it in place of the table")
+
+
+COMMANDS = {
+    "train": Command("train the encoder, or heads on it", train_options, "dysample.cli.train:run_train"),
+    "evaluate": Command("score weights, or runs", evaluate_options, "dysample.cli.train:run_evaluate"),
+    "sweep": Command(
+        "train upsamplers x seeds, going on where it stopped", sweep_options, "dysample.cli.train:run_sweep"
+    ),
+    "pack": Command("ship a finished run, and score it", pack_options, "dysample.cli.train:run_pack"),
+    "bench": Command(
+        "time and memory of upsamplers beside bilinear interpolation",
+        bench_options,
+        "dysample.cli.bench:run_bench",
+    ),
+    "profile": Command(
+        "where the time of a forward call of each upsampler goes",
+        profile_options,
+        "dysample.cli.bench:run_profile",
+    ),
+    "share": Command(
+        "how much of trained networks' time upsampling takes", share_options, "dysample.cli.bench:run_share"
+    ),
+    "complexity": Command(
+        "parameters and operations of upsamplers beside the paper's",
+        complexity_options,
+        "dysample.cli.bench:run_complexity",
+    ),
+    "audit": Command("what a model enlarges, and where", audit_options, "dysample.cli.swap:run_audit"),
+    "swap": Command("put upsamplers into a model", swap_options, "dysample.cli.swap:run_swap"),
+    "trial": Command(
+        "what a swap changes in a model, what it costs, what still works",
+        trial_options,
+        "dysample.cli.trial:run_trial",
+    ),
+}
