@@ -1,6 +1,6 @@
 """The One point page's controls: cell, point, group, channel, and what lies beneath."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Literal, cast
 
 import numpy as np
@@ -10,6 +10,7 @@ from jaxtyping import Float32
 from app.components.arrows import ColourScale, OffsetArrows
 from app.components.offsets.canvas import offset_canvas
 from app.memory import forget, keep, kept, restore
+from app.shared.cell import CELL_KEY, Cell, read_cell, write_cell
 from app.theme import sequential_colours
 
 Beneath = Literal["norm", "channel", "photo"]
@@ -108,11 +109,6 @@ def beneath_choice() -> Beneath:
     return cast(Beneath, chosen or "norm")
 
 
-def table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
-    """Draw a table of finished numbers."""
-    st.table(dict(columns), border="horizontal", hide_index=True, alt=label)
-
-
 def before_and_after(before: float, after: float) -> None:
     """Draw the channel's value with nothing learned and as it is."""
     with st.container(horizontal=True, gap="large"):
@@ -124,10 +120,6 @@ def before_and_after(before: float, after: float) -> None:
 # The cell that is looked at: shared with other pages and with the address, as "row,column".
 
 
-_NAME = "cell"
-Cell = tuple[int, int]
-
-
 def asked_cell(*, rows: int, columns: int, usual: Cell) -> Cell:
     """The row and column that were chosen here, on another page or in the address.
 
@@ -136,22 +128,19 @@ def asked_cell(*, rows: int, columns: int, usual: Cell) -> Cell:
         columns: Of the map.
         usual: The cell to take where none was chosen that this map has.
     """
-    row, comma, column = str(kept(_NAME, st.query_params.get(_NAME, ""))).partition(",")
-    if comma and row.isdecimal() and column.isdecimal() and int(row) < rows and int(column) < columns:
-        return int(row), int(column)
-    return usual
+    return read_cell(kept(CELL_KEY, st.query_params.get(CELL_KEY, "")), rows=rows, columns=columns) or usual
 
 
 def remember_cell(cell: Cell) -> None:
     """Keep a cell for this visitor, and put it into the address."""
-    st.query_params[_NAME] = keep(_NAME, f"{cell[0]},{cell[1]}")
+    st.query_params[CELL_KEY] = keep(CELL_KEY, write_cell(cell))
 
 
 def forget_cell() -> None:
     """Keep no cell: the usual one stays out of memory and address."""
-    forget(_NAME)
-    if _NAME in st.query_params:
-        del st.query_params[_NAME]
+    forget(CELL_KEY)
+    if CELL_KEY in st.query_params:
+        del st.query_params[CELL_KEY]
 
 
 # A small map of cells to choose from, under the mean offset of each.
