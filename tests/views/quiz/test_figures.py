@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from app.views.quiz import figures, figures_counts, questions, reading
-from app.views.quiz.figures import Drawing
+from app.views.quiz.figures import Illustration
 from app.views.quiz.questions import LETTERS, Question
 
-Draw = Callable[[Question[Any]], Drawing]
+Case = tuple[Question[Any], Illustration, Illustration]
+Draw = Callable[[Question[Any]], Illustration]
 CASES: dict[str, tuple[Callable[[], Question[Any]], Draw, Draw]] = {
     "start": (reading.start, figures.start_posed, figures.start_solved),
     "value": (reading.value, figures.value_posed, figures.value_solved),
@@ -24,13 +25,13 @@ CASES: dict[str, tuple[Callable[[], Question[Any]], Draw, Draw]] = {
 
 
 @pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest) -> tuple[Question[Any], Drawing, Drawing]:
+def case(request: pytest.FixtureRequest) -> Case:
     make, posed, solved = CASES[request.param]
     question = make()
     return question, posed(question), solved(question)
 
 
-def texts(drawing: Drawing) -> list[str]:
+def texts(drawing: Illustration) -> list[str]:
     """All words of a figure: annotations and what stands on bars."""
     notes = [note.text for note in drawing.figure.layout.annotations]
     bars = [
@@ -39,7 +40,9 @@ def texts(drawing: Drawing) -> list[str]:
     return notes + bars
 
 
-def test_themes_shine_through_and_words_are_there(case: tuple[Question[Any], Drawing, Drawing]) -> None:
+def test_themes_shine_through_and_words_are_there(
+    case: tuple[Question[Any], Illustration, Illustration],
+) -> None:
     for drawing in case[1:]:
         layout = drawing.figure.layout
         assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0, 0, 0, 0)"
@@ -52,7 +55,9 @@ def test_themes_shine_through_and_words_are_there(case: tuple[Question[Any], Dra
             assert (note.font.color is None) == (note.bgcolor is None)
 
 
-def test_the_question_does_not_give_the_answer_away(case: tuple[Question[Any], Drawing, Drawing]) -> None:
+def test_the_question_does_not_give_the_answer_away(
+    case: tuple[Question[Any], Illustration, Illustration],
+) -> None:
     _, posed, solved = case
     assert not posed.data
     assert solved.data
