@@ -1,4 +1,4 @@
-"""The figures of “Check yourself”: what they draw is what was computed, and asking gives nothing away."""
+"""Figures of the page "Check yourself": they draw what was computed, and give no answer away too early."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def texts(drawing: Illustration) -> list[str]:
-    """All words of a figure: annotations and what stands on bars."""
+    """Return all text of a figure: annotations, and labels of bars."""
     notes = [note.text for note in drawing.figure.layout.annotations]
     bars = [
         text for bar in drawing.figure.select_traces({"type": "bar"}) for text in (bar.text, *bar.y) if text
@@ -93,8 +93,8 @@ def test_arrows_have_their_true_length_and_direction() -> None:
     question = reading.arrow()
     facts = question.facts
     heads = list(figures.arrow_posed(question).figure.select_traces({"name": "arrow"}))
-    np.testing.assert_allclose([(each.x[0], each.y[0]) for each in heads], facts.choices)
-    assert [each.marker.angle % 360 for each in heads] == [270, 90, 0, 180]
+    np.testing.assert_allclose([(head.x[0], head.y[0]) for head in heads], facts.choices)
+    assert [head.marker.angle % 360 for head in heads] == [270, 90, 0, 180]
     (learnt,) = figures.arrow_solved(question).figure.select_traces({"name": "arrow"})
     np.testing.assert_allclose((learnt.x[0], learnt.y[0]), facts.start + facts.learnt)
     assert learnt.marker.angle == pytest.approx(90, abs=1e-3)
