@@ -75,6 +75,21 @@ def choice(name: str, choices: Sequence[str], right: int) -> Reply | None:
     return None
 
 
+def _named(index: int, choices: Sequence[str]) -> str:
+    return f"**{LETTERS[index]}**: {choices[index]}"
+
+
+def _marked(index: int, choices: Sequence[str], given: Reply) -> str:
+    words = _named(index, choices)
+    if index == given.right:
+        return f"{words} **✓ {'your prediction' if given.correct else 'the answer'}**"
+    return f"{words} **✗ your prediction**" if index == given.chosen else words
+
+
+def _lock(name: str, reply: Reply) -> None:
+    keep(_REPLIES, {**replies(), name: reply})
+
+
 def verdict(reply: Reply, choices: Sequence[str]) -> None:
     """Draw whether the prediction is right, and the right answer."""
     right = _named(reply.right, choices)
@@ -99,6 +114,15 @@ def navigation(number: int, count: int, *, answered: bool) -> None:
         st.button("Previous", key="quiz-back", disabled=number == 1, on_click=_go, args=(number - 1, count))
         kind = "primary" if answered else "secondary"
         st.button(onwards, key="quiz-on", type=kind, on_click=_go, args=(number + 1, count))
+
+
+def _go(number: int, count: int) -> None:
+    """Put the place into the address, except for the first question."""
+    keep(_PLACE, number)
+    if number > 1:
+        st.query_params[_PLACE] = _SCORE if number > count else str(number)
+    elif _PLACE in st.query_params:
+        del st.query_params[_PLACE]
 
 
 def score(questions: Mapping[str, Wording]) -> None:
@@ -127,17 +151,6 @@ def score(questions: Mapping[str, Wording]) -> None:
         st.button("Start again", key="quiz-again", on_click=_start_again, args=(count,))
 
 
-def _named(index: int, choices: Sequence[str]) -> str:
-    return f"**{LETTERS[index]}**: {choices[index]}"
-
-
-def _marked(index: int, choices: Sequence[str], given: Reply) -> str:
-    words = _named(index, choices)
-    if index == given.right:
-        return f"{words} **✓ {'your prediction' if given.correct else 'the answer'}**"
-    return f"{words} **✗ your prediction**" if index == given.chosen else words
-
-
 def _praise(right: int, given: int, count: int) -> str:
     if given < count:
         return f"{given} of {count} questions are answered; the others are still open."
@@ -156,19 +169,6 @@ def _result(reply: Reply | None) -> str:
     return "✓ right" if reply.correct else "✗ wrong"
 
 
-def _lock(name: str, reply: Reply) -> None:
-    keep(_REPLIES, {**replies(), name: reply})
-
-
 def _start_again(count: int) -> None:
     keep(_REPLIES, {})
     _go(1, count)
-
-
-def _go(number: int, count: int) -> None:
-    """Put the place into the address, except for the first question."""
-    keep(_PLACE, number)
-    if number > 1:
-        st.query_params[_PLACE] = _SCORE if number > count else str(number)
-    elif _PLACE in st.query_params:
-        del st.query_params[_PLACE]
