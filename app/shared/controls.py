@@ -163,7 +163,7 @@ def segments(
         key: In the address and the memory.
         usual: The option to begin with; by default the first.
         words: Help.
-        hidden: Tell the label to screen readers alone.
+        hidden: Show the label to screen readers only.
         wrap: Take another line where the window is narrow; None leaves it to Streamlit.
     """
     options = list(names)
