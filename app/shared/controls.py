@@ -119,16 +119,7 @@ def show_choice(kind: Kind, *, truth: bool) -> Show:
 
 def mode_choice() -> Mode:
     """Choose the arrangement of the pictures."""
-    chosen = st.segmented_control(
-        "Arrange",
-        list(_MODES),
-        default="panes",
-        required=True,
-        format_func=lambda mode: _MODES[mode],
-        key="mode",
-        bind="query-params",
-    )
-    return cast(Mode, chosen or "panes")
+    return segments("Arrange", _MODES, key="mode", remember=False)
 
 
 def two_of(layers: Sequence[Layer]) -> tuple[Layer, Layer]:
@@ -154,20 +145,23 @@ def segments(
     words: str | None = None,
     hidden: bool = False,
     wrap: bool | None = None,
+    remember: bool = True,
 ) -> T:
-    """Choose one of several; remembered, and in the address.
+    """Choose one of several options side by side; the choice is in the address.
 
     Args:
-        label: What is chosen.
-        names: Names for people by option.
-        key: In the address and the memory.
+        label: Label of the control.
+        names: Display names by option.
+        key: Key in the address and in the memory.
         usual: The option to begin with; by default the first.
-        words: Help.
+        words: Help text.
         hidden: Show the label to screen readers only.
         wrap: Take another line where the window is narrow; None leaves it to Streamlit.
+        remember: Keep the choice when the visitor goes to another page.
     """
     options = list(names)
-    restore(key, options)
+    if remember:
+        restore(key, options)
     default = options[0] if usual is None else usual
     chosen = st.segmented_control(
         label,
@@ -181,7 +175,8 @@ def segments(
         label_visibility="collapsed" if hidden else "visible",
         wrap=wrap,
     )
-    return keep(key, default if chosen is None else chosen)
+    choice = default if chosen is None else chosen
+    return keep(key, choice) if remember else choice
 
 
 def dropdown(
@@ -192,19 +187,22 @@ def dropdown(
     usual: T | None = None,
     width: int,
     words: str | None = None,
+    remember: bool = True,
 ) -> T:
-    """Choose one of many; remembered, and in the address.
+    """Choose one of many options from a list; the choice is in the address.
 
     Args:
-        label: What is chosen.
+        label: Label of the control.
         names: Display names by option.
-        key: In the address and the memory.
+        key: Key in the address and in the memory.
         usual: The option to begin with; by default the first.
-        width: In CSS pixels.
-        words: Help.
+        width: Width in CSS pixels.
+        words: Help text.
+        remember: Keep the choice when the visitor goes to another page.
     """
     options = list(names)
-    restore(key, options)
+    if remember:
+        restore(key, options)
     chosen = st.selectbox(
         label,
         options,
@@ -215,7 +213,7 @@ def dropdown(
         width=width,
         help=words,
     )
-    return keep(key, chosen)
+    return keep(key, chosen) if remember else chosen
 
 
 def table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:

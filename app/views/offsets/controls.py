@@ -1,7 +1,7 @@
 """Controls of the page "Offsets"."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, cast
+from typing import Literal
 
 import streamlit as st
 
@@ -21,6 +21,7 @@ _BACKGROUND_HELP = (
     "The low-res map: the length of each pixel's feature vector (lighter is longer), its three principal "
     "components as red, green and blue, one channel, or the photograph in its place."
 )
+_FACTOR_HELP = "Only the drawing is longer; every number on the page is the true one."
 _GROUP_HELP = "Channels are split into groups that are read at points of their own."
 
 
@@ -45,34 +46,12 @@ def group_choice(groups: int) -> int:
 
 def arrow_choice() -> tuple[ArrowColour, float, int]:
     """Choose the arrows' colour, the factor of their length, and how many cells to show (0 for all)."""
-    colour = st.segmented_control(
-        "Colour",
-        list(_COLOURS),
-        default="length",
-        required=True,
-        format_func=lambda colour: _COLOURS[colour],
-        key="colour",
-        bind="query-params",
+    colour = segments("Colour", _COLOURS, key="colour", remember=False)
+    factor = dropdown(
+        "Arrows drawn at", _FACTORS, width=140, key="factor", words=_FACTOR_HELP, remember=False
     )
-    factor = st.selectbox(
-        "Arrows drawn at",
-        list(_FACTORS),
-        format_func=lambda factor: _FACTORS[factor],
-        key="factor",
-        bind="query-params",
-        width=140,
-        help="Only the drawing is longer; every number on the page is the true one.",
-    )
-    window = st.segmented_control(
-        "Window",
-        list(_WINDOWS),
-        default=0,
-        required=True,
-        format_func=lambda cells: _WINDOWS[cells],
-        key="window",
-        bind="query-params",
-    )
-    return cast(ArrowColour, colour or "length"), factor, window or 0
+    cells = segments("Window", _WINDOWS, key="window", remember=False)
+    return colour, factor, cells
 
 
 def numbers(

@@ -1,7 +1,7 @@
 """The One point page's controls: cell, point, group, channel, and what lies beneath."""
 
 from collections.abc import Callable
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -11,11 +11,15 @@ from app.components.arrows import ColourScale, OffsetArrows
 from app.components.offsets.canvas import offset_canvas
 from app.memory import forget, keep, kept, restore
 from app.shared.cell import CELL_KEY, Cell, read_cell, write_cell
+from app.shared.controls import segments
 from app.theme import sequential_colours
 
 Beneath = Literal["norm", "channel", "photo"]
 _BEFORE = "Nothing learned: read bilinearly where the point starts or, for kernels, at the output pixel."
 _BENEATH: dict[Beneath, str] = {"norm": "Feature norm", "channel": "Channel", "photo": "Photograph"}
+_BENEATH_HELP = (
+    "The length of each low-res pixel's feature vector, the channel that is shown, or the picture."
+)
 CORNERS = ("Top left", "Top right", "Bottom left", "Bottom right")
 
 
@@ -95,18 +99,7 @@ def channel_choice(first: int, count: int, *, most_changed: Callable[[], int]) -
 
 def beneath_choice() -> Beneath:
     """Choose what to see under the points."""
-    chosen = st.segmented_control(
-        "Beneath",
-        list(_BENEATH),
-        default="norm",
-        required=True,
-        format_func=lambda beneath: _BENEATH[beneath],
-        key="point_beneath",
-        bind="query-params",
-        wrap=True,
-        help="The length of each low-res pixel's feature vector, the channel that is shown, or the picture.",
-    )
-    return cast(Beneath, chosen or "norm")
+    return segments("Beneath", _BENEATH, wrap=True, key="point_beneath", words=_BENEATH_HELP, remember=False)
 
 
 def before_and_after(before: float, after: float) -> None:

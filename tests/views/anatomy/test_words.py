@@ -32,9 +32,8 @@ def test_written_arithmetic_comes_out(
     anatomy = example_anatomy(style, dynamic)
     if name not in stage_names(style=style, dynamic=dynamic):
         return
-    exact = (
-        0.006 if dynamic or name == "factor" else 1e-9
-    )  # with a static scope no number of the example is rounded
+    # With a static scope no number of the example is rounded.
+    exact = 0.006 if dynamic or name == "factor" else 1e-9
     for computed, written in evaluated(formula(anatomy, name, trace(anatomy, at=at, channel=0))):
         assert computed == pytest.approx(written, abs=exact + 0.004 * dynamic)
 

@@ -113,9 +113,7 @@ def test_the_address_gives_the_same_problem(app: AppTest) -> None:
         "learn_groups": "2",
         "learn_scope": "1",
     }
-    for name, value in (
-        problem_choice | {"learn_side": "144 px", "learn_style": "PL", "learn_seed": "7"}
-    ).items():
+    for name, value in (address | {"learn_side": "144 px", "learn_style": "PL", "learn_seed": "7"}).items():
         app.query_params[name] = value
     app.run()
     assert not app.exception
