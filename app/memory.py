@@ -1,4 +1,4 @@
-"""What a visitor chose, kept when they go to another page: Streamlit forgets widgets that are not drawn."""
+"""A visitor's choices, remembered from page to page: Streamlit forgets widgets that are not drawn."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -9,25 +9,25 @@ T = TypeVar("T")
 
 
 def keep(name: str, value: T) -> T:
-    """Remember a value under a name for this visitor; gives it back."""
+    """Remember a value under a name for this visitor, and return it."""
     st.session_state[f"kept.{name}"] = value
     return value
 
 
 def kept(name: str, otherwise: T) -> T:
-    """What was kept under a name."""
+    """Return the value remembered under a name, or `otherwise` where there is none."""
     return st.session_state.get(f"kept.{name}", otherwise)
 
 
 def forget(name: str) -> None:
-    """Drop what was kept under a name, if anything was."""
+    """Forget the value remembered under a name, if there is one."""
     st.session_state.pop(f"kept.{name}", None)
 
 
 def restore(key: str, options: Iterable[object]) -> None:
-    """Before a widget is drawn on a new page, give it the choice of the last one, if it is still offered.
+    """Set a widget to the visitor's earlier choice before it is drawn, if that choice is still offered.
 
-    An address that names a choice goes before.
+    A choice in the address takes precedence.
     """
     value = kept(key, None)
     if key not in st.session_state and key not in st.query_params and value in options:

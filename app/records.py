@@ -1,4 +1,4 @@
-"""The frozen records that pages pass from computing to drawing."""
+"""Frozen records that pages pass from computation to drawing."""
 
 import re
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class Picture:
     """A picture as the networks see it.
 
     Attributes:
-        image: RGB, reduced to the working size.
-        truth: What the task asks for, at that size; None where nobody knows it.
-        original: Height and width before it was reduced.
+        image: RGB at the working size.
+        truth: Ground truth of the task at the working size; None where it is unknown.
+        original: Height and width before the reduction.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -35,13 +35,13 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a network with one upsampler says of every pixel.
+    """The output of a network with one upsampler for every pixel.
 
     Attributes:
         values: Class indices, or depths in metres.
         head_seconds: Time of the head with its upsamplers.
         encoder_seconds: Time of the encoder, which all upsamplers share.
-        parameters: Of the head's upsamplers together.
+        parameters: Total number of parameters of the head's upsamplers.
     """
 
     values: Values
@@ -56,11 +56,11 @@ class Compared:
 
     Attributes:
         name: Name in `OPERATORS`.
-        label: Name for people.
-        answer: What its network says.
-        difference: How much that differs from the reference; None for the reference itself.
-        score: On this picture, None without truth.
-        weights: What is known of its training and its score on the test pictures.
+        label: Display name.
+        answer: Output of its network.
+        difference: Its difference from the reference; None for the reference itself.
+        score: Score on this picture; None without ground truth.
+        weights: Entry of the manifest: its training, and its score on the test pictures.
     """
 
     name: str
@@ -73,16 +73,16 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One picture, one task, several upsamplers.
+    """Several upsamplers on one picture and one task.
 
     Attributes:
-        task: What the networks have in common.
-        picture: What they looked at.
-        reference: The answer that differences are counted against (bilinear's).
-        reference_label: Name of its upsampler for people.
-        compared: The upsamplers asked for.
+        task: The task that all networks were trained for.
+        picture: The picture that they were run on.
+        reference: The output that differences are counted against (bilinear's).
+        reference_label: Display name of its upsampler.
+        compared: The chosen upsamplers.
         window: Where they differ most.
-        ranges: What the ends of the colour scales stand for; None for classes, which need none.
+        ranges: Values at the ends of the colour scales; None for classes, which need none.
     """
 
     task: Task
@@ -96,13 +96,13 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One picture to lay over the photograph.
+    """A picture to lay over the photograph.
 
     Attributes:
         title: Short name, shown above the picture.
-        note: Small line under the title.
+        note: Small print under the title.
         png: Palette or RGBA PNG of the photograph's size.
-        alt: The picture in words, for screen readers.
+        alt: Text alternative of the picture, for screen readers.
     """
 
     title: str
@@ -113,7 +113,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class LegendEntry:
-    """One colour, ``#rrggbb``, and what it stands for."""
+    """A colour, ``#rrggbb``, and its meaning."""
 
     name: str
     colour: str
@@ -125,13 +125,13 @@ class LegendEntry:
 
 @dataclass(frozen=True, slots=True)
 class ColourBar:
-    """A scale from one end to the other.
+    """A continuous colour scale.
 
     Attributes:
-        title: What it measures, with its unit.
+        title: The quantity with its unit.
         colours: ``#rrggbb`` at equal distances, the first at the low end.
-        ticks: Places along the bar, 0 to 1, and what they stand for.
-        ends: What the two ends mean, in a word or two each.
+        ticks: Positions along the bar, 0 to 1, and their labels.
+        ends: Meaning of the two ends, in a word or two each.
     """
 
     title: str
@@ -142,11 +142,11 @@ class ColourBar:
 
 @dataclass(frozen=True, slots=True)
 class Legend:
-    """What the colours of layers mean.
+    """The meaning of the colours of layers.
 
     Attributes:
-        entries: Every colour, for the reading under the pointer.
-        bar: What is drawn in the place of the entries where these are too many; None for few.
+        entries: Every colour, for the readout under the pointer.
+        bar: Drawn instead of the entries where there are too many; None for few.
     """
 
     entries: tuple[LegendEntry, ...]
@@ -155,18 +155,18 @@ class Legend:
 
 @dataclass(frozen=True, slots=True)
 class CostResult:
-    """What was measured of upsamplers, as far as it is known.
+    """The measurements of upsamplers, as far as they have come.
 
     Attributes:
-        title: Whose it is, for people.
-        rows: In the order in which they were measured; those of the size in question come first.
-        machine: Where.
-        date: When, ISO 8601.
-        command: What measures it again.
-        copy: Bytes that a large copy reads and writes there, in thousand millions a second; None where
-            the benchmark was ended before it could tell.
-        profile: What calls spend their time on, of the first size; None where nobody looked.
-        json: The whole report as a file; empty where the benchmark was ended before it could write it.
+        title: Display name of where the measurements come from.
+        rows: In the order of measurement; those of the size in question come first.
+        machine: The machine that they were taken on.
+        date: Date of the measurement, ISO 8601.
+        command: Command line that repeats the measurement.
+        copy: Bytes that a large copy reads and writes on it, in 10⁹ per second; None where the benchmark
+            ended before it was measured.
+        profile: Where calls of the first size spend their time; None where they were not profiled.
+        json: The whole report as JSON; empty where the benchmark ended before it was written.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""The frozen settings of a comparison: what caches are keyed by and downloads write down."""
+"""Frozen settings of the pages: they key the caches, and downloads record them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,11 +15,11 @@ ArrowColour = Literal["length", "direction"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a picture comes from: the gallery's key, or an uploaded file.
+    """Where a picture comes from: the gallery or an uploaded file.
 
     Attributes:
-        name: Key in the gallery, or the file's name.
-        data: The file's bytes; None for the gallery.
+        name: Key in the gallery, or name of the file.
+        data: Bytes of the file; None for the gallery.
     """
 
     name: str
@@ -28,12 +28,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class CompareSettings:
-    """What decides the numbers of a comparison.
+    """The settings that decide the numbers of a comparison.
 
     Attributes:
         task: Name of a task in the manifest.
         upsamplers: Names in `OPERATORS`, in the table's order.
-        longer_side: The picture is reduced to this many pixels if it is larger; 0 keeps its size.
+        longer_side: Reduce a larger picture to this many pixels along its longer side; 0 keeps its size.
     """
 
     task: str
@@ -43,13 +43,13 @@ class CompareSettings:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One trained network and the picture it looks at: what the explorer pages look into.
+    """One trained network and the picture it is run on: the subject of the explorer pages.
 
     Attributes:
         source: The picture.
         task: Name of a task in the manifest.
         upsampler: Name in `OPERATORS` that has weights for the task.
-        longer_side: The picture is reduced to this many pixels if it is larger; 0 keeps its size.
+        longer_side: Reduce a larger picture to this many pixels along its longer side; 0 keeps its size.
     """
 
     source: Source
@@ -60,16 +60,16 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class LearnChoice:
-    """What decides a run of the page that learns.
+    """The settings of a run on the page "Watch it learn".
 
     Attributes:
-        source: The photograph; None for the made picture of rings.
-        side: Pixels along the side of the square that is cut out of it, at most.
-        task: What is to be learnt.
-        scale: Enlargement.
-        settings: The options of DySample.
-        seed: Of the weights at the start.
-        steps: Updates in all.
+        source: The photograph; None for the synthetic picture of rings.
+        side: Largest side, in pixels, of the square cut out of it.
+        task: What to learn.
+        scale: Upsampling factor.
+        settings: Options of DySample.
+        seed: Seed of the initial weights.
+        steps: Total number of updates.
     """
 
     source: Source | None
@@ -83,10 +83,10 @@ class LearnChoice:
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A model that upsamplers are swapped in, and the picture that it is run with.
+    """A model to swap upsamplers in, and the size of the picture to run it on.
 
     Attributes:
-        name: Such as ``"smp:Unet:resnet18"`` or ``"package.module:function"``.
+        name: For example ``"smp:Unet:resnet18"`` or ``"package.module:function"``.
         height: Rows of the picture.
         width: Columns of the picture.
     """
@@ -98,11 +98,11 @@ class ModelChoice:
 
 @dataclass(frozen=True, slots=True)
 class SwapChoice:
-    """What goes to the sites of a model.
+    """The operators to put at the upsampling sites of a model.
 
     Attributes:
-        to: Name of the operator at the sites that are swapped unasked.
-        exceptions: Names of sites with the operator that they get in its place; empty to leave one alone.
+        to: Name of the operator for the sites that are swapped by default.
+        exceptions: Pairs of a site's name and the operator it gets instead; empty to leave the site alone.
     """
 
     to: str
@@ -111,14 +111,14 @@ class SwapChoice:
 
 @dataclass(frozen=True, slots=True)
 class CostChoice:
-    """What a visitor wants to have measured.
+    """The measurements that a visitor asks for.
 
     Attributes:
-        sizes: Of maps; the first is the one that all figures but that of sizes are about.
+        sizes: Sizes of the maps; all figures but the one about sizes show the first.
         upsamplers: Names in `OPERATORS`, in the table's order.
-        layout: Of maps in memory.
-        backward: Whether forward and backward together are timed, too.
-        memory: Whether memory is measured, too.
+        layout: Memory layout of the maps.
+        backward: Whether to time forward and backward together, too.
+        memory: Whether to measure memory, too.
     """
 
     sizes: tuple[MapSize, ...]
@@ -129,5 +129,5 @@ class CostChoice:
 
     @property
     def asked(self) -> Asked:
-        """The same in the words of the benchmark."""
+        """The same choice in the terms of the benchmark."""
         return Asked(operators=self.upsamplers, sizes=self.sizes, layouts=(self.layout,))

@@ -1,4 +1,4 @@
-"""Colours of the app: class palettes and the few accents that figures use."""
+"""Colours of the app: class palettes, colour scales and the few accents that figures use."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ from plotly.colors import get_colorscale, sample_colorscale
 CHANGED = "#E69F00"  # Okabe-Ito orange: stands out on photographs and on grey
 WRONG = "#D55E00"  # Okabe-Ito vermilion
 IGNORED = "#7F7F7F"
-ACROSS = "#0072B2"  # Okabe-Ito blue: what belongs to x
-DOWN = "#D55E00"  # Okabe-Ito vermilion: what belongs to y
-NEARER = "#D55E00"  # Okabe-Ito vermilion: warm and towards the viewer, as the bright end of the depths
-FARTHER = "#0072B2"  # Okabe-Ito blue, as their dark end
-_ALIKE = "#F7F7F7"
-LEVELS = 255  # shades of a scale; odd, so that a scale about zero has a shade for zero itself
+ACROSS = "#0072B2"  # Okabe-Ito blue: quantities along x
+DOWN = "#D55E00"  # Okabe-Ito vermilion: quantities along y
+NEARER = "#D55E00"  # Okabe-Ito vermilion: warm, as the bright near end of `depth_colours`
+FARTHER = "#0072B2"  # Okabe-Ito blue: cold, as its dark far end
+_NEUTRAL = "#F7F7F7"
+LEVELS = 255  # shades of a scale; odd, so that a signed scale has a shade for zero itself
 MARGINAL = "#009E73"  # Okabe-Ito green: the marginal scope 1/(2s)
 
 # Neighbouring classes differ in lightness as well as hue, so that they can be told apart without
@@ -53,15 +53,15 @@ _CLASS_COLOURS = {
     "train": "#661100",
     "tvmonitor": "#AA4466",
 }
-# For tasks with classes that have no colour of their own.
+# For classes without a colour of their own.
 _SPARE_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
-# Where these do not suffice either.
+# CIELAB values of the colours generated once these are used up.
 _LIGHTNESS = np.array([36.0, 64.0, 50.0, 78.0])
 _CHROMA = 48.0
 
 
 def class_colours(classes: Sequence[str]) -> tuple[str, ...]:
-    """One colour, ``#rrggbb``, for each class name, no two alike."""
+    """Return one colour, ``#rrggbb``, for each class name, no two alike."""
     named = {name: _CLASS_COLOURS[name] for name in classes if name in _CLASS_COLOURS}
     others = (*_SPARE_COLOURS, *_spread(max(1, len(classes))))
     spare = iter([colour for colour in others if colour not in named.values()])
@@ -69,7 +69,7 @@ def class_colours(classes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _spread(count: int) -> tuple[str, ...]:
-    """Colours a golden angle of hue apart, of four lightnesses in turn, in CIELAB."""
+    """Return colours a golden angle of hue apart, in four alternating lightnesses of CIELAB."""
     turns = np.arange(count)
     angles = turns * np.pi * (3 - np.sqrt(5))
     lab = np.stack([_LIGHTNESS[turns % 4], _CHROMA * np.cos(angles), _CHROMA * np.sin(angles)], axis=-1)
@@ -77,23 +77,23 @@ def _spread(count: int) -> tuple[str, ...]:
 
 
 def sequential_colours() -> UInt8[np.ndarray, "256 3"]:
-    """From little to much, perceptually uniform (Viridis): saturated, to be read on grey maps."""
+    """Return Viridis: perceptually uniform, and saturated enough to be read on grey maps."""
     return _sampled("Viridis")
 
 
 def cyclic_colours() -> UInt8[np.ndarray, "256 3"]:
-    """Angles, perceptually uniform (cmocean's phase): the last colour meets the first."""
+    """Return cmocean's phase, for angles: perceptually uniform, and the last colour meets the first."""
     return _sampled("phase")
 
 
 def depth_colours() -> tuple[str, ...]:
-    """`LEVELS` shades from near to far, perceptually uniform (Cividis): near is bright."""
+    """Return `LEVELS` shades of Cividis from near (bright) to far (dark): perceptually uniform."""
     return _hexadecimal(_sampled("Cividis", LEVELS)[::-1])
 
 
 def signed_colours() -> tuple[str, ...]:
-    """`LEVELS` shades from nearer by way of alike to farther, in equal steps of CIELAB."""
-    ends = [[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in (NEARER, _ALIKE, FARTHER)]
+    """Return `LEVELS` shades from `NEARER` through a neutral grey to `FARTHER`, in equal steps of CIELAB."""
+    ends = [[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in (NEARER, _NEUTRAL, FARTHER)]
     lab = cv2.cvtColor(np.array([ends], np.float32) / 255, cv2.COLOR_RGB2Lab)[0]
     places = np.linspace(0, 2, LEVELS)
     between = np.stack([np.interp(places, (0, 1, 2), lab[:, k]) for k in range(3)], axis=-1)

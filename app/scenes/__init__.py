@@ -1,9 +1,9 @@
-"""Scenes made by a program: photograph-like pictures of thin structures with exact ground truth.
+"""Synthetic scenes: photograph-like pictures of thin structures with exact ground truth.
 
-A scene is drawn four times finer than the picture in both directions, colour and material together.
-The picture is the mean of each pixel's 16 samples, the truth what most of them are made of; so a
-wire thinner than half a pixel tints the picture but is not in the truth. A little softness, grain
-and darkening towards the corners are added to the picture alone.
+A scene is drawn at four times the resolution of the picture in both directions, colour and material together.
+The picture is the mean of each pixel's 16 samples, the ground truth their most frequent material, so a wire
+thinner than half a pixel tints the picture but is not in the truth. Softness, grain and darker corners are
+added to the picture alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,15 +25,15 @@ SMALLEST, LARGEST = 32, 2048  # pixels a side
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A scene that can be rendered.
+    """A scene to render.
 
     Attributes:
-        key: Its name in calls.
-        title: Its name for people.
-        sentence: What there is to see.
-        draw: Draws it through a camera.
+        key: Name in calls.
+        title: Display name.
+        sentence: What the scene shows.
+        draw: Function that draws it through a camera.
         eye: Height of the camera, in metres.
-        horizon: Where the horizon lies, as a fraction of the picture's height from its top.
+        horizon: Row of the horizon, as a fraction of the picture's height from its top.
         zoom: Focal length of the camera, as in `Camera`.
     """
 
@@ -48,11 +48,11 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class RenderedScene:
-    """A picture and what each of its pixels shows.
+    """A picture and the material of each of its pixels.
 
     Attributes:
-        image: Red, green and blue.
-        materials: The `Material` of every pixel; `truth` translates it to a label set.
+        image: RGB.
+        materials: The `Material` of every pixel; `truth` translates them to a label set.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -100,16 +100,16 @@ SCENES = (
 
 
 def render(key: str, *, height: int, width: int, seed: int = 0) -> RenderedScene:
-    """Make the picture and the truth of a scene.
+    """Render the picture and the ground truth of a scene.
 
     Args:
         key: One of `SCENES`.
         height: Rows of the picture.
         width: Columns of the picture; a wider one shows more at the sides.
-        seed: For clouds, leaves, houses and grain; the same seed gives the same picture.
+        seed: Seed of clouds, leaves, houses and grain; equal seeds render equal pictures.
 
     Raises:
-        ValueError: There is no such scene, or a side is not from 32 to 2048 pixels long.
+        ValueError: The scene is unknown, or a side is not from 32 to 2048 pixels long.
     """
     scene = next((scene for scene in SCENES if scene.key == key), None)
     if scene is None:
@@ -127,14 +127,13 @@ def render(key: str, *, height: int, width: int, seed: int = 0) -> RenderedScene
 
 
 def truth(scene: RenderedScene, class_names: Sequence[str]) -> UInt8[np.ndarray, "h w"]:
-    """The label map of a scene.
+    """Return the label map of a scene.
 
     Args:
-        scene: What was rendered.
-        class_names: The label set, in the order of its indices; upper and lower case are the same.
+        scene: The rendered scene.
+        class_names: The label set, in the order of its indices; case is ignored.
 
     Returns:
-        Class indices. What the label set has no name for is its `background`, or, if it has none,
-        255: ignored.
+        Class indices. Materials without a class are `background`, or 255 (ignored) if the label set has none.
     """
     return class_map(scene.materials, class_names)

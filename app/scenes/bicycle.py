@@ -1,4 +1,4 @@
-"""A bicycle on a pavement before a sunny wall, which shows between its spokes."""
+"""A bicycle on a pavement in front of a sunny wall, which shows between its spokes."""
 
 import cv2
 import numpy as np
@@ -14,13 +14,13 @@ from app.scenes.textures import Plane, blend, ground, mottle
 from app.scenes.yard import draw_pot, draw_sign, draw_window
 
 WALL, BICYCLE, KERB = 5.0, 4.6, 4.22  # metres ahead
-PLINTH = 0.30  # height of the wall's stone foot, in metres
-SUN = np.array([0.62, -0.80])  # how far a shadow moves sideways and up per metre of depth
+PLINTH = 0.30  # metres: height of the stone foot of the wall
+SUN = np.array([0.62, -0.80])  # shift of a shadow sideways and up, per metre of depth
 PAINT = (150, 34, 40)
 
 
 def draw(camera: Camera, rng: np.random.Generator) -> Canvas:
-    """Draw the wall, the street, what stands there, and the bicycle last."""
+    """Draw the wall, the street, the things on it, and the bicycle last."""
     canvas = Canvas(camera.height, camera.width)
     shapes = Canvas(camera.height, camera.width)
     leaves = int(rng.integers(2**31))
@@ -40,7 +40,7 @@ def _draw_things(canvas: Canvas, camera: Camera, seed: int) -> None:
 
 
 def _wall_plane(camera: Camera) -> tuple[Plane, Plane]:
-    """The x and the height, in metres, of the wall that each pixel sees."""
+    """Return x and height, in metres, of the wall at each pixel."""
     scale = camera.pixels(1.0, WALL)
     x = (np.arange(camera.width, dtype=np.float32) + 0.5 - camera.width / 2) / scale
     y = camera.eye - (np.arange(camera.height, dtype=np.float32) + 0.5 - camera.skyline) / scale
@@ -49,11 +49,11 @@ def _wall_plane(camera: Camera) -> tuple[Plane, Plane]:
 
 
 def _light(camera: Camera, silhouette: Plane) -> Plane:
-    """The light left on wall and pavement by bicycle, pot and sign, taken as standing in one plane."""
+    """Return the light on wall and pavement; bicycle, pot and sign cast shadows as if in one plane."""
     wall_x, wall_y = _wall_plane(camera)
     ground_x, ground_z = camera.ground()
     depth = np.where(wall_y > 0, WALL, ground_z) - BICYCLE
-    # Each pixel looks towards the sun and meets the plane of the bicycle here.
+    # Where the ray from each pixel towards the sun meets the plane of the bicycle.
     x = np.where(wall_y > 0, wall_x, ground_x) - SUN[0] * depth
     y = np.maximum(wall_y, 0) - SUN[1] * depth
     scale = camera.pixels(1.0, BICYCLE)
@@ -65,7 +65,7 @@ def _light(camera: Camera, silhouette: Plane) -> Plane:
 
 
 def _wall(camera: Camera, rng: np.random.Generator) -> Texture:
-    """Old ochre plaster that has come off the bricks here and there, above a stone plinth."""
+    """Return old ochre plaster, with bare bricks here and there, above a stone plinth."""
     x, y = _wall_plane(camera)
     x = x + np.float32(rng.uniform(0, 20))
     cloud, fine = mottle(x, y, 2.6, 1.2), mottle(x, y, 0.8, 0.4)
@@ -86,8 +86,8 @@ def _bricks(x: Plane, y: Plane) -> Texture:
     course = np.floor(y / 0.075)
     along = x / 0.225 + 0.5 * (course % 2)
     mortar = (y / 0.075 - course < 0.16) | (along - np.floor(along) < 0.055)
-    each = np.sin(np.floor(along) * 12.9898 + course * 78.233) * 43758.5453
-    tone = 0.82 + 0.3 * (each - np.floor(each)) + 0.06 * mottle(x, y, 0.7, 0.4)
+    noise = np.sin(np.floor(along) * 12.9898 + course * 78.233) * 43758.5453  # hash: one tone per brick
+    tone = 0.82 + 0.3 * (noise - np.floor(noise)) + 0.06 * mottle(x, y, 0.7, 0.4)
     return blend(
         np.array([158, 84, 62], np.float32) * tone[..., None], (178, 162, 142), mortar.astype(np.float32)
     )

@@ -1,4 +1,4 @@
-"""A pinhole camera that looks straight ahead.
+"""A pinhole camera looking straight ahead.
 
 World points are (x, y, z) in metres: x to the right of the camera, y above the ground, z ahead.
 """
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-NEAREST = 0.2  # metres; what is nearer is pushed out to here
+NEAREST = 0.2  # metres; nearer points are projected as if at this distance
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """Where the camera stands and how it sees.
+    """Position and optics of the camera.
 
     Attributes:
         height: Rows of the picture.
         width: Columns of the picture.
         eye: Height of the lens above the ground, in metres.
-        horizon: Where the horizon lies, as a fraction of the picture's height from its top.
-        zoom: Focal length over `unit`.
+        horizon: Row of the horizon, as a fraction of the picture's height from its top.
+        zoom: Focal length divided by `unit`.
     """
 
     height: int
@@ -31,12 +31,12 @@ class Camera:
 
     @property
     def unit(self) -> float:
-        """Height in pixels of the largest 4:3 picture that fits in."""
+        """Height in pixels of the largest 4:3 picture that fits into this one."""
         return min(float(self.height), 0.75 * self.width)
 
     @property
     def focal(self) -> float:
-        """Focal length in pixels: what is 1 m large at 1 m distance spans as many."""
+        """Focal length in pixels: the size of 1 m at a distance of 1 m."""
         return self.zoom * self.unit
 
     @property
@@ -45,21 +45,21 @@ class Camera:
         return self.horizon * self.height
 
     def project(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 2"]:
-        """Where world points appear, as (x, y) in pixels."""
+        """Project world points to (x, y) in pixels."""
         x, y, z = np.asarray(points, float).T
         size = self.focal / np.maximum(z, NEAREST)
         return np.stack([self.width / 2 + x * size, self.skyline + (self.eye - y) * size], 1)
 
     def pixels(self, metres: float, distance: float) -> float:
-        """How many pixels a length spans at a distance ahead, both in metres."""
+        """Return the size in pixels of a length at a distance ahead, both in metres."""
         return metres * self.focal / max(distance, NEAREST)
 
     def widths(self, metres: float, distances: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-        """How many pixels a length spans at each of some distances ahead, all in metres."""
+        """Return the sizes in pixels of a length at several distances ahead, all in metres."""
         return metres * self.focal / np.maximum(distances, NEAREST)
 
     def ground(self) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
-        """The x and z of the ground that each pixel sees; above the horizon, of a mirrored ground."""
+        """Return x and z of the ground at each pixel; above the horizon, those of a mirrored ground."""
         below = np.arange(self.height) + 0.5 - self.skyline
         below = np.where(np.abs(below) < 0.5, 0.5, below)
         z = np.broadcast_to((self.eye * self.focal / np.abs(below))[:, None], (self.height, self.width))

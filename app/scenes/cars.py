@@ -11,7 +11,7 @@ from app.scenes.canvas import Canvas, Colour
 from app.scenes.materials import Material
 
 LENGTH = 4.0  # metres
-# From bumper to bumper of a hatchback: z and height in metres, and what lies up to the next point.
+# A hatchback from bumper to bumper: z and height in metres, and the surface up to the next point.
 PROFILE = (
     (0.00, 0.30, "body"),
     (0.00, 0.62, "body"),
@@ -35,10 +35,10 @@ class Car:
     """A car on the road.
 
     Attributes:
-        x: Of its middle, in metres.
-        z: Of its nearer end, in metres.
+        x: x of its middle, in metres.
+        z: z of its nearer end, in metres.
         paint: Colour of its body.
-        oncoming: Whether it shows us its front.
+        oncoming: Whether its front faces the camera.
     """
 
     x: float
@@ -48,16 +48,16 @@ class Car:
 
     @property
     def side(self) -> int:
-        """Which flank we see: 1 for the right one, seen along the street."""
+        """Visible flank: 1 for the right one as seen along the street, -1 for the left."""
         return -1 if self.x > 0 else 1
 
     def along(self, distance: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        """Distance from the nearer end, of a distance from the tail; both in metres."""
+        """Convert distances from the tail to distances from the nearer end, in metres."""
         return LENGTH - distance if self.oncoming else distance
 
 
 def half_width(height: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Half the width of the body at a height, both in metres."""
+    """Return half the width of the body at a height, both in metres."""
     return np.interp(height, [0.3, 0.6, 0.95, 1.45], [0.80, 0.86, 0.84, 0.62])
 
 
@@ -72,7 +72,7 @@ def draw_car(canvas: Canvas, camera: Camera, car: Car) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """A car while it is drawn; points are (across, height, along), in metres from its nearer end."""
+    """A car being drawn; points are (across, height, along) in metres, from its nearer end."""
 
     canvas: Canvas
     camera: Camera
@@ -89,7 +89,7 @@ class _Body:
         self.fill(np.array(corners), colour)
 
     def sideways(self, points: Float[np.ndarray, "n 2"], out: float = 0.0) -> Float[np.ndarray, "n 3"]:
-        """Points on the flank that we see, from points (distance from the tail, height)."""
+        """Return points on the visible flank from points (distance from the tail, height)."""
         across = self.car.side * (half_width(points[:, 1]) + out)
         return np.stack([across, points[:, 1], self.car.along(points[:, 0])], 1)
 
@@ -121,7 +121,7 @@ class _Body:
         self.fill(self.sideways(crease, out=0.004), self.car.paint * 0.70)
 
     def draw_skin(self) -> None:
-        """Bumpers, bonnet, windows and roof."""
+        """Draw bumpers, bonnet, windows and roof."""
         parts = list(pairwise(PROFILE))
         for (z0, y0, kind), (z1, y1, _) in parts if self.car.oncoming else parts[::-1]:
             wide = half_width(np.array([y0, y1]))
@@ -136,7 +136,7 @@ class _Body:
                 self.fill(middle + (quad - middle) * np.array([0.88, 0.84, 0.84]), GLASS)
 
     def draw_end(self) -> None:
-        """Bumper, number plate and lamps of the end that we see."""
+        """Draw bumper, number plate and lamps of the visible end."""
         plate, lamp = (
             ((236, 234, 226), (238, 238, 228)) if self.car.oncoming else ((232, 200, 70), (188, 28, 26))
         )

@@ -1,4 +1,4 @@
-"""Fields, hedges, a barn and sheep: what lies behind a fence."""
+"""The country behind a fence: fields, hedges, a barn and sheep."""
 
 from collections.abc import Sequence
 
@@ -77,7 +77,7 @@ def draw_barn(canvas: Canvas, camera: Camera) -> None:
 def draw_sheep(
     canvas: Canvas, camera: Camera, rng: np.random.Generator, place: Sequence[int | float], size: float
 ) -> None:
-    """Draw a sheep; it looks to the right if `size`, in lengths of about 1 m, is positive."""
+    """Draw a sheep of `size` times about 1 m; it looks to the left if `size` is negative."""
     sketch = Sketch.standing(canvas, camera, place, Material.SHEEP, size=size)
     for x, shade in ((-0.26, 44), (0.27, 44), (-0.36, 62), (0.36, 62)):
         sketch.line(((x, 0.45), (x + 0.02, 0.2), (x, 0)), 0.062, [shade] * 3)

@@ -11,7 +11,7 @@ REAR, FRONT, CRANK = (-0.52, 0.345), (0.53, 0.345), (-0.09, 0.29)
 WHEEL = 0.345  # outer radius in metres
 SPOKES = 36
 STEEL, RUBBER = np.array([196.0, 200, 204]), np.array([42.0, 41, 42])
-TUBES = (  # width in metres, then points from one end to the other
+TUBES = (  # width in metres, then points from end to end
     (0.018, (REAR, CRANK)),
     (0.017, (REAR, (-0.235, 0.77))),
     (0.026, ((0.405, 0.84), (0.437, 0.69), (0.468, 0.52), (0.53, 0.345))),
@@ -20,7 +20,7 @@ TUBES = (  # width in metres, then points from one end to the other
     (0.033, (CRANK, (-0.24, 0.79))),
     (0.040, ((0.437, 0.685), (0.405, 0.83))),
 )
-FITTINGS = (  # parts of steel, likewise
+FITTINGS = (  # steel parts, likewise
     (0.024, ((-0.24, 0.79), (-0.272, 0.90))),
     (0.020, ((0.405, 0.83), (0.388, 0.915), (0.44, 0.945))),
     (0.019, ((0.44, 0.945), (0.42, 0.985), (0.34, 0.985), (0.22, 0.96))),
@@ -43,10 +43,10 @@ SADDLE = (
 
 
 def draw_bicycle(sketch: Sketch, paint: Colour) -> None:
-    """Draw the whole bicycle, which points to the right.
+    """Draw a bicycle that points to the right.
 
     Args:
-        sketch: Where it stands.
+        sketch: Frame of the figure, with the bicycle on the ground.
         paint: Colour of frame and mudguards.
     """
     paint = np.asarray(paint, float)
@@ -77,7 +77,7 @@ def _arc(
     width: float,
     colour: Float[np.ndarray, " 3"],
 ) -> None:
-    """Part of a circle between two angles in units of pi, shaded by where its outside faces."""
+    """Draw part of a circle between two angles in units of π, shaded by the direction its outside faces."""
     angle = np.linspace(turns[0] * np.pi, turns[1] * np.pi, 73)
     outward = np.stack([np.cos(angle), np.sin(angle)], 1)
     points = sketch.at(np.array(centre) + radius * outward)
@@ -105,7 +105,7 @@ def _wheel(sketch: Sketch, hub: tuple[float, float]) -> None:
 
 
 def _drive(sketch: Sketch) -> None:
-    """Chain, chain ring, cranks and pedals."""
+    """Draw chain, chain ring, cranks and pedals."""
     crank = np.array(CRANK)
     for side in (-1, 1):
         wheels = np.array([[0, side * 0.036], [0, side * 0.094]])

@@ -1,4 +1,4 @@
-"""House fronts: wall, windows and a door, seen from straight ahead."""
+"""House fronts seen from straight ahead: wall, windows and a door."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ FRAME = (222, 219, 208)
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A house of a terrace; lengths in metres.
+    """A terraced house; lengths in metres.
 
     Attributes:
-        x: Of its facade, which runs along the street.
-        near: z of the end that is nearer to the camera.
+        x: x of the facade, which runs along the street.
+        near: z of the end nearer to the camera.
         far: z of the other end.
         eaves: Height of the facade.
         wall: Colour of the facade.
@@ -34,12 +34,12 @@ class House:
 
     @property
     def outward(self) -> int:
-        """1 for houses on the right of the street, -1 for those on the left."""
+        """Direction of x away from the street: 1 on its right, -1 on its left."""
         return 1 if self.x > 0 else -1
 
 
 def facade(camera: Camera, rng: np.random.Generator, house: House) -> Texture:
-    """The facade seen from the front, its nearer end on the left."""
+    """Return the facade seen from the front, with its nearer end on the left."""
     dots = float(np.clip(camera.pixels(1.0, house.near), 8, 48))  # per metre
     wide = house.far - house.near
     x, y = np.meshgrid(
@@ -74,17 +74,7 @@ def _draw_pane(
 ) -> None:
     middle, eaves, low, high = place
     left, right, top, bottom = middle - 0.52, middle + 0.52, eaves - high, eaves - low
-    _box(
-        flat,
-        dots,
-        (
-            left - 0.12,
-            top - 0.22,
-            right + 0.12,
-            top,
-        ),
-        (198, 190, 176),
-    )
+    _box(flat, dots, (left - 0.12, top - 0.22, right + 0.12, top), (198, 190, 176))
     _box(flat, dots, (left, top, right, bottom), FRAME)
     glass = np.array([58.0, 68, 80]) * rng.uniform(0.7, 1.5)
     cross = (top + bottom) / 2

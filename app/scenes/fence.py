@@ -1,4 +1,4 @@
-"""A pasture fence: round posts, a rail and wire netting before sheep, fields and sky."""
+"""A pasture fence: round posts, a rail and wire netting in front of sheep, fields and sky."""
 
 import numpy as np
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from app.scenes.materials import Material
 from app.scenes.plants import draw_blades
 from app.scenes.textures import Plane, blend, ground, mottle, shadow, sky
 
-ENDS = (0.4, 75.0)  # metres along the fence that are drawn
+ENDS = (0.4, 75.0)  # metres along the fence: the part that is drawn
 OFFSET = 2.5  # metres from the camera to the fence
 HEADING = 0.88  # radians from the picture's plane to the fence's direction
 SPACING = 2.2  # metres between posts
@@ -25,7 +25,7 @@ Lengths = float | Float[np.ndarray, " n"]
 
 
 def beside(distance: Lengths, across: Lengths, height: Lengths) -> Float[np.ndarray, "n 3"]:
-    """World points by metres along the fence, metres behind it, and metres above the ground."""
+    """Return world points from metres along the fence, behind it and above the ground."""
     c, s = np.cos(HEADING), np.sin(HEADING)
     along, away, y = np.broadcast_arrays(np.atleast_1d(distance), OFFSET + np.asarray(across), height)
     return np.stack([along * c - away * s, y, along * s + away * c], 1)
@@ -60,7 +60,7 @@ def _draw_ground(canvas: Canvas, camera: Camera, rng: np.random.Generator, light
 
 
 def _fence_light(camera: Camera) -> Plane:
-    """The light left on the ground by posts and rail, in a sun on the left."""
+    """Return the light that posts and rail leave on the ground, with the sun on the left."""
     slant = np.array([0.62, -1.0, -0.12])  # from a point to its shadow, per metre of height
     bars = [
         ((at - 0.06, 0.0), (at + 0.06, 0.0), (at + 0.06, POST), (at - 0.06, POST))
@@ -75,7 +75,7 @@ def _fence_light(camera: Camera) -> Plane:
 
 
 def _draw_telegraph(canvas: Canvas, camera: Camera) -> None:
-    """Wooden poles with four wires on the far side of the pasture."""
+    """Draw wooden poles with four wires on the far side of the pasture."""
     span = np.linspace(0, 1, 12)
     sag = 6.8 - 4.8 * span * (1 - span)
     for at in np.arange(5.0, 230.0, 32.0)[::-1]:
@@ -101,7 +101,7 @@ def _draw_fence(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> Non
 
 
 def _draw_netting(canvas: Canvas, camera: Camera, rng: np.random.Generator, start: float) -> None:
-    """Wires along the fence and stays across them, from one post to the next."""
+    """Draw wires along the fence and stays across them, from one post to the next."""
     stations = np.linspace(start, start + SPACING, 7)
     sag = 0.014 * np.sin(np.linspace(0, np.pi, 7)) * rng.uniform(0.5, 1.5)
     heights = (np.array(WIRES)[:, None] - sag).ravel()
@@ -123,7 +123,7 @@ def _draw_rail(canvas: Canvas, camera: Camera, start: float) -> None:
 
 
 def _draw_post(canvas: Canvas, camera: Camera, rng: np.random.Generator, at: float) -> None:
-    """A round post with a domed top, in strips from its sunny side to its dark one."""
+    """Draw a round post with a domed top, in strips from its sunny side to its dark one."""
     world = beside(at, 0.0, np.array([-0.03, POST]))
     foot, top = camera.project(world)
     radius = camera.pixels(0.06, world[0, 2])
@@ -138,7 +138,7 @@ def _draw_post(canvas: Canvas, camera: Camera, rng: np.random.Generator, at: flo
 
 
 def _draw_verge(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> None:
-    """Grass between fence and road, densest around the posts."""
+    """Draw grass between fence and road, densest around the posts."""
     count = 2600
     distance = ENDS[0] + rng.gamma(1.3, 7.0, count) - 1
     post = np.round((distance - ENDS[0]) / SPACING) * SPACING + ENDS[0]

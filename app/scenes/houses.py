@@ -15,7 +15,7 @@ DOORS = ((40, 62, 92), (112, 34, 36), (38, 74, 58), (52, 48, 50))
 
 
 def terrace(rng: np.random.Generator, x: float, near: float, far: float) -> list[House]:
-    """Houses side by side from `near` to `far`, the farthest first."""
+    """Return houses side by side from `near` to `far`, the farthest first."""
     houses: list[House] = []
     while near < far:
         end = near + rng.uniform(5.0, 8.5)
@@ -47,13 +47,13 @@ def draw_house(canvas: Canvas, camera: Camera, rng: np.random.Generator, house: 
 def _along(
     camera: Camera, first: tuple[float, float], second: tuple[float, float], near: float, far: float
 ) -> Points:
-    """The outline of a surface along the street, from its cross-section's two points (x, y)."""
+    """Return the outline of a surface along the street from the two points (x, y) of its cross-section."""
     corners = [(*first, near), (*first, far), (*second, far), (*second, near)]
     return camera.project(np.array(corners, float))
 
 
 def _draw_chimney(canvas: Canvas, camera: Camera, house: House, x: float, ridge: float) -> None:
-    """A chimney with three pots and an aerial."""
+    """Draw a chimney with three pots and an aerial."""
     z, foot, top = house.near + 0.5, ridge - 0.6, ridge + 1.1
     brick = np.array([150.0, 100, 80])
     street_side = x - 0.6 * house.outward
@@ -71,7 +71,7 @@ def _draw_chimney(canvas: Canvas, camera: Camera, house: House, x: float, ridge:
 
 
 def _cover_facade(canvas: Canvas, corners: Float[np.ndarray, "4 2"], flat: Texture) -> None:
-    """Lay a facade over its place in the picture, in perspective."""
+    """Draw a facade at its place in the picture, in perspective."""
     x0, y0, x1, y1 = canvas.bounds(corners)
     if x1 <= x0 or y1 <= y0:
         return

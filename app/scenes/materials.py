@@ -1,4 +1,4 @@
-"""What the scenes are made of, and which classes of a data set that corresponds to."""
+"""Materials of the scenes, and the classes of data sets that they correspond to."""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -10,7 +10,7 @@ IGNORE = 255
 
 
 class Material(IntEnum):
-    """The vocabulary of the ground truth, roughly from far to near."""
+    """Materials of the ground truth, roughly from far to near."""
 
     SKY = 0
     HILL = 1
@@ -32,8 +32,8 @@ class Material(IntEnum):
     FENCE = 17
 
 
-# The names that label sets have for a material, most fitting first. Street data sets count lawns
-# and hedges as trees, and a bicycle as a part of its rider.
+# Names of a material in label sets, best match first. Street data sets count lawns and hedges as trees, and a
+# bicycle as a part of its rider.
 CLASSES: dict[Material, tuple[str, ...]] = {
     Material.SKY: ("sky",),
     Material.HILL: ("tree",),
@@ -61,11 +61,10 @@ def class_map(materials: UInt8[np.ndarray, "h w"], class_names: Sequence[str]) -
 
     Args:
         materials: A `Material` for every pixel.
-        class_names: The label set, in the order of its indices; upper and lower case are the same.
+        class_names: The label set, in the order of its indices; case is ignored.
 
     Returns:
-        Class indices. What the label set has no name for is its `background`, or, if it has none,
-        255: ignored.
+        Class indices. Materials without a class are `background`, or 255 (ignored) if the label set has none.
     """
     indices = {name.casefold(): index for index, name in enumerate(class_names)}
     rest = indices.get("background", IGNORE)

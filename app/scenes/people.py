@@ -1,4 +1,4 @@
-"""Pedestrians."""
+"""Pedestrians and a cyclist."""
 
 import numpy as np
 
@@ -11,10 +11,10 @@ HEIGHT = 1.74  # metres
 def draw_walker(
     sketch: Sketch, *, coat: tuple[int, int, int], trousers: tuple[int, int, int], stride: float
 ) -> None:
-    """Draw somebody who walks to the right.
+    """Draw a person walking to the right.
 
     Args:
-        sketch: Where; (0, 0) is on the ground between the feet.
+        sketch: Frame of the figure; (0, 0) is on the ground between the feet.
         coat: Colour of the upper clothes.
         trousers: Colour of the lower clothes.
         stride: Half the distance between the feet, in metres.
@@ -39,7 +39,7 @@ def draw_walker(
 
 
 def draw_stroller(sketch: Sketch, *, coat: tuple[int, int, int], trousers: tuple[int, int, int]) -> None:
-    """Draw somebody from behind; (0, 0) is on the ground between the feet."""
+    """Draw a person from behind; (0, 0) is on the ground between the feet."""
     upper, lower = np.array(coat, float), np.array(trousers, float)
     for side, lift in ((-1, 0.06), (1, 0.0)):
         sketch.line(
@@ -60,7 +60,7 @@ def draw_stroller(sketch: Sketch, *, coat: tuple[int, int, int], trousers: tuple
 
 
 def draw_cyclist(sketch: Sketch, *, coat: tuple[int, int, int]) -> None:
-    """Draw a cyclist from behind; (0, 0) is where the rear wheel stands."""
+    """Draw a cyclist from behind; (0, 0) is the point where the rear wheel touches the ground."""
     upper = np.array(coat, float)
     sketch.oval((0, 0.34), (0.026, 0.34), (34, 34, 36))
     sketch.line(((0, 0.40), (0, 0.92)), 0.035, (60, 70, 90))

@@ -8,7 +8,7 @@ from app.scenes.canvas import FINE, Canvas, Colour
 from app.scenes.materials import Material
 from app.scenes.textures import Plane, mottle
 
-LIGHT = np.array([-0.6, -0.8])  # from where the sun shines, in the picture
+LIGHT = np.array([-0.6, -0.8])  # direction towards the sun, in the picture
 
 
 def draw_leaves(
@@ -19,7 +19,7 @@ def draw_leaves(
     colours: Float[np.ndarray, "n 3"],
     material: Material = Material.TREE,
 ) -> None:
-    """Draw pointed leaves, one half of each lighter than the other, in their order."""
+    """Draw pointed leaves in order, one half of each lighter than the other."""
     t = np.linspace(0, 1, 6)
     half = 0.30 * np.sin(np.pi * t**0.8)
     along = np.stack([np.cos(angles), np.sin(angles)], 1)
@@ -41,7 +41,7 @@ def draw_blades(
     lengths: Float[np.ndarray, " n"],
     colour: Colour,
 ) -> None:
-    """Draw blades of grass, bent by the wind, from the far ones to the near ones."""
+    """Draw blades of grass bent by the wind, from far to near."""
     order = np.argsort(roots[:, 1])
     roots, lengths = roots[order], lengths[order, None]
     lean = rng.normal(0.1, 0.32, (len(roots), 1))
@@ -69,14 +69,14 @@ def draw_crown(
     """Draw foliage as a heap of lit blobs with a leafy edge.
 
     Args:
-        canvas: What to draw on.
-        rng: Where the randomness comes from.
-        blobs: Middle x, middle y and radius of each, in pixels.
-        colour: Of leaves in half light.
+        canvas: The canvas to draw on.
+        rng: Random generator.
+        blobs: Centre x, centre y and radius of each blob, in pixels.
+        colour: Colour of leaves in half light.
         leaf: Size of the tufts, in pixels.
-        ragged: How far the edge is torn, as a fraction of the radius.
-        contrast: Of the tufts, as a fraction of the colour.
-        material: What it is.
+        ragged: Depth of the ragged edge, as a fraction of the radius.
+        contrast: Contrast of the tufts, as a fraction of the colour.
+        material: Material of the crown.
     """
     shift = np.float32(rng.uniform(0, 1000))
     reach = blobs[:, 2:] * (1.1 + ragged)
@@ -95,7 +95,7 @@ def draw_crown(
 
 
 def _heap(x: Plane, y: Plane, blobs: Float[np.ndarray, "n 3"]) -> tuple[Plane, Plane]:
-    """How deep each pixel lies in the heap, in radii, and how the sun meets its surface, -1 to 1."""
+    """Return each pixel's depth in the heap, in radii, and the sunlight on its surface, -1 to 1."""
     depth = np.full(x.shape, -np.inf, np.float32)
     light = np.zeros_like(x)
     for middle_x, middle_y, radius in blobs.astype(np.float32):

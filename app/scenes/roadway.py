@@ -16,18 +16,18 @@ END = 105.0  # metres: end of the street
 
 
 def strip(camera: Camera, left: float, right: float, near: float = 0.3, far: float = END) -> Points:
-    """The outline of a piece of ground along the street, given by its sides and ends in metres."""
+    """Return the outline of a piece of ground along the street from its sides and ends in metres."""
     return camera.project(np.array([(left, 0, near), (left, 0, far), (right, 0, far), (right, 0, near)]))
 
 
 def joints(x: Plane, z: Plane, sides: Sequence[float], width: float) -> Plane:
-    """1 on the joints between slabs, 0 elsewhere.
+    """Return 1 on the joints between slabs, 0 elsewhere.
 
     Args:
-        x: Position on the ground, in metres.
-        z: Likewise.
+        x: x of the ground at each pixel, in metres.
+        z: z of the ground at each pixel, in metres.
         sides: Size of a slab along x and z, in metres.
-        width: Of the joints, as a fraction of the slab.
+        width: Width of the joints, as a fraction of the slab.
     """
     gaps = [np.abs(axis / side - np.round(axis / side)) for axis, side in zip((x, z), sides, strict=True)]
     return ((gaps[0] < width / 2) | (gaps[1] < width / 2)).astype(np.float32)
@@ -36,7 +36,7 @@ def joints(x: Plane, z: Plane, sides: Sequence[float], width: float) -> Plane:
 def draw_roadway(
     canvas: Canvas, camera: Camera, rng: np.random.Generator, light: Float[np.ndarray, "h w 1"]
 ) -> None:
-    """Draw the street's ground; `light` is what falls on the carriageway."""
+    """Draw the ground of the street; `light` is the factor of the light on the carriageway."""
     x, z = camera.ground()
     asphalt = ground(camera, rng, (112, 112, 116), patches=0.04, grain=0.08) * light
     slabs = ground(camera, rng, (156, 152, 146), patches=0.05, grain=0.07)

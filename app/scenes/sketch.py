@@ -1,4 +1,4 @@
-"""Flat figures: drawn in metres, in a plane that faces the camera."""
+"""Flat figures, drawn in metres in a plane that faces the camera."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ Path = Sequence[Pair] | Float[np.ndarray, "n 2"]
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """A place to draw a figure of one material at; points are (x, y) in metres, y upwards.
+    """The frame of a figure of one material; points are (x, y) in metres, y upwards.
 
     Attributes:
-        canvas: What to draw on.
-        origin: The pixel of (0, 0).
-        scale: Pixels per metre, sideways and upwards; negative sideways mirrors the figure.
-        material: What it is.
+        canvas: The canvas to draw on.
+        origin: Position of (0, 0), in pixels.
+        scale: Pixels per metre, sideways and upwards; a negative sideways scale mirrors the figure.
+        material: Material of the figure.
     """
 
     canvas: Canvas
@@ -41,24 +41,24 @@ class Sketch:
         *,
         size: float = 1.0,
     ) -> "Sketch":
-        """A figure at a place in the world.
+        """Return the frame of a figure at a place in the world.
 
         Args:
-            canvas: What to draw on.
-            camera: Through which it is seen.
+            canvas: The canvas to draw on.
+            camera: The camera that sees it.
             place: World point of the figure's (0, 0), in metres.
-            material: What it is.
-            size: Enlarges the figure; a negative one also mirrors it.
+            material: Material of the figure.
+            size: Scale of the figure; a negative one also mirrors it.
         """
         scale = camera.pixels(1.0, place[2]) * np.array([size, -abs(size)])
         return cls(canvas, camera.project(np.array([place], float))[0], scale, material)
 
     def at(self, points: Path) -> Float[np.ndarray, "n 2"]:
-        """The pixels of points."""
+        """Return the positions of points in pixels."""
         return self.origin + np.asarray(points, float) * self.scale
 
     def pixels(self, metres: float) -> float:
-        """The pixels of a length."""
+        """Return a length in pixels."""
         return abs(float(self.scale[1])) * metres
 
     def shape(self, outline: Path, colour: Colour) -> None:
@@ -77,7 +77,7 @@ class Sketch:
         self.shape(np.asarray(centre, float) + points, colour)
 
     def line(self, path: Path, width: int | float | Sequence[int | float], colour: Colour) -> None:
-        """Draw a line of a width in metres, or one width for each point."""
+        """Draw a line, in one width or one width per point, in metres."""
         self.canvas.stroke(self.at(path), np.asarray(width, float) * self.pixels(1.0), colour, self.material)
 
     def tube(self, path: Path, width: int | float | Sequence[int | float], colour: Colour) -> None:
@@ -97,7 +97,7 @@ class Sketch:
         ragged: float,
         contrast: float,
     ) -> None:
-        """Fill a heap of circles (x, y, radius) with fur, wool or leaves in tufts of a size in metres."""
+        """Fill a heap of circles (x, y, radius) with fur, wool or leaves in tufts of `tuft` metres."""
         heap = np.array(blobs, float)
         heap = np.concatenate([self.at(heap[:, :2]), self.pixels(1.0) * heap[:, 2:]], 1)
         draw_crown(

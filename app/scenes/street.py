@@ -27,7 +27,7 @@ CARS = (
 
 
 def draw(camera: Camera, rng: np.random.Generator) -> Canvas:
-    """Draw the street from its far end to the near one."""
+    """Draw the street from its far end to its near end."""
     canvas = Canvas(camera.height, camera.width)
     air = sky(camera, rng, zenith=(150, 182, 214), haze=(232, 234, 234), clouds=0.5)
     canvas.cover(canvas.band(), air, Material.SKY)
@@ -46,7 +46,7 @@ def draw(camera: Camera, rng: np.random.Generator) -> Canvas:
 
 
 def _draw_garden(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> None:
-    """Behind railings on the right: a hedge and bare trees against the sky."""
+    """Draw the garden behind the railings on the right: a hedge, and bare trees against the sky."""
     edge = RIGHT + PAVED
     for z in np.arange(GARDEN - 1, 5, -1.5):
         draw_tree(canvas, camera, rng, (edge + rng.normal(2.2, 0.3), 0.0, z), rng.uniform(1.5, 2.2))

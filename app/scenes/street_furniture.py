@@ -23,7 +23,7 @@ def draw_lamp(sketch: Sketch) -> None:
 
 
 def draw_street_lamp(sketch: Sketch) -> None:
-    """Draw a lamp 7.5 m tall, whose arm reaches to the right over the road."""
+    """Draw a lamp 7.5 m tall with an arm that reaches to the right, over the road."""
     steel = np.array([146.0, 150, 150])
     sketch.tube(
         ((0, 0), (0, 1.0), (0, 7.0), (0.12, 7.4), (0.45, 7.62), (1.5, 7.72)),
@@ -35,7 +35,7 @@ def draw_street_lamp(sketch: Sketch) -> None:
 
 
 def draw_warning(canvas: Canvas, camera: Camera, place: tuple[float, float, float]) -> None:
-    """Draw a triangular warning sign with a plate below, on its pole."""
+    """Draw a triangular warning sign on a pole, with a plate below it."""
     Sketch.standing(canvas, camera, place, Material.POLE).tube(((0, 0), (0, 3.1)), 0.075, (150, 152, 152))
     sign = Sketch.standing(canvas, camera, place, Material.SIGN)
     corners = np.array([[-0.40, 2.30], [0.40, 2.30], [0.0, 2.98]])

@@ -12,14 +12,14 @@ from jaxtyping import Float
 from app.scenes.camera import Camera
 from app.scenes.canvas import Colour, Texture
 
-TILE = 256  # side of a noise tile, which repeats without a seam
+TILE = 256  # side of a seamless noise tile
 
 Plane = Float[np.ndarray, "h w"]
 
 
 @cache
 def _tile(roughness: float) -> Float[np.ndarray, "t t"]:
-    """Noise of mean 0 and deviation 1 that repeats without a seam."""
+    """Return seamless noise of mean 0 and standard deviation 1."""
     row = np.fft.fftfreq(TILE)[:, None]
     column = np.fft.rfftfreq(TILE)[None]
     frequency = np.hypot(row, column)
@@ -30,12 +30,12 @@ def _tile(roughness: float) -> Float[np.ndarray, "t t"]:
 
 
 def mottle(x: Plane, y: Plane, period: float, roughness: float = 1.0) -> Plane:
-    """Noise of mean 0 and deviation 1 on a plane.
+    """Return noise of mean 0 and standard deviation 1 on a plane.
 
     Args:
-        x: First coordinate of every pixel; shift it by a random number for another piece of noise.
-        y: Second coordinate.
-        period: The length after which the noise repeats.
+        x: First coordinate of every pixel; a random shift selects another piece of noise.
+        y: Second coordinate of every pixel.
+        period: Length after which the noise repeats.
         roughness: Fall of the amplitude with frequency f, as f to the power of minus this: 0 is
             white noise, 1 mottled, 2 smooth.
     """
@@ -48,7 +48,7 @@ def _wrapped(position: Plane) -> Plane:
 
 
 def screen(camera: Camera) -> tuple[Plane, Plane]:
-    """The x and y of every pixel in picture heights, from the middle of the top."""
+    """Return x and y of every pixel in picture heights, from the middle of the top edge."""
     x = (np.arange(camera.width) + 0.5 - camera.width / 2) / camera.height
     y = (np.arange(camera.height) + 0.5) / camera.height
     columns, rows = np.meshgrid(x, y)
@@ -56,20 +56,20 @@ def screen(camera: Camera) -> tuple[Plane, Plane]:
 
 
 def blend(first: Colour | Texture, second: Colour | Texture, share: Plane) -> Texture:
-    """Mix two colours or textures; `share` from 0 to 1 is how much of the second."""
+    """Mix two colours or textures; `share` is the part of the second, 0 to 1."""
     a, b = np.asarray(first, np.float32), np.asarray(second, np.float32)
     return a + (b - a) * share[..., None].clip(0, 1)
 
 
 def sky(camera: Camera, rng: np.random.Generator, *, zenith: Colour, haze: Colour, clouds: float) -> Texture:
-    """A sky that pales to the horizon, with lit clouds that flatten towards it.
+    """Return a sky that pales towards the horizon, with lit clouds that flatten towards it.
 
     Args:
-        camera: Its horizon is where the sky ends.
-        rng: Where the randomness comes from.
+        camera: Camera whose horizon ends the sky.
+        rng: Random generator.
         zenith: Colour overhead.
         haze: Colour at the horizon.
-        clouds: How much is cloudy, from about -1 (hardly any) to 1 (nearly all).
+        clouds: Cloud cover, from about -1 (hardly any) to 1 (nearly all).
     """
     x, y = screen(camera)
     height = ((camera.horizon - y) / camera.horizon).clip(0, 1)
@@ -87,14 +87,14 @@ def sky(camera: Camera, rng: np.random.Generator, *, zenith: Colour, haze: Colou
 def ground(
     camera: Camera, rng: np.random.Generator, colour: Colour, *, patches: float, grain: float
 ) -> Texture:
-    """A plain with mottles and grain that shrink and fade with distance.
+    """Return a plain with mottles and grain that shrink and fade with distance.
 
     Args:
-        camera: Gives the perspective.
-        rng: Where the randomness comes from.
-        colour: The mean.
-        patches: Contrast of mottles some metres large, as a fraction of the colour.
-        grain: Contrast of grains some centimetres large, likewise.
+        camera: Camera that sets the perspective.
+        rng: Random generator.
+        colour: Mean colour.
+        patches: Contrast of mottles of some metres, as a fraction of the colour.
+        grain: Contrast of grains of some centimetres, as a fraction of the colour.
     """
     x, z = camera.ground()
     stretch = z * z / (camera.focal * camera.eye)  # metres of ground in one row of pixels
@@ -106,7 +106,7 @@ def ground(
 
 
 def photograph(picture: Texture, rng: np.random.Generator) -> Texture:
-    """What a lens and a sensor add: softness, darker corners, fine grain."""
+    """Add the effects of lens and sensor: softness, darker corners, fine grain."""
     height, width = picture.shape[:2]
     soft = cv2.GaussianBlur(picture, (0, 0), 0.35 + height / 3000)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
@@ -119,13 +119,13 @@ def photograph(picture: Texture, rng: np.random.Generator) -> Texture:
 def shadow(
     camera: Camera, outlines: list[Float[np.ndarray, "n 2"]], *, softness: float, depth: float
 ) -> Plane:
-    """A factor for the light that reaches a surface on which shapes cast their shadows.
+    """Return the factor of the light that reaches a surface with cast shadows.
 
     Args:
-        camera: Gives the picture's size.
-        outlines: The shadows' polygons, in pixels.
-        softness: Blur of their edges, as a fraction of the picture's height.
-        depth: How much light they take, 0 to 1.
+        camera: Camera that sets the picture's size.
+        outlines: Polygons of the shadows, in pixels.
+        softness: Blur of the edges, as a fraction of the picture's height.
+        depth: Share of the light that shadows take, 0 to 1.
     """
     mask = np.zeros((camera.height * 2, camera.width * 2), np.uint8)
     for outline in outlines:

@@ -39,7 +39,7 @@ def draw(camera: Camera, rng: np.random.Generator) -> Canvas:
 
 
 def _draw_houses(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> None:
-    """A row of houses across the end of the park."""
+    """Draw a row of houses across the end of the park."""
     left = -70.0
     while left < 70:
         wide, eaves, tone = rng.uniform(7, 13), rng.uniform(5.5, 9), rng.uniform(0.9, 1.1)
@@ -81,7 +81,7 @@ def _draw_big_tree(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> 
 
 
 def _draw_overhang(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> None:
-    """Twigs that hang into the picture at the top right, nearer and with few leaves."""
+    """Draw nearer twigs with few leaves that hang into the picture at the top right."""
     unit = camera.unit
     for x, y, angle, leaves in ((1.02, 0.10, 2.85, 4), (1.02, 0.26, 2.75, 0), (0.80, -0.03, 2.2, 3)):
         start = np.array([x * camera.width, y * camera.height])
@@ -93,7 +93,7 @@ def _draw_overhang(canvas: Canvas, camera: Camera, rng: np.random.Generator) -> 
 def _draw_foliage(
     canvas: Canvas, rng: np.random.Generator, twigs: list[Branches], *, count: int, size: float, tone: float
 ) -> None:
-    """Leaves along twigs, `count` on each, of about `size` pixels; `tone` brightens them."""
+    """Draw leaves along twigs, `count` on each, of about `size` pixels; `tone` scales their brightness."""
     paths = np.concatenate([branches.paths for branches in twigs])
     which = np.repeat(np.arange(len(paths)), count)
     where = rng.integers(2, paths.shape[1], len(which))

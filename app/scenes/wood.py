@@ -15,11 +15,11 @@ _STEPS = 7  # straight pieces in a branch
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """All branches of a tree that are equally many forks away from its foot.
+    """The branches of a tree that are equally many forks away from its foot.
 
     Attributes:
-        paths: Their middle lines, in pixels.
-        widths: Their thickness at each of those points, in pixels.
+        paths: Centre lines, in pixels.
+        widths: Thickness at each point of the centre lines, in pixels.
     """
 
     paths: Float[np.ndarray, "n p 2"]
@@ -36,16 +36,16 @@ def grow(
     levels: int,
     droop: float = 0.0,
 ) -> list[Branches]:
-    """Grow a tree: every branch bends a little, thins, goes on and has three side branches.
+    """Grow a tree: every branch bends a little, thins, continues and has three side branches.
 
     Args:
-        rng: Where the randomness comes from.
+        rng: Random generator.
         root: Foot of the trunk, in pixels.
-        angle: Direction of growth in radians, -pi/2 is upwards.
-        length: Of the trunk, in pixels.
-        width: Of the trunk's foot, in pixels.
-        levels: How many times it forks.
-        droop: How far thin branches turn downwards at each fork, in radians.
+        angle: Direction of growth in radians; -π/2 is upwards.
+        length: Length of the trunk, in pixels.
+        width: Thickness of the trunk's foot, in pixels.
+        levels: Number of forks from foot to twig.
+        droop: Downward turn of thin branches at each fork, in radians.
 
     Returns:
         The trunk, then its branches, and so on to the twigs.
@@ -63,7 +63,7 @@ def grow(
 
 @dataclass(frozen=True, slots=True)
 class _Buds:
-    """Where branches start, in which direction (radians), how long and how thick (pixels)."""
+    """Starts, directions (radians), lengths and thicknesses (pixels) of new branches."""
 
     starts: Float[np.ndarray, "n 2"]
     angles: Float[np.ndarray, " n"]
@@ -78,7 +78,7 @@ def _fork(
     lengths: Float[np.ndarray, " n"],
     droop: float,
 ) -> _Buds:
-    """Four buds on each branch: one goes on from its tip, three leave sideways."""
+    """Return four buds for each branch: one continues from its tip, three leave sideways."""
     parent = np.arange(len(lengths)).repeat(4)
     count = len(parent)
     side = np.tile([0, -1, 1, 1], len(lengths)) * rng.choice([-1, 1], len(lengths)).repeat(4)
@@ -97,7 +97,7 @@ def _fork(
 
 
 def draw_branches(canvas: Canvas, rng: np.random.Generator, tree: Sequence[Branches], bark: Colour) -> None:
-    """Draw branches, the thinnest first: their sunny side is lighter, and thick ones have streaks."""
+    """Draw branches, the thinnest first; the sunny side is lighter, and thick ones have streaks."""
     colour = np.array([bark], float)
     for branches in reversed(tree):
         paths, widths = branches.paths, branches.widths
@@ -105,7 +105,7 @@ def draw_branches(canvas: Canvas, rng: np.random.Generator, tree: Sequence[Branc
         thick = widths[:, 0] > 1.2
         inner = paths[thick] + LIGHT * widths[thick, :, None] * 0.14
         canvas.strokes(inner, widths[thick] * 0.62, colour.repeat(len(inner), 0) * 0.92, Material.TREE)
-        # Their number depends on the picture's size, and what is drawn next must not.
+        # The number of streaks depends on the picture's size, and what is drawn next must not.
         _draw_streaks(canvas, rng.spawn(1)[0], paths, widths, colour[0])
 
 
@@ -116,7 +116,7 @@ def _draw_streaks(
     widths: Float[np.ndarray, "n p"],
     colour: Float[np.ndarray, " 3"],
 ) -> None:
-    """Ridges of the bark, about three for each pixel of thickness from 5 pixels on."""
+    """Draw ridges of the bark, about three per pixel of thickness, on branches thicker than 5 pixels."""
     counts = np.where(widths[:, 0] > 5, 3 * widths[:, 0], 0).astype(int)
     which = np.repeat(np.arange(len(paths)), counts)
     count = len(which)

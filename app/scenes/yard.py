@@ -1,4 +1,4 @@
-"""What stands about before a wall: a window with a cat, a pot plant, a sign."""
+"""Things at a wall: a window with a cat, a potted plant, a sign."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ FUR, STEEL = np.array([190.0, 134, 78]), np.array([150.0, 154, 158])
 
 
 def draw_window(canvas: Canvas, camera: Camera, rng: np.random.Generator, wall: float) -> None:
-    """Draw a window with louvred shutters in a wall at a distance ahead, and a cat on its sill."""
+    """Draw a window with louvred shutters, in a wall `wall` metres ahead, and a cat on its sill."""
     sketch = Sketch.standing(canvas, camera, (0, 0, wall), Material.BUILDING)
     sketch.box(LEFT, SILL, RIGHT, TOP, (92, 70, 48))
     sketch.box(LEFT + 0.05, SILL + 0.02, RIGHT - 0.02, TOP, (232, 228, 216))
@@ -35,7 +35,7 @@ def draw_window(canvas: Canvas, camera: Camera, rng: np.random.Generator, wall: 
 
 
 def draw_cat(sketch: Sketch, rng: np.random.Generator) -> None:
-    """Draw a sitting cat of unit height that looks at us and lets its tail hang."""
+    """Draw a sitting cat of unit height that faces the camera, its tail hanging down."""
     sketch.line(((0.16, 0.06), (0.32, 0.02), (0.40, -0.12), (0.37, -0.28), (0.42, -0.40)), 0.085, FUR * 0.72)
     body = ((0, 0.13, 0.19), (0.02, 0.28, 0.19), (0.0, 0.42, 0.15), (0.10, 0.12, 0.15), (-0.07, 0.10, 0.12))
     sketch.fur(rng, body, FUR, tuft=0.03, ragged=0.05, contrast=0.10)

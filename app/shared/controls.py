@@ -11,6 +11,7 @@ from app.settings import Mode, Show
 from app.shared.texts import sections
 from dysample.models.manifest import Kind
 
+T = TypeVar("T")
 _ANSWERS: dict[Kind, str] = {"segmentation": "Classes", "depth": "Depth"}
 _SHOW: dict[Show, str] = {"changes": "Changes from bilinear", "errors": "Errors"}
 _MODES: dict[Mode, str] = {"panes": "Side by side", "slider": "Before / after"}
@@ -18,22 +19,19 @@ _AS_TRAINED = -1
 _SIDES = {_AS_TRAINED: "As trained", 480: "480 px", 640: "640 px", 960: "960 px", 0: "Full size"}
 _EXPLORED = "dysample+"
 _USUAL_UPSAMPLERS = ("nearest", "bilinear", "dysample", "dysample+")
+_STEP_HELP = (
+    "Every step enlarges one of the network's feature maps. Sizes are those of the maps, for which a picture "
+    "is padded to a multiple of 32 pixels."
+)
+_SIDE_HELP = (
+    "Larger pictures are reduced to this; the usual is the size of the pictures that the network was trained "
+    "on. In larger ones things look larger to it, and so nearer."
+)
 
 
 def task_choice(tasks: Mapping[str, str]) -> str:
     """Choose what is asked of every pixel; `tasks` holds titles by name."""
-    names = list(tasks)
-    restore("task", names)
-    chosen = st.segmented_control(
-        "What the network knows",
-        names,
-        default=names[0],
-        required=True,
-        format_func=lambda name: tasks[name],
-        key="task",
-        bind="query-params",
-    )
-    return keep("task", chosen or names[0])
+    return segments("What the network knows", tasks, key="task")
 
 
 def upsampler_choice(labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -52,18 +50,8 @@ def upsampler_choice(labels: Mapping[str, str]) -> tuple[str, ...]:
 
 def one_upsampler_choice(labels: Mapping[str, str]) -> str:
     """Choose one upsampler; `labels` holds names for people, in the table's order."""
-    names = list(labels)
-    restore("op", names)
-    chosen = st.selectbox(
-        "Upsampler",
-        names,
-        index=names.index(_EXPLORED) if _EXPLORED in labels else 0,
-        format_func=lambda name: labels[name],
-        key="op",
-        bind="query-params",
-        width=170,
-    )
-    return keep("op", chosen)
+    usual = _EXPLORED if _EXPLORED in labels else None
+    return dropdown("Upsampler", labels, usual=usual, width=170, key="op")
 
 
 def step_choice(labels: Mapping[str, str], *, usual: str) -> str:
@@ -73,20 +61,7 @@ def step_choice(labels: Mapping[str, str], *, usual: str) -> str:
         labels: Names for people by step.
         usual: The step to begin with.
     """
-    names = list(labels)
-    restore("step", names)
-    chosen = st.selectbox(
-        "Upsampling step",
-        names,
-        index=names.index(usual),
-        format_func=lambda name: labels[name],
-        key="step",
-        bind="query-params",
-        width=260,
-        help="Every step enlarges one of the network's feature maps. Sizes are those of the maps, for which "
-        "a picture is padded to a multiple of 32 pixels.",
-    )
-    return keep("step", chosen)
+    return dropdown("Upsampling step", labels, usual=usual, width=260, key="step", words=_STEP_HELP)
 
 
 def offer(wanted: Sequence[str], labels: Mapping[str, str]) -> None:
@@ -122,18 +97,8 @@ def working_side_choice(trained: int) -> int:
     Args:
         trained: Longer side of the pictures that the network was trained on; the usual choice.
     """
-    restore("side", _SIDES)
-    chosen = st.selectbox(
-        "Longer side",
-        list(_SIDES),
-        format_func=lambda side: _SIDES[side],
-        key="side",
-        bind="query-params",
-        width=140,
-        help="Larger pictures are reduced to this; the usual is the size of the pictures that the network "
-        "was trained on. In larger ones things look larger to it, and so nearer.",
-    )
-    return trained if keep("side", chosen) == _AS_TRAINED else chosen
+    chosen = dropdown("Longer side", _SIDES, width=140, key="side", words=_SIDE_HELP)
+    return trained if chosen == _AS_TRAINED else chosen
 
 
 def show_choice(kind: Kind, *, truth: bool) -> Show:
@@ -154,16 +119,7 @@ def show_choice(kind: Kind, *, truth: bool) -> Show:
 
 def mode_choice() -> Mode:
     """Choose the arrangement of the pictures."""
-    chosen = st.segmented_control(
-        "Arrange",
-        list(_MODES),
-        default="panes",
-        required=True,
-        format_func=lambda mode: _MODES[mode],
-        key="mode",
-        bind="query-params",
-    )
-    return cast(Mode, chosen or "panes")
+    return segments("Arrange", _MODES, key="mode", remember=False)
 
 
 def two_of(layers: Sequence[Layer]) -> tuple[Layer, Layer]:
@@ -180,12 +136,6 @@ def two_of(layers: Sequence[Layer]) -> tuple[Layer, Layer]:
     return by_title[left], by_title[right]
 
 
-# A choice of one among few, side by side.
-
-
-T = TypeVar("T")
-
-
 def segments(
     label: str,
     names: Mapping[T, str],
@@ -195,20 +145,23 @@ def segments(
     words: str | None = None,
     hidden: bool = False,
     wrap: bool | None = None,
+    remember: bool = True,
 ) -> T:
-    """Choose one of several; remembered, and in the address.
+    """Choose one of several options side by side; the choice is in the address.
 
     Args:
-        label: What is chosen.
-        names: Names for people by option.
-        key: In the address and the memory.
+        label: Label of the control.
+        names: Display names by option.
+        key: Key in the address and in the memory.
         usual: The option to begin with; by default the first.
-        words: Help.
-        hidden: Tell the label to screen readers alone.
+        words: Help text.
+        hidden: Show the label to screen readers only.
         wrap: Take another line where the window is narrow; None leaves it to Streamlit.
+        remember: Keep the choice when the visitor goes to another page.
     """
     options = list(names)
-    restore(key, options)
+    if remember:
+        restore(key, options)
     default = options[0] if usual is None else usual
     chosen = st.segmented_control(
         label,
@@ -222,7 +175,50 @@ def segments(
         label_visibility="collapsed" if hidden else "visible",
         wrap=wrap,
     )
-    return keep(key, default if chosen is None else chosen)
+    choice = default if chosen is None else chosen
+    return keep(key, choice) if remember else choice
+
+
+def dropdown(
+    label: str,
+    names: Mapping[T, str],
+    *,
+    key: str,
+    usual: T | None = None,
+    width: int,
+    words: str | None = None,
+    remember: bool = True,
+) -> T:
+    """Choose one of many options from a list; the choice is in the address.
+
+    Args:
+        label: Label of the control.
+        names: Display names by option.
+        key: Key in the address and in the memory.
+        usual: The option to begin with; by default the first.
+        width: Width in CSS pixels.
+        words: Help text.
+        remember: Keep the choice when the visitor goes to another page.
+    """
+    options = list(names)
+    if remember:
+        restore(key, options)
+    chosen = st.selectbox(
+        label,
+        options,
+        index=0 if usual is None else options.index(usual),
+        format_func=lambda option: names[option],
+        key=key,
+        bind="query-params",
+        width=width,
+        help=words,
+    )
+    return keep(key, chosen) if remember else chosen
+
+
+def table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
+    """Draw a table of finished numbers; `label` is its text alternative."""
+    st.table(dict(columns), border="horizontal", hide_index=True, alt=label)
 
 
 def prose(address: str, section: str = "intro") -> None:

@@ -4,8 +4,11 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
+import plotly.graph_objects as go
 from jaxtyping import Bool, UInt8
 from PIL import Image, ImageColor
+
+from app.components.exchange import png_data_uri
 
 Part = dict[str, object]  # of a Plotly figure
 
@@ -40,6 +43,12 @@ def plain(
 
 
 _FAST = 1  # zlib level: a third larger than the default, many times faster
+
+
+def picture_trace(image: UInt8[np.ndarray, "h w 3"], *, pixel: float) -> go.Image:
+    """Return a picture as a trace whose pixels are squares of side `pixel`, from (0, 0) on."""
+    source = png_data_uri(photo_png(image))
+    return go.Image(source=source, x0=pixel / 2, y0=pixel / 2, dx=pixel, dy=pixel, hoverinfo="skip")
 
 
 def photo_png(image: UInt8[np.ndarray, "h w 3"]) -> bytes:

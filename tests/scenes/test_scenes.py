@@ -1,4 +1,4 @@
-"""The made scenes: exact, repeatable, in the vocabulary of every label set."""
+"""The synthetic scenes: exact, repeatable, in the vocabulary of every label set."""
 
 import time
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ STREET = (
     "bicyclist",
 )
 EVERYDAY = ("background", "bicycle", "bird", "car", "cat", "dog", "person", "pottedplant", "sheep")
-SHOWN = {  # what has to be in each scene, in either vocabulary
+SHOWN = {  # classes that each scene must show, in either vocabulary
     "fence": {"fence", "road", "sky", "tree", "pole", "building", "sheep"},
     "bicycle": {"bicycle", "building", "pavement", "road", "pole", "signsymbol", "cat", "pottedplant"},
     "tree": {"tree", "sky", "pavement", "pole", "person", "building"},
@@ -76,7 +76,7 @@ def test_size_changes_the_detail_not_the_scene(key):
 
 @pytest.mark.parametrize("key", KEYS)
 def test_truth_follows_the_picture(key):
-    """Edges of the truth lie on edges of the picture: the picture changes more across them than elsewhere."""
+    """The picture changes more across edges of the ground truth than elsewhere."""
     scene = scenes.render(key, height=240, width=320)
     grey = scene.image.astype(float).mean(2)
     change = np.abs(np.diff(grey, axis=1))
@@ -143,7 +143,7 @@ def test_ground_is_what_the_pixels_see():
 @pytest.mark.unhooked
 @pytest.mark.parametrize("key", KEYS)
 def test_fast_enough_for_a_gallery(key):
-    """Processor time, since a busy machine says nothing about the scene."""
+    """Measure processor time, because wall time depends on how busy the machine is."""
     scenes.render(key, height=480, width=640)
     start = time.process_time()
     scenes.render(key, height=480, width=640)

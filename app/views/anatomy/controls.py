@@ -1,4 +1,4 @@
-"""The Anatomy page's controls: what to take apart, and which output value to follow."""
+"""Controls of the page "Anatomy": what to take apart, which output value to follow, and the stage shown."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,22 +6,26 @@ from typing import Literal, TypeVar
 
 import streamlit as st
 
-from app.memory import keep, kept, restore
+from app.memory import keep, kept
+from app.shared.cell import CELL_KEY, Cell, read_cell, write_cell
+from app.shared.controls import segments
 from dysample.ops.dysample import Style
 
 On = Literal["example", "picture"]
 Scope = Literal["static", "dynamic"]
+Name = TypeVar("Name", bound=str)
 ON, STYLE, SCOPE = "anatomy_on", "anatomy_style", "anatomy_scope"
 _ON: dict[On, str] = {"example": "4×4 example", "picture": "Picture"}
 _STYLES: dict[Style, str] = {"lp": "LP", "pl": "PL"}
 _SCOPES: dict[Scope, str] = {"static": "Static", "dynamic": "Dynamic"}
-
-Choice = TypeVar("Choice", bound=str)
+_STAGE = "stage"
+_STYLE_HELP = "LP: linear layer, then pixel shuffle. PL: pixel shuffle, then linear layer (Figure 6)."
+_SCOPE_HELP = "Static: a factor of 0.25. Dynamic: predicted, 0 to 0.5."
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
-    """An output value: its row, its column, its channel."""
+class OutputValue:
+    """The place of one value of the output: row, column and channel."""
 
     row: int
     column: int
@@ -30,36 +34,26 @@ class Followed:
 
 def on_choice() -> On:
     """Choose between the example and the picture."""
-    return _one_of("Take apart", _ON, ON)
+    return segments("Take apart", _ON, key=ON)
 
 
 def style_choice() -> Style:
     """Choose the order of the stages."""
-    words = "LP: linear layer, then pixel shuffle. PL: pixel shuffle, then linear layer (Figure 6)."
-    return _one_of("Style", _STYLES, STYLE, words)
+    return segments("Style", _STYLES, key=STYLE, words=_STYLE_HELP)
 
 
 def dynamic_choice() -> bool:
-    """Choose whether the scope is dynamic."""
-    return (
-        _one_of("Scope", _SCOPES, SCOPE, "Static: a factor of 0.25. Dynamic: predicted, 0 to 0.5.")
-        == "dynamic"
-    )
+    """Choose between static and dynamic scope."""
+    return segments("Scope", _SCOPES, key=SCOPE, words=_SCOPE_HELP) == "dynamic"
 
 
-def followed_keys(on: On) -> tuple[str, str, str]:
-    """Keys of the inputs for row, column and channel, which example and picture each have of their own."""
-    row, column, channel = (f"{on}_{each}" for each in ("row", "column", "channel"))
-    return row, column, channel
-
-
-def followed_choice(on: On, size: tuple[int, int, int], usual: Followed) -> Followed:
-    """Choose the output value that is followed.
+def followed_choice(on: On, size: tuple[int, int, int], usual: OutputValue) -> OutputValue:
+    """Choose the output value to follow.
 
     Args:
         on: What is taken apart.
         size: Channels, rows and columns of the output.
-        usual: What is followed at first.
+        usual: The value to begin with.
     """
     channels, rows, columns = size
     row, column, channel = (
@@ -72,40 +66,17 @@ def followed_choice(on: On, size: tuple[int, int, int], usual: Followed) -> Foll
             strict=True,
         )
     )
-    return Followed(row, column, channel)
+    return OutputValue(row, column, channel)
 
 
-def kept_cell(rows: int, columns: int) -> tuple[int, int]:
-    """The low-res cell that was chosen on another page, if the map has it; else the middle one."""
-    row, _, column = kept("cell", "").partition(",")
-    if row.isdecimal() and column.isdecimal() and int(row) < rows and int(column) < columns:
-        return int(row), int(column)
-    return rows // 2, columns // 2
-
-
-def keep_cell(cell: tuple[int, int]) -> None:
-    """Let other pages show the low-res cell."""
-    keep("cell", f"{cell[0]},{cell[1]}")
-
-
-def _one_of(label: str, options: Mapping[Choice, str], key: str, words: str | None = None) -> Choice:
-    restore(key, options)
-    names = list(options)
-    chosen = st.segmented_control(
-        label,
-        names,
-        default=names[0],
-        required=True,
-        format_func=lambda name: options[name],
-        key=key,
-        bind="query-params",
-        help=words,
-    )
-    return keep(key, chosen or names[0])
+def followed_keys(on: On) -> tuple[str, str, str]:
+    """Return the keys of the inputs for row, column and channel; example and picture have separate ones."""
+    row, column, channel = (f"{on}_{index}" for index in ("row", "column", "channel"))
+    return row, column, channel
 
 
 def _index(name: str, count: int, start: int, key: str) -> int:
-    if key in st.session_state:  # of a larger map, maybe
+    if key in st.session_state:  # perhaps an index of a larger map
         st.session_state[key] = min(max(int(st.session_state[key]), 0), count - 1)
     entered = st.number_input(
         f"{name} (to {count - 1})", 0, count - 1, value=start, step=1, key=key, bind="query-params", width=130
@@ -113,37 +84,30 @@ def _index(name: str, count: int, start: int, key: str) -> int:
     return int(entered)
 
 
-# Walking through the stages: a strip to choose from, with previous and next, by button and by key.
+def kept_cell(rows: int, columns: int) -> Cell:
+    """Return the low-res cell chosen on another page, if the map has it; else the middle one."""
+    return read_cell(kept(CELL_KEY, ""), rows=rows, columns=columns) or (rows // 2, columns // 2)
 
 
-Name = TypeVar("Name", bound=str)
-_KEY = "stage"
+def keep_cell(cell: Cell) -> None:
+    """Remember the low-res cell for other pages."""
+    keep(CELL_KEY, write_cell(cell))
 
 
 def stage_walk(labels: Mapping[Name, str], *, walk: bool, instead: Name) -> Name:
-    """Choose a stage; `labels` holds names for people by stage, in the order of the walk.
+    """Choose a stage from a strip, with buttons and arrow keys for the previous and the next one.
 
     Args:
-        labels: At least one.
+        labels: Display names by stage, in order; at least one.
         walk: Whether to draw previous and next, and to listen to the arrow keys. Inputs that have the
             focus keep their keys.
-        instead: What is shown if there is no longer such a stage as was chosen.
+        instead: The stage to show if the chosen one no longer exists.
     """
     names = list(labels)
-    if st.session_state.get(_KEY, instead) not in labels:
+    if st.session_state.get(_STAGE, instead) not in labels:
         go_to(instead)
-    restore(_KEY, names)
     with st.container(horizontal=True, vertical_alignment="bottom", key="stage-walk"):
-        chosen = st.segmented_control(
-            "Stage",
-            names,
-            default=names[0],
-            required=True,
-            format_func=lambda name: labels[name],
-            key=_KEY,
-            bind="query-params",
-        )
-        name = keep(_KEY, chosen or names[0])
+        name = segments("Stage", labels, key=_STAGE)
         if walk:
             step_buttons(names.index(name), len(names), lambda index: go_to(names[index]), what="stage")
     return name
@@ -151,17 +115,17 @@ def stage_walk(labels: Mapping[Name, str], *, walk: bool, instead: Name) -> Name
 
 def go_to(name: str) -> None:
     """Show a stage from the next run on."""
-    st.session_state[_KEY] = keep(_KEY, name)
+    st.session_state[_STAGE] = keep(_STAGE, name)
 
 
 def step_buttons(index: int, count: int, go: Callable[[int], None], *, what: str) -> None:
-    """Draw previous and next, which listen to the arrow keys as well.
+    """Draw the buttons for the previous and the next step, which listen to the arrow keys too.
 
     Args:
-        index: The present step.
-        count: How many there are.
+        index: The current step.
+        count: Number of steps.
         go: Called with the step to go to.
-        what: The kind of step: makes keys that are unique on the page.
+        what: The kind of step; prefix of the buttons' keys.
     """
     buttons: tuple[tuple[str, Literal["left", "right"], str, int], ...] = (
         ("Previous", "left", "Left", index - 1),

@@ -1,4 +1,4 @@
-"""What the Anatomy page draws for each stage."""
+"""Figures of the page "Anatomy": two for each stage, with captions and text alternatives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Bool, Float32, Shaped, UInt8
 
-from app.shared.drawing import Part, plain
+from app.shared.drawing import Part, picture_trace, plain
 from app.theme import WRONG
 from app.views.anatomy.heatmaps import (
     FEATURES,
@@ -21,26 +21,32 @@ from app.views.anatomy.heatmaps import (
     line,
 )
 from app.views.anatomy.words import number, pair
-from app.views.learn.figures import picture_trace
 from dysample.explain.anatomy import Anatomy, StageName, Tap, Trace, group_maps, place, without_offsets
 from dysample.explain.offsets import Arrows, CellWindow, arrows, as_array, offset_field, window_around
 
-# A figure of the Anatomy page with its words, and what the words of all of them share.
-
-
 LOW, OUT = "low-res pixels", "output pixels"
+_QUANTITIES: Mapping[StageName, tuple[str, str]] = {
+    "linear": ("Raw offset", "no unit"),
+    "factor": ("Scope", LOW),
+    "scope": ("Offset", LOW),
+    "shuffle": ("Offset", LOW),
+}
+_WINDOW = 6  # cells across and down a window of points
+_FEW = 4  # cells across a window with room for points and numbers
+# Colour and width of the stroke, and colour of its halo: legible on any map.
+_PLAIN, _HIGHLIGHT = ("#FFFFFF", 1.6, "#000000"), (WRONG, 3.5, "#FFFFFF")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A figure and what stands with it.
+    """A figure with its words and data.
 
     Attributes:
         figure: The chart.
-        name: Short, for downloads and screen readers.
-        caption: Below it, with units.
-        alt: The chart in words, with its numbers.
-        data: The arrays behind it.
+        name: Short name, for downloads and screen readers.
+        caption: Caption with units, Markdown.
+        alt: Text alternative, with the numbers of the chart.
+        data: The arrays behind the chart.
     """
 
     figure: go.Figure
@@ -50,104 +56,32 @@ class Block:
     data: Mapping[str, Shaped[np.ndarray, "..."]]
 
 
-def feature_map(anatomy: Anatomy, name: StageName, followed: Trace) -> Float32[np.ndarray, "p q"]:
-    """The followed channel of a map of features."""
-    return as_array(anatomy.stage(name).values[0, followed.channel])
-
-
-def feature_shades(anatomy: Anatomy, followed: Trace) -> Shades:
-    """Those of the low-res channel, which no output exceeds."""
-    return Shades.of_features(feature_map(anatomy, "input", followed))
-
-
-def is_small(values: Float32[np.ndarray, "p q"]) -> bool:
-    """Whether there is room for a number in every cell."""
-    return max(values.shape) <= MOST_NUMBERS
-
-
-def of_group(anatomy: Anatomy, followed: Trace) -> str:
-    """Which group it is, where there are several."""
-    groups = anatomy.op.groups
-    return f" of group {followed.group + 1} of {groups}" if groups > 1 else ""
-
-
-def count(maps: Float32[np.ndarray, "n p q"]) -> str:
-    """How many maps, of what size."""
-    many, rows, columns = maps.shape
-    return f"{many} map{'s' if many > 1 else ''} of {rows} by {columns} values"
-
-
-def spread(values: Float32[np.ndarray, "..."]) -> str:
-    """From the smallest value to the largest."""
-    return f"{number(float(values.min()))} to {number(float(values.max()))}".replace("-", "−")
-
-
 def blocks(
     anatomy: Anatomy, name: StageName, followed: Trace, photo: UInt8[np.ndarray, "H W 3"] | None
 ) -> tuple[Block, Block]:
-    """The two figures of a stage.
+    """Return the two figures of a stage.
 
     Args:
-        anatomy: Of the example or of a trained operator.
+        anatomy: The anatomy of the example or of a trained operator.
         name: The stage.
-        followed: The value that is marked in every figure.
-        photo: What the network sees, for the first stage; None for the example.
+        followed: The value to mark in every figure.
+        photo: The picture that the network sees, for the first stage; None for the example.
     """
     if name == "input":
         if photo is None:
-            return channels(anatomy, followed), unmoved(anatomy, followed)
-        return picture(anatomy, followed, photo), channel(anatomy, followed)
+            return _channels(anatomy, followed), _unmoved(anatomy, followed)
+        return _picture(anatomy, followed, photo), _channel(anatomy, followed)
     if name == "grid":
-        return moves(anatomy, followed, reads=False), points(anatomy, followed)
+        return _moves(anatomy, followed, reads=False), _points(anatomy, followed)
     if name == "sample":
-        return moves(anatomy, followed, reads=True), output(anatomy, followed)
+        return _moves(anatomy, followed, reads=True), _output(anatomy, followed)
     if name == "shuffle" and anatomy.op.style == "pl":
-        return channels(anatomy, followed), shuffled(anatomy, followed)
-    return offsets(anatomy, name, followed, 0), offsets(anatomy, name, followed, 1)
+        return _channels(anatomy, followed), _shuffled(anatomy, followed)
+    return _offsets(anatomy, name, followed, 0), _offsets(anatomy, name, followed, 1)
 
 
-# Stages that are tensors of features or offsets, channel by channel.
-
-
-_QUANTITIES: Mapping[StageName, tuple[str, str]] = {
-    "linear": ("Raw offset", "no unit"),
-    "factor": ("Scope", LOW),
-    "scope": ("Offset", LOW),
-    "shuffle": ("Offset", LOW),
-}
-
-
-def offsets(anatomy: Anatomy, name: StageName, followed: Trace, axis: int) -> Block:
-    """The followed group's maps of one axis: one for each sub-position before the shuffle, one after it."""
-    both = as_array(group_maps(anatomy.stage(name), groups=anatomy.op.groups, group=followed.group))
-    maps = both[axis]
-    sub, row, column = place(anatomy, name, followed.at)
-    quantity, unit = _QUANTITIES[name]
-    title = f"{quantity} {'xy'[axis]}"
-    shades = (
-        Shades(0.0, 2 * anatomy.op.scope_factor, f"{title} ({unit})", signed=False)
-        if name == "factor"
-        else Shades.around_zero(both, f"{title} ({unit})")
-    )
-    each = "" if len(maps) == 1 else " One map for each sub-position (row, column) within a low-res pixel."
-    return Block(
-        figure=heatmaps(
-            maps,
-            _titles(anatomy, followed, axis, len(maps)),
-            shades,
-            pixels=OUT if name in anatomy.shuffled else LOW,
-            mark=Mark(sub, row, column),
-        ),
-        name=title,
-        caption=f"**{title}** ({unit}){of_group(anatomy, followed)}.{each}",
-        alt=f"{count(maps)} of the {title}, {spread(maps)}; {number(maps[sub, row, column])} where it is "
-        f"followed, in row {row}, column {column}.",
-        data={"maps": maps},
-    )
-
-
-def channels(anatomy: Anatomy, followed: Trace) -> Block:
-    """The low-res channels that a shuffle makes one channel of; of the example that is the whole map."""
+def _channels(anatomy: Anatomy, followed: Trace) -> Block:
+    """Draw the low-res channels that a shuffle merges into one; for the example they are the whole map."""
     many = anatomy.op.scale**2
     first = followed.channel // many * many
     maps = as_array(anatomy.stage("input").values[0, first : first + many])
@@ -158,30 +92,30 @@ def channels(anatomy: Anatomy, followed: Trace) -> Block:
         figure=heatmaps(maps, titles, Shades.of_features(maps), pixels=LOW, mark=Mark(panel, row, column)),
         name="Low-res channels",
         caption=f"**The low-res map** (feature values), channels {first} to {first + len(maps) - 1}.",
-        alt=f"{count(maps)} of features, {spread(maps)}; {number(maps[panel, row, column])} in the framed "
+        alt=f"{_count(maps)} of features, {_spread(maps)}; {number(maps[panel, row, column])} in the framed "
         f"cell, row {row}, column {column} of channel {first + panel}.",
         data={"maps": maps},
     )
 
 
-def unmoved(anatomy: Anatomy, followed: Trace) -> Block:
-    """What the followed channel becomes without offsets."""
-    plain = as_array(without_offsets(anatomy, followed.channel))
+def _unmoved(anatomy: Anatomy, followed: Trace) -> Block:
+    """Draw the followed channel enlarged without offsets."""
+    values = as_array(without_offsets(anatomy, followed.channel))
     row, column = followed.at
-    shades = feature_shades(anatomy, followed)
+    shades = _feature_shades(anatomy, followed)
     return Block(
-        figure=heatmaps(plain[None], [""], shades, pixels=OUT, mark=Mark(0, row, column)),
+        figure=heatmaps(values[None], [""], shades, pixels=OUT, mark=Mark(0, row, column)),
         name="Without offsets",
         caption=f"**Channel {followed.channel} after bilinear interpolation** (feature values): what comes "
         "out if no point moves.",
-        alt=f"Channel {followed.channel} enlarged without offsets, {spread(plain)}; "
+        alt=f"Channel {followed.channel} enlarged without offsets, {_spread(values)}; "
         f"{number(followed.before)} in the framed cell, row {row}, column {column}.",
-        data={"map": plain},
+        data={"map": values},
     )
 
 
-def picture(anatomy: Anatomy, followed: Trace, photo: UInt8[np.ndarray, "H W 3"]) -> Block:
-    """What the network looks at."""
+def _picture(anatomy: Anatomy, followed: Trace, photo: UInt8[np.ndarray, "H W 3"]) -> Block:
+    """Draw the picture that the network sees."""
     _, rows, columns = anatomy.input_size
     row, column = followed.cell
     return Block(
@@ -194,21 +128,21 @@ def picture(anatomy: Anatomy, followed: Trace, photo: UInt8[np.ndarray, "H W 3"]
     )
 
 
-def channel(anatomy: Anatomy, followed: Trace) -> Block:
-    """The followed channel of the low-res map."""
-    x = feature_map(anatomy, "input", followed)
+def _channel(anatomy: Anatomy, followed: Trace) -> Block:
+    """Draw the followed channel of the low-res map."""
+    x = _feature_map(anatomy, "input", followed)
     row, column = followed.cell
     return Block(
         figure=heatmaps(x[None], [""], Shades.of_features(x), pixels=LOW, mark=Mark(0, row, column)),
         name="Low-res channel",
         caption=f"**Channel {followed.channel} of the low-res map** (feature values).",
-        alt=f"{count(x[None])}, {spread(x)}; {number(x[row, column])} in row {row}, column {column}.",
+        alt=f"{_count(x[None])}, {_spread(x)}; {number(x[row, column])} in row {row}, column {column}.",
         data={"map": x},
     )
 
 
-def shuffled(anatomy: Anatomy, followed: Trace) -> Block:
-    """The channel that the low-res channels of `channels` become in style "pl"."""
+def _shuffled(anatomy: Anatomy, followed: Trace) -> Block:
+    """Draw the channel that the low-res channels of `_channels` are merged into in style "pl"."""
     new = followed.channel // anatomy.op.scale**2
     values = as_array(anatomy.stage("shuffle").values[0, new])
     row, column = followed.at
@@ -218,40 +152,63 @@ def shuffled(anatomy: Anatomy, followed: Trace) -> Block:
         ),
         name="Shuffled channel",
         caption=f"**Channel {new} after the shuffle** (feature values): the maps beside it, interleaved.",
-        alt=f"{count(values[None])} of shuffled features, {spread(values)}; {number(values[row, column])} in "
-        f"row {row}, column {column}.",
+        alt=f"{_count(values[None])} of shuffled features, {_spread(values)}; "
+        f"{number(values[row, column])} in row {row}, column {column}.",
         data={"map": values},
     )
 
 
+def _offsets(anatomy: Anatomy, name: StageName, followed: Trace, axis: int) -> Block:
+    """Draw one axis of the followed group: a map per sub-position before the shuffle, one map after it."""
+    both = as_array(group_maps(anatomy.stage(name), groups=anatomy.op.groups, group=followed.group))
+    maps = both[axis]
+    sub, row, column = place(anatomy, name, followed.at)
+    quantity, unit = _QUANTITIES[name]
+    title = f"{quantity} {'xy'[axis]}"
+    shades = (
+        Shades(0.0, 2 * anatomy.op.scope_factor, f"{title} ({unit})", signed=False)
+        if name == "factor"
+        else Shades.around_zero(both, f"{title} ({unit})")
+    )
+    note = "" if len(maps) == 1 else " One map for each sub-position (row, column) within a low-res pixel."
+    return Block(
+        figure=heatmaps(
+            maps,
+            _titles(anatomy, followed, axis, len(maps)),
+            shades,
+            pixels=OUT if name in anatomy.shuffled else LOW,
+            mark=Mark(sub, row, column),
+        ),
+        name=title,
+        caption=f"**{title}** ({unit}){_of_group(anatomy, followed)}.{note}",
+        alt=f"{_count(maps)} of the {title}, {_spread(maps)}; {number(maps[sub, row, column])} where it is "
+        f"followed, in row {row}, column {column}.",
+        data={"maps": maps},
+    )
+
+
 def _titles(anatomy: Anatomy, followed: Trace, axis: int, maps: int) -> list[str]:
-    """Which channel of the tensor a map is, and the sub-position it is for."""
+    """Return the channel and the sub-position of each map; nothing for a single one."""
     if maps == 1:
         return [""]
     first = (axis * anatomy.op.groups + followed.group) * maps
     return [f"channel {first + index} → {divmod(index, anatomy.op.scale)}" for index in range(maps)]
 
 
-# The last stages: where the map is read, and what is read there.
-
-
-_WINDOW = 6  # cells across and down under the points
-
-
-def moves(anatomy: Anatomy, followed: Trace, *, reads: bool) -> Block:
-    """Grid and sampling points over the followed channel; with `reads`, also the pixels that are read."""
-    x = feature_map(anatomy, "input", followed)
+def _moves(anatomy: Anatomy, followed: Trace, *, reads: bool) -> Block:
+    """Draw grid and sampling points over the followed channel; `reads` frames the pixels that are read."""
+    x = _feature_map(anatomy, "input", followed)
     window = _window(anatomy, followed)
     moved = arrows(anatomy.record, height=x.shape[0], width=x.shape[1], group=followed.group, window=window)
     taps = followed.taps if reads else ()
-    shades = feature_shades(anatomy, followed)
+    shades = _feature_shades(anatomy, followed)
     move = f"from {pair(followed.initial)} to {pair(followed.point)}"
     framed = " Orange frames: the pixels that it reads." if reads else ""
     return Block(
         figure=arrow_map(x, moved, shades, window=window, at=followed.at, taps=taps),
         name="Sampling points",
         caption=f"Rings: **grid** $\\mathcal{{G}}$; dots: **sampling points** $\\mathcal{{S}}$"
-        f"{of_group(anatomy, followed)} (low-res pixels), over channel {followed.channel}. The followed "
+        f"{_of_group(anatomy, followed)} (low-res pixels), over channel {followed.channel}. The followed "
         f"one, orange, goes {move}.{framed}",
         alt=f"{len(moved.starts)} points over {window.rows} by {window.columns} low-res pixels; the "
         f"followed one goes {move}.",
@@ -259,19 +216,19 @@ def moves(anatomy: Anatomy, followed: Trace, *, reads: bool) -> Block:
     )
 
 
-def points(anatomy: Anatomy, followed: Trace) -> Block:
-    """How far each point of the group has moved; on a small map, where it has come to."""
+def _points(anatomy: Anatomy, followed: Trace) -> Block:
+    """Draw how far each point of the group has moved; on a small map, also where it samples."""
     _, rows, columns = anatomy.input_size
     lengths = offset_field(anatomy.record, height=rows, width=columns).lengths[followed.group]
-    found = as_array(group_maps(anatomy.stage("grid"), groups=anatomy.op.groups, group=followed.group)[:, 0])
-    small, farthest = is_small(lengths), float(lengths.max())
+    points = as_array(group_maps(anatomy.stage("grid"), groups=anatomy.op.groups, group=followed.group)[:, 0])
+    small, farthest = _is_small(lengths), float(lengths.max())
     figure = heatmaps(
         lengths[None],
         [""],
         Shades(0.0, farthest or 1.0, f"length of the offset ({LOW})", signed=False),
         pixels=OUT,
         mark=Mark(0, *followed.at),
-        text=_written(found) if small else None,
+        text=_written(points) if small else None,
         frame=() if small else window_frame(_window(anatomy, followed), scale=anatomy.op.scale),
     )
     written = "**Sampling points**, x above y (low-res pixels). The" if small else "**Lengths**: the"
@@ -279,35 +236,36 @@ def points(anatomy: Anatomy, followed: Trace) -> Block:
         figure=figure,
         name="Lengths of the offsets",
         caption=f"{written} brighter, the farther a point has moved: up to {number(farthest)} {LOW}.",
-        alt=f"A map of {lengths.shape[0]} by {lengths.shape[1]} points that have moved by {spread(lengths)} "
+        alt=f"A map of {lengths.shape[0]} by {lengths.shape[1]} points that have moved by {_spread(lengths)} "
         f"low-res pixels; the followed one samples at {pair(followed.point)}.",
-        data={"points": found, "lengths": lengths},
+        data={"points": points, "lengths": lengths},
     )
 
 
-def output(anatomy: Anatomy, followed: Trace) -> Block:
-    """The followed channel of the enlarged map."""
-    values = feature_map(anatomy, "sample", followed)
+def _written(points: Float32[np.ndarray, "2 H W"]) -> list[list[str]]:
+    """Return x above y for every point."""
+    return [
+        [f"{number(x)}<br>{number(y)}" for x, y in zip(*line, strict=True)]
+        for line in zip(*points, strict=True)
+    ]
+
+
+def _output(anatomy: Anatomy, followed: Trace) -> Block:
+    """Draw the followed channel of the enlarged map."""
+    values = _feature_map(anatomy, "sample", followed)
     row, column = followed.at
-    shades = feature_shades(anatomy, followed)
+    shades = _feature_shades(anatomy, followed)
     window = window_frame(_window(anatomy, followed), scale=anatomy.op.scale)
-    frame = () if is_small(values) else window
+    frame = () if _is_small(values) else window
     both = f"{number(followed.value)}; without its offset {number(followed.before)}".replace("-", "−")
     return Block(
         figure=heatmaps(values[None], [""], shades, pixels=OUT, mark=Mark(0, row, column), frame=frame),
         name="Enlarged channel",
         caption=f"**The output**, channel {followed.channel} (feature values). The followed one is {both}.",
-        alt=f"The enlarged channel {followed.channel}, {spread(values)}; in row {row}, column {column} it is "
-        f"{both}.",
+        alt=f"The enlarged channel {followed.channel}, {_spread(values)}; in row {row}, column {column} "
+        f"it is {both}.",
         data={"map": values},
     )
-
-
-def _written(found: Float32[np.ndarray, "2 H W"]) -> list[list[str]]:
-    return [
-        [f"{number(x)}<br>{number(y)}" for x, y in zip(*line, strict=True)]
-        for line in zip(*found, strict=True)
-    ]
 
 
 def _window(anatomy: Anatomy, followed: Trace) -> CellWindow:
@@ -315,12 +273,36 @@ def _window(anatomy: Anatomy, followed: Trace) -> CellWindow:
     return window_around(*followed.cell, size=_WINDOW, height=rows, width=columns)
 
 
-# From the grid to the sampling points, over the low-res map; and the photograph in the same pixels.
+def _feature_map(anatomy: Anatomy, name: StageName, followed: Trace) -> Float32[np.ndarray, "p q"]:
+    """Return the followed channel of a feature map."""
+    return as_array(anatomy.stage(name).values[0, followed.channel])
 
 
-_FEW = 4  # cells across that have room for points and numbers
-# Colour and width of the stroke, and the colour of its halo: either reads on any map.
-_OTHERS, _FOLLOWED = ("#FFFFFF", 1.6, "#000000"), (WRONG, 3.5, "#FFFFFF")
+def _feature_shades(anatomy: Anatomy, followed: Trace) -> Shades:
+    """Return the colour range of the low-res channel; bilinear reading cannot exceed it."""
+    return Shades.of_features(_feature_map(anatomy, "input", followed))
+
+
+def _is_small(values: Float32[np.ndarray, "p q"]) -> bool:
+    """Return whether there is room for a number in every cell."""
+    return max(values.shape) <= MOST_NUMBERS
+
+
+def _of_group(anatomy: Anatomy, followed: Trace) -> str:
+    """Return the name of the followed group, as a suffix; empty where there is only one."""
+    groups = anatomy.op.groups
+    return f" of group {followed.group + 1} of {groups}" if groups > 1 else ""
+
+
+def _count(maps: Float32[np.ndarray, "n p q"]) -> str:
+    """Return the number of maps and their size in words."""
+    many, rows, columns = maps.shape
+    return f"{many} map{'s' if many > 1 else ''} of {rows} by {columns} values"
+
+
+def _spread(values: Float32[np.ndarray, "..."]) -> str:
+    """Return the smallest and the largest value in words."""
+    return f"{number(float(values.min()))} to {number(float(values.max()))}".replace("-", "−")
 
 
 def arrow_map(
@@ -332,16 +314,15 @@ def arrow_map(
     at: tuple[int, int],
     taps: tuple[Tap, ...] = (),
 ) -> go.Figure:
-    """Rings where points start and dots where they sample, joined by a line of true length.
+    """Draw rings where points start and dots where they sample, joined by a line of true length.
 
     Args:
         features: One channel of the low-res map.
         moved: The points of the window's cells.
-        shades: The channel's colours.
-        window: The cells that are shown.
-        at: Row and column of the output pixel whose point stands out.
-        taps: The pixels that it reads, to be framed; their cells show their values, and in a small
-            window all cells do.
+        shades: Colour scale of the channel.
+        window: The cells to show.
+        at: Row and column of the output pixel whose point to highlight.
+        taps: The pixels that it reads, to frame; they show their values, and in a small window all cells do.
     """
     traces = [_cells(features, window, taps)]
     for tap in taps:
@@ -349,35 +330,11 @@ def arrow_map(
         y = tap.row + np.array([0.04, 0.04, 0.96, 0.96, 0.04, 0.04])
         traces += [line(x, y, colour, width) for colour, width in (("#FFFFFF", 5), (WRONG, 3))]
     chosen: Bool[np.ndarray, " n"] = (moved.pixels == np.array(at)).all(axis=1)
-    traces += _strokes(moved.starts[~chosen], moved.ends[~chosen], _OTHERS)
-    traces += _strokes(moved.starts[chosen], moved.ends[chosen], _FOLLOWED)
+    traces += _strokes(moved.starts[~chosen], moved.ends[~chosen], _PLAIN)
+    traces += _strokes(moved.starts[chosen], moved.ends[chosen], _HIGHLIGHT)
     traces.append(_hover(moved))
     colours: Part = {"colorscale": FEATURES, "cmin": shades.low, "cmax": shades.high, "showscale": False}
     return go.Figure(traces, {"coloraxis": colours, **_axes(window)})
-
-
-def photograph(image: UInt8[np.ndarray, "H W 3"], *, cell: tuple[int, int], columns: int) -> go.Figure:
-    """The picture that the network sees, in pixels of its low-res map, with a cell framed.
-
-    Args:
-        image: Padded as the network pads it.
-        cell: Row and column.
-        columns: Of the low-res map.
-    """
-    pixel = columns / image.shape[1]
-    rows = round(image.shape[0] * pixel)
-    reach = max(0.5, 0.02 * max(rows, columns))
-    frame = haloed_square(cell[1] + 0.5, cell[0] + 0.5, reach)
-    window = CellWindow(row=0, column=0, rows=rows, columns=columns)
-    return go.Figure([picture_trace(image, pixel=pixel), *frame], _axes(window))
-
-
-def window_frame(window: CellWindow, *, scale: int) -> list[Part]:
-    """The window of an arrow map, dashed, for a map of the output's pixels."""
-    x0, y0 = window.column * scale - 0.5, window.row * scale - 0.5
-    corners: Part = {"x0": x0, "y0": y0, "x1": x0 + window.columns * scale, "y1": y0 + window.rows * scale}
-    lines = ({"color": "#FFFFFF", "width": 4}, {"color": "#000000", "width": 2, "dash": "dot"})
-    return [{"type": "rect", "line": each, **corners} for each in lines]
 
 
 def _cells(features: Float32[np.ndarray, "h w"], window: CellWindow, taps: tuple[Tap, ...]) -> Part:
@@ -414,24 +371,48 @@ def _strokes(
     return [
         line(x, y, halo, width + 2.5),
         line(x, y, colour, width),
-        _points(starts, ring, "initial positions"),
-        _points(ends, dot, "sampling points"),
+        _markers(starts, ring, "initial positions"),
+        _markers(ends, dot, "sampling points"),
     ]
 
 
-def _points(places: Float32[np.ndarray, "n 2"], marker: Part, name: str) -> Part:
+def _markers(places: Float32[np.ndarray, "n 2"], marker: Part, name: str) -> Part:
     x, y = places.T
     trace: Part = {"type": "scatter", "mode": "markers", "x": x, "y": y, "marker": marker}
     return trace | {"name": name, "hoverinfo": "skip"}
 
 
 def _hover(moved: Arrows) -> Part:
-    """Numbers for the pointer, on points that cannot be seen."""
+    """Return invisible points that carry the numbers for the pointer."""
     data = np.concatenate([moved.pixels, moved.ends - moved.starts], axis=1).astype(np.float32)
     text = "output row %{customdata[0]}, column %{customdata[1]}<br>reads (%{x:.2f}, %{y:.2f}), "
     text += "moved by (%{customdata[2]:+.2f}, %{customdata[3]:+.2f}) low-res pixels<extra></extra>"
-    unseen = _points(moved.ends, {"size": 12, "opacity": 0}, "offsets")
-    return unseen | {"customdata": data, "hovertemplate": text, "hoverinfo": "all"}
+    invisible = _markers(moved.ends, {"size": 12, "opacity": 0}, "offsets")
+    return invisible | {"customdata": data, "hovertemplate": text, "hoverinfo": "all"}
+
+
+def photograph(image: UInt8[np.ndarray, "H W 3"], *, cell: tuple[int, int], columns: int) -> go.Figure:
+    """Draw the picture that the network sees, in pixels of its low-res map, with a cell framed.
+
+    Args:
+        image: The picture as the network pads it.
+        cell: Row and column of the cell.
+        columns: Columns of the low-res map.
+    """
+    pixel = columns / image.shape[1]
+    rows = round(image.shape[0] * pixel)
+    reach = max(0.5, 0.02 * max(rows, columns))
+    frame = haloed_square(cell[1] + 0.5, cell[0] + 0.5, reach)
+    window = CellWindow(row=0, column=0, rows=rows, columns=columns)
+    return go.Figure([picture_trace(image, pixel=pixel), *frame], _axes(window))
+
+
+def window_frame(window: CellWindow, *, scale: int) -> list[Part]:
+    """Return a dashed frame of the window of an arrow map, for a map of output pixels."""
+    x0, y0 = window.column * scale - 0.5, window.row * scale - 0.5
+    corners: Part = {"x0": x0, "y0": y0, "x1": x0 + window.columns * scale, "y1": y0 + window.rows * scale}
+    lines = ({"color": "#FFFFFF", "width": 4}, {"color": "#000000", "width": 2, "dash": "dot"})
+    return [{"type": "rect", "line": line, **corners} for line in lines]
 
 
 def _axes(window: CellWindow) -> Part:

@@ -1,6 +1,6 @@
-"""Tensors as heatmaps: with a number in every cell where they are small, as maps where they are not.
+"""Tensors as heatmaps: small ones with a number in every cell, large ones with a colour bar.
 
-Figures are made from plain dictionaries in one go, for Plotly takes long over every later change.
+Figures are built from plain dictionaries in one call, because Plotly is slow at every later change.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from app.shared.drawing import Part, plain
 FEATURES = "Cividis"
 HEIGHT = 390
 MOST_NUMBERS = 8  # rows or columns of a map whose cells still have room for numbers
-# Blue below zero, orange above, both ends of Okabe and Ito's; grey where nothing moves, in every theme.
+# Okabe-Ito blue below zero, vermilion above; grey at zero in every theme.
 _SIGNED = ((0.0, "#0072B2"), (0.25, "#7AB5DC"), (0.5, "#E8E8E8"), (0.75, "#EEB679"), (1.0, "#D55E00"))
-_BAR = 96  # room for the colour bar
-_GAP_X, _GAP_Y = 0.04, 0.09  # between maps, in shares of the figure
+_BAR = 96  # CSS pixels: room for the colour bar
+_GAP_X, _GAP_Y = 0.04, 0.09  # between maps, as shares of the figure
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A cell to frame: which map, which row, which column."""
+    """A cell to frame: its map, row and column."""
 
     panel: int
     row: int
@@ -33,13 +33,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Shades:
-    """What the colours of maps stand for.
+    """The colour scale of maps.
 
     Attributes:
         low: Value of the first colour.
-        high: Value of the last.
-        unit: For the colour bar.
-        signed: Whether colours diverge from zero.
+        high: Value of the last colour.
+        unit: Title of the colour bar.
+        signed: Whether the colours diverge from zero.
     """
 
     low: float
@@ -49,13 +49,13 @@ class Shades:
 
     @classmethod
     def around_zero(cls, values: Float32[np.ndarray, "..."], unit: str) -> "Shades":
-        """Symmetric, as far as the values reach."""
+        """Return a scale symmetric about zero that holds all values."""
         most = float(np.abs(values).max()) or 1.0
         return cls(-most, most, unit, signed=True)
 
     @classmethod
     def of_features(cls, values: Float32[np.ndarray, "..."], unit: str = "feature value") -> "Shades":
-        """From the smallest value to the largest."""
+        """Return a scale from the smallest value to the largest."""
         return cls(float(values.min()), float(values.max()), unit, signed=False)
 
 
@@ -69,22 +69,22 @@ def heatmaps(
     text: Sequence[Sequence[str]] | None = None,
     frame: Sequence[Part] = (),
 ) -> go.Figure:
-    """Maps side by side, as square as their number allows, in one range of colours.
+    """Draw maps in a grid as square as their number allows, on one colour scale.
 
     Args:
-        maps: Of one size.
+        maps: The maps.
         titles: One for each map; empty strings for none.
-        shades: The colours.
-        pixels: Whose rows and columns these are, for the axes.
-        mark: The cell that is followed.
-        text: What to write into the cells of a small map instead of its values.
+        shades: The colour scale.
+        pixels: The kind of pixels that the axes count.
+        mark: The cell to frame.
+        text: Text of the cells of a small map instead of its values.
         frame: Shapes to draw over the first map.
     """
     across = ceil(sqrt(len(maps)))
     small = max(maps.shape[1:]) <= MOST_NUMBERS
     heat = [_heatmap(maps[index], index, text, small=small) for index in range(len(maps))]
-    reach = max(0.5, 0.02 * max(maps.shape[1:]))  # grown where cells are too small to see a frame
-    framed = [each | _on(mark.panel) for each in haloed_square(mark.column, mark.row, reach)]
+    reach = max(0.5, 0.02 * max(maps.shape[1:]))  # larger where cells are too small for a visible frame
+    framed = [stroke | _on(mark.panel) for stroke in haloed_square(mark.column, mark.row, reach)]
     layout: Part = {"coloraxis": _colour_axis(shades, bar=not small), "shapes": list(frame)}
     layout["annotations"] = [_title(title, index, len(maps), across) for index, title in enumerate(titles)]
     for index in range(len(maps)):
@@ -92,31 +92,6 @@ def heatmaps(
     return go.Figure(
         [*heat, *framed], layout | plain(HEIGHT, above=26 if any(titles) else 6, below=8 if small else _BAR)
     )
-
-
-def haloed_square(column: float, row: float, reach: float) -> list[Part]:
-    """A frame that reads on any map, as two lines."""
-    x = column + reach * np.array([-1, 1, 1, -1, -1, 1])
-    y = row + reach * np.array([-1, -1, 1, 1, -1, -1])
-    return [line(x, y, colour, width) for colour, width in (("#FFFFFF", 7), ("#000000", 3))]
-
-
-def line(x: np.ndarray, y: np.ndarray, colour: str, width: float) -> Part:
-    """A line without words."""
-    stroke = {"color": colour, "width": width}
-    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": stroke, "hoverinfo": "skip"}
-
-
-def axis(title: str, start: float, stop: float, *, few: bool) -> Part:
-    """An axis without grid, whose map keeps its shape."""
-    words: Part = {"title": {"text": title, "standoff": 4}, "range": [start, stop]}
-    ticks: Part = {"dtick": 1} if few else {}
-    return {"showgrid": False, "zeroline": False, "ticks": "", "constrain": "domain", **words, **ticks}
-
-
-def _on(panel: int) -> Part:
-    number = "" if panel == 0 else str(panel + 1)
-    return {"xaxis": f"x{number}", "yaxis": f"y{number}"}
 
 
 def _heatmap(
@@ -138,15 +113,6 @@ def _colour_axis(shades: Shades, *, bar: bool) -> Part:
     return {"colorscale": scale, "cmin": shades.low, "cmax": shades.high, "showscale": bar, "colorbar": strip}
 
 
-def _domains(panel: int, count: int, across: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The share of the figure that a map takes, from the left and from the bottom."""
-    down = ceil(count / across)
-    width, height = (1 - _GAP_X * (across - 1)) / across, (1 - _GAP_Y * (down - 1)) / down
-    left = panel % across * (width + _GAP_X)
-    bottom = (down - 1 - panel // across) * (height + _GAP_Y)
-    return (left, left + width), (bottom, bottom + height)
-
-
 def _title(title: str, panel: int, count: int, across: int) -> Part:
     (left, right), (_, top) = _domains(panel, count, across)
     place: Part = {"x": (left + right) / 2, "y": top, "xref": "paper", "yref": "paper"}
@@ -155,7 +121,7 @@ def _title(title: str, panel: int, count: int, across: int) -> Part:
 
 
 def _axes(size: tuple[int, ...], panel: int, count: int, across: int, pixels: str) -> Part:
-    """Rows and columns counted from zero; only the outer axes are labelled."""
+    """Return axes that count rows and columns from 0; only the outer ones are labelled."""
     names, few = _on(panel), max(size) <= MOST_NUMBERS
     left, bottom = panel % across == 0, panel + across >= count
     x_domain, y_domain = _domains(panel, count, across)
@@ -165,5 +131,39 @@ def _axes(size: tuple[int, ...], panel: int, count: int, across: int, pixels: st
     y |= {"domain": y_domain, "anchor": names["xaxis"], "showticklabels": left}
     y |= {"scaleanchor": names["xaxis"], "constraintoward": "top"}
     return {
-        f"{name[:5]}{str(place)[1:]}": each for (name, place), each in zip(names.items(), (x, y), strict=True)
+        f"{name[:5]}{str(place)[1:]}": axis for (name, place), axis in zip(names.items(), (x, y), strict=True)
     }
+
+
+def _domains(panel: int, count: int, across: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the horizontal and vertical span of a map, as shares of the figure."""
+    down = ceil(count / across)
+    width, height = (1 - _GAP_X * (across - 1)) / across, (1 - _GAP_Y * (down - 1)) / down
+    left = panel % across * (width + _GAP_X)
+    bottom = (down - 1 - panel // across) * (height + _GAP_Y)
+    return (left, left + width), (bottom, bottom + height)
+
+
+def _on(panel: int) -> Part:
+    number = "" if panel == 0 else str(panel + 1)
+    return {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+
+
+def haloed_square(column: float, row: float, reach: float) -> list[Part]:
+    """Return a frame that is legible on any map, as two lines."""
+    x = column + reach * np.array([-1, 1, 1, -1, -1, 1])
+    y = row + reach * np.array([-1, -1, 1, 1, -1, -1])
+    return [line(x, y, colour, width) for colour, width in (("#FFFFFF", 7), ("#000000", 3))]
+
+
+def line(x: np.ndarray, y: np.ndarray, colour: str, width: float) -> Part:
+    """Return a line without hover text."""
+    stroke = {"color": colour, "width": width}
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": stroke, "hoverinfo": "skip"}
+
+
+def axis(title: str, start: float, stop: float, *, few: bool) -> Part:
+    """Return an axis without a grid that keeps the aspect ratio of its map."""
+    words: Part = {"title": {"text": title, "standoff": 4}, "range": [start, stop]}
+    ticks: Part = {"dtick": 1} if few else {}
+    return {"showgrid": False, "zeroline": False, "ticks": "", "constrain": "domain", **words, **ticks}

@@ -1,4 +1,4 @@
-"""Anatomy: DySample stage by stage, on an example with all its numbers and on the picture."""
+"""Anatomy: DySample stage by stage, on an example with all its numbers and on the visitor's picture."""
 
 from typing import cast
 
@@ -15,7 +15,7 @@ from app.shared.controls import offer, prose
 from app.shared.subject import choose_network
 from app.shared.texts import sections, split
 from app.views.anatomy import controls, words
-from app.views.anatomy.controls import stage_walk
+from app.views.anatomy.controls import OutputValue, stage_walk
 from app.views.anatomy.figures import blocks
 from app.views.anatomy.tour import tour_button, tour_card, tour_step
 from dysample.explain import anatomy
@@ -23,7 +23,7 @@ from dysample.explain.anatomy import Anatomy, StageName, Trace, dissect, trace
 from dysample.ops.dysample import DySample, Style
 
 _OFFERED = "dysample+"
-_WIDTHS = (10, 13, 13)  # of the words, and of the two figures
+_WIDTHS = (10, 13, 13)  # relative: the words, and the two figures
 
 
 def page() -> None:
@@ -36,8 +36,8 @@ def page() -> None:
         on = controls.on_choice()
     if on == "example":
         with row:
-            anatomy = example(controls.style_choice(), dynamic=controls.dynamic_choice())
-            chosen = _follow(anatomy, on, controls.Followed(3, 4, 0), tour)
+            anatomy = _example(controls.style_choice(), dynamic=controls.dynamic_choice())
+            chosen = _follow(anatomy, on, OutputValue(3, 4, 0), tour)
         with body:
             _show(anatomy, chosen, tour, photo=None)
     else:
@@ -45,14 +45,14 @@ def page() -> None:
 
 
 def _picture(row: DeltaGenerator, body: DeltaGenerator, tour: int | None) -> None:
-    """Figures first, for they are projected; what they are of is chosen below."""
+    """Draw the figures in `row` and `body`, above the choice of what they show: they are projected."""
     st.subheader("Picture, network and step")
     network = choose_network()
     if network is None:
         _only_tour(body, tour)
         return
     subject, name = network.subject, network.step
-    anatomy = of_step(subject, name)
+    anatomy = _of_step(subject, name)
     if anatomy is None:
         _only_tour(body, tour)
         with body:
@@ -60,7 +60,7 @@ def _picture(row: DeltaGenerator, body: DeltaGenerator, tour: int | None) -> Non
         return
     scale, (_, rows, columns) = anatomy.op.scale, anatomy.input_size
     cell = controls.kept_cell(rows, columns)
-    usual = controls.Followed(scale * cell[0], scale * cell[1], liveliest_channel(subject, name))
+    usual = OutputValue(scale * cell[0], scale * cell[1], _liveliest_channel(subject, name))
     with row:
         chosen = _follow(anatomy, "picture", usual, tour)
     controls.keep_cell((chosen.row // scale, chosen.column // scale))
@@ -68,9 +68,7 @@ def _picture(row: DeltaGenerator, body: DeltaGenerator, tour: int | None) -> Non
         _show(anatomy, chosen, tour, photo=photos.padded(subject))
 
 
-def _follow(
-    anatomy: Anatomy, on: controls.On, usual: controls.Followed, tour: int | None
-) -> controls.Followed:
+def _follow(anatomy: Anatomy, on: controls.On, usual: OutputValue, tour: int | None) -> OutputValue:
     chosen = controls.followed_choice(on, anatomy.output_size, usual)
     if tour is None:
         tour_button()
@@ -90,26 +88,34 @@ def _instead(subject: Subject) -> None:
 
 
 def _show(
-    anatomy: Anatomy, chosen: controls.Followed, tour: int | None, *, photo: UInt8[np.ndarray, "h w 3"] | None
+    anatomy: Anatomy,
+    chosen: OutputValue,
+    tour: int | None,
+    *,
+    photo: UInt8[np.ndarray, "h w 3"] | None,
 ) -> None:
-    """The stages; outside the tour, which changes more, a step runs nothing but them again."""
+    """Draw the stages; outside the tour, which changes more of the page, a step reruns only them."""
     walk = st.fragment(_walk) if tour is None else _walk
     walk(anatomy, chosen, tour, photo=photo)
 
 
 def _walk(
-    anatomy: Anatomy, chosen: controls.Followed, tour: int | None, *, photo: UInt8[np.ndarray, "h w 3"] | None
+    anatomy: Anatomy,
+    chosen: OutputValue,
+    tour: int | None,
+    *,
+    photo: UInt8[np.ndarray, "h w 3"] | None,
 ) -> None:
     followed = trace(anatomy, at=(chosen.row, chosen.column), channel=chosen.channel)
     labels = {stage.name: words.STAGES[stage.name] for stage in anatomy.stages}
     name = cast(StageName, stage_walk(labels, walk=tour is None, instead="scope"))
-    told, *places = st.columns(_WIDTHS, gap="medium")
-    with told:
+    text, *places = st.columns(_WIDTHS, gap="medium")
+    with text:
         if tour is not None:
             tour_card(tour, split(sections("anatomy")["tour"], "## "))
-        _tell(anatomy, name, followed, brief=tour is not None)
-    drawn = blocks(anatomy, name, followed, photo)
-    for place, side, block in zip(places, ("left", "right"), drawn, strict=True):
+        _explain(anatomy, name, followed, brief=tour is not None)
+    pair = blocks(anatomy, name, followed, photo)
+    for place, side, block in zip(places, ("left", "right"), pair, strict=True):
         with place:
             figure_block(
                 block.figure,
@@ -117,12 +123,12 @@ def _walk(
                 alt=block.alt,
                 name=block.name,
                 data=block.data,
-                key=f"anatomy-{side}",  # one for all stages: drawn anew, not made anew
+                key=f"anatomy-{side}",  # one for all stages, so that the chart is updated and not replaced
             )
 
 
-def _tell(anatomy: Anatomy, name: StageName, followed: Trace, *, brief: bool) -> None:
-    """Equation, sentences and shape of a stage, and its arithmetic; in brief, equation and arithmetic."""
+def _explain(anatomy: Anatomy, name: StageName, followed: Trace, *, brief: bool) -> None:
+    """Draw equation, sentences, shape and arithmetic of a stage; `brief` leaves the sentences out."""
     text = split(sections("anatomy")["stages"], "## ")[words.section(anatomy, name)]
     st.markdown(text.partition("\n\n")[0] if brief else text)
     st.markdown(f"{words.shape(anatomy, name)}.")
@@ -130,19 +136,16 @@ def _tell(anatomy: Anatomy, name: StageName, followed: Trace, *, brief: bool) ->
     st.latex(words.formula(anatomy, name, followed))
 
 
-# DySample taken apart: on the example, and on the picture of the explorer pages.
-
-
 @st.cache_resource(show_spinner=False)
-def example(style: Style, *, dynamic: bool) -> Anatomy:
-    """The anatomy of the 4 x 4 example."""
+def _example(style: Style, *, dynamic: bool) -> Anatomy:
+    """Return the anatomy of the 4×4 example."""
     op, x = anatomy.example(style, dynamic=dynamic)
     return dissect(op, x)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def of_step(subject: Subject, name: str) -> Anatomy | None:
-    """The anatomy of a trained network's step; None where its upsampler is not DySample."""
+def _of_step(subject: Subject, name: str) -> Anatomy | None:
+    """Return the anatomy of a step of a trained network; None where its upsampler is not DySample."""
     op = networks.operator(subject, name)
     if not isinstance(op, DySample):
         return None
@@ -151,8 +154,8 @@ def of_step(subject: Subject, name: str) -> Anatomy | None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def liveliest_channel(subject: Subject, name: str) -> int:
-    """The channel of a step's map that varies most."""
+def _liveliest_channel(subject: Subject, name: str) -> int:
+    """Return the channel of a step's input that varies most."""
     return int(networks.step(subject, name).input[0].flatten(1).std(1).argmax())
 
 

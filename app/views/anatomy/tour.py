@@ -1,4 +1,4 @@
-"""The guided tour: steps that each set the whole view, told one after the other."""
+"""The guided tour of the page "Anatomy": steps that each set the whole view."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from app.views.anatomy.controls import ON, SCOPE, STYLE, On, Scope, followed_key
 from dysample.explain.anatomy import StageName
 from dysample.ops.dysample import Style
 
-_STEP = "tour"  # in the address, counted from one
+_STEP = "tour"  # parameter of the address, counted from 1
 
 
 @dataclass(frozen=True, slots=True)
 class TourStep:
-    """What one step shows.
+    """The view of one step.
 
     Attributes:
-        stage: The stage.
+        stage: The stage to show.
         on: What is taken apart.
-        style: The example's order of stages.
-        scope: The example's scope.
-        at: Row, column and channel of the example that are followed.
+        style: Style of the example.
+        scope: Scope of the example.
+        at: Row, column and channel of the example's value that is followed.
     """
 
     stage: StageName
@@ -48,15 +48,15 @@ TOUR = (
 
 
 def tour_step() -> int | None:
-    """The step that is shown, counted from zero; None outside the tour."""
-    asked = st.query_params.get(_STEP, "")
-    if not (asked.isdecimal() and 1 <= int(asked) <= len(TOUR)):
+    """Return the current step, counted from 0; None outside the tour."""
+    number = st.query_params.get(_STEP, "")
+    if not (number.isdecimal() and 1 <= int(number) <= len(TOUR)):
         return None
-    if st.session_state.get(_STEP) != asked:  # a link: it may hold more than the step, and that goes before
-        st.session_state[_STEP] = asked
+    if st.session_state.get(_STEP) != number:  # a link: choices that it names take precedence
+        st.session_state[_STEP] = number
         if not {"stage", ON, STYLE, SCOPE} & set(st.query_params):
-            _show(int(asked) - 1)
-    return int(asked) - 1
+            _show(int(number) - 1)
+    return int(number) - 1
 
 
 def tour_button() -> None:
@@ -70,8 +70,8 @@ def tour_card(step: int, texts: Mapping[str, str]) -> None:
     """Draw a step of the tour.
 
     Args:
-        step: Counted from zero.
-        texts: What each step has to say, as Markdown, by its title.
+        step: Counted from 0.
+        texts: Markdown of each step by its title.
     """
     title, text = list(texts.items())[step]
     with st.container(border=True, key="tour-card"):
@@ -91,6 +91,7 @@ def _leave() -> None:
 
 
 def _show(step: int) -> None:
+    """Set every choice of the page to the view of a step."""
     view = TOUR[step]
     go_to(view.stage)
     st.session_state[ON] = keep(ON, view.on)

@@ -1,4 +1,4 @@
-"""The anatomy in words and formulas: shapes, and the arithmetic of the value that is followed."""
+"""Words and formulas of the page "Anatomy": shapes, and the arithmetic of the followed value."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,13 +13,13 @@ STAGES: Mapping[StageName, str] = {
     "grid": "+ grid",
     "sample": "sample",
 }
-_MOST_TERMS = 6  # of a sum that is written out
+_MOST_TERMS = 6  # longer sums are not written out
 _TERMS_A_LINE = 2
 _NEW_LINE = r"\\"
 
 
 def section(anatomy: Anatomy, name: StageName) -> str:
-    """The heading of the text about a stage."""
+    """Return the heading of the text about a stage in `texts.md`."""
     if name in ("linear", "shuffle"):
         return f"{name} {anatomy.op.style}"
     if name == "scope":
@@ -27,20 +27,8 @@ def section(anatomy: Anatomy, name: StageName) -> str:
     return name
 
 
-def lead(name: StageName, followed: Trace) -> str:
-    """What the formula of a stage is about."""
-    row, column = followed.at
-    if name == "input":
-        low_row, low_column = followed.cell
-        return (
-            f"Output pixel (row {row}, column {column}) lies in low-res pixel ({low_row}, {low_column}), "
-            "whose features are"
-        )
-    return f"For output pixel (row {row}, column {column}):"
-
-
 def shape(anatomy: Anatomy, name: StageName) -> str:
-    """The shape of a stage in numbers, and what its channels are."""
+    """Return the shape of a stage and what its channels are."""
     op, stage = anatomy.op, anatomy.stage(name)
     channels, rows, columns = stage.values.shape[1:]
     groups = f"{op.groups} group{'s' if op.groups > 1 else ''}"
@@ -52,8 +40,20 @@ def shape(anatomy: Anatomy, name: StageName) -> str:
     return f"**{channels} × {rows} × {columns}**: {many}, {rows} rows × {columns} columns{times}"
 
 
+def lead(name: StageName, followed: Trace) -> str:
+    """Return the sentence that leads to the formula of a stage."""
+    row, column = followed.at
+    if name == "input":
+        low_row, low_column = followed.cell
+        return (
+            f"Output pixel (row {row}, column {column}) lies in low-res pixel ({low_row}, {low_column}), "
+            "whose features are"
+        )
+    return f"For output pixel (row {row}, column {column}):"
+
+
 def formula(anatomy: Anatomy, name: StageName, followed: Trace) -> str:
-    """What a stage does for the followed value, with its numbers, in LaTeX."""
+    """Return the arithmetic of a stage for the followed value as LaTeX."""
     match name:
         case "input":
             return _of_input(anatomy, followed)
@@ -62,7 +62,7 @@ def formula(anatomy: Anatomy, name: StageName, followed: Trace) -> str:
         case "factor" if followed.factor is not None:
             limit = f"{2 * anatomy.op.scope_factor:g}"
             opening = rf"{limit}\,\mathrm{{sigmoid}}({_NEW_LINE}&\quad "
-            sums = [f"{opening}{each})" for each in _weighted(followed.factor)]
+            sums = [f"{opening}{side})" for side in _weighted(followed.factor)]
             return _aligned(sums, followed.scope)
         case "scope":
             raws = zip(followed.scope, followed.raw, strict=True)
@@ -74,59 +74,6 @@ def formula(anatomy: Anatomy, name: StageName, followed: Trace) -> str:
             return _aligned([f"{number(start)} {signed(offset)}" for start, offset in starts], followed.point)
         case _:
             return _of_sample(followed)
-
-
-def number(value: float, digits: int = 2) -> str:
-    """A number without a minus before zero."""
-    return f"{round(value, digits) + 0.0:.{digits}f}"
-
-
-def signed(value: float) -> str:
-    """A number to be added: with its sign, and a space after it."""
-    return f"{'-' if round(value, 2) < 0 else '+'} {number(abs(value))}"
-
-
-def term(value: float) -> str:
-    """A number to be multiplied with: negative ones in brackets."""
-    return f"({number(value)})" if round(value, 2) < 0 else number(value)
-
-
-def pair(values: Pair) -> str:
-    """(x, y), for sentences."""
-    return f"({number(values[0])}, {number(values[1])})".replace("-", "−")
-
-
-def _aligned(sides: Sequence[str], results: Pair) -> str:
-    """One line for x, one for y."""
-    lines = [
-        rf"{axis}:\; & {side}{_break(side)} = \mathbf{{{number(result)}}}"
-        for axis, side, result in zip("xy", sides, results, strict=True)
-    ]
-    return r"\begin{aligned}" + _NEW_LINE.join(lines) + r"\end{aligned}"
-
-
-def _break(side: str) -> str:
-    """A new line, if the last one of several is full."""
-    *before, last = side.split(_NEW_LINE)
-    return r"\\&\quad" if before and last.count(r"\cdot") == _TERMS_A_LINE else ""
-
-
-def _weighted(sums: Sums) -> list[str]:
-    """The two sums of a linear layer; long ones only as a formula."""
-    count = len(sums.inputs)
-    lines: list[str] = []
-    for axis, weights, bias in zip("xy", sums.weights, sums.bias, strict=True):
-        if count > _MOST_TERMS:
-            body = rf"\textstyle\sum_{{k=0}}^{{{count - 1}}} w^{{{axis}}}_k\,\mathcal{{X}}_k"
-            body += f" {signed(bias)}" if any(sums.bias) else ""
-        else:
-            products = zip(weights, sums.inputs, strict=True)
-            parts = [rf"{signed(weight)} \cdot {term(value)}" for weight, value in products]
-            parts += [signed(bias)] if any(sums.bias) else []
-            rows = [" ".join(parts[at : at + _TERMS_A_LINE]) for at in range(0, len(parts), _TERMS_A_LINE)]
-            body = r"\\&\quad ".join(rows).removeprefix("+ ")
-        lines.append(body)
-    return lines
 
 
 def _of_input(anatomy: Anatomy, followed: Trace) -> str:
@@ -173,3 +120,56 @@ def _of_sample(followed: Trace) -> str:
         rf"&= \mathbf{{{number(followed.value)}}} \quad{plain}",
     )
     return rf"\begin{{aligned}}{_NEW_LINE.join(lines)}\end{{aligned}}"
+
+
+def _aligned(sides: Sequence[str], results: Pair) -> str:
+    """Return two aligned equations, one for x and one for y."""
+    lines = [
+        rf"{axis}:\; & {side}{_break(side)} = \mathbf{{{number(result)}}}"
+        for axis, side, result in zip("xy", sides, results, strict=True)
+    ]
+    return r"\begin{aligned}" + _NEW_LINE.join(lines) + r"\end{aligned}"
+
+
+def _break(side: str) -> str:
+    """Return a line break if the last of several lines is full."""
+    *before, last = side.split(_NEW_LINE)
+    return r"\\&\quad" if before and last.count(r"\cdot") == _TERMS_A_LINE else ""
+
+
+def _weighted(sums: Sums) -> list[str]:
+    """Return the weighted sums of a linear layer for x and y; long ones in sigma notation."""
+    count = len(sums.inputs)
+    lines: list[str] = []
+    for axis, weights, bias in zip("xy", sums.weights, sums.bias, strict=True):
+        if count > _MOST_TERMS:
+            body = rf"\textstyle\sum_{{k=0}}^{{{count - 1}}} w^{{{axis}}}_k\,\mathcal{{X}}_k"
+            body += f" {signed(bias)}" if any(sums.bias) else ""
+        else:
+            products = zip(weights, sums.inputs, strict=True)
+            parts = [rf"{signed(weight)} \cdot {term(value)}" for weight, value in products]
+            parts += [signed(bias)] if any(sums.bias) else []
+            rows = [" ".join(parts[at : at + _TERMS_A_LINE]) for at in range(0, len(parts), _TERMS_A_LINE)]
+            body = r"\\&\quad ".join(rows).removeprefix("+ ")
+        lines.append(body)
+    return lines
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Format a number, without a minus sign before zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def signed(value: float) -> str:
+    """Format a number to be added: its sign, a space, its magnitude."""
+    return f"{'-' if round(value, 2) < 0 else '+'} {number(abs(value))}"
+
+
+def term(value: float) -> str:
+    """Format a factor: negative numbers in brackets."""
+    return f"({number(value)})" if round(value, 2) < 0 else number(value)
+
+
+def pair(values: Pair) -> str:
+    """Format (x, y) for sentences."""
+    return f"({number(values[0])}, {number(values[1])})".replace("-", "−")

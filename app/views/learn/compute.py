@@ -1,4 +1,4 @@
-"""Learning on a page: one visitor's run, advanced a little at a time."""
+"""A visitor's run of the page "Watch it learn", trained a little at a time."""
 
 import threading
 import time
@@ -24,27 +24,27 @@ from dysample.explain.learn_tasks import (
 )
 from dysample.explain.offsets import Arrows, CellWindow, arrows
 
-_SNAPSHOTS = 20
-_SHORTEST_S, _LONGEST_S = 0.2, 2.0  # of learning, from look to look
-_MOST_ARROWS = 1200  # more are slow to draw, and hard to tell apart
+_SNAPSHOTS = 20  # in a whole run, besides the first
+_SHORTEST_S, _LONGEST_S = 0.2, 2.0  # of training from one look to the next
+_MOST_ARROWS = 1200  # more are slow to draw and hard to tell apart
 _THREADS = torch.get_num_threads()
 
 
 class Run:
-    """The learning that one choice asks for: it waits at the start until it is told to go.
+    """One training run, which waits at the start until `go` is called.
 
-    Streamlit may run a page again in a new thread while the last one has still to notice: a lock lets one
-    of them learn at a time.
+    Streamlit may rerun a page in a new thread before the old one has noticed, so a lock lets only one of
+    them train at a time.
     """
 
     def __init__(self, choice: LearnChoice) -> None:
-        """Prepare.
+        """Prepare the problem and take the first snapshot.
 
         Args:
-            choice: What decides the run.
+            choice: The settings of the run.
 
         Raises:
-            ImageError: The photograph cannot be used.
+            ImageError: The photograph cannot be decoded.
             ValueError: The options do not fit together, or there is nothing to learn from the picture.
         """
         problem = _problem(choice)
@@ -68,16 +68,16 @@ class Run:
         return self.step == self.choice.steps
 
     def go(self) -> None:
-        """Let it learn from the next look on."""
+        """Train from the next call of `advance` on."""
         self._looked = None
         self.going = True
 
     def pause(self) -> None:
-        """Let it rest; it stops after the update that is under way."""
+        """Stop after the current update."""
         self.going = False
 
     def advance(self) -> None:
-        """Learn, if it is going, until there is something new to draw; longer where drawing takes long."""
+        """Train, unless paused, until there is something new to draw; for longer where drawing is slow."""
         with self._lock, _one_thread():
             began, known = time.monotonic(), len(self.snapshots)
             drawing = 0.0 if self._looked is None else began - self._looked
@@ -93,39 +93,21 @@ class Run:
             self._looked = time.monotonic()
 
     def at(self, step: int) -> Snapshot:
-        """The last snapshot up to a step."""
+        """Return the last snapshot up to a step."""
         return self.snapshots[min(step // self.every, len(self.snapshots) - 1)]
 
     def arrows(self, snapshot: Snapshot, *, group: int, window: CellWindow) -> tuple[Arrows, int]:
-        """The arrows of a group in a window, and of every how manieth row and column they are."""
+        """Return the arrows of a group in a window, and n if only every n-th row and column has one."""
         height, width = self.pictures.input.shape[:2]
         points = window.rows * window.columns * self.choice.scale**2
-        # Odd numbers show all corners of the cells in turn, for scales are even here.
+        # Scales are even here, so an odd stride shows all corners of the cells in turn.
         every = next(odd for odd in range(1, points + 2, 2) if points <= odd**2 * _MOST_ARROWS)
-        found = arrows(snapshot.record, height=height, width=width, group=group, window=window, every=every)
-        return found, every
+        record = snapshot.record
+        return arrows(record, height=height, width=width, group=group, window=window, every=every), every
 
-    def _take(self, found: Snapshot | None) -> None:
-        if found is not None:
-            self.snapshots.append(found)
-
-
-@contextmanager
-def _one_thread() -> Generator[None]:
-    """Let torch compute in this thread alone, and leave it as it is for everybody else.
-
-    Operations as small as these gain nothing from more threads, and on a busy machine they wait for each
-    other: fifty times as long has been seen. torch's number holds for the thread that sets it and for all
-    that begin later, so another thread sets it back at once.
-    """
-    torch.set_num_threads(1)
-    other = threading.Thread(target=torch.set_num_threads, args=(_THREADS,))
-    other.start()
-    other.join()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(_THREADS)
+    def _take(self, snapshot: Snapshot | None) -> None:
+        if snapshot is not None:
+            self.snapshots.append(snapshot)
 
 
 def _problem(choice: LearnChoice) -> Problem:
@@ -136,10 +118,28 @@ def _problem(choice: LearnChoice) -> Problem:
 
 
 def _square(source: Source, side: int) -> UInt8[np.ndarray, "side side 3"]:
-    """The middle of a photograph, reduced if it is larger."""
+    """Return the central square of a photograph, reduced to `side` pixels if it is larger."""
     image = photograph(source).image
     height, width = image.shape[:2]
     size = min(height, width)
     top, left = (height - size) // 2, (width - size) // 2
     middle = image[top : top + size, left : left + size]
     return cv2.resize(middle, (side, side), interpolation=cv2.INTER_AREA) if size > side else middle
+
+
+@contextmanager
+def _one_thread() -> Generator[None]:
+    """Restrict torch to one thread in this thread, and leave all others as they are.
+
+    Operations this small gain nothing from more threads, and on a busy machine the threads wait for each
+    other: slowdowns of fifty times have been seen. `set_num_threads` holds for the calling thread and for
+    all threads that start later, so another thread resets it at once.
+    """
+    torch.set_num_threads(1)
+    other = threading.Thread(target=torch.set_num_threads, args=(_THREADS,))
+    other.start()
+    other.join()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(_THREADS)

@@ -1,8 +1,8 @@
-"""The controls of the page that learns."""
+"""Controls of the page "Watch it learn"."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import streamlit as st
 from streamlit.components.v2 import component
@@ -15,7 +15,6 @@ from dysample.explain.learn_tasks import Task
 from dysample.geometry import InitialGrid
 from dysample.ops.dysample import Style
 
-T = TypeVar("T")
 Origin = Literal["rings", "photo"]
 Extent = Literal["detail", "whole"]
 State = Literal["ready", "going", "paused", "finished"]
@@ -26,7 +25,7 @@ _STYLES: Mapping[Style, str] = {"lp": "LP", "pl": "PL"}
 _EXTENTS: Mapping[Extent, str] = {"detail": "Hardest square", "whole": "Whole input"}
 _SCOPES = (0.1, 0.25, 0.5, 1.0)
 _MOST_SEED = 999
-_SHOWN = "Step that is shown"
+_STEP_LABEL = "Step that is shown"
 _TIME, _PASSING = "learn_time", "learn_passing"
 _STYLE_HELP = "Linear layer, then pixel shuffle (LP), or the other way round (PL), which has fewer weights."
 _SCOPE_HELP = (
@@ -35,10 +34,16 @@ _SCOPE_HELP = (
 _DYNAMIC_HELP = "Predict the scope of every point as well (Eq. 5)."
 _SEED_HELP = "Of the random weights at the start. Equal settings with equal seeds learn the same."
 _EXTENT_HELP = "The held-out square that bilinear interpolation gets most wrong, and a pixel around it."
+# Sets the pace of learning: reports when the browser has drawn the last look.
+_PACER = component(
+    "learn_pacer",
+    html="<span hidden></span>",
+    js=read_joined(Path(__file__).parent, "pacer.js"),
+)
 
 
 def problem_choice() -> tuple[Origin, Task, int, int]:
-    """Choose what to learn from, what to learn, the enlargement, and the picture's side in pixels."""
+    """Choose what to learn from, what to learn, the upsampling factor, and the picture's side in pixels."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         origin = segments("Learn from", _ORIGINS, usual="rings", wrap=True, key="learn_from")
         task = segments("Learn to", _TASKS, usual="picture", wrap=True, key="learn_task")
@@ -82,7 +87,7 @@ def commands(
     pause: Callable[[], None],
     reset: Callable[[], None],
 ) -> None:
-    """Draw the buttons; those that do not fit a run's state cannot be pressed."""
+    """Draw the buttons that control a run; those that do not fit its state are disabled."""
     labels = {"ready": "Start", "going": "Start", "paused": "Continue", "finished": "Start again"}
     begin = go if state == "paused" else start
     with st.container(horizontal=True):
@@ -113,32 +118,42 @@ def commands(
         )
 
 
-def time_choice(*, steps: int, every: int, newest: int) -> int:
-    """Choose the step whose snapshot is shown; at first the newest.
+def look_again(look: int, *, key: str) -> None:
+    """Rerun the surrounding fragment as soon as the browser is ready.
 
     Args:
-        steps: The last step that there will be.
+        look: A different number for each look.
+        key: Unique on the page.
+    """
+    _PACER(key=key, data={"look": look}, on_drawn_change=lambda: None)
+
+
+def time_choice(*, steps: int, every: int, newest: int) -> int:
+    """Choose the step whose snapshot to show; the newest at first.
+
+    Args:
+        steps: Last step of the run.
         every: Steps between snapshots.
         newest: Step of the last snapshot so far.
     """
     if st.session_state.get(_TIME, steps + 1) > newest:
         show_step(newest)
-    return st.slider(_SHOWN, 0, steps, step=every, key=_TIME, disabled=newest == 0)
+    return st.slider(_STEP_LABEL, 0, steps, step=every, key=_TIME, disabled=newest == 0)
 
 
 def time_passing(*, steps: int, every: int, newest: int) -> int:
-    """Draw the same at the newest step, where the visitor has no choice; its value is another's."""
+    """Draw the slider of `time_choice` disabled and at the newest step, under a key of its own."""
     st.session_state[_PASSING] = newest
-    return st.slider(_SHOWN, 0, steps, step=every, key=_PASSING, disabled=True)
+    return st.slider(_STEP_LABEL, 0, steps, step=every, key=_PASSING, disabled=True)
 
 
 def show_step(step: int) -> None:
-    """Move the choice of the step that is shown, before it is drawn."""
+    """Set the step of `time_choice`; call before it is drawn."""
     st.session_state[_TIME] = step
 
 
 def verdict(text: str, *, better: bool | None) -> None:
-    """Draw how DySample stands against bilinear; quietly, where nothing is decided yet (None)."""
+    """Draw how DySample compares to bilinear, in plain text while that is undecided (None)."""
     if better is None:
         st.markdown(text)
     else:
@@ -154,38 +169,13 @@ def arrows_choice(groups: int) -> tuple[int, Extent]:
         if groups == 1:
             return 0, extent
         names = {group: str(group + 1) for group in range(groups)}
-        # The last one's weight is the largest at the start, and mostly stays so.
+        # The last group has the largest mixing weight at the start, and usually keeps it.
         return segments("Group", names, usual=groups - 1, wrap=True, key="learn_group"), extent
 
 
-def table(
+def sortable_table(
     columns: Mapping[str, Sequence[str] | Sequence[float]], *, formats: Mapping[str, str], key: str
 ) -> None:
-    """Draw numbers as a table that can be sorted."""
+    """Draw numbers as a sortable table."""
     settings = {name: st.column_config.NumberColumn(format=text) for name, text in formats.items()}
     st.dataframe(dict(columns), hide_index=True, column_config=settings, key=key)
-
-
-def small_table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
-    """Draw a table of finished numbers."""
-    st.table(dict(columns), border="horizontal", hide_index=True, alt=label)
-
-
-# The pace of learning: the next look is taken when the browser has drawn the last one.
-
-
-_COMPONENT = component(
-    "learn_pacer",
-    html="<span hidden></span>",
-    js=read_joined(Path(__file__).parent, "pacer.js"),
-)
-
-
-def look_again(look: int, *, key: str) -> None:
-    """Run the fragment that this is drawn in once more, as soon as the browser is ready for it.
-
-    Args:
-        look: Another number for each look.
-        key: Unique on the page.
-    """
-    _COMPONENT(key=key, data={"look": look}, on_drawn_change=lambda: None)

@@ -1,29 +1,88 @@
-"""Learning as figures: curves over the steps, and arrows over the input."""
+"""Figures of the page "Watch it learn": curves over the steps, the four pictures, arrows over the input."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from plotly.subplots import make_subplots
 
-from app.shared.drawing import photo_png, plain
+from app.shared.drawing import picture_trace, plain
 from app.views.learn.words import pane_titles
 from dysample.explain.learn import Snapshot
 from dysample.explain.learn_tasks import ProblemPictures
 from dysample.explain.offsets import Arrows, CellWindow
 
-# Learning as pictures: what goes in, what bilinear and DySample make of it, and what it should be.
-
-
 HELD_OUT = "#F0E442"  # Okabe-Ito yellow
-_DOT = 0.12  # of a square's side: how far its dot is from its corner
+LEARNED, BILINEAR = "#0072B2", "#D55E00"  # Okabe-Ito blue and vermilion: legible on white and on black
+_SHOWN, _MARK = "Step shown", "#CC79A7"  # Okabe-Ito reddish purple
+# Dark on a light halo, and light on a dark one: legible on any picture, and without colour vision.
+_TRAINING, _HELD_OUT = ("#0072B2", "#FFFFFF"), (HELD_OUT, "#000000")
+_DOT = 0.12  # distance of a dot from the corner of its square, as a share of the side
+_ARROW = "M{:.3f},{:.3f}L{:.3f},{:.3f}M{:.3f},{:.3f}L{:.3f},{:.3f}L{:.3f},{:.3f}"
+_HEAD = 0.16  # low-res pixels: length of an arrow's head, less for short arrows
+
+
+def curves(snapshots: Sequence[Snapshot], *, steps: int, at: int) -> go.Figure:
+    """Draw held-out scores and training loss over the steps, each with bilinear's as a dashed line.
+
+    Args:
+        snapshots: The snapshots so far, in order; at least one.
+        steps: End of the axis, so that it stays put while the lines grow.
+        at: Step of the snapshot to mark, which the other figures show.
+    """
+    panels = _panels(snapshots)
+    figure = make_subplots(
+        rows=len(panels),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.26 / len(panels),
+        subplot_titles=[panel.title for panel in panels],
+    )
+    places = [snapshot.step for snapshot in snapshots]
+    for row, panel in enumerate(panels, start=1):
+        options = {"row": row, "col": 1, "showlegend": row == 1}
+        figure.add_scatter(x=places, y=panel.values, name="DySample", line={"color": LEARNED}, **options)
+        dashed = {"color": BILINEAR, "dash": "dash"}
+        figure.add_scatter(x=[0, steps], y=[panel.bilinear] * 2, name="Bilinear", line=dashed, **options)
+        shown = [panel.values[places.index(at)]]
+        figure.add_scatter(x=[at], y=shown, name=_SHOWN, marker={"color": _MARK}, **options)
+    figure.update_traces(line_width=2.5, marker_size=5, hovertemplate="step %{x}: %{y:.4g}")
+    figure.update_traces(mode="lines+markers", selector={"name": "DySample"})
+    figure.update_traces(mode="lines", selector={"name": "Bilinear"})
+    ring = {"size": 14, "symbol": "circle-open", "line_width": 3}
+    figure.update_traces(mode="markers", marker=ring, cliponaxis=False, selector={"name": _SHOWN})
+    marked = {"color": _MARK, "width": 1.5, "dash": "dot"}
+    figure.add_vline(at, line=marked, row="all", col="all")
+    figure.update_xaxes(range=[0, steps])
+    figure.update_xaxes(title_text="Step (updates of the weights)", row=len(panels))
+    figure.update_yaxes(type="log", tickformat=".3~g", nticks=5, row=len(panels))
+    return figure.update_layout(plain(180 * len(panels) + 100, above=70, right=24, legend=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """A quantity over the steps, and its value for bilinear."""
+
+    title: str
+    values: tuple[float, ...]
+    bilinear: float
+
+
+def _panels(snapshots: Sequence[Snapshot]) -> tuple[_Panel, ...]:
+    psnr = tuple(snapshot.score.psnr for snapshot in snapshots)
+    panels = [_Panel("PSNR on held-out squares (dB)", psnr, snapshots[0].bilinear.psnr)]
+    iou = tuple(snapshot.score.iou for snapshot in snapshots if snapshot.score.iou is not None)
+    if snapshots[0].bilinear.iou is not None:
+        panels.append(_Panel("IoU on held-out squares (0 to 1)", iou, snapshots[0].bilinear.iou))
+    loss = tuple(snapshot.loss for snapshot in snapshots)
+    panels.append(_Panel("Mean squared error on training squares", loss, snapshots[0].bilinear_loss))
+    return tuple(panels)
 
 
 def panes(pictures: ProblemPictures, snapshot: Snapshot) -> go.Figure:
-    """Input, bilinear, learned and target, zoomed together, with the squares drawn in."""
+    """Draw input, bilinear, learned and target, zoomed together, with the squares marked."""
     shown = (pictures.input, pictures.bilinear, snapshot.output, pictures.target)
     titles = pane_titles(pictures, snapshot)
     figure = make_subplots(
@@ -45,7 +104,7 @@ def panes(pictures: ProblemPictures, snapshot: Snapshot) -> go.Figure:
 
 
 def _squares(pictures: ProblemPictures) -> tuple[go.Scatter, ...]:
-    """The squares' borders, and a dot in the corner of those that are held out."""
+    """Return the borders of the squares, and a dot in the corner of each held-out one."""
     height, width = pictures.target.shape[:2]
     borders = _borders(height, width, pictures.side)
     lines = (
@@ -60,106 +119,35 @@ def _squares(pictures: ProblemPictures) -> tuple[go.Scatter, ...]:
 
 
 def _borders(height: int, width: int, side: int) -> Float[np.ndarray, "n 2"]:
-    """The lines between the squares of a picture, as broken lines of (x, y)."""
+    """Return the lines between the squares of a picture as one broken line of (x, y)."""
     upright = [[(x, 0), (x, height), (np.nan, np.nan)] for x in range(side, width, side)]
     level = [[(0, y), (width, y), (np.nan, np.nan)] for y in range(side, height, side)]
     return np.array(upright + level, np.float64).reshape(-1, 2)
 
 
-def picture_trace(image: UInt8[np.ndarray, "h w 3"], *, pixel: float) -> go.Image:
-    """A picture whose pixels are squares of side `pixel`, from (0, 0) on."""
-    source = "data:image/png;base64," + base64.b64encode(photo_png(image)).decode()
-    return go.Image(source=source, x0=pixel / 2, y0=pixel / 2, dx=pixel, dy=pixel, hoverinfo="skip")
-
-
-LEARNED, BILINEAR = "#0072B2", "#D55E00"  # Okabe-Ito blue and vermilion: read on white and on black
-_SHOWN, _MARK = "Step shown", "#CC79A7"  # Okabe-Ito reddish purple
-# Dark on a light halo, and light on a dark one: both read on any picture, and without colour vision.
-_TRAINING, _HELD_OUT = ("#0072B2", "#FFFFFF"), (HELD_OUT, "#000000")
-_ARROW = "M{:.3f},{:.3f}L{:.3f},{:.3f}M{:.3f},{:.3f}L{:.3f},{:.3f}L{:.3f},{:.3f}"
-_HEAD = 0.16  # low-res pixels: length of an arrow's head, less for short arrows
-
-
-@dataclass(frozen=True, slots=True)
-class _Panel:
-    """One quantity over the steps, and its value for bilinear."""
-
-    title: str
-    values: tuple[float, ...]
-    bilinear: float
-
-
-def curves(snapshots: Sequence[Snapshot], *, steps: int, at: int) -> go.Figure:
-    """Held-out score and training loss over the steps, each with bilinear's as a dashed line.
-
-    Args:
-        snapshots: Those that there are so far, in order; at least one.
-        steps: Where the axis ends, so that it stands still while the lines grow.
-        at: The step of one of them, which is marked: what the other figures show.
-    """
-    panels = _panels(snapshots)
-    figure = make_subplots(
-        rows=len(panels),
-        cols=1,
-        shared_xaxes=True,
-        vertical_spacing=0.26 / len(panels),
-        subplot_titles=[panel.title for panel in panels],
-    )
-    places = [each.step for each in snapshots]
-    for row, panel in enumerate(panels, start=1):
-        options = {"row": row, "col": 1, "showlegend": row == 1}
-        figure.add_scatter(x=places, y=panel.values, name="DySample", line={"color": LEARNED}, **options)
-        dashed = {"color": BILINEAR, "dash": "dash"}
-        figure.add_scatter(x=[0, steps], y=[panel.bilinear] * 2, name="Bilinear", line=dashed, **options)
-        shown = [panel.values[places.index(at)]]
-        figure.add_scatter(x=[at], y=shown, name=_SHOWN, marker={"color": _MARK}, **options)
-    figure.update_traces(line_width=2.5, marker_size=5, hovertemplate="step %{x}: %{y:.4g}")
-    figure.update_traces(mode="lines+markers", selector={"name": "DySample"})
-    figure.update_traces(mode="lines", selector={"name": "Bilinear"})
-    ring = {"size": 14, "symbol": "circle-open", "line_width": 3}
-    figure.update_traces(mode="markers", marker=ring, cliponaxis=False, selector={"name": _SHOWN})
-    marked = {"color": _MARK, "width": 1.5, "dash": "dot"}
-    figure.add_vline(at, line=marked, row="all", col="all")
-    figure.update_xaxes(range=[0, steps])
-    figure.update_xaxes(title_text="Step (updates of the weights)", row=len(panels))
-    figure.update_yaxes(type="log", tickformat=".3~g", nticks=5, row=len(panels))
-    return figure.update_layout(plain(180 * len(panels) + 100, above=70, right=24, legend=True))
-
-
-def _panels(snapshots: Sequence[Snapshot]) -> tuple[_Panel, ...]:
-    psnr = tuple(each.score.psnr for each in snapshots)
-    panels = [_Panel("PSNR on held-out squares (dB)", psnr, snapshots[0].bilinear.psnr)]
-    iou = tuple(each.score.iou for each in snapshots if each.score.iou is not None)
-    if snapshots[0].bilinear.iou is not None:
-        panels.append(_Panel("IoU on held-out squares (0 to 1)", iou, snapshots[0].bilinear.iou))
-    loss = tuple(each.loss for each in snapshots)
-    panels.append(_Panel("Mean squared error on training squares", loss, snapshots[0].bilinear_loss))
-    return tuple(panels)
-
-
 def arrow_field(
     pictures: ProblemPictures, arrows: Arrows, *, window: CellWindow | None = None, numbers: bool = True
 ) -> go.Figure:
-    """Where one group reads: true-length arrows from the initial to the sampling positions, over the input.
+    """Draw true-length arrows from initial to sampling positions of one group, over the input.
 
     Args:
-        pictures: Of the problem.
-        arrows: Of one group of a snapshot's record.
-        window: The cells that are shown; by default the whole input. More than a thousand arrows are
-            a texture, which shows where something happens but no single arrow.
-        numbers: Give them to the pointer, which costs time when the figure is drawn again and again.
+        pictures: Pictures of the problem.
+        arrows: Arrows of one group of a snapshot.
+        window: The cells to show; by default the whole input. More than a thousand arrows are a texture
+            that shows where something happens, but no single arrow.
+        numbers: Show numbers under the pointer; slow where the figure is redrawn again and again.
     """
     height, width = pictures.input.shape[:2]
     window = window or CellWindow(row=0, column=0, rows=height, columns=width)
     figure = go.Figure(picture_trace(pictures.input, pixel=1))
-    unseen = pictures.held_out[arrows.pixels[:, 0], arrows.pixels[:, 1]]
+    held_out = pictures.held_out[arrows.pixels[:, 0], arrows.pixels[:, 1]]
     strokes = _strokes(arrows)
-    for name, chosen, colours in (
-        ("training squares", ~unseen, _TRAINING),
-        ("held-out squares", unseen, _HELD_OUT),
+    for name, mask, colours in (
+        ("training squares", ~held_out, _TRAINING),
+        ("held-out squares", held_out, _HELD_OUT),
     ):
-        if chosen.any():
-            _add_haloed(figure, strokes[chosen], colours, f"Arrow in {name}")
+        if mask.any():
+            _add_haloed(figure, strokes[mask], colours, f"Arrow in {name}")
     if numbers:
         _add_hover(figure, arrows)
     x = [window.column - 0.5, window.column + window.columns + 0.5]
@@ -172,7 +160,7 @@ def arrow_field(
 
 
 def _strokes(arrows: Arrows) -> Float[np.ndarray, "n 5 2"]:
-    """Each arrow as two lines: from start to end, and from one side of the head over the end to the other."""
+    """Return each arrow as two lines: start to end, and one side of the head over the end to the other."""
     move = (arrows.ends - arrows.starts).astype(np.float64)
     length = np.hypot(move[:, :1], move[:, 1:])
     along = np.divide(move, length, out=np.zeros_like(move), where=length > 0)
@@ -185,8 +173,8 @@ def _strokes(arrows: Arrows) -> Float[np.ndarray, "n 5 2"]:
 def _add_haloed(
     figure: go.Figure, strokes: Float[np.ndarray, "n 5 2"], colours: tuple[str, str], name: str
 ) -> None:
-    """Lines in the first colour on a halo of the second, and a swatch of both for the legend."""
-    # One path for all: as lines of a trace they take the browser five times as long.
+    """Add lines in the first colour on a halo of the second, and a swatch of both for the legend."""
+    # One path for all: lines of a trace take the browser five times as long.
     path = "".join(_ARROW.format(*stroke) for stroke in strokes.reshape(-1, 10).tolist())
     for colour, thick in zip(reversed(colours), (5, 2), strict=True):
         figure.add_shape(type="path", path=path, line={"color": colour, "width": thick}, name=name)
@@ -195,7 +183,7 @@ def _add_haloed(
 
 
 def _add_hover(figure: go.Figure, arrows: Arrows) -> None:
-    """Numbers for the pointer, on points that cannot be seen."""
+    """Add invisible points that carry the numbers for the pointer."""
     text = "output row %{customdata[0]}, column %{customdata[1]}<br>moved by (%{customdata[2]:+.3f}, "
     text += "%{customdata[3]:+.3f}) low-res pixels<extra></extra>"
     data = np.concatenate([arrows.pixels, arrows.ends - arrows.starts], axis=1)

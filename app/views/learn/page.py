@@ -1,4 +1,4 @@
-"""Watch it learn: a tiny DySample, trained on one picture while one watches."""
+"""Watch it learn: a tiny DySample, trained on one picture while the visitor watches."""
 
 from dataclasses import replace
 
@@ -8,17 +8,15 @@ from app.components.figure.block import figure_block
 from app.memory import forget, keep, kept
 from app.settings import LearnChoice, Source
 from app.shared import photos
-from app.shared.controls import prose
+from app.shared.controls import prose, table
 from app.shared.subject import choose_picture
-from app.views.learn import compute, controls, figures, words
+from app.views.learn import controls, figures, words
 from app.views.learn.compute import Run
-from app.views.learn.controls import look_again
-from app.views.learn.figures import panes
 from dysample.explain.learn import Snapshot
 from dysample.explain.offsets import CellWindow
 from dysample.scores.paper import paper_table
 
-_MOST_FINISHED = 50
+_MOST_FINISHED = 50  # runs in the list
 _RUN, _FINISHED, _NOTICE = "learn.run", "learn.finished", "learn.notice"
 
 
@@ -38,12 +36,12 @@ def page() -> None:
         if notice := kept(_NOTICE, ""):
             st.info(notice)
         controls.commands(_state(run), start=_start, go=_go, pause=_pause, reset=_reset)
-        (_learn if run.going else _look)(run)
+        (_train if run.going else _review)(run)
     _compare(run)
 
 
 def _photograph() -> Source:
-    """The visitor's choice; an upload that cannot be read does not replace a picture that can."""
+    """Choose a photograph; an unreadable upload does not replace a readable one."""
     with st.expander("Picture", icon=":material/image:"):
         source = choose_picture()
     unreadable = source.data is None and kept("own.picture", None) is not None
@@ -57,14 +55,14 @@ def _photograph() -> Source:
 
 
 def _run(choice: LearnChoice) -> Run | None:
-    """The visitor's run; a new one, waiting, where the choice is new."""
+    """Return the visitor's run; a new one, waiting, where the choice is new."""
     earlier: Run | None = st.session_state.get(_RUN)
     if earlier is not None and earlier.choice == choice:
         return earlier
     if earlier is not None:
         earlier.pause()
     try:
-        run = compute.Run(choice)
+        run = Run(choice)
     except ValueError as error:
         kept_on = "" if earlier is None else " Below is still what was learnt before."
         st.error(f"This picture cannot be learnt from: {error}.{kept_on}")
@@ -103,22 +101,22 @@ def _reset() -> None:
     run: Run = st.session_state[_RUN]
     run.pause()
     forget(_NOTICE)
-    st.session_state[_RUN] = compute.Run(run.choice)
+    st.session_state[_RUN] = Run(run.choice)
 
 
 @st.fragment
-def _learn(run: Run) -> None:
-    # A fragment of its own, so that a look that is asked for too late finds it gone.
+def _train(run: Run) -> None:
+    # A fragment of its own: a rerun requested too late finds it gone.
     run.advance()
     _progress(run)
     _draw(run, controls.time_passing(steps=run.choice.steps, every=run.every, newest=run.snapshots[-1].step))
     if run.finished:
         st.rerun()
-    look_again(run.step, key="learn-pacer")
+    controls.look_again(run.step, key="learn-pacer")
 
 
 @st.fragment
-def _look(run: Run) -> None:
+def _review(run: Run) -> None:
     _progress(run)
     newest = run.snapshots[-1].step
     _draw(run, controls.time_choice(steps=run.choice.steps, every=run.every, newest=newest))
@@ -152,7 +150,7 @@ def _curves(run: Run, snapshot: Snapshot) -> None:
 
 def _panes(run: Run, snapshot: Snapshot) -> None:
     figure_block(
-        panes(run.pictures, snapshot),
+        figures.panes(run.pictures, snapshot),
         caption=words.PANES_CAPTION,
         alt=words.panes_alt(run.pictures, snapshot),
         name="Input, bilinear, DySample, target",
@@ -165,24 +163,24 @@ def _arrows(run: Run, snapshot: Snapshot) -> None:
     group, extent = controls.arrows_choice(run.choice.settings.groups)
     height, width = run.pictures.input.shape[:2]
     window = run.detail if extent == "detail" else CellWindow(0, 0, rows=height, columns=width)
-    found, every = run.arrows(snapshot, group=group, window=window)
+    arrows, every = run.arrows(snapshot, group=group, window=window)
     figure_block(
-        figures.arrow_field(run.pictures, found, window=window, numbers=not run.going),
+        figures.arrow_field(run.pictures, arrows, window=window, numbers=not run.going),
         caption=words.arrows_caption(snapshot, group=group, every=every),
-        alt=words.arrows_alt(found),
+        alt=words.arrows_alt(arrows),
         name="Sampling points",
-        data=words.arrows_data(found),
+        data=words.arrows_data(arrows),
         key="learn-arrows",
     )
 
 
 def _compare(run: Run) -> None:
     finished: list[words.FinishedRun] = st.session_state.setdefault(_FINISHED, [])
-    if run.finished and (found := _outcome(run)) not in finished:
-        finished[:] = [*finished, found][-_MOST_FINISHED:]
+    if run.finished and (outcome := _outcome(run)) not in finished:
+        finished[:] = [*finished, outcome][-_MOST_FINISHED:]
     st.subheader("Your runs so far")
     if finished:
-        controls.table(words.finished_table(finished), formats=words.FORMATS, key="learn-runs")
+        controls.sortable_table(words.finished_table(finished), formats=words.FORMATS, key="learn-runs")
     else:
         st.caption("Runs that reach their end are listed here, so that you can compare settings.")
     left, right = st.columns(2, gap="large")
@@ -193,9 +191,9 @@ def _compare(run: Run) -> None:
         st.markdown("#### What the paper measured")
         prose("learn", "paper")
         for name in ("table1", "table2", "table3"):
-            table = paper_table(name)
-            st.markdown(f"**{table.title}**")
-            controls.small_table(words.paper_columns(table), label=table.title)
+            paper = paper_table(name)
+            st.markdown(f"**{paper.title}**")
+            table(words.paper_columns(paper), label=paper.title)
 
 
 def _outcome(run: Run) -> words.FinishedRun:

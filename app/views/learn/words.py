@@ -1,4 +1,4 @@
-"""What the figures of learning say in words: titles, captions, text alternatives, and the verdict."""
+"""Captions, text alternatives, verdicts, tables and downloads of the page "Watch it learn"."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from dysample.explain.learn_tasks import ProblemPictures
 from dysample.explain.offsets import Arrows
 from dysample.scores.paper import PaperTable
 
+Arrays = Mapping[str, Shaped[np.ndarray, "..."]]
 CURVES_CAPTION = (
     "First the peak signal-to-noise ratio in dB on the held-out squares, which nothing is learnt from: "
     "higher is better. Last the mean squared error on the training squares, of values from 0 to 1, on a "
@@ -22,11 +23,40 @@ PANES_CAPTION = (
     "Squares with a yellow dot are held out: nothing is learnt from them, and the values in dB are theirs "
     "alone. Coordinates are pixels of the target."
 )
+FORMATS = {"Gain (dB)": "%+.2f", "DySample (dB)": "%.2f", "Bilinear (dB)": "%.2f", "Scope": "%g"}
 _ORDINALS = {3: "third", 5: "fifth"}
+_TITLES: Mapping[str, str] = {
+    "initialization": "Initial grid",
+    "scope_factor": "Scope",
+    "groups": "Groups",
+    "dynamic_scope": "Dynamic",
+    "segformer_b1_ade20k_miou": "mIoU (%)",
+    "faster_rcnn_r50_coco_ap": "AP",
+}
+_WORDS: Mapping[str, str] = {"true": "yes", "false": "no", "nearest": "Nearest", "bilinear": "Bilinear"}
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """The result of a finished run.
+
+    Attributes:
+        picture: Display name of the picture learnt from.
+        choice: Settings of the run, without the photograph itself.
+        psnr: PSNR of DySample on the held-out squares after the last step, in dB.
+        bilinear: PSNR of bilinear interpolation on the same squares, in dB.
+        gain: Their difference as the page shows it, in dB.
+    """
+
+    picture: str
+    choice: LearnChoice
+    psnr: float
+    bilinear: float
+    gain: float
 
 
 def verdict(snapshot: Snapshot) -> str:
-    """Whether the held-out squares are better than with bilinear interpolation, with the numbers."""
+    """Compare DySample to bilinear interpolation on the held-out squares, with the numbers."""
     numbers = f"{snapshot.score.psnr:.2f} dB against {snapshot.bilinear.psnr:.2f} dB"
     if snapshot.beats_bilinear:
         text = f"DySample beats bilinear on the held-out squares by {snapshot.gain:.2f} dB: {numbers}."
@@ -43,29 +73,29 @@ def verdict(snapshot: Snapshot) -> str:
 
 
 def wins(snapshot: Snapshot) -> bool:
-    """Whether the verdict has nothing but good to say."""
-    score, plain = snapshot.score.iou, snapshot.bilinear.iou
-    return snapshot.beats_bilinear and (score is None or plain is None or round(score, 3) >= round(plain, 3))
+    """Return whether DySample beats bilinear, and is no worse in IoU."""
+    ours, plain = snapshot.score.iou, snapshot.bilinear.iou
+    return snapshot.beats_bilinear and (ours is None or plain is None or round(ours, 3) >= round(plain, 3))
 
 
 def standing(snapshot: Snapshot) -> str:
-    """The verdict at a step."""
+    """Return the verdict with the step that it holds for."""
     step = snapshot.step
     when = "Before the first step" if step == 0 else f"After {step} steps"
     return f"**{when}:** {verdict(snapshot)}"
 
 
 def interrupted(step: int, steps: int) -> str:
-    """What became of a run that was under way when a setting changed."""
+    """Return the notice that a changed setting ended a run."""
     return (
         f"A setting changed after step {step} of {steps}, so learning starts from the beginning: press Start."
     )
 
 
 def curves_alt(snapshots: Sequence[Snapshot]) -> str:
-    """The curves in words."""
+    """Return the text alternative of the curves."""
     first, last = snapshots[0], snapshots[-1]
-    best = max(snapshots, key=lambda each: each.score.psnr)
+    best = max(snapshots, key=lambda snapshot: snapshot.score.psnr)
     return (
         f"Curves over {last.step} steps. PSNR on the held-out squares goes from {first.score.psnr:.2f} dB to "
         f"{last.score.psnr:.2f} dB, at best {best.score.psnr:.2f} dB at step {best.step}; bilinear has "
@@ -74,8 +104,55 @@ def curves_alt(snapshots: Sequence[Snapshot]) -> str:
     )
 
 
+def curves_data(snapshots: Sequence[Snapshot]) -> Arrays:
+    """Return the arrays of the curves: PSNR in dB, IoU (for masks only), mean squared errors."""
+    arrays = {
+        "step": np.array([snapshot.step for snapshot in snapshots]),
+        "psnr": np.array([snapshot.score.psnr for snapshot in snapshots]),
+        "bilinear_psnr": np.array(snapshots[0].bilinear.psnr),
+        "loss": np.array([snapshot.loss for snapshot in snapshots]),
+        "bilinear_loss": np.array(snapshots[0].bilinear_loss),
+    }
+    if snapshots[0].score.iou is not None:
+        arrays["iou"] = np.array([snapshot.score.iou for snapshot in snapshots], np.float64)
+        arrays["bilinear_iou"] = np.array(snapshots[0].bilinear.iou, np.float64)
+    return arrays
+
+
+def pane_titles(pictures: ProblemPictures, snapshot: Snapshot) -> tuple[str, str, str, str]:
+    """Return the titles of input, bilinear, learned and target; two short lines each."""
+    (low_height, low_width), (height, width) = pictures.input.shape[:2], pictures.target.shape[:2]
+    return (
+        f"Input<br>{low_width} × {low_height} px",
+        f"Bilinear<br>{snapshot.bilinear.psnr:.2f} dB",
+        f"DySample, step {snapshot.step}<br>{snapshot.score.psnr:.2f} dB",
+        f"Target<br>{width} × {height} px",
+    )
+
+
+def panes_alt(pictures: ProblemPictures, snapshot: Snapshot) -> str:
+    """Return the text alternative of the four pictures."""
+    (low_height, low_width), (height, width) = pictures.input.shape[:2], pictures.target.shape[:2]
+    return (
+        f"Four pictures: the input of {low_width} × {low_height} pixels; it enlarged to {width} × {height} "
+        f"by bilinear interpolation and by DySample after {snapshot.step} steps; and the target. "
+        f"{verdict(snapshot)}"
+    )
+
+
+def panes_data(pictures: ProblemPictures, snapshot: Snapshot) -> Arrays:
+    """Return the four pictures, and the mask of the target's held-out pixels."""
+    return {
+        "input": pictures.input,
+        "bilinear": pictures.bilinear,
+        "output": snapshot.output,
+        "target": pictures.target,
+        "held_out": pictures.held_out,
+    }
+
+
 def arrows_caption(snapshot: Snapshot, *, group: int, every: int) -> str:
-    """What the arrows show, for one group of the snapshot; `every` n-th row and column is drawn."""
+    """Return the caption of the arrows of one group; every `every`-th row and column has one."""
     drawn = "of every output pixel" if every == 1 else f"of every {_ORDINALS[every]} row and column"
     weight = round(snapshot.mix[group], 2) + 0.0  # no negative zero
     return (
@@ -87,7 +164,7 @@ def arrows_caption(snapshot: Snapshot, *, group: int, every: int) -> str:
 
 
 def arrows_alt(arrows: Arrows) -> str:
-    """The arrows in words: how many, how long, and which way they go on average."""
+    """Return the text alternative of the arrows: their number, lengths and mean direction."""
     move = (arrows.ends - arrows.starts).astype(np.float64)
     length = np.hypot(move[:, 0], move[:, 1])
     x, y = move.mean(axis=0)
@@ -97,73 +174,22 @@ def arrows_alt(arrows: Arrows) -> str:
     )
 
 
-def pane_titles(pictures: ProblemPictures, snapshot: Snapshot) -> tuple[str, str, str, str]:
-    """The four pictures' titles: input, bilinear, learned, target; two short lines each."""
-    (low_height, low_width), (height, width) = pictures.input.shape[:2], pictures.target.shape[:2]
-    return (
-        f"Input<br>{low_width} × {low_height} px",
-        f"Bilinear<br>{snapshot.bilinear.psnr:.2f} dB",
-        f"DySample, step {snapshot.step}<br>{snapshot.score.psnr:.2f} dB",
-        f"Target<br>{width} × {height} px",
-    )
-
-
-def panes_alt(pictures: ProblemPictures, snapshot: Snapshot) -> str:
-    """The four pictures in words."""
-    (low_height, low_width), (height, width) = pictures.input.shape[:2], pictures.target.shape[:2]
-    return (
-        f"Four pictures: the input of {low_width} × {low_height} pixels; it enlarged to {width} × {height} "
-        f"by bilinear interpolation and by DySample after {snapshot.step} steps; and the target. "
-        f"{verdict(snapshot)}"
-    )
-
-
-# What the page that learns lists and gives away as numbers: finished runs, the paper's tables, downloads.
-
-
-FORMATS = {"Gain (dB)": "%+.2f", "DySample (dB)": "%.2f", "Bilinear (dB)": "%.2f", "Scope": "%g"}
-_TITLES: Mapping[str, str] = {
-    "initialization": "Initial grid",
-    "scope_factor": "Scope",
-    "groups": "Groups",
-    "dynamic_scope": "Dynamic",
-    "segformer_b1_ade20k_miou": "mIoU (%)",
-    "faster_rcnn_r50_coco_ap": "AP",
-}
-_WORDS: Mapping[str, str] = {"true": "yes", "false": "no", "nearest": "Nearest", "bilinear": "Bilinear"}
-Arrays = Mapping[str, Shaped[np.ndarray, "..."]]
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedRun:
-    """The outcome of a run.
-
-    Attributes:
-        picture: What was learnt from, for people.
-        choice: What decided the run, without the photograph itself.
-        psnr: Of DySample on the held-out squares after the last step, in dB.
-        bilinear: Of bilinear interpolation on the same squares, in dB.
-        gain: Their difference, as the page shows it.
-    """
-
-    picture: str
-    choice: LearnChoice
-    psnr: float
-    bilinear: float
-    gain: float
+def arrows_data(arrows: Arrows) -> Arrays:
+    """Return positions (x, y) in low-res pixels, and the output pixels (row, column) they belong to."""
+    return {"starts": arrows.starts, "ends": arrows.ends, "pixels": arrows.pixels}
 
 
 def finished_table(runs: Sequence[FinishedRun]) -> Mapping[str, Sequence[str] | Sequence[float]]:
-    """Settings and gains of finished runs, the latest first."""
+    """Return settings and gains of finished runs as columns, the latest first."""
     runs = runs[::-1]
     settings = [run.choice.settings for run in runs]
     return {
         "Gain (dB)": [run.gain for run in runs],
-        "Initial grid": [_WORDS[each.initial] for each in settings],
-        "Groups": [each.groups for each in settings],
-        "Style": [each.style.upper() for each in settings],
-        "Scope": [each.scope for each in settings],
-        "Dynamic": ["yes" if each.dynamic_scope else "no" for each in settings],
+        "Initial grid": [_WORDS[options.initial] for options in settings],
+        "Groups": [options.groups for options in settings],
+        "Style": [options.style.upper() for options in settings],
+        "Scope": [options.scope for options in settings],
+        "Dynamic": ["yes" if options.dynamic_scope else "no" for options in settings],
         "Steps": [run.choice.steps for run in runs],
         "Seed": [run.choice.seed for run in runs],
         "Picture": [run.picture for run in runs],
@@ -175,36 +201,5 @@ def finished_table(runs: Sequence[FinishedRun]) -> Mapping[str, Sequence[str] | 
 
 
 def paper_columns(table: PaperTable) -> Mapping[str, Sequence[str]]:
-    """A table of the paper with titles for people."""
+    """Return the columns of a table of the paper under display names."""
     return {_TITLES[name]: [_WORDS.get(cell, cell) for cell in table.column(name)] for name in table.columns}
-
-
-def curves_data(snapshots: Sequence[Snapshot]) -> Arrays:
-    """What the curves show: PSNR in dB, IoU (masks alone), mean squared errors."""
-    arrays = {
-        "step": np.array([each.step for each in snapshots]),
-        "psnr": np.array([each.score.psnr for each in snapshots]),
-        "bilinear_psnr": np.array(snapshots[0].bilinear.psnr),
-        "loss": np.array([each.loss for each in snapshots]),
-        "bilinear_loss": np.array(snapshots[0].bilinear_loss),
-    }
-    if snapshots[0].score.iou is not None:
-        arrays["iou"] = np.array([each.score.iou for each in snapshots], np.float64)
-        arrays["bilinear_iou"] = np.array(snapshots[0].bilinear.iou, np.float64)
-    return arrays
-
-
-def arrows_data(arrows: Arrows) -> Arrays:
-    """Positions (x, y) in low-res pixels, and the output pixels (row, column) that they belong to."""
-    return {"starts": arrows.starts, "ends": arrows.ends, "pixels": arrows.pixels}
-
-
-def panes_data(pictures: ProblemPictures, snapshot: Snapshot) -> Arrays:
-    """The four pictures, and which pixels of the target are held out."""
-    return {
-        "input": pictures.input,
-        "bilinear": pictures.bilinear,
-        "output": snapshot.output,
-        "target": pictures.target,
-        "held_out": pictures.held_out,
-    }

@@ -103,11 +103,6 @@ def site_choice(label: str, options: Mapping[str, str], *, model: str, usual: st
     return keep(key, chosen)
 
 
-def small_table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
-    """Draw a table of finished numbers."""
-    st.table(dict(columns), border="horizontal", hide_index=True, alt=label)
-
-
 def glance(figures: Sequence[tuple[str, str, str, str]]) -> None:
     """Draw the numbers that matter most, each with its label, what it means and how it was had."""
     with st.container(horizontal=True, gap="small", key="model-glance"):

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.components.figure.block import figure_block
 from app.settings import ModelChoice, SwapChoice
-from app.shared.controls import prose
+from app.shared.controls import prose, table
 from app.views.model import compute, controls, jobs, paper, words
 from app.views.model.flow import flow, flow_data
 from app.views.model.words import limit_words, limits, python_code
@@ -129,7 +129,7 @@ def _measured(choice: ModelChoice, swap: SwapChoice, plan: Plan) -> None:
         )
         return
     controls.lines(words.start_sentences(seen.start))
-    controls.small_table(words.race_columns(seen.race), label="Times before and after the swap")
+    table(words.race_columns(seen.race), label="Times before and after the swap")
     st.caption(words.race_caption(seen))
 
 

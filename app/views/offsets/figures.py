@@ -1,4 +1,4 @@
-"""Offsets in numbers: histograms with the scope marked, lengths group by group, the table of steps."""
+"""Figures and tables of the page "Offsets": histograms, lengths group by group, statistics of all steps."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,18 +12,17 @@ from dysample.explain.offsets import OffsetField
 from dysample.explain.statistics import Histogram, OffsetRow, PointStatistics
 
 Columns = dict[str, list[str] | list[float] | list[float | None]]
-
 _HEIGHT = 320
 _GROUP_HEIGHT = 150
 _SMALL = {"size": 12}
-_RARE = 0.002  # share of the offsets that the histograms leave out of sight at first
+_RARE = 0.002  # share of the offsets that lie outside the initial view of the histograms
 
 
 def histograms(statistics: PointStatistics, *, scale: int) -> go.Figure:
-    """How often offsets of each size occur, along x and along y, with scope and marginal value marked."""
+    """Draw the histograms of the offsets along x and along y, with scope and marginal value marked."""
     figure = go.Figure()
-    for name, found, colour in (("x", statistics.x, ACROSS), ("y", statistics.y, DOWN)):
-        figure.add_trace(_steps(name, found, statistics.points, colour))
+    for name, histogram, colour in (("x", statistics.x, ACROSS), ("y", statistics.y, DOWN)):
+        figure.add_trace(_steps(name, histogram, statistics.points, colour))
     for value, text, dash in (
         (statistics.max_scope, "scope" if _static(statistics) else "largest scope", "solid"),
         (1 / (2 * scale), f"1/(2s) = {1 / (2 * scale):g}", "dot"),
@@ -38,8 +37,33 @@ def histograms(statistics: PointStatistics, *, scale: int) -> go.Figure:
     return figure.update_layout(plain(_HEIGHT, above=40, legend=True))
 
 
+def _steps(name: str, histogram: Histogram, points: int, colour: str) -> go.Scatter:
+    share = 100 * np.asarray(histogram.counts) / points
+    return go.Scatter(
+        x=np.asarray(histogram.edges),
+        y=np.append(share, share[-1:]),
+        name=f"along {name}",
+        mode="lines",
+        line={"color": colour, "shape": "hv", "width": 2},
+        fill="tozeroy",
+        opacity=0.9,
+        hovertemplate="from %{x:.3f}: %{y:.2f} %<extra></extra>",
+    )
+
+
+def _range(statistics: PointStatistics) -> tuple[float, float]:
+    """Return a range around zero that holds the scope and all but the rarest offsets."""
+    counts = np.asarray(statistics.x.counts) + np.asarray(statistics.y.counts)
+    edges = np.abs(np.asarray(statistics.x.edges))
+    far = np.maximum(edges[:-1], edges[1:])
+    order = np.argsort(far)
+    common = np.cumsum(counts[order]) <= (1 - _RARE) * counts.sum()
+    reach = 1.1 * max(statistics.max_scope, float(far[order][common].max(initial=0)))
+    return -reach, reach
+
+
 def histograms_alt(statistics: PointStatistics, *, scale: int) -> str:
-    """The histograms in words."""
+    """Return the text alternative of `histograms`."""
     scope = (
         f"The scope is {statistics.max_scope:.3g}"
         if _static(statistics)
@@ -52,8 +76,12 @@ def histograms_alt(statistics: PointStatistics, *, scale: int) -> str:
     )
 
 
+def _static(statistics: PointStatistics) -> bool:
+    return statistics.min_scope == statistics.max_scope
+
+
 def histogram_arrays(statistics: PointStatistics) -> dict[str, np.ndarray]:
-    """The histograms as arrays, to be saved."""
+    """Return the histograms as arrays, for download."""
     return {
         "x_counts": np.asarray(statistics.x.counts),
         "y_counts": np.asarray(statistics.y.counts),
@@ -64,11 +92,11 @@ def histogram_arrays(statistics: PointStatistics) -> dict[str, np.ndarray]:
 
 
 def group_lengths(field: OffsetField, *, longest: float) -> go.Figure:
-    """Small multiples: how far the points of every group moved, in one colour scale.
+    """Draw one map per group of how far its points moved, in one colour scale.
 
     Args:
         field: The offsets.
-        longest: Length in low-res pixels that has the last colour; longer offsets have it, too.
+        longest: Length in low-res pixels of the last colour; longer offsets have it, too.
     """
     groups = len(field.lengths)
     columns = 2 if groups <= 4 else 4
@@ -93,29 +121,33 @@ def group_lengths(field: OffsetField, *, longest: float) -> go.Figure:
 
 
 def group_lengths_alt(field: OffsetField) -> str:
-    """The small multiples in words."""
+    """Return the text alternative of `group_lengths`."""
     means = ", ".join(f"group {k} {lengths.mean():.3f}" for k, lengths in enumerate(field.lengths, start=1))
     return f"Lengths of the offsets of every output point, one picture a group. Mean lengths: {means}."
 
 
 def steps_table(rows: Sequence[OffsetRow], labels: Mapping[str, str]) -> Columns:
-    """The numbers of all steps and groups as columns; shares in percent, lengths in low-res pixels."""
-    found = [row.statistics for row in rows]
+    """Return the statistics of all steps and groups as columns; lengths are in low-res pixels."""
+    statistics = [row.statistics for row in rows]
     return {
         "Step": [labels[row.step] for row in rows],
         "Group": ["all" if row.group is None else str(row.group + 1) for row in rows],
-        "Mean length": [each.mean_length for each in found],
-        "Longest": [each.max_length for each in found],
-        "Left own cell (%)": [100 * each.left_cell for each in found],
-        "Order swapped (%)": [_percent(each.swaps.share) for each in found],
-        "Clamped at border (%)": [100 * each.clamped for each in found],
-        "Clamped unmoved (%)": [100 * each.clamped_unmoved for each in found],
-        "Mean scope": [each.mean_scope for each in found],
+        "Mean length": [entry.mean_length for entry in statistics],
+        "Longest": [entry.max_length for entry in statistics],
+        "Left own cell (%)": [100 * entry.left_cell for entry in statistics],
+        "Order swapped (%)": [_percent(entry.swaps.share) for entry in statistics],
+        "Clamped at border (%)": [100 * entry.clamped for entry in statistics],
+        "Clamped unmoved (%)": [100 * entry.clamped_unmoved for entry in statistics],
+        "Mean scope": [entry.mean_scope for entry in statistics],
     }
 
 
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
 def cell_table(field: OffsetField, row: int, column: int) -> Columns:
-    """Every point of a cell, group by group: where it goes, in low-res pixels."""
+    """Return offset and scope of every point of a cell as columns, group by group, in low-res pixels."""
     places = list(np.ndindex(len(field.vectors), field.scale, field.scale))
     here = [(group, row * field.scale + i, column * field.scale + j) for group, i, j in places]
     return {
@@ -127,36 +159,3 @@ def cell_table(field: OffsetField, row: int, column: int) -> Columns:
         "Scope x": [float(field.scopes[at][0]) for at in here],
         "Scope y": [float(field.scopes[at][1]) for at in here],
     }
-
-
-def _percent(share: float | None) -> float | None:
-    return None if share is None else 100 * share
-
-
-def _range(statistics: PointStatistics) -> tuple[float, float]:
-    """About zero, with the scope and all but the rarest offsets; a double click on the chart shows all."""
-    counts = np.asarray(statistics.x.counts) + np.asarray(statistics.y.counts)
-    edges = np.abs(np.asarray(statistics.x.edges))
-    far = np.maximum(edges[:-1], edges[1:])
-    order = np.argsort(far)
-    common = np.cumsum(counts[order]) <= (1 - _RARE) * counts.sum()
-    reach = 1.1 * max(statistics.max_scope, float(far[order][common].max(initial=0)))
-    return -reach, reach
-
-
-def _static(statistics: PointStatistics) -> bool:
-    return statistics.min_scope == statistics.max_scope
-
-
-def _steps(name: str, found: Histogram, points: int, colour: str) -> go.Scatter:
-    share = 100 * np.asarray(found.counts) / points
-    return go.Scatter(
-        x=np.asarray(found.edges),
-        y=np.append(share, share[-1:]),
-        name=f"along {name}",
-        mode="lines",
-        line={"color": colour, "shape": "hv", "width": 2},
-        fill="tozeroy",
-        opacity=0.9,
-        hovertemplate="from %{x:.3f}: %{y:.2f} %<extra></extra>",
-    )

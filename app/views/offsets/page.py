@@ -1,4 +1,4 @@
-"""Offsets: where a trained network reads its maps, on the visitor's own photograph."""
+"""Offsets: where a trained network reads its maps, on the visitor's own picture."""
 
 import streamlit as st
 
@@ -9,6 +9,7 @@ from app.memory import keep, kept
 from app.pages import page_at
 from app.settings import Subject
 from app.shared import networks
+from app.shared.cell import CELL_KEY, read_cell, write_cell
 from app.shared.controls import offer, prose
 from app.shared.subject import choose_network, step_labels
 from app.views.offsets import compute, controls, figures
@@ -40,7 +41,7 @@ def page() -> None:
 
 @st.fragment
 def _map(subject: Subject, step: str) -> None:
-    """The map under its arrows, and the cell that is chosen."""
+    """Draw the map under its arrows, and the numbers of the chosen cell."""
     field = compute.field(subject, step)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind, channel = controls.background_choice(compute.channels(subject, step))
@@ -65,6 +66,17 @@ def _map(subject: Subject, step: str) -> None:
     with beside:
         _remember(cell)
         _chosen(subject, step, cell)
+
+
+def _cell(width: int, height: int) -> tuple[int, int] | None:
+    """Return the cell, as (column, row), in the address or from another page, if this map has it."""
+    cell = read_cell(st.query_params.get(CELL_KEY, kept(CELL_KEY, "")), rows=height, columns=width)
+    return None if cell is None else (cell[1], cell[0])
+
+
+def _remember(cell: tuple[int, int] | None) -> None:
+    if cell is not None:
+        st.query_params[CELL_KEY] = keep(CELL_KEY, write_cell((cell[1], cell[0])))
 
 
 def _chosen(subject: Subject, step: str, cell: tuple[int, int] | None) -> None:
@@ -107,20 +119,6 @@ def _numbers(subject: Subject, step: str) -> None:
             data={"vectors": field.vectors, "lengths": field.lengths, "scopes": field.scopes},
             key="groups",
         )
-
-
-def _cell(width: int, height: int) -> tuple[int, int] | None:
-    """The cell that the address or another page names, as (column, row), if this map has it."""
-    row, comma, column = str(st.query_params.get("cell", kept("cell", ""))).partition(",")
-    if not (comma and row.isdecimal() and column.isdecimal()):
-        return None
-    found = int(column), int(row)
-    return found if found[0] < width and found[1] < height else None
-
-
-def _remember(cell: tuple[int, int] | None) -> None:
-    if cell is not None:
-        st.query_params["cell"] = keep("cell", f"{cell[1]},{cell[0]}")
 
 
 page()

@@ -1,7 +1,7 @@
 """The One point page's controls: cell, point, group, channel, and what lies beneath."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, cast
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -10,11 +10,16 @@ from jaxtyping import Float32
 from app.components.arrows import ColourScale, OffsetArrows
 from app.components.offsets.canvas import offset_canvas
 from app.memory import forget, keep, kept, restore
+from app.shared.cell import CELL_KEY, Cell, read_cell, write_cell
+from app.shared.controls import segments
 from app.theme import sequential_colours
 
 Beneath = Literal["norm", "channel", "photo"]
 _BEFORE = "Nothing learned: read bilinearly where the point starts or, for kernels, at the output pixel."
 _BENEATH: dict[Beneath, str] = {"norm": "Feature norm", "channel": "Channel", "photo": "Photograph"}
+_BENEATH_HELP = (
+    "The length of each low-res pixel's feature vector, the channel that is shown, or the picture."
+)
 CORNERS = ("Top left", "Top right", "Bottom left", "Bottom right")
 
 
@@ -94,23 +99,7 @@ def channel_choice(first: int, count: int, *, most_changed: Callable[[], int]) -
 
 def beneath_choice() -> Beneath:
     """Choose what to see under the points."""
-    chosen = st.segmented_control(
-        "Beneath",
-        list(_BENEATH),
-        default="norm",
-        required=True,
-        format_func=lambda beneath: _BENEATH[beneath],
-        key="point_beneath",
-        bind="query-params",
-        wrap=True,
-        help="The length of each low-res pixel's feature vector, the channel that is shown, or the picture.",
-    )
-    return cast(Beneath, chosen or "norm")
-
-
-def table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
-    """Draw a table of finished numbers."""
-    st.table(dict(columns), border="horizontal", hide_index=True, alt=label)
+    return segments("Beneath", _BENEATH, wrap=True, key="point_beneath", words=_BENEATH_HELP, remember=False)
 
 
 def before_and_after(before: float, after: float) -> None:
@@ -124,10 +113,6 @@ def before_and_after(before: float, after: float) -> None:
 # The cell that is looked at: shared with other pages and with the address, as "row,column".
 
 
-_NAME = "cell"
-Cell = tuple[int, int]
-
-
 def asked_cell(*, rows: int, columns: int, usual: Cell) -> Cell:
     """The row and column that were chosen here, on another page or in the address.
 
@@ -136,22 +121,19 @@ def asked_cell(*, rows: int, columns: int, usual: Cell) -> Cell:
         columns: Of the map.
         usual: The cell to take where none was chosen that this map has.
     """
-    row, comma, column = str(kept(_NAME, st.query_params.get(_NAME, ""))).partition(",")
-    if comma and row.isdecimal() and column.isdecimal() and int(row) < rows and int(column) < columns:
-        return int(row), int(column)
-    return usual
+    return read_cell(kept(CELL_KEY, st.query_params.get(CELL_KEY, "")), rows=rows, columns=columns) or usual
 
 
 def remember_cell(cell: Cell) -> None:
     """Keep a cell for this visitor, and put it into the address."""
-    st.query_params[_NAME] = keep(_NAME, f"{cell[0]},{cell[1]}")
+    st.query_params[CELL_KEY] = keep(CELL_KEY, write_cell(cell))
 
 
 def forget_cell() -> None:
     """Keep no cell: the usual one stays out of memory and address."""
-    forget(_NAME)
-    if _NAME in st.query_params:
-        del st.query_params[_NAME]
+    forget(CELL_KEY)
+    if CELL_KEY in st.query_params:
+        del st.query_params[CELL_KEY]
 
 
 # A small map of cells to choose from, under the mean offset of each.

@@ -10,9 +10,8 @@ import plotly.graph_objects as go
 from jaxtyping import Bool, Float, Float32, UInt8
 from plotly.colors import get_colorscale, sample_colorscale
 
-from app.shared.drawing import Part, plain
+from app.shared.drawing import Part, picture_trace, plain
 from app.theme import CHANGED, IGNORED
-from app.views.learn.figures import picture_trace
 from dysample.explain.footprint import Reading
 from dysample.explain.offsets import Arrows, CellWindow
 from dysample.explain.one_point import OnePoint

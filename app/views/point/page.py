@@ -6,7 +6,7 @@ from app.components.arrows import map_png
 from app.components.figure.block import figure_block
 from app.settings import Subject
 from app.shared import networks
-from app.shared.controls import offer, prose
+from app.shared.controls import offer, prose, table
 from app.shared.subject import choose_network
 from app.views.offsets.compute import background
 from app.views.offsets.controls import group_choice
@@ -145,7 +145,7 @@ def _arithmetic(seen: Seen) -> None:
     st.latex(words.sum_latex(seen.point))
     st.markdown(words.check(seen.point))
     controls.before_and_after(seen.point.before, seen.point.after)
-    controls.table(words.pixels_table(seen.point), label="The pixels of the sum")
+    table(words.pixels_table(seen.point), label="The pixels of the sum")
     prose("point", "distance")
 
 
@@ -174,7 +174,7 @@ def _others(seen: Seen) -> None:
 def _all_points(seen: Seen) -> None:
     if seen.moved:
         st.subheader(f"All points of the cell in group {seen.point.reading.group + 1}")
-        controls.table(words.points_table(seen.points, controls.CORNERS), label="The points of the cell")
+        table(words.points_table(seen.points, controls.CORNERS), label="The points of the cell")
 
 
 page()

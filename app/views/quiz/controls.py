@@ -1,6 +1,6 @@
-"""Controls of “Check yourself”: where one is in the questions, choosing, and the score.
+"""Controls of the page "Check yourself": progress, choices, verdicts, navigation and the score.
 
-The number of the question is in the address; the answers are in the visitor's session and nowhere else.
+The address holds the number of the question; the answers are kept in the visitor's session only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,30 +13,30 @@ from app.memory import keep, kept
 from app.pages import page_at
 from app.views.quiz.questions import LETTERS, Wording
 
-_ANSWERS, _PLACE = "quiz.answers", "question"
-_SCORE = "score"
+_REPLIES, _PLACE = "quiz.answers", "question"
+_SCORE = "score"  # value of `_PLACE` after the last question
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What was chosen, and what is right: indices of choices."""
+class Reply:
+    """A visitor's locked choice, and the right one; indices of choices."""
 
     chosen: int
     right: int
 
     @property
     def correct(self) -> bool:
-        """Whether they are the same."""
+        """Whether the choice is right."""
         return self.chosen == self.right
 
 
-def answers() -> Mapping[str, Answer]:
-    """The visitor's answers so far by the name of the question."""
-    return kept(_ANSWERS, {})
+def replies() -> Mapping[str, Reply]:
+    """Return the visitor's replies so far by the name of the question."""
+    return kept(_REPLIES, {})
 
 
 def place(count: int) -> int:
-    """Number of the question to show, from 1; count + 1 is the score."""
+    """Return the number of the question to show, from 1; count + 1 is the score."""
     written = st.query_params.get(_PLACE, str(kept(_PLACE, 1)))
     number = count + 1 if written == _SCORE else int(written) if written.isdecimal() else 1
     number = number if 1 <= number <= count + 1 else 1
@@ -45,16 +45,16 @@ def place(count: int) -> int:
 
 
 def progress(number: int, count: int) -> None:
-    """Draw how far one is, and what is right so far."""
-    given = answers().values()
-    right = sum(answer.correct for answer in given)
+    """Draw the number of the question, and the score so far."""
+    given = replies().values()
+    right = sum(reply.correct for reply in given)
     where = f"Question {number} of {count}" if number <= count else "Your score"
     st.progress((number - 1) / count, f"{where} · {right} of {len(given)} right so far")
 
 
-def choice(name: str, choices: Sequence[str], right: int) -> Answer | None:
-    """Draw the choices and a button that locks one of them; the answer once there is one."""
-    given = answers().get(name)
+def choice(name: str, choices: Sequence[str], right: int) -> Reply | None:
+    """Draw the choices and a button that locks one; return the reply once there is one."""
+    given = replies().get(name)
     if given is not None:
         st.markdown("\n".join(f"- {_marked(index, choices, given)}" for index in range(len(choices))))
         return given
@@ -70,30 +70,45 @@ def choice(name: str, choices: Sequence[str], right: int) -> Answer | None:
         type="primary",
         key=f"quiz-{name}-check",
         disabled=chosen is None,
-        on_click=lambda: _lock(name, Answer(chosen, right)) if chosen is not None else None,
+        on_click=lambda: _lock(name, Reply(chosen, right)) if chosen is not None else None,
     )
     return None
 
 
-def verdict(answer: Answer, choices: Sequence[str]) -> None:
-    """Say whether the prediction was right, and what is."""
-    right = _named(answer.right, choices)
-    if answer.correct:
+def _named(index: int, choices: Sequence[str]) -> str:
+    return f"**{LETTERS[index]}**: {choices[index]}"
+
+
+def _marked(index: int, choices: Sequence[str], given: Reply) -> str:
+    words = _named(index, choices)
+    if index == given.right:
+        return f"{words} **✓ {'your prediction' if given.correct else 'the answer'}**"
+    return f"{words} **✗ your prediction**" if index == given.chosen else words
+
+
+def _lock(name: str, reply: Reply) -> None:
+    keep(_REPLIES, {**replies(), name: reply})
+
+
+def verdict(reply: Reply, choices: Sequence[str]) -> None:
+    """Draw whether the prediction is right, and the right answer."""
+    right = _named(reply.right, choices)
+    if reply.correct:
         st.success(f"Right: {right}.", icon=":material/check_circle:")
     else:
         st.warning(f"Not this one. The answer is {right}.", icon=":material/cancel:")
 
 
-def go_on(words: Wording) -> None:
-    """Link the page on which one can try it."""
+def page_link(words: Wording) -> None:
+    """Draw the link to the page on which to try it."""
     try:
         st.page_link(page_at(words.page).script, label=words.link, icon=":material/arrow_forward:")
     except StreamlitPageNotFoundError:
-        st.caption(f"To go on: {words.link}.")  # this page is served on its own, there is none to go to
+        st.caption(f"To go on: {words.link}.")  # this page is served on its own, so there is no other
 
 
 def navigation(number: int, count: int, *, answered: bool) -> None:
-    """Draw the buttons for going back and on."""
+    """Draw the buttons for the previous and the next question."""
     onwards = "See your score" if number == count else "Next question" if answered else "Skip"
     with st.container(horizontal=True):
         st.button("Previous", key="quiz-back", disabled=number == 1, on_click=_go, args=(number - 1, count))
@@ -101,39 +116,39 @@ def navigation(number: int, count: int, *, answered: bool) -> None:
         st.button(onwards, key="quiz-on", type=kind, on_click=_go, args=(number + 1, count))
 
 
-def score(asked: Mapping[str, Wording]) -> None:
-    """Draw the result, question by question, and the ways on from it."""
-    given, count = answers(), len(asked)
-    right = sum(answer.correct for answer in given.values())
+def _go(number: int, count: int) -> None:
+    """Put the place into the address, except for the first question."""
+    keep(_PLACE, number)
+    if number > 1:
+        st.query_params[_PLACE] = _SCORE if number > count else str(number)
+    elif _PLACE in st.query_params:
+        del st.query_params[_PLACE]
+
+
+def score(questions: Mapping[str, Wording]) -> None:
+    """Draw the result question by question, and the buttons that lead on from it."""
+    given, count = replies(), len(questions)
+    right = sum(reply.correct for reply in given.values())
     st.subheader(f"You predicted {right} of {count}")
     st.markdown(_praise(right, len(given), count))
     st.table(
         {
-            "Question": [f"{number} · {each.title}" for number, each in enumerate(asked.values(), start=1)],
-            "You": [LETTERS[given[name].chosen] if name in given else "–" for name in asked],
-            "Answer": [LETTERS[given[name].right] if name in given else "–" for name in asked],
-            "Result": [_result(given.get(name)) for name in asked],
+            "Question": [
+                f"{number} · {words.title}" for number, words in enumerate(questions.values(), start=1)
+            ],
+            "You": [LETTERS[given[name].chosen] if name in given else "–" for name in questions],
+            "Answer": [LETTERS[given[name].right] if name in given else "–" for name in questions],
+            "Result": [_result(given.get(name)) for name in questions],
         },
         hide_index=True,
     )
-    unanswered = [number for number, name in enumerate(asked, start=1) if name not in given]
+    unanswered = [number for number, name in enumerate(questions, start=1) if name not in given]
     with st.container(horizontal=True):
         st.button("Previous", key="quiz-back", on_click=_go, args=(count, count))
         if unanswered:
             label = f"Go to question {unanswered[0]}"
             st.button(label, type="primary", key="quiz-open", on_click=_go, args=(unanswered[0], count))
         st.button("Start again", key="quiz-again", on_click=_start_again, args=(count,))
-
-
-def _named(index: int, choices: Sequence[str]) -> str:
-    return f"**{LETTERS[index]}**: {choices[index]}"
-
-
-def _marked(index: int, choices: Sequence[str], given: Answer) -> str:
-    words = _named(index, choices)
-    if index == given.right:
-        return f"{words} **✓ {'your prediction' if given.correct else 'the answer'}**"
-    return f"{words} **✗ your prediction**" if index == given.chosen else words
 
 
 def _praise(right: int, given: int, count: int) -> str:
@@ -148,25 +163,12 @@ def _praise(right: int, given: int, count: int) -> str:
     )
 
 
-def _result(answer: Answer | None) -> str:
-    if answer is None:
+def _result(reply: Reply | None) -> str:
+    if reply is None:
         return "not answered"
-    return "✓ right" if answer.correct else "✗ wrong"
-
-
-def _lock(name: str, answer: Answer) -> None:
-    keep(_ANSWERS, {**answers(), name: answer})
+    return "✓ right" if reply.correct else "✗ wrong"
 
 
 def _start_again(count: int) -> None:
-    keep(_ANSWERS, {})
+    keep(_REPLIES, {})
     _go(1, count)
-
-
-def _go(number: int, count: int) -> None:
-    """Put the place into the address; the first question stays out of it."""
-    keep(_PLACE, number)
-    if number > 1:
-        st.query_params[_PLACE] = _SCORE if number > count else str(number)
-    elif _PLACE in st.query_params:
-        del st.query_params[_PLACE]

@@ -1,4 +1,7 @@
-"""What the figures of questions have in common: large type, and no colour of their own for text."""
+"""Figures of the questions about what is read: each posed, then solved.
+
+Type is large, and text takes its colour from the theme, except on labels with a ground of their own.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,21 +17,26 @@ from app.shared.drawing import plain
 from app.views.quiz.questions import LETTERS, Border, Question
 from app.views.quiz.reading import Arrow, Start, Value
 
-HEIGHT = 420  # CSS pixels: with the question above it, all stands on a screen of 720
-INK = "#1B2330"  # on labels, which bring their own light ground
+HEIGHT = 420  # CSS pixels: fits on a screen of 720 with the question above it
+_INK = "#1B2330"  # text of labels, which have a light ground of their own
 _GROUND = "rgba(255, 255, 255, 0.88)"
-LINE = "#7F7F7F"  # reads on white and on black
+LINE = "#7F7F7F"  # legible on white and on black
+_AREAS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")  # Okabe-Ito, in the order of the pixels
+_HALO, _DARK = "#FFFFFF", "#000000"
+_NEAR = 0.6  # low-res pixels to show above and below the point
+_TIP = 0.1  # low-res pixels of the shaft that the head covers
+_PLACES = ((1, 2), (1, 3), (2, 2), (2, 3))  # row and column of each guess
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    """A figure with its words.
+class Illustration:
+    """A figure with its words and data.
 
     Attributes:
-        figure: For the theme to colour.
-        caption: With units, Markdown.
-        alt: The figure in words.
-        data: The arrays behind it.
+        figure: The chart, coloured by the theme.
+        caption: Caption with units, Markdown.
+        alt: Text alternative of the chart.
+        data: The arrays behind the chart; empty where they would give the answer away.
     """
 
     figure: go.Figure
@@ -37,77 +45,12 @@ class Drawing:
     data: Mapping[str, Shaped[np.ndarray, "..."]] = field(default_factory=dict[str, np.ndarray])
 
 
-def heat(values: Float32[np.ndarray, "h w"], *, pixel: float = 1.0) -> go.Heatmap:
-    """A map of values in [0, 1] whose pixels are squares of side `pixel`, from (0, 0) on."""
-    return go.Heatmap(
-        z=values,
-        x0=pixel / 2,
-        dx=pixel,
-        y0=pixel / 2,
-        dy=pixel,
-        zmin=0,
-        zmax=1,
-        colorscale="Cividis",
-        showscale=False,
-        hovertemplate="%{z:.3f}<extra></extra>",
-    )
-
-
-def label(x: float, y: float, text: str, *, size: int = 17) -> dict[str, object]:
-    """Words at a place of the figure, legible on any ground."""
-    font = {"color": INK, "size": size}
-    return {
-        "x": x,
-        "y": y,
-        "text": text,
-        "showarrow": False,
-        "bgcolor": _GROUND,
-        "borderpad": 3,
-        "font": font,
-    }
-
-
-def spatial(figure: go.Figure, *, width: float, height: float) -> go.Figure:
-    """One map with axes in low-res pixels, y downwards, and square pixels."""
-    shared: dict[str, Any] = {
-        "showgrid": False,
-        "zeroline": False,
-        "constrain": "domain",
-        "tickfont_size": 15,
-        "title_font_size": 16,
-    }
-    figure.update_xaxes(range=[0, width], title_text="x (low-res pixels)", **shared)
-    figure.update_yaxes(range=[height, 0], title_text="y (low-res pixels)", scaleanchor="x", **shared)
-    figure.update_yaxes(constraintoward="top")
-    return figure.update_layout(plain(HEIGHT))
-
-
-def bare(figure: go.Figure, *, side: float) -> go.Figure:
-    """Many maps without axes, y downwards, and square pixels."""
-    hidden: dict[str, Any] = {"visible": False, "constrain": "domain"}
-    figure.update_xaxes(range=[0, side], **hidden)
-    figure.update_yaxes(range=[side, 0], constraintoward="top", **hidden)
-    for number, axis in enumerate(figure.select_yaxes(), start=1):
-        axis.scaleanchor = "x" if number == 1 else f"x{number}"
-    figure.update_annotations(font_size=16)
-    return figure
-
-
-# One sampling point: what it reads, and where it is pulled.
-
-
-_AREAS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")  # Okabe-Ito, in the order of the pixels
-_HALO, _DARK = "#FFFFFF", "#000000"
-_NEAR = 0.6  # low-res pixels above and below the point
-_TIP = 0.1  # low-res pixels that the head covers of the shaft
-
-
-def value_posed(question: Question[Value]) -> Drawing:
-    """Four pixels and a point between their centres."""
+def value_posed(question: Question[Value]) -> Illustration:
+    """Draw four pixels and a point between their centres."""
     facts = question.facts
-    figure = _pixels(facts, [f"{each:g}" for each in facts.values.ravel()])
+    figure = _pixels(facts, [f"{value:g}" for value in facts.values.ravel()])
     x, y = facts.point
-    return Drawing(
+    return Illustration(
         figure,
         caption=f"Four pixels with their values; dots are their centres. The point is at ({x:g}, {y:g}) "
         "low-res pixels; the lines between the centres have a length of 1.",
@@ -116,16 +59,17 @@ def value_posed(question: Question[Value]) -> Drawing:
     )
 
 
-def value_solved(question: Question[Value]) -> Drawing:
-    """The areas that weigh the pixels, and the sum."""
+def value_solved(question: Question[Value]) -> Illustration:
+    """Draw the areas that weigh the pixels, and the sum."""
     facts = question.facts
     products = [
         f"{value:g} × {Fraction(float(weight))} = {value * weight:g}"
         for value, weight in zip(facts.values.ravel(), facts.weights.ravel(), strict=True)
     ]
     figure = _pixels(facts, products)
-    figure.update_layout(shapes=[*figure.layout.shapes, *_areas(facts.point)])
-    return Drawing(
+    for area in _areas(facts.point):
+        figure.add_shape(area)
+    return Illustration(
         figure,
         caption="Each pixel is weighed by the area of the rectangle opposite to it, in the same colour; the "
         f"four areas add up to 1. Sum: {facts.output:g}.",
@@ -135,55 +79,8 @@ def value_solved(question: Question[Value]) -> Drawing:
     )
 
 
-def arrow_posed(question: Question[Arrow]) -> Drawing:
-    """An edge, a point beside it, and four arrows to choose from."""
-    facts = question.facts
-    rows, columns = facts.input.shape
-    x, y = facts.start
-    figure = go.Figure(heat(facts.input))
-    for letter, end in zip(LETTERS, facts.choices, strict=True):
-        _add_arrow(figure, facts.start, end, _DARK)
-        beyond = facts.start + 1.25 * (end - facts.start)
-        figure.add_annotation(label(float(beyond[0]), float(beyond[1]), f"<b>{letter}</b>"))
-    _add_dot(figure, facts.start)
-    named = "; ".join(f"{letter}: {words}" for letter, words in zip(LETTERS, question.choices, strict=True))
-    return Drawing(
-        spatial(figure, width=columns, height=rows),
-        caption=f"{columns} × {rows} low-res pixels, 0 (dark) and 1 (light). The point starts at "
-        f"({x:g}, {y:g}), where bilinear reads {facts.before:.2f}; in the fine picture it should be "
-        f"{facts.target:.0f}.",
-        alt=f"A map that is 0 on the left and 1 on the right of x = {columns / 2:g}. From a point at "
-        f"({x:g}, {y:g}) four arrows go out: {named}.",
-    )
-
-
-def arrow_solved(question: Question[Arrow]) -> Drawing:
-    """The arrow that gradient descent ends with, nearer."""
-    facts = question.facts
-    end = facts.start + facts.learnt
-    figure = go.Figure(heat(facts.input))
-    _add_arrow(figure, facts.start, end, _DARK)
-    _add_dot(figure, facts.start)
-    rows, columns = facts.input.shape
-    spatial(figure, width=columns, height=rows)
-    (x, y), half = facts.start, _NEAR
-    figure.update_xaxes(range=[x - 1.35 * half, x + 1.35 * half]).update_yaxes(range=[y + half, y - half])
-    figure.add_annotation(label(x, y + 0.2, f"start: reads {facts.before:.2f}"))
-    figure.add_annotation(label(end[0], end[1] - 0.2, f"end: reads {facts.after:.2f}"))
-    move = f"({facts.learnt[0]:+.2f}, {facts.learnt[1]:+.2f})"
-    return Drawing(
-        figure,
-        caption=f"The offset that gradient descent arrives at, {move} low-res pixels: direction "
-        f"{LETTERS[question.right]}. What is read goes from {facts.before:.2f} to {facts.after:.2f}; it "
-        f"should be {facts.target:.0f}.",
-        alt=f"The learnt arrow goes from ({x:g}, {y:g}) by {move}, in the direction of "
-        f"{LETTERS[question.right]}. It reads {facts.after:.2f} instead of {facts.before:.2f}.",
-        data={"input": facts.input, "start": facts.start, "offset": facts.learnt},
-    )
-
-
 def _pixels(facts: Value, texts: list[str]) -> go.Figure:
-    """Pixels with words in their outer halves, the lines between their centres, and the point."""
+    """Draw pixels with text in their outer halves, the lines between their centres, and the point."""
     figure = go.Figure()
     centre_y, centre_x = (np.indices((2, 2)) + 0.5).reshape(2, -1)
     x, y = facts.point
@@ -211,7 +108,7 @@ def _pixels(facts: Value, texts: list[str]) -> go.Figure:
 
 
 def _areas(point: tuple[float, float]) -> list[dict[str, Any]]:
-    """The four rectangles around the point, in the colour of the pixel opposite."""
+    """Return the four rectangles around the point, each in the colour of the pixel opposite."""
     x, y = point
     spans = [(x, 1.5, y, 1.5), (0.5, x, y, 1.5), (x, 1.5, 0.5, y), (0.5, x, 0.5, y)]
     common = {"type": "rect", "opacity": 0.75, "line": {"width": 0}, "layer": "below"}
@@ -221,10 +118,61 @@ def _areas(point: tuple[float, float]) -> list[dict[str, Any]]:
     ]
 
 
+def _listed(facts: Value) -> str:
+    return ", ".join(f"{value:g}" for value in facts.values.ravel())
+
+
+def arrow_posed(question: Question[Arrow]) -> Illustration:
+    """Draw an edge, a point beside it, and four arrows to choose from."""
+    facts = question.facts
+    rows, columns = facts.input.shape
+    x, y = facts.start
+    figure = go.Figure(heat(facts.input))
+    for letter, end in zip(LETTERS, facts.choices, strict=True):
+        _add_arrow(figure, facts.start, end, _DARK)
+        beyond = facts.start + 1.25 * (end - facts.start)
+        figure.add_annotation(label(float(beyond[0]), float(beyond[1]), f"<b>{letter}</b>"))
+    _add_dot(figure, facts.start)
+    named = "; ".join(f"{letter}: {words}" for letter, words in zip(LETTERS, question.choices, strict=True))
+    return Illustration(
+        spatial(figure, width=columns, height=rows),
+        caption=f"{columns} × {rows} low-res pixels, 0 (dark) and 1 (light). The point starts at "
+        f"({x:g}, {y:g}), where bilinear reads {facts.before:.2f}; in the fine picture it should be "
+        f"{facts.target:.0f}.",
+        alt=f"A map that is 0 on the left and 1 on the right of x = {columns / 2:g}. From a point at "
+        f"({x:g}, {y:g}) four arrows go out: {named}.",
+    )
+
+
+def arrow_solved(question: Question[Arrow]) -> Illustration:
+    """Draw the arrow that gradient descent ends with, enlarged."""
+    facts = question.facts
+    end = facts.start + facts.learnt
+    figure = go.Figure(heat(facts.input))
+    _add_arrow(figure, facts.start, end, _DARK)
+    _add_dot(figure, facts.start)
+    rows, columns = facts.input.shape
+    spatial(figure, width=columns, height=rows)
+    (x, y), half = facts.start, _NEAR
+    figure.update_xaxes(range=[x - 1.35 * half, x + 1.35 * half]).update_yaxes(range=[y + half, y - half])
+    figure.add_annotation(label(x, y + 0.2, f"start: reads {facts.before:.2f}"))
+    figure.add_annotation(label(end[0], end[1] - 0.2, f"end: reads {facts.after:.2f}"))
+    move = f"({facts.learnt[0]:+.2f}, {facts.learnt[1]:+.2f})"
+    return Illustration(
+        figure,
+        caption=f"The offset that gradient descent arrives at, {move} low-res pixels: direction "
+        f"{LETTERS[question.right]}. What is read goes from {facts.before:.2f} to {facts.after:.2f}; it "
+        f"should be {facts.target:.0f}.",
+        alt=f"The learnt arrow goes from ({x:g}, {y:g}) by {move}, in the direction of "
+        f"{LETTERS[question.right]}. It reads {facts.after:.2f} instead of {facts.before:.2f}.",
+        data={"input": facts.input, "start": facts.start, "offset": facts.learnt},
+    )
+
+
 def _add_arrow(
     figure: go.Figure, start: Float64[np.ndarray, " 2"], end: Float64[np.ndarray, " 2"], colour: str
 ) -> None:
-    """An arrow on its halo, at true length."""
+    """Add an arrow of true length on a halo."""
     across, down = end - start
     length = float(np.hypot(across, down))
     shaft = end - (end - start) * min(_TIP / length, 0.3)
@@ -248,25 +196,15 @@ def _add_dot(figure: go.Figure, place: Float64[np.ndarray, " 2"]) -> None:
     figure.add_scatter(x=place[:1], y=place[1:], mode="markers", marker=dot, hovertemplate=hover)
 
 
-def _listed(facts: Value) -> str:
-    return ", ".join(f"{value:g}" for value in facts.values.ravel())
-
-
-# What DySample gives before training, as a figure to guess from.
-
-
-_PLACES = ((1, 2), (1, 3), (2, 2), (2, 3))
-
-
-def start_posed(question: Question[Start]) -> Drawing:
-    """The input and the four guesses, with DySample's own output left open."""
+def start_posed(question: Question[Start]) -> Illustration:
+    """Draw the input and the four guesses, with a gap for DySample's output."""
     facts = question.facts
     figure = _panels(facts, "DySample: ?", LETTERS)
     side = len(facts.input)
     bare(figure, side=side)
     figure.add_annotation(label(side / 2, side / 2, "?", size=48), row=2, col=1)
-    words = "; ".join(f"{letter}, {each}" for letter, each in zip(LETTERS, question.choices, strict=True))
-    return Drawing(
+    words = "; ".join(f"{letter}, {name}" for letter, name in zip(LETTERS, question.choices, strict=True))
+    return Illustration(
         figure,
         caption=f"A map of {side} × {side} low-res pixels, and four guesses at twice its size. Values from 0 "
         "(dark) to 1 (light).",
@@ -275,8 +213,8 @@ def start_posed(question: Question[Start]) -> Drawing:
     )
 
 
-def start_solved(question: Question[Start]) -> Drawing:
-    """The same with DySample's output, and how far each guess is from it."""
+def start_solved(question: Question[Start]) -> Illustration:
+    """Draw the input, the guesses and DySample's output, with the distance of each guess from it."""
     facts = question.facts
     titles = [
         f"{letter}{' ✓' if index == question.right else ''}<br>off by {difference:.2g}"
@@ -287,13 +225,13 @@ def start_solved(question: Question[Start]) -> Drawing:
     numbers = ", ".join(
         f"{letter} {difference:.2g}" for letter, difference in zip(LETTERS, facts.differences, strict=True)
     )
-    return Drawing(
+    return Illustration(
         bare(figure, side=len(facts.input)),
         caption="“Off by” is the largest difference of a pixel from DySample’s, on a map from 0 to 1. "
         f"Started from the nearest grid, DySample is off from nearest neighbour by {facts.from_nearest:.2g}.",
         alt=f"The output of a new DySample, and the largest difference of each guess from it: {numbers}.",
         data={"input": facts.input, "dysample": facts.output}
-        | {f"guess_{letter}": each for letter, each in zip(LETTERS, facts.guesses, strict=True)},
+        | {f"guess_{letter}": guess for letter, guess in zip(LETTERS, facts.guesses, strict=True)},
     )
 
 
@@ -309,18 +247,15 @@ def _panels(facts: Start, output: str, titles: Sequence[str]) -> go.Figure:
     return figure.update_layout(plain(HEIGHT, above=50))
 
 
-# The map's border to guess: what becomes of a constant map.
-
-
-def border_posed(question: Question[Border]) -> Drawing:
-    """The constant map, and the output pixel in its corner."""
+def border_posed(question: Question[Border]) -> Illustration:
+    """Draw the constant map, and the output pixel in its corner."""
     side = question.facts.side
     figure = go.Figure(heat(np.ones((side, side), np.float32)))
     corner = {"x0": 0, "y0": 0, "x1": 0.5, "y1": 0.5, "line": {"color": "#D55E00", "width": 5}}
     figure.add_shape(type="rect", **corner)
     figure.add_annotation(label(0.8, 0.25, "<b>?</b>", size=22))
     figure.add_annotation(label(side / 2, side / 2, "1 everywhere", size=20))
-    return Drawing(
+    return Illustration(
         spatial(figure, width=side, height=side),
         caption=f"A map of {side} × {side} low-res pixels, all 1. The frame is an output pixel.",
         alt=f"A map of {side} by {side} pixels that is 1 everywhere; the output pixel in its upper left "
@@ -328,8 +263,8 @@ def border_posed(question: Question[Border]) -> Drawing:
     )
 
 
-def border_solved(question: Question[Border]) -> Drawing:
-    """Both operators' outputs, with numbers in the corner, at the edge and in the middle."""
+def border_solved(question: Question[Border]) -> Illustration:
+    """Draw the outputs of both operators, with numbers in the corner, at the edge and in the middle."""
     facts = question.facts
     figure = make_subplots(rows=1, cols=2, subplot_titles=["CARAFE", "DySample"], horizontal_spacing=0.04)
     for column, output in enumerate((facts.carafe, facts.dysample), start=1):
@@ -342,7 +277,7 @@ def border_solved(question: Question[Border]) -> Drawing:
         for output in (facts.carafe, facts.dysample)
     )
     numbers = f"CARAFE gives {carafe}; DySample gives {dysample}"
-    return Drawing(
+    return Illustration(
         bare(figure.update_layout(plain(HEIGHT, above=40)), side=facts.side),
         caption=f"The map of ones, enlarged by both before training; dark is 0, light 1. {numbers}.",
         alt=f"Two maps. {numbers}.",
@@ -351,6 +286,62 @@ def border_solved(question: Question[Border]) -> Drawing:
 
 
 def _values(facts: Border, output: Float32[np.ndarray, "H W"]) -> tuple[float, float, float]:
-    """In the corner, in the middle of the upper edge, and in the middle."""
+    """Return the values in the corner, in the middle of the upper edge, and in the middle."""
     middle = facts.side
     return float(output[0, 0]), float(output[0, middle]), float(output[middle, middle])
+
+
+def heat(values: Float32[np.ndarray, "h w"], *, pixel: float = 1.0) -> go.Heatmap:
+    """Return a map of values in [0, 1] whose pixels are squares of side `pixel`, from (0, 0) on."""
+    return go.Heatmap(
+        z=values,
+        x0=pixel / 2,
+        dx=pixel,
+        y0=pixel / 2,
+        dy=pixel,
+        zmin=0,
+        zmax=1,
+        colorscale="Cividis",
+        showscale=False,
+        hovertemplate="%{z:.3f}<extra></extra>",
+    )
+
+
+def label(x: float, y: float, text: str, *, size: int = 17) -> dict[str, object]:
+    """Return an annotation that is legible on any ground."""
+    font = {"color": _INK, "size": size}
+    return {
+        "x": x,
+        "y": y,
+        "text": text,
+        "showarrow": False,
+        "bgcolor": _GROUND,
+        "borderpad": 3,
+        "font": font,
+    }
+
+
+def spatial(figure: go.Figure, *, width: float, height: float) -> go.Figure:
+    """Lay out one map with axes in low-res pixels, y downwards, and square pixels."""
+    shared: dict[str, Any] = {
+        "showgrid": False,
+        "zeroline": False,
+        "constrain": "domain",
+        "tickfont_size": 15,
+        "title_font_size": 16,
+    }
+    figure.update_xaxes(range=[0, width], title_text="x (low-res pixels)", **shared)
+    figure.update_yaxes(range=[height, 0], title_text="y (low-res pixels)", scaleanchor="x", **shared)
+    figure.update_yaxes(constraintoward="top")
+    return figure.update_layout(plain(HEIGHT))
+
+
+def bare(figure: go.Figure, *, side: float) -> go.Figure:
+    """Lay out several maps without axes, y downwards, and square pixels."""
+    hidden: dict[str, Any] = {"visible": False, "constrain": "domain"}
+    figure.update_xaxes(range=[0, side], **hidden)
+    figure.update_yaxes(range=[side, 0], constraintoward="top", **hidden)
+    for number, axis in enumerate(figure.select_yaxes(), start=1):
+        axis.scaleanchor = "x" if number == 1 else f"x{number}"
+    figure.update_annotations(font_size=16)
+    return figure

@@ -1,4 +1,4 @@
-"""Weights to guess: of offsets predicted after the shuffle, and of points against kernels."""
+"""Figures of the questions about counts, of weights and of reaches: each posed, then solved."""
 
 from typing import Any
 
@@ -8,17 +8,19 @@ from jaxtyping import Bool, Float64
 from plotly.subplots import make_subplots
 
 from app.shared.drawing import plain
-from app.views.quiz.figures import HEIGHT, LINE, Drawing, bare
+from app.views.quiz.figures import HEIGHT, LINE, Illustration, bare
 from app.views.quiz.questions import LETTERS, Double, Guess, Linear, Question, Shuffle, Touch, Weight
 from app.views.scope.figures import COLOURS, reach_squares
 
 _FIRST, _LAST, _OTHER = "#0072B2", "#E69F00", "#56B4E9"  # Okabe-Ito
 _BOX = {"width": 0.92, "height": 0.42}
-_GAP = 12  # weights between the two rectangles
+_GAP = 12  # channels between the two rectangles
+_WINDOW = 0.34  # low-res pixels to show around the cell in a small panel
+_CROSS = {"size": 16, "symbol": "x", "color": "#D55E00", "line": {"color": "#FFFFFF", "width": 2}}
 
 
-def shuffle_posed(question: Question[Shuffle]) -> Drawing:
-    """Both pipelines with the shapes of what flows through them."""
+def shuffle_posed(question: Question[Shuffle]) -> Illustration:
+    """Draw both pipelines with the shapes of their tensors."""
     facts = question.facts
     s, pixels = facts.scale, facts.scale**2
     low, high = "h × w", f"{s}h × {s}w"
@@ -35,7 +37,7 @@ def shuffle_posed(question: Question[Shuffle]) -> Drawing:
         linear = facts.first if name == "LP" else facts.last
         _pipeline(figure, column, f"<b>{name}</b>: {linear.label}", flow, colour)
     figure.update_xaxes(range=[-0.5, 1.5], visible=False).update_yaxes(range=[3.3, -0.9], visible=False)
-    return Drawing(
+    return Illustration(
         figure.update_layout(plain(HEIGHT)),
         caption="Shapes are channels × rows × columns. “Linear” is a 1×1 convolution, “shuffle” lays "
         f"{pixels} channels out as {s} × {s} pixels. The last box holds x and y for {facts.first.groups} "
@@ -44,8 +46,8 @@ def shuffle_posed(question: Question[Shuffle]) -> Drawing:
     )
 
 
-def shuffle_solved(question: Question[Shuffle]) -> Drawing:
-    """Both weight matrices to scale."""
+def shuffle_solved(question: Question[Shuffle]) -> Illustration:
+    """Draw both weight matrices to scale."""
     facts = question.facts
     first, last = facts.first, facts.last
     below = first.outputs + _GAP
@@ -65,7 +67,7 @@ def shuffle_solved(question: Question[Shuffle]) -> Drawing:
     )
     figure.update_yaxes(showgrid=False, zeroline=False, constrain="domain", title_font_size=16)
     words = f"{first.label} has {first.weights:,} weights, {last.label} {last.weights:,}"
-    return Drawing(
+    return Illustration(
         figure.update_layout(plain(HEIGHT - 60)),
         caption=f"The weights of the linear layers to scale, one unit of area each: {words}, without "
         "biases. The lines cut the upper rectangle into pieces of the lower one’s size.",
@@ -75,8 +77,39 @@ def shuffle_solved(question: Question[Shuffle]) -> Drawing:
     )
 
 
-def weight_posed(question: Question[Weight]) -> Drawing:
-    """CARAFE's bar, and four that could be DySample's."""
+def _pipeline(figure: go.Figure, column: int, name: str, flow: tuple[str, ...], colour: str) -> None:
+    """Add boxes one below the other, joined by arrows with the operation beside them."""
+    figure.add_annotation(x=column, y=-0.62, text=name, showarrow=False, font_size=19)
+    for row, text in enumerate(flow[::2]):
+        y = 1.35 * row
+        sides = {"x0": column - _BOX["width"] / 2, "x1": column + _BOX["width"] / 2}
+        line = {"color": colour, "width": 3}
+        figure.add_shape(type="rect", **sides, y0=y - _BOX["height"], y1=y + _BOX["height"] / 1.6, line=line)
+        figure.add_annotation(x=column, y=y - 0.07, text=text, showarrow=False, font_size=18)
+    for row, text in enumerate(flow[1::2]):
+        y = 1.35 * row
+        ends = {"x": column, "y": y + 0.92, "ax": column, "ay": y + 0.3, "axref": "x", "ayref": "y"}
+        figure.add_annotation(**ends, arrowhead=2, arrowwidth=3, arrowcolor=LINE, text="", showarrow=True)
+        figure.add_annotation(
+            x=column, y=y + 0.6, xshift=12, xanchor="left", text=text, showarrow=False, font_size=17
+        )
+
+
+def _matrix(figure: go.Figure, name: str, layer: Linear, colour: str, *, top: int) -> None:
+    """Add a rectangle of inputs by outputs, with its text above the first one and beside the other."""
+    sides = {"x0": 0, "x1": layer.inputs, "y0": top, "y1": top + layer.outputs}
+    line = {"color": colour, "width": 3}
+    figure.add_shape(type="rect", **sides, fillcolor=colour, opacity=0.55, line=line, layer="below")
+    text = f"<b>{name}</b>: {layer.inputs} × {layer.outputs} = {layer.weights:,}"
+    words = {"text": text, "showarrow": False, "font_size": 18, "xanchor": "left"}
+    if top == 0:
+        figure.add_annotation(x=0, y=0, yanchor="bottom", **words)
+    else:
+        figure.add_annotation(x=layer.inputs, y=top + layer.outputs / 2, xshift=8, **words)
+
+
+def weight_posed(question: Question[Weight]) -> Illustration:
+    """Draw CARAFE's bar, and four that could be DySample's."""
     facts = question.facts
     total = sum(layer.parameters for layer in facts.kernels)
     figure = go.Figure()
@@ -87,7 +120,7 @@ def weight_posed(question: Question[Weight]) -> Drawing:
     figure.add_bar(
         y=names, x=sizes, orientation="h", marker={"color": colours, "line": line}, hoverinfo="skip"
     )
-    return Drawing(
+    return Illustration(
         _bars(figure, total),
         caption=f"Parameters for maps of {facts.channels} channels at s = 2. CARAFE has {total:,}.",
         alt=f"CARAFE has {total:,} parameters. Four bars could be DySample's: "
@@ -95,8 +128,8 @@ def weight_posed(question: Question[Weight]) -> Drawing:
     )
 
 
-def weight_solved(question: Question[Weight]) -> Drawing:
-    """Both operators' layers as bars."""
+def weight_solved(question: Question[Weight]) -> Illustration:
+    """Draw the layers of both operators as bars."""
     facts = question.facts
     total = sum(layer.parameters for layer in facts.kernels)
     figure = go.Figure()
@@ -121,7 +154,7 @@ def weight_solved(question: Question[Weight]) -> Drawing:
         )
     points = sum(layer.parameters for layer in facts.points)
     parts = ", ".join(f"{layer.name} {layer.parameters:,}" for layer in facts.kernels)
-    return Drawing(
+    return Illustration(
         _bars(figure, total),
         caption=f"Parameters for maps of {facts.channels} channels at s = 2, biases included: {total:,} "
         f"({parts}) against {points:,}, {total / points:.1f} times as many.",
@@ -133,37 +166,6 @@ def weight_solved(question: Question[Weight]) -> Drawing:
     )
 
 
-def _pipeline(figure: go.Figure, column: int, name: str, flow: tuple[str, ...], colour: str) -> None:
-    """Boxes one below the other, joined by arrows with the operation beside them."""
-    figure.add_annotation(x=column, y=-0.62, text=name, showarrow=False, font_size=19)
-    for row, text in enumerate(flow[::2]):
-        y = 1.35 * row
-        sides = {"x0": column - _BOX["width"] / 2, "x1": column + _BOX["width"] / 2}
-        line = {"color": colour, "width": 3}
-        figure.add_shape(type="rect", **sides, y0=y - _BOX["height"], y1=y + _BOX["height"] / 1.6, line=line)
-        figure.add_annotation(x=column, y=y - 0.07, text=text, showarrow=False, font_size=18)
-    for row, text in enumerate(flow[1::2]):
-        y = 1.35 * row
-        ends = {"x": column, "y": y + 0.92, "ax": column, "ay": y + 0.3, "axref": "x", "ayref": "y"}
-        figure.add_annotation(**ends, arrowhead=2, arrowwidth=3, arrowcolor=LINE, text="", showarrow=True)
-        figure.add_annotation(
-            x=column, y=y + 0.6, xshift=12, xanchor="left", text=text, showarrow=False, font_size=17
-        )
-
-
-def _matrix(figure: go.Figure, name: str, layer: Linear, colour: str, *, top: int) -> None:
-    """A rectangle of inputs by outputs; its words stand above the first one, and beside the other."""
-    sides = {"x0": 0, "x1": layer.inputs, "y0": top, "y1": top + layer.outputs}
-    line = {"color": colour, "width": 3}
-    figure.add_shape(type="rect", **sides, fillcolor=colour, opacity=0.55, line=line, layer="below")
-    text = f"<b>{name}</b>: {layer.inputs} × {layer.outputs} = {layer.weights:,}"
-    words = {"text": text, "showarrow": False, "font_size": 18, "xanchor": "left"}
-    if top == 0:
-        figure.add_annotation(x=0, y=0, yanchor="bottom", **words)
-    else:
-        figure.add_annotation(x=layer.inputs, y=top + layer.outputs / 2, xshift=8, **words)
-
-
 def _bars(figure: go.Figure, most: int) -> go.Figure:
     figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_xaxes(range=[0, 1.04 * most], title_text="Parameters", tickformat=",", nticks=5)
@@ -172,20 +174,13 @@ def _bars(figure: go.Figure, most: int) -> go.Figure:
     return figure.update_layout(plain(HEIGHT - 60))
 
 
-# Reaches to guess: how many lie over a place, and at which scope they touch.
-
-
-_WINDOW = 0.34  # low-res pixels around the cell that a small panel shows
-_CROSS = {"size": 16, "symbol": "x", "color": "#D55E00", "line": {"color": "#FFFFFF", "width": 2}}
-
-
-def double_posed(question: Question[Double]) -> Drawing:
-    """The reaches as they are with the paper's scope, and a place."""
+def double_posed(question: Question[Double]) -> Illustration:
+    """Draw the reaches for the paper's scope, and a place."""
     facts = question.facts
     caption = (
         f"Where the four points of a cell can go with scope {facts.scope:g}, and, paler, those around it. "
     )
-    return Drawing(
+    return Illustration(
         _with_place(reach_squares(facts.before), facts.place),
         caption=caption + "The cross lies in one reach. Lengths in low-res pixels.",
         alt=f"Square reaches side by side, touching, each {2 * facts.scope:g} low-res pixels wide. A cross "
@@ -193,8 +188,8 @@ def double_posed(question: Question[Double]) -> Drawing:
     )
 
 
-def double_solved(question: Question[Double]) -> Drawing:
-    """The reaches with the doubled scope; those over the place have a heavy border."""
+def double_solved(question: Question[Double]) -> Illustration:
+    """Draw the reaches for the doubled scope, with a heavy border around those over the place."""
     facts = question.facts
     figure = reach_squares(facts.after)
     for index, (left, top, right, bottom) in enumerate(facts.after.rectangles[facts.over]):
@@ -207,7 +202,7 @@ def double_solved(question: Question[Double]) -> Drawing:
     _with_place(figure, facts.place)
     count = int(facts.over.sum())
     before, after = (f"{100 * share:.0f} %" for share in facts.shares)
-    return Drawing(
+    return Illustration(
         figure,
         caption=f"Scope {facts.doubled:g}: the {count} reaches over the cross have heavy borders. Share of "
         f"the plane in more than one reach: {before} before, {after} now.",
@@ -217,19 +212,25 @@ def double_solved(question: Question[Double]) -> Drawing:
     )
 
 
-def touch_posed(question: Question[Touch]) -> Drawing:
-    """The points alone."""
+def _with_place(figure: go.Figure, place: tuple[float, float]) -> go.Figure:
+    x, y = place
+    figure.add_scatter(x=[x], y=[y], mode="markers", marker=_CROSS, hoverinfo="skip")
+    return figure
+
+
+def touch_posed(question: Question[Touch]) -> Illustration:
+    """Draw the points without their reaches."""
     facts = question.facts
     caption = f"The {facts.scale**2} points of a cell at s = {facts.scale}, and those around it, "
-    return Drawing(
+    return Illustration(
         reach_squares(facts.points),
         caption=caption + "without their reaches. Lengths in low-res pixels.",
         alt=f"A cell of one low-res pixel with {facts.scale} by {facts.scale} points, spread evenly over it.",
     )
 
 
-def touch_solved(question: Question[Touch]) -> Drawing:
-    """The reaches of every guess side by side."""
+def touch_solved(question: Question[Touch]) -> Illustration:
+    """Draw the reaches of all guesses side by side."""
     facts = question.facts
     titles = [
         _title(index == question.right, *pair)
@@ -246,11 +247,11 @@ def touch_solved(question: Question[Touch]) -> Drawing:
         dots = {"size": 6, "color": LINE}
         figure.add_scatter(x=x, y=y, mode="markers", marker=dots, hoverinfo="skip", **place)
         shapes += _squares(guess.reaches.rectangles[near], str(index + 1) if index else "")
-    figure.update_layout(shapes=shapes)  # one by one they would take seconds
+    figure.update_layout(shapes=shapes)  # adding them one by one takes seconds
     bare(figure.update_layout(plain(HEIGHT, above=50)), side=1 + _WINDOW)
     figure.update_xaxes(range=[-_WINDOW, 1 + _WINDOW]).update_yaxes(range=[1 + _WINDOW, -_WINDOW])
     numbers = "; ".join(f"{guess.name}: {_shares(guess)}" for guess in facts.guesses)
-    return Drawing(
+    return Illustration(
         figure,
         caption="Reaches of one cell (frame) and around it for the four scopes, in low-res pixels: how much "
         "of the plane is in a reach, and how much in more than one.",
@@ -267,18 +268,18 @@ def _title(right: bool, letter: str, guess: Guess) -> str:
 
 
 def _shares(guess: Guess) -> str:
-    found = guess.overlap
-    return f"{100 * found.covered:.0f} % covered, {100 * found.overlapped:.0f} % twice or more"
+    overlap = guess.overlap
+    return f"{100 * overlap.covered:.0f} % covered, {100 * overlap.overlapped:.0f} % twice or more"
 
 
 def _near(guess: Guess) -> Bool[np.ndarray, " n"]:
-    """The reaches that a small panel shows."""
+    """Return the mask of the reaches that a small panel shows."""
     centres = guess.reaches.centres
     return np.all((centres > -_WINDOW) & (centres < 1 + _WINDOW), axis=1)
 
 
 def _squares(rectangles: Float64[np.ndarray, "n 4"], axis: str) -> list[dict[str, Any]]:
-    """Reaches and the cell's frame on the axes of a panel."""
+    """Return the reaches and the frame of the cell on the axes of a panel."""
     common: dict[str, Any] = {"type": "rect", "xref": f"x{axis}", "yref": f"y{axis}"}
     look = {"fillcolor": COLOURS[0], "opacity": 0.35, "line": {"color": COLOURS[1], "width": 2}}
     squares = [
@@ -287,9 +288,3 @@ def _squares(rectangles: Float64[np.ndarray, "n 4"], axis: str) -> list[dict[str
     ]
     frame = {"x0": 0, "y0": 0, "x1": 1, "y1": 1, "line": {"color": LINE, "width": 4}}
     return [*squares, common | frame]
-
-
-def _with_place(figure: go.Figure, place: tuple[float, float]) -> go.Figure:
-    x, y = place
-    figure.add_scatter(x=[x], y=[y], mode="markers", marker=_CROSS, hoverinfo="skip")
-    return figure

@@ -1,4 +1,4 @@
-"""Check yourself: predictions to make before the answer shows."""
+"""Check yourself: predictions to make before the answer is shown."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,42 +8,30 @@ import streamlit as st
 
 from app.components.figure.block import figure_block
 from app.views.quiz import controls, figures, figures_counts, questions, reading
-from app.views.quiz.figures import Drawing
+from app.views.quiz.figures import Illustration
 from app.views.quiz.questions import F, Question, wordings
 
-# The questions of “Check yourself”, computed once for all visitors.
-
-
-_once = st.cache_resource(show_spinner=False)
-
-start = _once(reading.start)
-value = _once(reading.value)
-arrow = _once(reading.arrow)
-double = _once(questions.double)
-touch = _once(questions.touch)
-shuffle = _once(questions.shuffle)
-weight = _once(questions.weight)
-border = _once(questions.border)
+_once = st.cache_resource(show_spinner=False)  # questions are computed once for all visitors
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked(Generic[F]):
-    """A question, the figure that asks it, and the figure that answers it."""
+class _Item(Generic[F]):
+    """A question, the figure that poses it, and the figure that solves it."""
 
     question: Callable[[], Question[F]]
-    posed: Callable[[Question[F]], Drawing]
-    solved: Callable[[Question[F]], Drawing]
+    posed: Callable[[Question[F]], Illustration]
+    solved: Callable[[Question[F]], Illustration]
 
 
-_ASKED: dict[str, _Asked[Any]] = {
-    "start": _Asked(start, figures.start_posed, figures.start_solved),
-    "value": _Asked(value, figures.value_posed, figures.value_solved),
-    "arrow": _Asked(arrow, figures.arrow_posed, figures.arrow_solved),
-    "double": _Asked(double, figures_counts.double_posed, figures_counts.double_solved),
-    "touch": _Asked(touch, figures_counts.touch_posed, figures_counts.touch_solved),
-    "shuffle": _Asked(shuffle, figures_counts.shuffle_posed, figures_counts.shuffle_solved),
-    "weight": _Asked(weight, figures_counts.weight_posed, figures_counts.weight_solved),
-    "border": _Asked(border, figures.border_posed, figures.border_solved),
+_ITEMS: dict[str, _Item[Any]] = {
+    "start": _Item(_once(reading.start), figures.start_posed, figures.start_solved),
+    "value": _Item(_once(reading.value), figures.value_posed, figures.value_solved),
+    "arrow": _Item(_once(reading.arrow), figures.arrow_posed, figures.arrow_solved),
+    "double": _Item(_once(questions.double), figures_counts.double_posed, figures_counts.double_solved),
+    "touch": _Item(_once(questions.touch), figures_counts.touch_posed, figures_counts.touch_solved),
+    "shuffle": _Item(_once(questions.shuffle), figures_counts.shuffle_posed, figures_counts.shuffle_solved),
+    "weight": _Item(_once(questions.weight), figures_counts.weight_posed, figures_counts.weight_solved),
+    "border": _Item(_once(questions.border), figures.border_posed, figures.border_solved),
 }
 
 
@@ -62,27 +50,27 @@ def page() -> None:
 
 
 def _ask(name: str, number: int, count: int) -> None:
-    words, asked = wordings()[name], _ASKED[name]
+    words, item = wordings()[name], _ITEMS[name]
     st.subheader(f"{number}. {words.ask}")
     st.markdown(words.given)
-    question = asked.question()
+    question = item.question()
     left, right = st.columns([3, 2], gap="large")
     with right:
-        answer = controls.choice(name, question.choices, question.right)
-        if answer is not None:
-            controls.verdict(answer, question.choices)
+        reply = controls.choice(name, question.choices, question.right)
+        if reply is not None:
+            controls.verdict(reply, question.choices)
             st.markdown(words.why)
-            controls.go_on(words)
-        controls.navigation(number, count, answered=answer is not None)
+            controls.page_link(words)
+        controls.navigation(number, count, answered=reply is not None)
     with left:
-        drawing = asked.posed(question) if answer is None else asked.solved(question)
+        picture = item.posed(question) if reply is None else item.solved(question)
         figure_block(
-            drawing.figure,
-            caption=drawing.caption,
-            alt=drawing.alt,
-            name=f"Question {number}, {words.title.lower()}{', answered' if answer else ''}",
-            data=drawing.data or None,
-            key="quiz-picture",  # one chart that changes, which is quicker than another one in its place
+            picture.figure,
+            caption=picture.caption,
+            alt=picture.alt,
+            name=f"Question {number}, {words.title.lower()}{', answered' if reply else ''}",
+            data=picture.data or None,
+            key="quiz-picture",  # one key for all, because updating a chart is faster than replacing it
         )
 
 

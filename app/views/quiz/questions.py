@@ -1,4 +1,4 @@
-"""What all questions have in common."""
+"""Questions and their words, and the questions about border, reaches and weights."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -22,17 +22,30 @@ from dysample.ops.registry import OPERATORS, build
 
 F = TypeVar("F")
 LETTERS = "ABCD"
-_APART = 2  # the second best choice must be so many times as far from the value as the best
+_TEXT = Path(__file__).with_name("texts.toml")
+_APART = 2  # the second closest choice must be this many times as far off as the closest
+_BORDER_CHANNELS = 64
+_SIDE = 6  # low-res pixels: 5×5 kernels at the middle ones do not reach the border
+_SAME = 0.01  # of the value 1: an invisible difference
+_SCOPE_SCALE, _DOUBLE = 2, 0.5  # `_DOUBLE` is twice the scope of Eq. 4
+_COUNTS = (1, 2, 4, 9)
+_PLACE = (0.6, 0.4)  # any place that is not on the border of a reach
+_OTHER_SCALE = 3
+_GUESSES = ((1, 9), (1, 6), (1, 4), (1, 3))  # scopes as fractions
+_CHANNELS, _SCALE = 256, 2
+_TIMES = (2, 4, 8, 16)
+_PARTS = (30, 9, 3, 1)  # CARAFE's parameters divided by these
+_ORDINALS = {3: "third", 9: "ninth", 30: "thirtieth"}
 
 
 @dataclass(frozen=True, slots=True)
 class Question(Generic[F]):
-    """One prediction.
+    """A prediction to make.
 
     Attributes:
-        choices: What to choose from, in words.
-        right: Index of the choice that the computation says.
-        facts: What was computed, for the figures.
+        choices: The choices, in words.
+        right: Index of the right choice, as computed.
+        facts: Computed facts for the figures.
     """
 
     choices: tuple[str, ...]
@@ -49,10 +62,10 @@ class Question(Generic[F]):
 
 
 def only(holds: Sequence[bool]) -> int:
-    """Index of the only choice that holds.
+    """Return the index of the only choice that holds.
 
     Raises:
-        ValueError: None or several hold.
+        ValueError: No choice holds, or several do.
     """
     if sum(holds) != 1:
         raise ValueError(f"exactly one choice must be right, got {sum(holds)} of {len(holds)}")
@@ -60,7 +73,7 @@ def only(holds: Sequence[bool]) -> int:
 
 
 def closest(distances: Sequence[float]) -> int:
-    """Index of the choice with the smallest distance from what was computed.
+    """Return the index of the choice with the smallest distance from the computed value.
 
     Raises:
         ValueError: Another choice is nearly as close.
@@ -71,23 +84,17 @@ def closest(distances: Sequence[float]) -> int:
     return list(distances).index(best)
 
 
-# What questions say: the prose of `texts.toml`.
-
-
-_TEXT = Path(__file__).with_name("texts.toml")
-
-
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The words of one question; Markdown.
+    """The words of a question, in Markdown.
 
     Attributes:
-        title: What it is about.
-        given: What one has to know.
+        title: Its subject.
+        given: Facts that the question builds on.
         ask: The question.
         why: The reason for the answer.
-        page: Address of the page on which to go on.
-        link: What there is to do.
+        page: Address of the page on which to try it.
+        link: Label of the link to that page.
     """
 
     title: str
@@ -100,26 +107,19 @@ class Wording:
 
 @cache
 def wordings() -> Mapping[str, Wording]:
-    """The words of all questions by name, in the order of asking."""
+    """Return the words of all questions by name, in the order of `texts.toml`."""
     with _TEXT.open("rb") as file:
         return {name: Wording(**words) for name, words in tomllib.load(file).items()}
 
 
-# A question about the map's border: what is read where there is nothing.
-
-
-_BORDER_CHANNELS, _SIDE = 64, 6  # low-res pixels: from the middle ones, 5×5 kernels see no border
-_SAME = 0.01  # of the map's value: what no eye would tell
-
-
 @dataclass(frozen=True, slots=True)
 class Border:
-    """A constant map of ones, enlarged by two operators that have learnt nothing.
+    """A constant map of ones, enlarged by two untrained operators.
 
     Attributes:
         side: Rows and columns of the low-res map.
-        carafe: What CARAFE gives.
-        dysample: What DySample gives.
+        carafe: Output of CARAFE.
+        dysample: Output of DySample.
     """
 
     side: int
@@ -128,14 +128,16 @@ class Border:
 
 
 def border() -> Question[Border]:
-    """Who keeps a constant map constant at its border?"""
+    """Ask which operator keeps a constant map constant at its border."""
     x = torch.ones(1, _BORDER_CHANNELS, _SIDE, _SIDE)
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.default_generator.manual_seed(0)
-        carafe, dysample = (as_array(_new(name)(x)[0, 0]) for name in ("carafe", "dysample"))
-    darker, moved = (bool((1 - each).max() > _SAME) for each in (carafe, dysample))
-    # In the order of the choices: both keep it, both darken, DySample darkens, CARAFE darkens.
-    right = only([not darker and not moved, darker and moved, moved and not darker, darker and not moved])
+        carafe, dysample = (
+            as_array(build(name, _BORDER_CHANNELS)(x)[0, 0]) for name in ("carafe", "dysample")
+        )
+    carafe_darker, dysample_darker = (bool((1 - output).max() > _SAME) for output in (carafe, dysample))
+    outcomes = ((False, False), (True, True), (False, True), (True, False))  # in the order of the choices
+    right = only([(carafe_darker, dysample_darker) == outcome for outcome in outcomes])
     choices = (
         "nothing: both give 1 everywhere",
         "both get darker",
@@ -145,31 +147,17 @@ def border() -> Question[Border]:
     return Question(choices, right, Border(_SIDE, carafe, dysample))
 
 
-def _new(name: str) -> nn.Module:
-    return build(name, _BORDER_CHANNELS)
-
-
-# Questions about how far sampling points may go.
-
-
-_SCOPE_SCALE, _DOUBLE = 2, 0.5  # the scope of the paper's Eq. 4 is half of it
-_COUNTS = (1, 2, 4, 9)
-_PLACE = (0.6, 0.4)  # any place will do that is on no reach's border
-_OTHER_SCALE = 3
-_GUESSES = ((1, 9), (1, 6), (1, 4), (1, 3))  # as fractions, for people
-
-
 @dataclass(frozen=True, slots=True)
 class Double:
-    """The reaches before and after the scope is doubled.
+    """The reaches before and after doubling the scope.
 
     Attributes:
-        scope: Before, in low-res pixels.
-        doubled: After.
-        before: The reaches of nine cells before.
-        after: The same after.
+        scope: Scope before, in low-res pixels.
+        doubled: Scope after, in low-res pixels.
+        before: Reaches of nine cells before.
+        after: Reaches of nine cells after.
         place: A place (x, y) in low-res pixels.
-        over: Which of the reaches after lie over it.
+        over: Mask of the reaches in `after` that lie over the place.
         shares: Share of the plane in more than one reach, before and after.
     """
 
@@ -182,14 +170,36 @@ class Double:
     shares: tuple[float, float]
 
 
+def double() -> Question[Double]:
+    """Ask how many reaches lie over a place when the scope is doubled."""
+    usual = marginal_scope(_SCOPE_SCALE)
+    before, after = (cell_reaches(scale=_SCOPE_SCALE, scope=scope) for scope in (usual, _DOUBLE))
+    single, double = (overlap(scale=_SCOPE_SCALE, scope=scope) for scope in (usual, _DOUBLE))
+    counts = {part.reaches for part in double.coverage}
+    right = only([counts == {count} for count in _COUNTS])
+    over = _over(after, _PLACE)
+    shares = (single.overlapped, double.overlapped)
+    facts = Double(usual, _DOUBLE, before, after, _PLACE, over, shares)
+    return Question(_counted(_COUNTS), right, facts)
+
+
+def _over(reaches: Reaches, place: tuple[float, float]) -> Bool[np.ndarray, " n"]:
+    low, high = np.split(reaches.rectangles, 2, axis=1)
+    return np.all((low < place) & (place < high), axis=1)
+
+
+def _counted(counts: Sequence[int]) -> tuple[str, ...]:
+    return tuple("1, as before" if count == 1 else str(count) for count in counts)
+
+
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """One scope to choose, with the reaches that it gives.
+    """A scope to choose, with its reaches.
 
     Attributes:
         name: The scope as a fraction.
-        reaches: Of the middle cell and those around it.
-        overlap: Of a grid without end.
+        reaches: Reaches of the middle cell and those around it.
+        overlap: Overlap on an infinite grid.
     """
 
     name: str
@@ -199,13 +209,13 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """The points of a cell, and what four scopes make of them.
+    """The points of a cell, and their reaches for four scopes.
 
     Attributes:
-        scale: Enlargement s.
-        points: Those of nine cells, with reaches of no size.
+        scale: Upsampling factor s.
+        points: Points of nine cells, with reaches of size 0.
         guesses: In the order of the choices.
-        marginal: Largest scope without overlap.
+        marginal: Largest scope without overlap, in low-res pixels.
     """
 
     scale: int
@@ -214,21 +224,8 @@ class Touch:
     marginal: float
 
 
-def double() -> Question[Double]:
-    """How many reaches lie over a place when the scope is doubled?"""
-    usual = marginal_scope(_SCOPE_SCALE)
-    before, after = (cell_reaches(scale=_SCOPE_SCALE, scope=scope) for scope in (usual, _DOUBLE))
-    found = [overlap(scale=_SCOPE_SCALE, scope=scope) for scope in (usual, _DOUBLE)]
-    covered = {each.reaches for each in found[1].coverage}
-    right = only([covered == {count} for count in _COUNTS])
-    over = _over(after, _PLACE)
-    shares = (found[0].overlapped, found[1].overlapped)
-    facts = Double(usual, _DOUBLE, before, after, _PLACE, over, shares)
-    return Question(_counted(_COUNTS), right, facts)
-
-
 def touch() -> Question[Touch]:
-    """At which scope do the reaches just touch?"""
+    """Ask at which scope the reaches just touch."""
     marginal = marginal_scope(_OTHER_SCALE)
     scopes = [one / parts for one, parts in _GUESSES]
     guesses = tuple(
@@ -245,33 +242,16 @@ def touch() -> Question[Touch]:
     return Question(names, right, Touch(_OTHER_SCALE, points, guesses, marginal))
 
 
-def _over(reaches: Reaches, place: tuple[float, float]) -> Bool[np.ndarray, " n"]:
-    low, high = np.split(reaches.rectangles, 2, axis=1)
-    return np.all((low < place) & (place < high), axis=1)
-
-
-def _counted(counts: Sequence[int]) -> tuple[str, ...]:
-    return tuple("1, as before" if count == 1 else str(count) for count in counts)
-
-
-# Questions about weights: what is left of them when pixels are shuffled first, or kernels not predicted.
-
-
-_CHANNELS, _SCALE = 256, 2
-_TIMES = (2, 4, 8, 16)
-_PARTS = (30, 9, 3, 1)
-
-
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """The layer that predicts offsets.
+    """A layer that predicts offsets.
 
     Attributes:
-        label: Name of the operator for people.
-        groups: Groups of channels with offsets of their own.
-        inputs: Channels that it reads.
-        outputs: Channels that it predicts.
-        weights: Its weights, without the bias.
+        label: Display name of the operator.
+        groups: Number of channel groups, each with its own offsets.
+        inputs: Number of input channels.
+        outputs: Number of output channels.
+        weights: Number of weights, without the bias.
     """
 
     label: str
@@ -283,11 +263,11 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Shuffle:
-    """Offsets predicted before the shuffle, and after it.
+    """The layers that predict offsets before the pixel shuffle, and after it.
 
     Attributes:
-        channels: Of the map.
-        scale: Enlargement s.
+        channels: Channels of the map.
+        scale: Upsampling factor s.
         first: Linear, then pixel shuffle (LP).
         last: Pixel shuffle, then linear (PL).
     """
@@ -298,52 +278,12 @@ class Shuffle:
     last: Linear
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A layer's name for people, and its parameters."""
-
-    name: str
-    parameters: int
-
-
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """What operators weigh, in parameters.
-
-    Attributes:
-        channels: Of the map.
-        kernels: CARAFE's layers.
-        points: DySample's.
-        guesses: Parameters of a DySample as each choice has it, rounded.
-    """
-
-    channels: int
-    kernels: tuple[Layer, ...]
-    points: tuple[Layer, ...]
-    guesses: tuple[int, ...]
-
-
 def shuffle() -> Question[Shuffle]:
-    """How many times as many weights has LP as PL?"""
+    """Ask how many times as many weights LP has as PL."""
     first, last = _linear("dysample"), _linear("dysample-s")
     facts = Shuffle(_CHANNELS, _SCALE, first, last)
     right = closest([abs(log(first.weights / last.weights / times)) for times in _TIMES])
     return Question(tuple(f"{times} times as many" for times in _TIMES), right, facts)
-
-
-def weight() -> Question[Weight]:
-    """What does DySample weigh against CARAFE?"""
-    carafe, dysample = CARAFE(_CHANNELS, scale=_SCALE), DySample(_CHANNELS, scale=_SCALE)
-    kernels = (_layer("compress, 1×1", carafe.compress), _layer("encode, 3×3", carafe.encode))
-    points = (_layer("offset, 1×1", dysample.offset),)
-    total = parameters(carafe).all
-    guesses = tuple(round(total / parts) for parts in _PARTS)
-    right = closest([abs(log(guess / parameters(dysample).all)) for guess in guesses])
-    names = tuple(f"about a {_ORDINALS[parts]}" if parts > 1 else "about as many" for parts in _PARTS)
-    return Question(names, right, Weight(_CHANNELS, kernels, points, guesses))
-
-
-_ORDINALS = {3: "third", 9: "ninth", 30: "thirtieth"}
 
 
 def _linear(name: str) -> Linear:
@@ -355,5 +295,42 @@ def _linear(name: str) -> Linear:
     return Linear(OPERATORS[name].label, operator.groups, inputs, outputs, weights)
 
 
-def _layer(name: str, layer: nn.Module) -> Layer:
-    return Layer(name, parameters(layer).all)
+@dataclass(frozen=True, slots=True)
+class LayerSize:
+    """Display name and number of parameters of a layer."""
+
+    name: str
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """The layers of two operators and their parameters.
+
+    Attributes:
+        channels: Channels of the map.
+        kernels: Layers of CARAFE.
+        points: Layers of DySample.
+        guesses: Parameters of DySample according to each choice, rounded.
+    """
+
+    channels: int
+    kernels: tuple[LayerSize, ...]
+    points: tuple[LayerSize, ...]
+    guesses: tuple[int, ...]
+
+
+def weight() -> Question[Weight]:
+    """Ask how many parameters DySample has compared to CARAFE."""
+    carafe, dysample = CARAFE(_CHANNELS, scale=_SCALE), DySample(_CHANNELS, scale=_SCALE)
+    kernels = (_layer("compress, 1×1", carafe.compress), _layer("encode, 3×3", carafe.encode))
+    points = (_layer("offset, 1×1", dysample.offset),)
+    total = parameters(carafe).all
+    guesses = tuple(round(total / parts) for parts in _PARTS)
+    right = closest([abs(log(guess / parameters(dysample).all)) for guess in guesses])
+    names = tuple(f"about a {_ORDINALS[parts]}" if parts > 1 else "about as many" for parts in _PARTS)
+    return Question(names, right, Weight(_CHANNELS, kernels, points, guesses))
+
+
+def _layer(name: str, layer: nn.Module) -> LayerSize:
+    return LayerSize(name, parameters(layer).all)

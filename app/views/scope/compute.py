@@ -1,4 +1,4 @@
-"""What the page about scope and overlap computes: curves, maps of the scope, disturbed maps."""
+"""Overlap curves, maps of the scope and disturbed maps for the page "Scope and overlap"."""
 
 from dataclasses import dataclass
 
@@ -20,16 +20,16 @@ from dysample.scores.paper import PaperTable
 from dysample.types import SamplingRecord
 
 _EDGE_SIDE = 16  # cells: enough for an edge, few enough to see single output pixels
-_STEPS = 400  # of the overlap curves: multiples of 1 / 400, among them all values of the slider
+_STEPS = 400  # of the overlap curves: multiples of 1/400, which include all values of the slider
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """A feature map of a network as one channel.
+    """A single-channel view of a network's feature map.
 
     Attributes:
         subject: The network and its picture.
-        step: Name of the upsampling step whose input it is.
+        step: Name of the upsampling step that the map is the input of.
         channel: Index of a channel; None for the length of the feature vectors.
     """
 
@@ -40,11 +40,11 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Swaps:
-    """Which neighbouring sampling points are in swapped order.
+    """Masks of the neighbouring sampling points in swapped order.
 
     Attributes:
-        horizontal: Point pairs side by side.
-        vertical: Point pairs one above the other.
+        horizontal: Pairs side by side.
+        vertical: Pairs one above the other.
     """
 
     horizontal: Bool[np.ndarray, "H W-1"]
@@ -53,25 +53,25 @@ class Swaps:
 
 @st.cache_data(show_spinner=False)
 def overlap_curve(scale: int, initial: InitialGrid) -> tuple[tuple[float, Overlap], ...]:
-    """The overlap for scopes from 0 to 1."""
+    """Return pairs of scope and overlap for scopes from 0 to 1."""
     scopes = [index / _STEPS for index in range(_STEPS + 1)]
     return tuple((scope, overlap(scale=scale, scope=scope, initial=initial)) for scope in scopes)
 
 
 def factor_overlaps(table: PaperTable) -> tuple[Overlap, ...]:
-    """The overlap for every factor of the paper's Table 2, whose networks enlarge by 2."""
+    """Return the overlap for every factor of the paper's Table 2, whose networks enlarge by 2."""
     return tuple(overlap(scale=2, scope=float(factor)) for factor in table.column("scope_factor"))
 
 
 def dynamic_groups(subject: Subject, step: str) -> int:
-    """How many groups of a step have a dynamic scope: none where the upsampler predicts no scope."""
+    """Return the number of groups with a dynamic scope; 0 where the upsampler predicts no scope."""
     op = networks.operator(subject, step)
     return op.groups if isinstance(op, DySample) and op.scope is not None else 0
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
 def chosen_scopes(subject: Subject, step: str, group: int | None, axis: Axis | None) -> ScopeMap:
-    """The dynamic scopes of a step's group and direction; of all where they are None.
+    """Return the dynamic scopes of a step's group and direction; None is the mean of all.
 
     Raises:
         ValueError: The upsampler has no dynamic scope, or no such group.
@@ -84,12 +84,12 @@ def chosen_scopes(subject: Subject, step: str, group: int | None, axis: Axis | N
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def disorders(source: Edge | Features, disturbance: Disturbance) -> tuple[Disorder, ...]:
-    """A map under the same random offsets with every squash, in the order of `SQUASHES`."""
+    """Disturb a map by the same random offsets with every squash, in the order of `SQUASHES`."""
     return compare_squashes(low_res_map(source), disturbance)
 
 
 def low_res_map(source: Edge | Features) -> Float[torch.Tensor, "1 1 h w"]:
-    """The map that is enlarged: a made edge, or a network's features."""
+    """Return the map to enlarge: a synthetic edge, or a network's features."""
     if not isinstance(source, Features):
         return edge_map(source, height=_EDGE_SIDE, width=_EDGE_SIDE)
     x = networks.step(source.subject, source.step).input
@@ -97,7 +97,7 @@ def low_res_map(source: Edge | Features) -> Float[torch.Tensor, "1 1 h w"]:
     return torch.from_numpy(values)[None, None]
 
 
-def swaps(found: Disorder) -> Swaps:
-    """The neighbouring points of a record with one group that changed places."""
-    points = found.record.points[0, 0]
+def swaps(disorder: Disorder) -> Swaps:
+    """Return the neighbouring points that changed places, of a record with one group."""
+    points = disorder.record.points[0, 0]
     return Swaps(swapped_horizontally(points).numpy(), swapped_vertically(points).numpy())

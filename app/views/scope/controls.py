@@ -1,20 +1,18 @@
-"""The controls and numbers of the page about scope and overlap."""
+"""Controls and metrics of the page "Scope and overlap"."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeVar, cast
+from typing import Literal, cast
 
 import streamlit as st
 
 from app.memory import keep, restore
-from app.shared.controls import segments
+from app.shared.controls import dropdown, segments
 from dysample.explain.features import Edge
 from dysample.explain.overlap import Overlap
 from dysample.explain.scope import AXES, Axis
 from dysample.geometry import InitialGrid
 
 Origin = Edge | Literal["features"]
-T = TypeVar("T")
-
 _GRIDS: Mapping[InitialGrid, str] = {"bilinear": "Bilinear", "nearest": "Nearest"}
 _ORIGINS: Mapping[Origin, str] = {
     "vertical": "Vertical edge",
@@ -36,20 +34,27 @@ def scale_choice() -> int:
 
 
 def grid_choice() -> InitialGrid:
-    """Choose the grid that points start from."""
+    """Choose the initial grid."""
     return segments("Initial grid", _GRIDS, key="reach_grid")
 
 
 def scope_choice(marginal: float) -> float:
-    """Choose a scope; the largest without overlap is named in the label."""
+    """Choose a scope; the label names `marginal`, the largest one without overlap."""
     margin = (
         "overlap at every scope above 0" if marginal == 0 else f"no overlap up to 1/(2s) = {marginal:.4g}"
     )
     return _slider(f"Scope: {margin}", 1.0, _USUAL_SCOPE, 0.01, key="reach_scope")
 
 
+def _slider(label: str, most: float, usual: float, step: float, *, key: str) -> float:
+    steps = round(most / step)
+    restore(key, [round(index * step, 4) for index in range(steps + 1)])
+    chosen = st.slider(label, 0.0, most, usual, step, key=key, bind="query-params")
+    return keep(key, round(chosen, 4))
+
+
 def overlap_numbers(now: Overlap) -> None:
-    """Draw how much reaches overlap."""
+    """Draw the overlap of the reaches as metrics."""
     numbers = {
         "Plane overlapped": (
             now.overlapped,
@@ -64,21 +69,6 @@ def overlap_numbers(now: Overlap) -> None:
         st.metric("Margin", f"{now.marginal:.4g}", width="content", help=meaning)
 
 
-def group_choice(groups: int) -> int | None:
-    """Choose a group of channels; None is the mean of all."""
-    names = {-1: "Mean of all", **{group: f"Group {group + 1}" for group in range(groups)}}
-    restore("scope_group", names)
-    chosen = st.selectbox(
-        "Group",
-        list(names),
-        format_func=lambda group: names[group],
-        key="scope_group",
-        bind="query-params",
-        width=160,
-    )
-    return None if keep("scope_group", chosen) == -1 else chosen
-
-
 def axis_choice() -> Axis | None:
     """Choose a direction; None is the mean of both."""
     names = {"both": "x and y", **{axis: f"{axis} only" for axis in AXES}}
@@ -86,35 +76,27 @@ def axis_choice() -> Axis | None:
     return None if chosen == "both" else cast(Axis, chosen)
 
 
+def group_choice(groups: int) -> int | None:
+    """Choose a group of channels; None is the mean of all."""
+    names = {-1: "Mean of all", **{group: f"Group {group + 1}" for group in range(groups)}}
+    group = dropdown("Group", names, width=160, key="scope_group")
+    return None if group == -1 else group
+
+
 def origin_choice() -> Origin:
-    """Choose what is enlarged."""
+    """Choose the map to enlarge."""
     return segments("Map", _ORIGINS, key="disorder_map")
 
 
 def channel_choice(channels: int) -> int | None:
     """Choose a channel of the features; None is the length of the feature vectors."""
     names = {-1: "Length of the vectors", **{index: f"Channel {index}" for index in range(channels)}}
-    restore("disorder_channel", names)
-    chosen = st.selectbox(
-        "Feature",
-        list(names),
-        format_func=lambda index: names[index],
-        key="disorder_channel",
-        bind="query-params",
-        width=210,
-    )
-    return None if keep("disorder_channel", chosen) == -1 else chosen
-
-
-def strength_choice() -> float:
-    """Choose what raw offsets are multiplied by."""
-    return _slider(
-        "Strength of the raw offsets", _MOST_STRENGTH, _USUAL_STRENGTH, 0.1, key="disorder_strength"
-    )
+    channel = dropdown("Feature", names, width=210, key="disorder_channel")
+    return None if channel == -1 else channel
 
 
 def draw_choice() -> int:
-    """Choose which random numbers to use."""
+    """Choose the random seed."""
     return int(
         st.number_input(
             "Random draw",
@@ -130,17 +112,12 @@ def draw_choice() -> int:
 
 
 def marks_choice() -> bool:
-    """Choose whether swapped pairs are marked."""
+    """Choose whether to mark swapped pairs."""
     return st.toggle("Mark swapped pairs", value=True, key="disorder_marks", bind="query-params")
 
 
-def table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
-    """Draw a table of finished numbers."""
-    st.table(dict(columns), border="horizontal", hide_index=True, alt=label)
-
-
-def _slider(label: str, most: float, usual: float, step: float, *, key: str) -> float:
-    steps = round(most / step)
-    restore(key, [round(index * step, 4) for index in range(steps + 1)])
-    chosen = st.slider(label, 0.0, most, usual, step, key=key, bind="query-params")
-    return keep(key, round(chosen, 4))
+def strength_choice() -> float:
+    """Choose the factor of the raw offsets."""
+    return _slider(
+        "Strength of the raw offsets", _MOST_STRENGTH, _USUAL_STRENGTH, 0.1, key="disorder_strength"
+    )

@@ -1,4 +1,4 @@
-"""The sentences under the figures of the page about scope and overlap, made from the numbers."""
+"""Captions, text alternatives and tables of the page "Scope and overlap"."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,15 +14,13 @@ SQUASH_TITLES: Mapping[Squash, str] = {
     "dynamic": "Dynamic: $2\\sigma\\,\\mathrm{sigmoid}(c)\\,r$",
     "tanh": "Limited: $\\sigma\\tanh(r)$",
 }
+FACTOR_TITLE = "The paper’s scores against the static scope factor (Table 2)"
 _SQUASH_NAMES: Mapping[Squash, str] = {"static": "Static", "dynamic": "Dynamic", "tanh": "Limited by tanh"}
 _AXES: Mapping[Axis | None, str] = {None: "x and y", "x": "x", "y": "y"}
 
 
-FACTOR_TITLE = "The paper’s scores against the static scope factor (Table 2)"
-
-
 def grid_caption(scale: int, initial: InitialGrid) -> str:
-    """What the initial grid of one kind shows."""
+    """Return the caption of an initial grid."""
     points = scale * scale
     squares = f"The squares are the centres of the {points} output pixels of the middle cell"
     if initial == "nearest":
@@ -34,8 +32,19 @@ def grid_caption(scale: int, initial: InitialGrid) -> str:
     )
 
 
+def initial_sentence(table: PaperTable) -> str:
+    """Return a sentence that sums up Table 1 of the paper."""
+    nearest, bilinear = (table.where("initialization", initial) for initial in ("nearest", "bilinear"))
+    scores = [rows.column(name)[0] for name in table.columns[1:] for rows in (nearest, bilinear)]
+    return (
+        "In the paper, starting bilinearly instead of nearest raises the mIoU of SegFormer-B1 on ADE20K from "
+        f"{scores[0]} to {scores[1]} %, and the AP of Faster R-CNN on COCO from {scores[2]} to {scores[3]} "
+        "(Table 1)."
+    )
+
+
 def reach_caption(scale: int, scope: float, initial: InitialGrid) -> str:
-    """What the squares are."""
+    """Return the caption of the reaches."""
     return (
         f"Reaches of the {scale * scale} points of one cell (thick frame) and, paler, of the eight cells "
         f"around it: {initial} grid, s = {scale}, scope {scope:g} low-res pixels. Figure 3 of the paper: "
@@ -44,7 +53,7 @@ def reach_caption(scale: int, scope: float, initial: InitialGrid) -> str:
 
 
 def reach_alt(scale: int, scope: float, initial: InitialGrid, now: Overlap) -> str:
-    """The squares in words."""
+    """Return the text alternative of the reaches."""
     return (
         f"{scale * scale} points of one cell on the {initial} grid, each in a square that reaches {scope:g} "
         f"low-res pixels to each side. {percent(now.overlapped)} of the plane lies in more than one square."
@@ -52,7 +61,7 @@ def reach_alt(scale: int, scope: float, initial: InitialGrid, now: Overlap) -> s
 
 
 def curve_caption(scale: int, initial: InitialGrid, now: Overlap) -> str:
-    """What the curves show."""
+    """Return the caption of the overlap curves."""
     why = (
         f"At 1/(2s) = {now.marginal:.4g} low-res pixels (dotted) the squares touch."
         if initial == "bilinear"
@@ -65,7 +74,7 @@ def curve_caption(scale: int, initial: InitialGrid, now: Overlap) -> str:
 
 
 def curve_alt(scope: float, now: Overlap) -> str:
-    """The curves in words."""
+    """Return the text alternative of the overlap curves."""
     return (
         f"Overlap in per cent of the area against the scope from 0 to 1. At scope {scope:g}, "
         f"{percent(now.overlapped)} of the plane lies in more than one reach, and {percent(now.shared)} "
@@ -73,42 +82,31 @@ def curve_alt(scope: float, now: Overlap) -> str:
     )
 
 
-def factor_table(table: PaperTable, found: Sequence[Overlap]) -> Mapping[str, Sequence[str]]:
-    """Table 2 of the paper beside the overlap that its factors give."""
+def factor_table(table: PaperTable, overlaps: Sequence[Overlap]) -> Mapping[str, Sequence[str]]:
+    """Return Table 2 of the paper beside the overlap for each of its factors."""
     return {
         "Scope factor": table.column("scope_factor"),
         "mIoU (%), SegFormer-B1, ADE20K": table.column("segformer_b1_ade20k_miou"),
         "AP, Faster R-CNN, COCO": table.column("faster_rcnn_r50_coco_ap"),
-        "Plane in several reaches (s = 2)": [percent(each.overlapped) for each in found],
+        "Plane in several reaches (s = 2)": [percent(overlap.overlapped) for overlap in overlaps],
     }
 
 
-def initial_sentence(table: PaperTable) -> str:
-    """Table 1 of the paper in a sentence."""
-    near, even = table.where("initialization", "nearest"), table.where("initialization", "bilinear")
-    scores = [(part.column(name)[0]) for name in table.columns[1:] for part in (near, even)]
-    return (
-        "In the paper, starting bilinearly instead of nearest raises the mIoU of SegFormer-B1 on ADE20K from "
-        f"{scores[0]} to {scores[1]} %, and the AP of Faster R-CNN on COCO from {scores[2]} to {scores[3]} "
-        "(Table 1)."
-    )
-
-
 def photo_caption(rows: int, columns: int) -> str:
-    """What the photograph is aligned to."""
+    """Return the caption of the photograph."""
     return f"The photograph as the network sees it, over the {columns} × {rows} low-res pixels of this step."
 
 
-def scope_words(found: ScopeMap, group: int | None, axis: Axis | None) -> str:
-    """Which scopes a figure shows, and what they are."""
+def scope_words(scopes: ScopeMap, group: int | None, axis: Axis | None) -> str:
+    """Return which scopes a figure shows, and their range and mean."""
     groups = "mean over all groups" if group is None else f"group {group + 1}"
-    span = f"{found.minimum:.3f} to {found.maximum:.3f}, mean {found.mean:.3f} low-res pixels"
+    span = f"{scopes.minimum:.3f} to {scopes.maximum:.3f}, mean {scopes.mean:.3f} low-res pixels"
     return f"{groups}, {_AXES[axis]}: {span}"
 
 
-def before_caption(shape: tuple[int, ...], found: Disorder) -> str:
-    """What the maps are, and how to read the colours."""
-    rows, columns = found.bilinear.shape[1:]
+def before_caption(shape: tuple[int, ...], disorder: Disorder) -> str:
+    """Return the caption of the undisturbed maps."""
+    rows, columns = disorder.bilinear.shape[1:]
     return (
         f"{shape[1]} × {shape[0]} low-res pixels, enlarged to {columns} × {rows}. Orange lines at the right: "
         "borders between output pixels whose points changed places."
@@ -116,26 +114,27 @@ def before_caption(shape: tuple[int, ...], found: Disorder) -> str:
 
 
 def before_alt(shape: tuple[int, ...]) -> str:
-    """The undisturbed maps in words."""
+    """Return the text alternative of the undisturbed maps."""
     return f"The map enlarged bilinearly, above the map of {shape[1]} × {shape[0]} low-res pixels itself."
 
 
-def disorder_caption(found: Disorder) -> str:
-    """What a squash did, in one line."""
-    return f"{_counted(found.swaps)} pairs swapped; mean error at the edge {_number(found.edge_error)}."
+def disorder_caption(disorder: Disorder) -> str:
+    """Return the caption of a disturbed map."""
+    return f"{_counted(disorder.swaps)} pairs swapped; mean error at the edge {_number(disorder.edge_error)}."
 
 
-def disorder_alt(squash: Squash, found: Disorder) -> str:
-    """A disturbed map in words."""
+def disorder_alt(squash: Squash, disorder: Disorder) -> str:
+    """Return the text alternative of a disturbed map."""
     return (
         f"{_SQUASH_NAMES[squash]}: the map after random offsets, above its difference from the bilinear one. "
-        f"{_counted(found.swaps)} neighbouring points are in swapped order, {_counted(found.reversals)} "
-        f"neighbouring values step the wrong way. The largest error is {found.max_error:.4g}."
+        f"{_counted(disorder.swaps)} neighbouring points are in swapped order, "
+        f"{_counted(disorder.reversals)} neighbouring values step the wrong way. "
+        f"The largest error is {disorder.max_error:.4g}."
     )
 
 
-def disorder_table(found: Sequence[Disorder]) -> Mapping[str, Sequence[str]]:
-    """The numbers of every squash, one column for each; errors are in the map's own unit."""
+def disorder_table(disorders: Sequence[Disorder]) -> Mapping[str, Sequence[str]]:
+    """Return the measures of disorder, one column for each squash; errors are in the unit of the map."""
     measures = (
         "Neighbouring points in swapped order",
         "Neighbouring values that step the wrong way",
@@ -146,19 +145,19 @@ def disorder_table(found: Sequence[Disorder]) -> Mapping[str, Sequence[str]]:
     )
     return {"": measures} | {
         _SQUASH_NAMES[squash]: (
-            _counted(each.swaps),
-            _counted(each.reversals),
-            percent(each.beyond_scope),
-            _number(each.edge_error),
-            _number(each.other_error),
-            _number(each.max_error),
+            _counted(disorder.swaps),
+            _counted(disorder.reversals),
+            percent(disorder.beyond_scope),
+            _number(disorder.edge_error),
+            _number(disorder.other_error),
+            _number(disorder.max_error),
         )
-        for squash, each in zip(SQUASHES, found, strict=True)
+        for squash, disorder in zip(SQUASHES, disorders, strict=True)
     }
 
 
 def percent(share: float | None) -> str:
-    """A share for people; a dash where there is none."""
+    """Format a share in percent; a dash where there is none."""
     return "–" if share is None else f"{100 * share:.1f} %"
 
 

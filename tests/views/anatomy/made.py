@@ -1,4 +1,4 @@
-"""Operators taken apart, and what a figure holds."""
+"""Anatomies to test with, and readers of figures."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,12 +12,12 @@ VARIANTS = [("lp", False), ("lp", True), ("pl", False), ("pl", True)]
 AT = (3, 4)
 
 
-def made(style: Style, dynamic: bool) -> Anatomy:
+def example_anatomy(style: Style, dynamic: bool) -> Anatomy:
     return dissect(*example(style, dynamic=dynamic))
 
 
-def larger(style: Style) -> Anatomy:
-    """Two groups, sixteen channels, a map too large for numbers."""
+def large_anatomy(style: Style) -> Anatomy:
+    """Return an anatomy with two groups, sixteen channels and a map too large for numbers."""
     torch.manual_seed(0)
     op = DySample(16, groups=2, style=style, dynamic_scope=True)
     torch.nn.init.normal_(op.offset.weight, std=0.3)
@@ -28,14 +28,14 @@ def followed(anatomy: Anatomy, channel: int = 0) -> Trace:
     return trace(anatomy, at=AT, channel=channel)
 
 
-def named(anatomy: Anatomy, name: StageName, photo: np.ndarray | None = None) -> tuple[Block, Block]:
+def stage_blocks(anatomy: Anatomy, name: StageName, photo: np.ndarray | None = None) -> tuple[Block, Block]:
     return blocks(anatomy, name, followed(anatomy), photo)
 
 
 def heat(figure: go.Figure) -> list[np.ndarray]:
-    return [np.asarray(each.z) for each in figure.data if each.type == "heatmap"]
+    return [np.asarray(part.z) for part in figure.data if part.type == "heatmap"]
 
 
 def frame(figure: go.Figure, index: int = -1) -> tuple[float, float, float, float, str]:
-    line = [each for each in figure.data if each.type == "scatter" and each.mode == "lines"][index]
+    line = [part for part in figure.data if part.type == "scatter" and part.mode == "lines"][index]
     return min(line.x), max(line.x), min(line.y), max(line.y), line.xaxis

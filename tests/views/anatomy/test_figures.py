@@ -1,4 +1,4 @@
-"""The Anatomy page's figures and formulas hold the numbers of the stages."""
+"""Figures of the page "Anatomy": they hold the numbers of the stages."""
 
 import numpy as np
 import pytest
@@ -8,15 +8,24 @@ from app.views.anatomy.heatmaps import Mark, Shades, heatmaps
 from dysample.explain.anatomy import Tap, stage_names
 from dysample.explain.offsets import CellWindow, arrows
 from dysample.ops.dysample import Style
-from tests.views.anatomy.made import AT, VARIANTS, followed, frame, heat, larger, made, named
+from tests.views.anatomy.made import (
+    AT,
+    VARIANTS,
+    example_anatomy,
+    followed,
+    frame,
+    heat,
+    large_anatomy,
+    stage_blocks,
+)
 
 
 @pytest.mark.parametrize(("style", "dynamic"), VARIANTS)
 def test_every_stage_of_the_example_shows_all_its_numbers(style: Style, dynamic: bool) -> None:
-    anatomy = made(style, dynamic)
+    anatomy = example_anatomy(style, dynamic)
     for name in stage_names(style=style, dynamic=dynamic):
         values = anatomy.stage(name).values[0].numpy()
-        first, second = named(anatomy, name)
+        first, second = stage_blocks(anatomy, name)
         if name == "input":
             np.testing.assert_array_equal(heat(first.figure), values)
         elif name == "shuffle" and style == "pl":
@@ -36,10 +45,10 @@ def test_every_stage_of_the_example_shows_all_its_numbers(style: Style, dynamic:
 
 @pytest.mark.parametrize(("style", "dynamic"), VARIANTS)
 def test_the_followed_value_is_framed_wherever_it_is(style: Style, dynamic: bool) -> None:
-    anatomy = made(style, dynamic)
+    anatomy = example_anatomy(style, dynamic)
     for name in stage_names(style=style, dynamic=dynamic):
         low = name == "input" or (style == "lp" and name in ("linear", "factor", "scope"))
-        figure = named(anatomy, name)[0 if low else 1].figure
+        figure = stage_blocks(anatomy, name)[0 if low else 1].figure
         row, column = (AT[0] // 2, AT[1] // 2) if low else AT
         expected = (column - 0.5, column + 0.5, row - 0.5, row + 0.5)
         assert frame(figure)[:4] == expected, name
@@ -49,23 +58,23 @@ def test_the_followed_value_is_framed_wherever_it_is(style: Style, dynamic: bool
 
 @pytest.mark.parametrize("style", ["lp", "pl"])
 def test_large_maps_have_a_colour_bar_instead_of_numbers(style: Style) -> None:
-    anatomy = larger(style)
+    anatomy = large_anatomy(style)
     photo = np.zeros((96, 120, 3), np.uint8)
     for stage in anatomy.stages:
-        for block in named(anatomy, stage.name, photo):
-            for each in block.figure.data:
-                assert each.type in ("heatmap", "scatter", "image")
-                assert each.type != "heatmap" or each.texttemplate in (None, "%{text}")
+        for block in stage_blocks(anatomy, stage.name, photo):
+            for part in block.figure.data:
+                assert part.type in ("heatmap", "scatter", "image")
+                assert part.type != "heatmap" or part.texttemplate in (None, "%{text}")
             assert "nan" not in block.caption + block.alt
             assert block.data
-    offset, _ = named(anatomy, "shuffle" if style == "lp" else "scope")
+    offset, _ = stage_blocks(anatomy, "shuffle" if style == "lp" else "scope")
     assert offset.figure.layout.coloraxis.showscale
     assert offset.figure.layout.coloraxis.cmin == -offset.figure.layout.coloraxis.cmax
     assert "of group 1 of 2" in offset.caption
 
 
 def test_the_group_is_that_of_the_channel() -> None:
-    anatomy = larger("lp")
+    anatomy = large_anatomy("lp")
     block = blocks(anatomy, "linear", followed(anatomy, channel=9), None)[1]
     left = block.figure.layout.xaxis.domain
     assert block.figure.layout.annotations[0].x == pytest.approx(sum(left) / 2)
@@ -76,18 +85,18 @@ def test_the_group_is_that_of_the_channel() -> None:
 
 
 def test_points_go_where_the_operator_reads() -> None:
-    anatomy = made("lp", dynamic=False)
-    figure = named(anatomy, "sample")[0].figure
+    anatomy = example_anatomy("lp", dynamic=False)
+    figure = stage_blocks(anatomy, "sample")[0].figure
     moved = figure.data[-1]
     points = anatomy.op.plan(anatomy.stages[0].values).points[0, 0].flatten(1).numpy()
     np.testing.assert_allclose([moved.x, moved.y], points, atol=1e-6)
-    orange = [each for each in figure.data if each.name == "sampling points"][-1]
+    orange = [part for part in figure.data if part.name == "sampling points"][-1]
     assert (orange.x[0], orange.y[0]) == pytest.approx((2.43, 1.96), abs=1e-6)
     assert tuple(figure.data[0].text[1]) == ("0.00", "0.20", "1.00", "0.80")
 
 
 def test_in_a_large_window_only_the_pixels_that_are_read_have_numbers() -> None:
-    anatomy = larger("lp")
+    anatomy = large_anatomy("lp")
     window = CellWindow(row=2, column=3, rows=6, columns=6)
     moved = arrows(anatomy.record, height=12, width=15, group=0, window=window)
     x = anatomy.stages[0].values[0, 0].numpy()

@@ -1,4 +1,4 @@
-"""The Anatomy page without a browser: stages, formulas, tour, address."""
+"""The page "Anatomy" without a browser: stages, formulas, tour, address."""
 
 import re
 from pathlib import Path
@@ -40,7 +40,7 @@ def charts(app: AppTest) -> int:
 
 
 def bold(app: AppTest) -> list[float]:
-    """The results of the written arithmetic."""
+    """Return the results of the arithmetic on the page."""
     return [float(number) for number in re.findall(r"\\mathbf\{([-0-9.]+)\}", app.latex[0].value)]
 
 
@@ -70,7 +70,7 @@ def test_the_order_of_stages_is_that_of_the_style(app: AppTest, style: str, dyna
 
 
 def test_the_arithmetic_follows_the_chosen_pixel(app: AppTest) -> None:
-    """Against the operator itself, for another pixel and another channel."""
+    """Compare to the operator itself, for another pixel and another channel."""
     app.query_params["stage"] = "+ grid"
     app.run()
     for key, value in (("example_row", 6), ("example_column", 1), ("example_channel", 2)):
@@ -116,7 +116,7 @@ def test_the_tour_sets_the_view_of_every_step_and_can_be_left(app: AppTest) -> N
         assert app.query_params["tour"] in (str(number), [str(number)])
         assert app.session_state["stage"] == step.stage
         assert app.session_state["anatomy_on"] == step.on
-        assert any(f"{number} of {len(TOUR)}: " in each.value for each in app.markdown)
+        assert any(f"{number} of {len(TOUR)}: " in element.value for element in app.markdown)
         if step.on == "example":
             assert app.session_state["anatomy_style"] == step.style
             assert app.session_state["anatomy_scope"] == step.scope
@@ -151,7 +151,7 @@ def test_on_the_picture_the_numbers_are_the_networks_own(app: AppTest) -> None:
     subject = Subject(Source("coffee"), task, "dysample+", 480)
     step = networks.step(subject, app.session_state["step"])
     row, column, channel = (
-        int(app.number_input(key=f"picture_{each}").value or 0) for each in ("row", "column", "channel")
+        int(app.number_input(key=f"picture_{index}").value or 0) for index in ("row", "column", "channel")
     )
     assert (row, column) == (step.output.shape[2] // 2, step.output.shape[3] // 2)
     assert bold(app) == pytest.approx([step.output[0, channel, row, column].item()], abs=0.0051)
@@ -162,7 +162,7 @@ def test_on_the_picture_the_numbers_are_the_networks_own(app: AppTest) -> None:
     app.number_input(key="picture_row").set_value(7).run()
     assert app.session_state["kept.cell"] == f"3,{column // 2}"
     lengths = np.hypot(*record.offset[0, channel // 16].numpy())
-    assert any(f"up to {lengths.max():.2f} low-res pixels" in each.value for each in app.caption)
+    assert any(f"up to {lengths.max():.2f} low-res pixels" in element.value for element in app.caption)
 
 
 def test_without_dysample_the_page_says_so_and_offers_it(app: AppTest) -> None:

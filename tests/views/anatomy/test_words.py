@@ -1,4 +1,4 @@
-"""The Anatomy page's words and formulas: numbers that come out, and the paper's equations."""
+"""Words and formulas of the page "Anatomy": the arithmetic holds, and equations are the paper's."""
 
 import re
 
@@ -10,11 +10,11 @@ from app.views.anatomy.tour import TOUR
 from app.views.anatomy.words import STAGES, formula, lead, section, shape
 from dysample.explain.anatomy import StageName, stage_names, trace
 from dysample.ops.dysample import Style
-from tests.views.anatomy.made import VARIANTS, followed, larger, made
+from tests.views.anatomy.made import VARIANTS, example_anatomy, followed, large_anatomy
 
 
 def evaluated(latex: str) -> list[tuple[float, float]]:
-    """The left and right sides of the equations of a formula."""
+    """Return the evaluated left and right sides of the equations of a formula."""
     plain = latex.replace(r"\mathrm{sigmoid}(", "sigmoid(").replace(r"\cdot", "*")
     plain = re.sub(r"\\mathbf\{([-0-9.]+)\}", r"\1", plain)
     plain = re.sub(r"\\\\|\\;|\\,|\\quad|&|\\begin\{aligned\}|\\end\{aligned\}", " ", plain)
@@ -29,16 +29,17 @@ def evaluated(latex: str) -> list[tuple[float, float]]:
 def test_written_arithmetic_comes_out(
     style: Style, dynamic: bool, name: StageName, at: tuple[int, int]
 ) -> None:
-    anatomy = made(style, dynamic)
+    anatomy = example_anatomy(style, dynamic)
     if name not in stage_names(style=style, dynamic=dynamic):
         return
-    exact = 0.006 if dynamic or name == "factor" else 1e-9  # static, no number of the example is rounded
-    for found, written in evaluated(formula(anatomy, name, trace(anatomy, at=at, channel=0))):
-        assert found == pytest.approx(written, abs=exact + 0.004 * dynamic)
+    # With a static scope no number of the example is rounded.
+    exact = 0.006 if dynamic or name == "factor" else 1e-9
+    for computed, written in evaluated(formula(anatomy, name, trace(anatomy, at=at, channel=0))):
+        assert computed == pytest.approx(written, abs=exact + 0.004 * dynamic)
 
 
 def test_written_readings_come_out() -> None:
-    anatomy = made("lp", dynamic=False)
+    anatomy = example_anatomy("lp", dynamic=False)
     latex = formula(anatomy, "sample", followed(anatomy))
     products = re.findall(r"([0-9.]+) \\cdot \(?([-0-9.]+)\)?", latex)
     value = sum(float(weight) * float(feature) for weight, feature in products)
@@ -47,13 +48,13 @@ def test_written_readings_come_out() -> None:
 
 
 def test_long_sums_are_not_written_out() -> None:
-    anatomy = larger("lp")
+    anatomy = large_anatomy("lp")
     assert r"\sum_{k=0}^{15}" in formula(anatomy, "linear", followed(anatomy))
     assert r"\mathcal{X}[0, 1, 2]" in formula(anatomy, "input", followed(anatomy))
 
 
 def test_shuffles_name_the_channels() -> None:
-    lp, pl = made("lp", dynamic=False), made("pl", dynamic=False)
+    lp, pl = example_anatomy("lp", dynamic=False), example_anatomy("pl", dynamic=False)
     latex = formula(lp, "shuffle", followed(lp))
     assert r"\mathcal{O}[2, 1, 2] \to \mathcal{O}[0, 3, 4] = \mathbf{0.18}" in latex
     assert r"\mathcal{O}[6, 1, 2] \to \mathcal{O}[1, 3, 4] = \mathbf{0.21}" in latex
@@ -64,7 +65,7 @@ def test_shuffles_name_the_channels() -> None:
 
 @pytest.mark.parametrize(("style", "dynamic"), VARIANTS)
 def test_every_stage_has_its_words(style: Style, dynamic: bool) -> None:
-    anatomy = made(style, dynamic)
+    anatomy = example_anatomy(style, dynamic)
     texts = split(sections("anatomy")["stages"], "## ")
     for stage in anatomy.stages:
         size = " × ".join(str(length) for length in stage.values.shape[1:])
@@ -81,7 +82,7 @@ def test_the_equations_have_the_papers_numbers() -> None:
     texts = split(sections("anatomy")["stages"], "## ")
     numbers = {name: re.findall(r"\((\d)\)\$\$", text) for name, text in texts.items()}
     linear = {"linear lp": 2, "linear pl": 2, "scope static": 4, "factor": 5, "scope dynamic": 5}
-    assert {name: int(found[0]) for name, found in numbers.items() if found} == {
+    assert {name: int(digits[0]) for name, digits in numbers.items() if digits} == {
         **linear,
         "grid": 3,
         "sample": 1,
@@ -91,18 +92,18 @@ def test_the_equations_have_the_papers_numbers() -> None:
 def test_the_tour_tells_what_the_example_shows() -> None:
     texts = list(split(sections("anatomy")["tour"], "## ").values())
     assert len(texts) == len(TOUR)
-    lp, pl = made("lp", dynamic=False), made("pl", dynamic=False)
+    lp, pl = example_anatomy("lp", dynamic=False), example_anatomy("pl", dynamic=False)
     assert "row 3, column 4" in texts[0]
-    found = followed(lp)
-    assert f"given {found.before:.2f}; DySample gives {found.value:.2f}" in texts[5]
+    value = followed(lp)
+    assert f"given {value.before:.2f}; DySample gives {value.value:.2f}" in texts[5]
     raw = float(lp.stage("linear").values.max())
     assert f"a raw {raw:.2f} still becomes {0.25 * raw:.2f}" in texts[2]
     assert "sub-position (1, 0) of pixel (1, 2) is output pixel (3, 4)" in texts[3]
     weights = [anatomy.op.offset.weight.numel() for anatomy in (pl, lp)]
     assert f"{weights[0]} weights instead of {weights[1]}" in texts[8]
-    inside = sum(tap.weight for tap in found.taps if tap.value >= 0.6)
+    inside = sum(tap.weight for tap in value.taps if tap.value >= 0.6)
     assert inside > 0.9
-    scopes = made("lp", dynamic=True).stage("factor").values[0]
+    scopes = example_anatomy("lp", dynamic=True).stage("factor").values[0]
     within = lp.stages[0].values[0, 0] >= 0.6
     assert scopes[:, within].mean() > scopes[:, ~within].mean() + 0.1
     for step in TOUR:

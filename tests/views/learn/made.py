@@ -1,4 +1,4 @@
-"""What the tests of the page that learns share."""
+"""Helpers for the tests of the page "Watch it learn"."""
 
 import json
 
@@ -17,7 +17,7 @@ PATIENCE_S = 120
 
 
 def choose(app: AppTest, key: str, value: object) -> None:
-    next(each for each in app.get("button_group") if each.key == key).set_value(value).run()
+    next(element for element in app.get("button_group") if element.key == key).set_value(value).run()
     assert not app.exception
 
 
@@ -31,7 +31,7 @@ def go_label(app: AppTest) -> str:
 
 
 def run_to_end(app: AppTest) -> None:
-    """As the browser's timer does, again and again."""
+    """Rerun the page until the run ends, as the browser does."""
     press(app, "go")
     for _ in range(100):
         if go_label(app) == "Start again":
@@ -42,7 +42,7 @@ def run_to_end(app: AppTest) -> None:
 
 
 def figures(app: AppTest) -> list[dict[str, dict[str, list[dict[str, str]]]]]:
-    return [json.loads(each.proto.spec) for each in app.get("plotly_chart")]
+    return [json.loads(element.proto.spec) for element in app.get("plotly_chart")]
 
 
 def learnt(settings: LearnSettings | None = None, seed: int = 0) -> list[Snapshot]:
@@ -55,7 +55,7 @@ def png(image: np.ndarray) -> bytes:
 
 
 def unfair(side: int = 96) -> np.ndarray:
-    """Hard edges to learn from, soft waves held out: what is learnt makes those worse."""
+    """Return hard edges to learn from and soft waves held out, which training on the edges makes worse."""
     image, black = rings(side), chessboard(side, side, 24)
     row, column = np.mgrid[:side, :side]
     image[black] = (127 + 100 * np.sin(column / 4) * np.sin(row / 4))[black][:, None]

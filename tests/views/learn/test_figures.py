@@ -1,4 +1,4 @@
-"""The figures of learning: what they draw is what the records hold."""
+"""Figures and words of the page "Watch it learn": they show what the records hold."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ def pictures() -> ProblemPictures:
 
 
 def snapshot(step: int, psnr: float, iou: float | None = 0.5, bilinear_iou: float | None = 0.4) -> Snapshot:
-    """One whose offsets are (0.3, -0.4) everywhere, and bilinear's score 20 dB."""
+    """Return a snapshot with offsets (0.3, -0.4) everywhere and 20 dB for bilinear."""
     initial = initial_positions(24, 24, scale=2, like=torch.zeros(()))
     offset = torch.tensor([0.3, -0.4]).view(1, 1, 2, 1, 1).expand(1, 2, 2, 48, 48)
     return Snapshot(
@@ -135,14 +135,14 @@ def test_dots_are_in_the_held_out_squares_and_borders_between_squares(pictures: 
     assert (border.x[0], border.x[1], border.y[3]) == (24, 24, 24)
 
 
-@pytest.mark.parametrize("made", ["curves", "arrows", "panes"])
-def test_themes_shine_through(made: str, pictures: ProblemPictures) -> None:
+@pytest.mark.parametrize("kind", ["curves", "arrows", "panes"])
+def test_themes_shine_through(kind: str, pictures: ProblemPictures) -> None:
     shot = snapshot(3, 21)
     figure = {
         "curves": lambda: figures.curves([shot], steps=9, at=3),
         "arrows": lambda: figures.arrow_field(pictures, arrows(shot.record, height=24, width=24, group=0)),
         "panes": lambda: figures.panes(pictures, shot),
-    }[made]()
+    }[kind]()
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0, 0, 0, 0)"
     assert figure.layout.font.color is None
     assert figure.layout.width is None

@@ -1,4 +1,4 @@
-"""The page that learns without a browser: buttons, settings, uploads; numbers from the engine itself."""
+"""The page "Watch it learn" without a browser: buttons, settings, and numbers from the engine itself."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,9 +11,9 @@ from tests.views.learn.made import PAGE, PATIENCE_S, choose, figures, go_label, 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.delenv("DYSAMPLE_DATA", raising=False)
-    found = AppTest.from_file(PAGE, default_timeout=PATIENCE_S)
-    found.query_params["learn_steps"] = "40"
-    return found
+    test = AppTest.from_file(PAGE, default_timeout=PATIENCE_S)
+    test.query_params["learn_steps"] = "40"
+    return test
 
 
 def test_it_waits_for_the_visitor(app: AppTest) -> None:
@@ -46,12 +46,12 @@ def test_a_run_to_its_end_says_how_it_stands_at_every_step(app: AppTest) -> None
     (shown,) = (trace for trace in curves["data"] if trace["name"] == "Step shown" and trace["showlegend"])
     assert shown["x"] == [20]
     assert shown["y"] == pytest.approx([expected[10].score.psnr])
-    assert "Step 20, group 4 of 4" in "\n".join(each.value for each in app.caption)
+    assert "Step 20, group 4 of 4" in "\n".join(element.value for element in app.caption)
     assert arrows["layout"]["xaxis"]["title"]["text"] == "x (low-res pixels)"
 
 
 def test_pausing_changes_nothing_but_the_time(app: AppTest) -> None:
-    app.query_params["learn_steps"] = "400"  # so many that one look does not see them all
+    app.query_params["learn_steps"] = "400"  # too many for a single look
     app.run()
     press(app, "go")
     assert go_label(app) == "Start"
@@ -107,13 +107,13 @@ def test_finished_runs_are_listed_with_their_settings(app: AppTest) -> None:
 
 
 def test_the_address_gives_the_same_problem(app: AppTest) -> None:
-    asked = {
+    address = {
         "learn_task": "Enlarge a coarse mask",
         "learn_scale": "×4",
         "learn_groups": "2",
         "learn_scope": "1",
     }
-    for name, value in (asked | {"learn_side": "144 px", "learn_style": "PL", "learn_seed": "7"}).items():
+    for name, value in (address | {"learn_side": "144 px", "learn_style": "PL", "learn_seed": "7"}).items():
         app.query_params[name] = value
     app.run()
     assert not app.exception

@@ -1,4 +1,4 @@
-"""A visitor's run: a little at a time, in one thread, and no more arrows than can be told apart."""
+"""A visitor's run: a little at a time, in one thread, with no more arrows than one can tell apart."""
 
 import time
 from collections.abc import Iterator
@@ -20,21 +20,21 @@ def choice(task: Task = "picture", scale: int = 2, side: int = 96) -> LearnChoic
 
 
 def threads_elsewhere() -> int:
-    """What torch would use in a thread that begins now."""
-    found: list[int] = []
-    other = Thread(target=lambda: found.append(torch.get_num_threads()))
+    """Return the number of threads that torch uses in a new thread."""
+    counts: list[int] = []
+    other = Thread(target=lambda: counts.append(torch.get_num_threads()))
     other.start()
     other.join()
-    return found[0]
+    return counts[0]
 
 
 def test_it_computes_in_one_thread_and_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, int]] = []
 
     def watched(*args: object, **options: object) -> Iterator[Snapshot | None]:
-        for each in train_updates(*args, **options):
+        for update in train_updates(*args, **options):
             seen.append((torch.get_num_threads(), threads_elsewhere()))
-            yield each
+            yield update
 
     before = torch.get_num_threads()
     monkeypatch.setattr(compute, "train_updates", watched)
@@ -59,7 +59,7 @@ def test_it_learns_only_while_it_is_going() -> None:
         run.advance()
         assert len(run.snapshots) > before, "there is something new to draw"
     assert not run.going
-    assert [each.step for each in run.snapshots] == list(range(0, 41, 2))
+    assert [snapshot.step for snapshot in run.snapshots] == list(range(0, 41, 2))
     assert [run.at(step).step for step in (0, 2, 38, 40, 400)] == [0, 2, 38, 40, 40]
 
 
@@ -83,9 +83,9 @@ def test_arrows_are_few_and_of_all_corners(task: Task, scale: int, side: int) ->
     run = compute.Run(choice(task, scale, side))
     whole = CellWindow(0, 0, rows=side // scale, columns=side // scale)
     for window in (run.detail, whole):
-        found, every = run.arrows(run.snapshots[0], group=3, window=window)
-        assert 300 < len(found.starts) <= 1200
-        rows = {int(row) for row in found.pixels[:, 0]}
+        arrows, every = run.arrows(run.snapshots[0], group=3, window=window)
+        assert 300 < len(arrows.starts) <= 1200
+        rows = {int(row) for row in arrows.pixels[:, 0]}
         assert {row % scale for row in rows} == set(range(scale))
         assert sorted(rows)[1] - sorted(rows)[0] == every
 

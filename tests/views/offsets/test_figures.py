@@ -1,4 +1,4 @@
-"""Figures of the Offsets page: what they show is what was recorded."""
+"""Figures of the page "Offsets": they show what was recorded."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -27,9 +27,9 @@ def field() -> OffsetField:
 
 
 def test_arrows_lead_from_start_to_sampling_point():
-    found, start = record(), record().initial[0, 0].permute(1, 2, 0).numpy()
+    sampling, start = record(), record().initial[0, 0].permute(1, 2, 0).numpy()
     drawn = arrows.arrows(np.ascontiguousarray(start), field(), 2, "length", 0.5)
-    np.testing.assert_allclose(drawn.end, found.points[0, 2].permute(1, 2, 0).numpy(), atol=1e-6)
+    np.testing.assert_allclose(drawn.end, sampling.points[0, 2].permute(1, 2, 0).numpy(), atol=1e-6)
     length = np.linalg.norm(drawn.end - drawn.start, axis=-1)
     np.testing.assert_allclose(drawn.values, np.round(255 * np.minimum(length / 0.5, 1)), atol=1)
 
@@ -40,34 +40,34 @@ def test_directions_go_round_once(x: float, y: float, value: int):
     offset = torch.zeros(1, 1, 2, 2, 2)
     offset[:, :, 0], offset[:, :, 1] = x, y
     start = initial_positions(1, 1, scale=2, like=offset)
-    found = offset_field(SamplingRecord(start, offset, 1.0), height=1, width=1)
+    turned = offset_field(SamplingRecord(start, offset, 1.0), height=1, width=1)
     positions = np.ascontiguousarray(start[0, 0].permute(1, 2, 0).numpy())
-    drawn = arrows.arrows(positions, found, 0, "direction", 1.0)
+    drawn = arrows.arrows(positions, turned, 0, "direction", 1.0)
     assert drawn.values[0, 0] == value
 
 
 def test_histograms_hold_every_offset_and_mark_the_scope():
-    found = offset_statistics(record(), height=HEIGHT, width=WIDTH).overall
-    figure = figures.histograms(found, scale=SCALE)
+    statistics = offset_statistics(record(), height=HEIGHT, width=WIDTH).overall
+    figure = figures.histograms(statistics, scale=SCALE)
     for trace in figure.data[:2]:
         assert sum(trace.y[:-1]) == pytest.approx(100)
     assert sorted(shape.x0 for shape in figure.layout.shapes) == [-0.25, -0.25, 0.25, 0.25]
-    assert f"{found.mean_length:.3f}" in figures.histograms_alt(found, scale=SCALE)
-    assert "The scope is 0.25" in figures.histograms_alt(found, scale=SCALE)
+    assert f"{statistics.mean_length:.3f}" in figures.histograms_alt(statistics, scale=SCALE)
+    assert "The scope is 0.25" in figures.histograms_alt(statistics, scale=SCALE)
 
 
-def test_a_dynamic_scope_is_told_as_a_range():
+def test_a_dynamic_scope_is_stated_as_a_range():
     scope = torch.linspace(0.1, 0.4, 4).view(1, 4, 1, 1, 1).expand(record().offset.shape)
-    found = offset_statistics(record(scope), height=HEIGHT, width=WIDTH).overall
-    assert "from 0.10 to 0.40" in figures.histograms_alt(found, scale=SCALE)
-    assert "largest scope" in {trace.name for trace in figures.histograms(found, scale=SCALE).data}
+    statistics = offset_statistics(record(scope), height=HEIGHT, width=WIDTH).overall
+    assert "from 0.10 to 0.40" in figures.histograms_alt(statistics, scale=SCALE)
+    assert "largest scope" in {trace.name for trace in figures.histograms(statistics, scale=SCALE).data}
 
 
 def test_the_histogram_shows_the_scope_and_all_but_the_rarest_offsets() -> None:
-    found = offset_statistics(record(), height=HEIGHT, width=WIDTH).overall
-    low, high = figures.histograms(found, scale=SCALE).layout.xaxis.range
+    statistics = offset_statistics(record(), height=HEIGHT, width=WIDTH).overall
+    low, high = figures.histograms(statistics, scale=SCALE).layout.xaxis.range
     assert low == -high
-    assert high > found.max_scope
+    assert high > statistics.max_scope
     moves = record().offset
     assert (moves.abs() <= high).double().mean() > 0.995
 
@@ -78,8 +78,8 @@ def test_every_group_has_a_picture(groups: int):
     repeated = OffsetField(
         one.scale,
         *(
-            np.repeat(each[:1], groups, axis=0)
-            for each in (one.vectors, one.lengths, one.directions, one.scopes)
+            np.repeat(values[:1], groups, axis=0)
+            for values in (one.vectors, one.lengths, one.directions, one.scopes)
         ),
     )
     figure = figures.group_lengths(repeated, longest=0.5)
@@ -91,11 +91,11 @@ def test_every_group_has_a_picture(groups: int):
 
 
 def test_the_table_of_steps():
-    found = offset_statistics(record(), height=HEIGHT, width=WIDTH)
-    columns = figures.steps_table(offset_table({"c4_0": found}), {"c4_0": "first"})
+    statistics = offset_statistics(record(), height=HEIGHT, width=WIDTH)
+    columns = figures.steps_table(offset_table({"c4_0": statistics}), {"c4_0": "first"})
     assert columns["Group"] == ["all", "1", "2", "3", "4"]
     assert set(columns["Step"]) == {"first"}
-    assert columns["Left own cell (%)"][0] == pytest.approx(100 * found.overall.left_cell)
+    assert columns["Left own cell (%)"][0] == pytest.approx(100 * statistics.overall.left_cell)
 
 
 def test_the_table_of_a_cell():

@@ -1,4 +1,4 @@
-"""The Offsets page without a browser: its numbers, its cell, and what it says without points."""
+"""The page "Offsets" without a browser: its numbers, the chosen cell, and upsamplers without points."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 def offsets_of_chelsea(upsampler: str) -> torch.Tensor:
-    """The network's own offsets of the page's first picture, (1, g, 2, H, W), without the app's caches."""
+    """Return the network's offsets (1, g, 2, H, W) on the page's first picture, without the app."""
     import skimage.data
 
     path = next(Path(skimage.data.__file__).parent.glob("chelsea.*"))
@@ -28,7 +28,7 @@ def offsets_of_chelsea(upsampler: str) -> torch.Tensor:
     host = load_host("everyday-segmentation", upsampler=upsampler)
     with torch.no_grad():
         steps = host.intermediates(image.permute(2, 0, 1)[None].float() / 255).steps
-        step = next(each for each in steps if each.name == STEP)
+        step = next(step for step in steps if step.name == STEP)
         return host.operator(STEP).plan(step.input).offset
 
 

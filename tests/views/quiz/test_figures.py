@@ -1,4 +1,4 @@
-"""The figures of “Check yourself”: what they draw is what was computed, and asking gives nothing away."""
+"""Figures of the page "Check yourself": they draw what was computed, and give no answer away too early."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from app.views.quiz import figures, figures_counts, questions, reading
-from app.views.quiz.figures import Drawing
+from app.views.quiz.figures import Illustration
 from app.views.quiz.questions import LETTERS, Question
 
-Draw = Callable[[Question[Any]], Drawing]
+Case = tuple[Question[Any], Illustration, Illustration]
+Draw = Callable[[Question[Any]], Illustration]
 CASES: dict[str, tuple[Callable[[], Question[Any]], Draw, Draw]] = {
     "start": (reading.start, figures.start_posed, figures.start_solved),
     "value": (reading.value, figures.value_posed, figures.value_solved),
@@ -24,14 +25,14 @@ CASES: dict[str, tuple[Callable[[], Question[Any]], Draw, Draw]] = {
 
 
 @pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest) -> tuple[Question[Any], Drawing, Drawing]:
+def case(request: pytest.FixtureRequest) -> Case:
     make, posed, solved = CASES[request.param]
     question = make()
     return question, posed(question), solved(question)
 
 
-def texts(drawing: Drawing) -> list[str]:
-    """All words of a figure: annotations and what stands on bars."""
+def texts(drawing: Illustration) -> list[str]:
+    """Return all text of a figure: annotations, and labels of bars."""
     notes = [note.text for note in drawing.figure.layout.annotations]
     bars = [
         text for bar in drawing.figure.select_traces({"type": "bar"}) for text in (bar.text, *bar.y) if text
@@ -39,7 +40,9 @@ def texts(drawing: Drawing) -> list[str]:
     return notes + bars
 
 
-def test_themes_shine_through_and_words_are_there(case: tuple[Question[Any], Drawing, Drawing]) -> None:
+def test_themes_shine_through_and_words_are_there(
+    case: tuple[Question[Any], Illustration, Illustration],
+) -> None:
     for drawing in case[1:]:
         layout = drawing.figure.layout
         assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0, 0, 0, 0)"
@@ -52,7 +55,9 @@ def test_themes_shine_through_and_words_are_there(case: tuple[Question[Any], Dra
             assert (note.font.color is None) == (note.bgcolor is None)
 
 
-def test_the_question_does_not_give_the_answer_away(case: tuple[Question[Any], Drawing, Drawing]) -> None:
+def test_the_question_does_not_give_the_answer_away(
+    case: tuple[Question[Any], Illustration, Illustration],
+) -> None:
     _, posed, solved = case
     assert not posed.data
     assert solved.data
@@ -88,8 +93,8 @@ def test_arrows_have_their_true_length_and_direction() -> None:
     question = reading.arrow()
     facts = question.facts
     heads = list(figures.arrow_posed(question).figure.select_traces({"name": "arrow"}))
-    np.testing.assert_allclose([(each.x[0], each.y[0]) for each in heads], facts.choices)
-    assert [each.marker.angle % 360 for each in heads] == [270, 90, 0, 180]
+    np.testing.assert_allclose([(head.x[0], head.y[0]) for head in heads], facts.choices)
+    assert [head.marker.angle % 360 for head in heads] == [270, 90, 0, 180]
     (learnt,) = figures.arrow_solved(question).figure.select_traces({"name": "arrow"})
     np.testing.assert_allclose((learnt.x[0], learnt.y[0]), facts.start + facts.learnt)
     assert learnt.marker.angle == pytest.approx(90, abs=1e-3)

@@ -1,4 +1,4 @@
-"""“Check yourself” without a browser: choosing, locking, the address, the score."""
+"""The page "Check yourself" without a browser: choosing, locking, the address, the score."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -33,7 +33,7 @@ def predict(app: AppTest, index: int) -> None:
 
 
 def verdicts(app: AppTest) -> list[str]:
-    return [each.value for each in (*app.success, *app.warning)]
+    return [element.value for element in (*app.success, *app.warning)]
 
 
 def test_nothing_is_answered_before_a_prediction_is_locked(app: AppTest) -> None:
@@ -57,18 +57,18 @@ def test_a_wrong_prediction_is_kind_names_the_answer_and_is_locked(app: AppTest)
     predict(app, 0)
     assert verdicts(app) == [f"Not this one. The answer is **C**: {question.choices[2]}."]
     assert not app.radio
-    choices = next(each.value for each in app.markdown if "your prediction" in each.value)
+    choices = next(element.value for element in app.markdown if "your prediction" in element.value)
     assert f"- **A**: {question.choices[0]} **✗ your prediction**" in choices
     assert f"- **C**: {question.choices[2]} **✓ the answer**" in choices
-    assert any(each.value == wordings()["start"].why.strip() for each in app.markdown)
-    assert any(wordings()["start"].link in each.value for each in app.caption)  # served on its own
+    assert any(element.value == wordings()["start"].why.strip() for element in app.markdown)
+    assert any(wordings()["start"].link in element.value for element in app.caption)  # served on its own
     press(app, "Next question")
     press(app, "Previous")
     assert verdicts(app)
 
 
 def test_all_predictions_right_is_a_full_score() -> None:
-    """On the way, every answer links a page of the app."""
+    """Every answer on the way links to a page of the app."""
     app = open_page("quiz").run()
     for number, make in enumerate(MAKERS, start=1):
         assert app.subheader[0].value.startswith(f"{number}. ")
@@ -89,7 +89,7 @@ def test_all_predictions_right_is_a_full_score() -> None:
     assert app.radio[0].value is None
 
 
-def test_the_score_tells_right_wrong_and_open_apart(app: AppTest) -> None:
+def test_the_score_distinguishes_right_wrong_and_open(app: AppTest) -> None:
     app.run()
     predict(app, reading.start().right)
     press(app, "Next question")

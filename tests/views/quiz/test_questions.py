@@ -1,4 +1,4 @@
-"""The questions of “Check yourself”: what is right, worked out in another way."""
+"""Questions of the page "Check yourself": the right answers, computed again in another way."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_twice_the_scope_is_four_reaches_everywhere() -> None:
 
 
 def test_at_scale_3_reaches_touch_at_a_sixth() -> None:
-    """Up to the right one no place is in two reaches, and from it on none is left out."""
+    """Up to the right scope no place is in two reaches, and from it on none is in no reach."""
     question = questions.touch()
     x, y = np.random.default_rng(1).uniform(0, 1, (2, 4000, 1))
     shares = []
@@ -90,7 +90,7 @@ def test_dysample_has_a_ninth_of_carafes_parameters() -> None:
 
 
 def test_only_carafe_gets_darker_at_the_border() -> None:
-    """With untrained kernels, a value is the share of 5 x 5 pixels that are inside."""
+    """With untrained kernels, a value is the share of the 5×5 pixels that lie inside the map."""
     question = questions.border()
     facts = question.facts
     inside = F.avg_pool2d(torch.ones(1, 1, facts.side, facts.side), 5, stride=1, padding=2)

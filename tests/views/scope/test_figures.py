@@ -1,4 +1,4 @@
-"""The figures about scope and overlap: what is drawn is where the numbers say."""
+"""Figures of the page "Scope and overlap": everything is drawn where the numbers say."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,11 @@ from dysample.explain.statistics import Histogram
 
 def rectangles(figure: object) -> list[tuple[float, float, float, float]]:
     shapes = figure.layout.shapes
-    return [(each.x0, each.y0, each.x1, each.y1) for each in shapes if each.type == "rect" and each.fillcolor]
+    return [
+        (shape.x0, shape.y0, shape.x1, shape.y1)
+        for shape in shapes
+        if shape.type == "rect" and shape.fillcolor
+    ]
 
 
 @pytest.mark.parametrize(("scale", "initial"), [(2, "bilinear"), (3, "bilinear"), (4, "nearest")])
@@ -20,7 +24,9 @@ def test_every_point_has_a_square_as_wide_as_twice_the_scope(scale: int, initial
     assert len(drawn) == 9 * scale * scale
     assert np.diff(np.array(drawn).reshape(-1, 2, 2), axis=1) == pytest.approx(0.6)
     first = 0.5 / scale if initial == "bilinear" else 0.5
-    assert any(each == pytest.approx((first - 0.3, first - 0.3, first + 0.3, first + 0.3)) for each in drawn)
+    assert any(
+        square == pytest.approx((first - 0.3, first - 0.3, first + 0.3, first + 0.3)) for square in drawn
+    )
 
 
 def test_neighbouring_reaches_have_different_colours() -> None:
@@ -37,7 +43,7 @@ def test_points_of_the_nearest_grid_are_linked_to_their_pixels() -> None:
     figure = figures.initial_grid(
         cell_reaches(scale=2, scope=0.0, initial="nearest"), cell_reaches(scale=2, scope=0.0)
     )
-    links = next(each for each in figure.data if each.mode == "lines")
+    links = next(trace for trace in figure.data if trace.mode == "lines")
     ends = np.stack([links.x, links.y], 1).reshape(-1, 3, 2)
     np.testing.assert_allclose(ends[:, 0], [(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)])
     np.testing.assert_allclose(ends[:, 1], 0.5)
@@ -45,17 +51,17 @@ def test_points_of_the_nearest_grid_are_linked_to_their_pixels() -> None:
 
 def test_the_curve_marks_the_scope_and_the_margin() -> None:
     scopes = [0.0, 0.25, 0.5, 1.0]
-    curve = tuple((each, overlap(scale=2, scope=each)) for each in scopes)
+    curve = tuple((scope, overlap(scale=2, scope=scope)) for scope in scopes)
     figure = figures.overlap_curves(curve, 0.35, overlap(scale=2, scope=0.35))
-    lines = [each for each in figure.data if each.mode == "lines"]
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
     assert list(lines[0].y) == pytest.approx([0, 0, 100, 100])
     assert lines[1].y[0] is None
-    assert [each.x0 for each in figure.layout.shapes] == [0.35, 0.25]
-    markers = [each.y[0] for each in figure.data if each.mode == "markers"]
+    assert [shape.x0 for shape in figure.layout.shapes] == [0.35, 0.25]
+    markers = [trace.y[0] for trace in figure.data if trace.mode == "markers"]
     assert markers[0] == pytest.approx(100 * (1 - 0.6**2))  # 0.6 of each axis is reached by one interval
 
 
-def made_map() -> ScopeMap:
+def example_map() -> ScopeMap:
     values = np.linspace(0, 0.5, 24, dtype=np.float32).reshape(4, 6)
     counts, edges = np.histogram(values, bins=5, range=(0, 0.5))
     return ScopeMap(0.5, values, 0.0, 0.25, 0.5, Histogram(counts.astype(np.int64), edges.astype(np.float64)))
@@ -63,18 +69,18 @@ def made_map() -> ScopeMap:
 
 def test_photograph_and_scopes_cover_the_same_cells() -> None:
     photo = figures.photo(np.zeros((32, 48, 3), np.uint8), cells=3)
-    found = figures.scope_image(made_map(), cells=3)
-    for figure, pixels in ((photo, 48), (found, 6)):
+    scopes = figures.scope_image(example_map(), cells=3)
+    for figure, pixels in ((photo, 48), (scopes, 6)):
         trace = figure.data[0]
         assert trace.x0 - trace.dx / 2 == pytest.approx(0)
         assert trace.x0 + trace.dx * (pixels - 0.5) == pytest.approx(3)
         assert tuple(figure.layout.xaxis.range) == (0, 3)
         assert tuple(figure.layout.yaxis.range) == pytest.approx((2, 0))
-    assert (found.data[0].zmin, found.data[0].zmax) == (0, 0.5)
+    assert (scopes.data[0].zmin, scopes.data[0].zmax) == (0, 0.5)
 
 
 def test_the_histogram_sums_to_all_scopes() -> None:
-    bars = figures.scope_histogram(made_map()).data[0]
+    bars = figures.scope_histogram(example_map()).data[0]
     assert sum(bars.y) == pytest.approx(100)
     assert list(bars.x) == pytest.approx([0.05, 0.15, 0.25, 0.35, 0.45])
 
@@ -93,7 +99,7 @@ def test_a_disturbed_map_stands_above_its_difference(shape: tuple[int, int]) -> 
     rng = np.random.default_rng(0)
     output, bilinear = (rng.random(shape, np.float32) for _ in range(2))
     figure = figures.after(output, bilinear, (0.0, 2.0), marks=np.zeros((3, 2), np.float32))
-    maps = [each for each in figure.data if each.type == "heatmap"]
+    maps = [trace for trace in figure.data if trace.type == "heatmap"]
     np.testing.assert_array_equal(maps[0].z, output)
     np.testing.assert_allclose(maps[1].z, output - bilinear)
     assert (maps[1].zmin, maps[1].zmax) == (-0.5, 0.5)

@@ -1,4 +1,4 @@
-"""The page about scope and overlap without a browser: controls moved, numbers found in another way."""
+"""The page "Scope and overlap" without a browser: its numbers, computed again in another way."""
 
 import csv
 import json
@@ -27,21 +27,21 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 def choose(app: AppTest, key: str, value: object) -> None:
-    control = next(each for each in app.get("button_group") if each.key == key)
+    control = next(element for element in app.get("button_group") if element.key == key)
     control.set_value(value).run()
     assert not app.exception
 
 
 def captions(app: AppTest) -> str:
-    return "\n".join(each.value for each in app.caption)
+    return "\n".join(element.value for element in app.caption)
 
 
 def figures(app: AppTest) -> list[dict[str, object]]:
-    return [json.loads(each.proto.spec) for each in app.get("plotly_chart")]
+    return [json.loads(element.proto.spec) for element in app.get("plotly_chart")]
 
 
 def counted_overlap(scale: int, scope: float, grid: str) -> tuple[float, float]:
-    """Shares of the plane and of a reach, in per cent: count reaches over a fine lattice in one cell."""
+    """Return the overlapped shares of plane and reach, in percent, counted on a fine lattice in a cell."""
     fine = (np.arange(600) + 0.5) / 600
     inside = (np.arange(scale) + 0.5) / scale if grid == "bilinear" else np.full(scale, 0.5)
     starts = np.concatenate([inside + cell for cell in range(-3, 4)])
@@ -59,7 +59,7 @@ def test_initial_grids_say_where_points_start(app: AppTest) -> None:
     assert "0.1667, 0.5, 0.8333" in captions(app)
     assert len(figures(app)) == 2
     choose(app, "section", "Reach and overlap")
-    assert "s = 3" in captions(app)  # what was chosen in one section holds in the others
+    assert "s = 3" in captions(app)  # a choice in one section holds in the others
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_overlap_is_what_counting_gives(app: AppTest, scale: int, grid: str,
     choose(app, "reach_grid", grid)
     app.slider(key="reach_scope").set_value(scope).run()
     assert not app.exception
-    shown = [float(each.value.removesuffix(" %")) for each in app.metric]
+    shown = [float(element.value.removesuffix(" %")) for element in app.metric]
     assert shown[:2] == pytest.approx(counted_overlap(scale, scope, grid), abs=0.7)
     assert shown[2] == pytest.approx(1 / (2 * scale) if grid == "bilinear" else 0, abs=1e-4)
 
@@ -88,13 +88,13 @@ def test_table_2_is_the_papers(app: AppTest) -> None:
 
 
 def scopes_of_chelsea(step: str) -> torch.Tensor:
-    """The dynamic scopes (g, 2, H, W) of the page's first picture, by Eq. 5 and without the app."""
+    """Return the dynamic scopes (g, 2, H, W) of the page's first picture by Eq. 5, without the app."""
     path = next(Path(skimage.data.__file__).parent.glob("chelsea.*"))
     image = torch.from_numpy(to_uint8(decode(path.read_bytes())).copy())
     host = load_host("everyday-segmentation", upsampler="dysample+")
     with torch.no_grad():
         steps = host.intermediates(image.permute(2, 0, 1)[None].float() / 255).steps
-        x = next(each for each in steps if each.name == step).input
+        x = next(entry for entry in steps if entry.name == step).input
         channels = F.conv2d(x, host.operator(step).scope.weight).sigmoid() / 2
         return F.pixel_shuffle(channels, 2).reshape(2, 4, *(2 * side for side in x.shape[2:])).transpose(0, 1)
 
@@ -127,7 +127,7 @@ def test_an_upsampler_without_a_scope_offers_one_with_it(app: AppTest) -> None:
 
 
 def moved_edge(scope: float, strength: float, seed: int) -> tuple[int, float]:
-    """Swapped pairs, and the mean error at a vertical edge of 16 x 16, with a static scope."""
+    """Return the swapped pairs and the mean error at a vertical edge of 16×16, for a static scope."""
     generator = torch.Generator().manual_seed(seed)
     raw = torch.rand((1, 1, 2, 32, 32), generator=generator)[0, 0] * 2 - 1
     start = (torch.arange(32) + 0.5) / 2
@@ -153,7 +153,7 @@ def test_the_disorder_of_an_edge_is_counted_again(app: AppTest) -> None:
         assert float(static[3]) == pytest.approx(error, abs=1e-4)
     app.slider(key="reach_scope").set_value(0.25).run()
     limited = list(app.table[0].value["Limited by tanh"])
-    assert limited[0] == "0 (0.0 %)"  # at 1/(2s), points that are held back cannot meet
+    assert limited[0] == "0 (0.0 %)"  # at 1/(2s), limited points cannot meet
     assert limited[2] == "0.0 %"
 
 
