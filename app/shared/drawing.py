@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from jaxtyping import Bool, UInt8
 from PIL import Image, ImageColor
 
-from app.components.exchange import png_data_uri
+from app.components.assets import png_data_uri
 
 Part = dict[str, object]  # of a Plotly figure
 
