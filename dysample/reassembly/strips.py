@@ -100,7 +100,7 @@ def _strips(near: Sequence[int], rows: int) -> Iterator[tuple[int, slice, int]]:
 
 
 def _scratch(by_pixel: Tensor, rows: int) -> Tensor:
-    """Allocate a strip of a map by pixel: for half types on a CPU in float32, which it multiplies far faster."""
+    """Allocate a strip of a map by pixel. CPUs multiply float32 many times faster than half types."""
     half = by_pixel.device.type == "cpu" and by_pixel.dtype in (torch.float16, torch.bfloat16)
     return by_pixel.new_empty(rows, *by_pixel.shape[2:], dtype=torch.float32 if half else by_pixel.dtype)
 

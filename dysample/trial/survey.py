@@ -13,7 +13,7 @@ from dysample.measure.macs import UNIT, Cost, count_macs
 from dysample.ops.registry import OPERATORS
 from dysample.swap import Audit, Site, SwapRow, audit
 from dysample.swap.flow import tensors_in
-from dysample.swap.swap import made_for, operator_at
+from dysample.swap.swap import operator_for, replacement_for
 from dysample.trial.plan import Placement, Plan, swap_by_plan
 
 
@@ -229,4 +229,4 @@ def made_without_numbers(site: Site, operator: str, owner: nn.Module) -> nn.Modu
         ValueError: The operator cannot be there.
     """
     with META:
-        return made_for(site, operator_at(site, operator), owner)
+        return replacement_for(site, operator_for(site, operator), owner)

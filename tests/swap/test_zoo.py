@@ -1,4 +1,4 @@
-"""Swaps in networks that nobody here wrote: what is found, and the output with zero offsets."""
+"""Swaps in third-party networks: the sites found, and the output with zero offsets."""
 
 import copy
 
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries
 
 
 class _Repeated(TorchFunctionMode):
-    """The original with the sites that were swapped as repeated ×2, never with aligned corners."""
+    """Interpolates the swapped sites of an original as repeated ×2, never with aligned corners."""
 
     def __init__(self, report: SwapReport) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ ALIGNED = {
 
 @pytest.mark.parametrize("name", ALIGNED)
 def test_aligned_corners_on_request(name: str) -> None:
-    """These align corners everywhere, so that nothing is swapped unasked."""
+    """These networks align corners everywhere, so nothing is swapped by default."""
     (entry,) = (each for each in ZOO if each.name == name)
     model = entry.make().eval()
     swapped, report = swap_upsamplers(
