@@ -4,8 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dysample.ops.dysample import DySample
-
 
 class Interpolating(nn.Module):
     """A convolution, an interpolation with the options given, and a convolution."""
@@ -66,14 +64,6 @@ class Everything(nn.Module):
         x = F.interpolate(x, scale_factor=1.5, mode="bilinear")
         x = F.interpolate(F.interpolate(x, scale_factor=0.5), size=x.shape[2:], mode="bicubic")
         return F.interpolate(self.head(x), scale_factor=2, mode="bilinear")
-
-
-def zero_offsets(model: nn.Module) -> nn.Module:
-    """Put all DySample operators of a model exactly on their initial grids, in place."""
-    for module in model.modules():
-        if isinstance(module, DySample):
-            nn.init.zeros_(module.offset.weight)
-    return model
 
 
 def picture(height: int = 16, width: int = 24) -> Tensor:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from dysample import swap_upsamplers
-from tests.swap.networks import Interpolating, zero_offsets
+from dysample.trial.plan import zero_offsets
+from tests.swap.networks import Interpolating
 
 # Wide: coordinates kept in bfloat16 would be half a pixel off beyond 128 columns.
 WIDE = torch.rand(1, 3, 6, 300, generator=torch.Generator().manual_seed(0))
