@@ -1,4 +1,4 @@
-"""Writes the table of the shipped files' scores into README.md, from the manifest.
+"""Write the table of the shipped weights' scores into README.md, from the manifest.
 
 python scripts/readme_scores.py
 """
@@ -18,7 +18,7 @@ HEADER = (
 
 
 def score_table(manifest: Manifest) -> str:
-    """One row for every operator, in Markdown."""
+    """Return the scores as a Markdown table, one row for every operator."""
     heads = {task: {entry.upsampler: entry for entry in manifest.heads(task)} for task in TASKS}
     rows = [HEADER, ("---",) * len(HEADER)]
     for name, operator in OPERATORS.items():
@@ -34,11 +34,11 @@ def _cells(entry: WeightsEntry) -> tuple[str, ...]:
 
 
 def with_table(text: str, table: str) -> str:
-    """The README's text with the table in the place of the one before."""
+    """Return the README's text with its table replaced."""
     begin = text.index(f"| {HEADER[0]} | {HEADER[1]} ")
     return text[:begin] + table + text[text.index("\n\n", begin) :]
 
 
 if __name__ == "__main__":
-    found = README.read_text(encoding="utf-8")
-    README.write_text(with_table(found, score_table(load_manifest())), encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
+    README.write_text(with_table(text, score_table(load_manifest())), encoding="utf-8")
