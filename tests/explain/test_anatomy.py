@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dysample.explain.anatomy import (
     Anatomy,
-    Stage,
+    AnatomyStage,
     dissect,
     example,
     group_maps,
@@ -40,7 +40,7 @@ def batch(channels: int, height: int, width: int, count: int = 1) -> Tensor:
     return torch.randn(count, channels, height, width, generator=torch.Generator().manual_seed(1))
 
 
-def named(found: tuple[Stage, ...]) -> dict[str, Tensor]:
+def named(found: tuple[AnatomyStage, ...]) -> dict[str, Tensor]:
     return {stage.name: stage.values for stage in found}
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dysample.explain.learn import Learner, LearnSettings, Snapshot, train_steps, train_updates
+from dysample.explain.learn import LearnSettings, Snapshot, TinyUpsampler, train_steps, train_updates
 from dysample.explain.learn_tasks import Problem, bright_regions, mask_problem, picture_problem, rings
 from tests.explain.squares import SIZE, chessboard, noise
 
@@ -30,7 +30,7 @@ def same(one: Snapshot, other: Snapshot) -> bool:
 @pytest.mark.parametrize("initial", ["bilinear", "nearest"])
 def test_without_offsets_it_is_plain_interpolation_whatever_the_mix(groups: int, initial: str) -> None:
     problem = picture_problem(noise())
-    learner = Learner(3, LearnSettings(groups=groups, initial=initial), scale=2)
+    learner = TinyUpsampler(3, LearnSettings(groups=groups, initial=initial), scale=2)
     torch.nn.init.zeros_(learner.upsample.offset.weight)
     torch.nn.init.normal_(learner.spread)
     with torch.no_grad():
@@ -44,7 +44,7 @@ def test_without_offsets_it_is_plain_interpolation_whatever_the_mix(groups: int,
 def test_readings_are_mixed_group_by_group() -> None:
     """Each group alone, read by grid_sample, and summed with its weight."""
     problem = picture_problem(noise())
-    learner = Learner(3, LearnSettings(groups=4), scale=2)
+    learner = TinyUpsampler(3, LearnSettings(groups=4), scale=2)
     torch.nn.init.normal_(learner.upsample.offset.weight, std=0.3)
     with torch.no_grad():
         record = learner.plan(problem.seen)

@@ -8,7 +8,7 @@ from jaxtyping import Float32, Float64
 from torch import Tensor, nn
 
 from app.views.quiz.questions import Question, closest
-from dysample.explain.disorder import pulled
+from dysample.explain.disorder import fit_points
 from dysample.explain.features import edge_map
 from dysample.explain.footprint import footprint_of
 from dysample.explain.offsets import as_array
@@ -123,7 +123,7 @@ def arrow() -> Question[Arrow]:
     """Where does the arrow of a point beside an edge point?"""
     rows, columns = _EDGE
     x, target = (edge_map("vertical", height=s * rows, width=s * columns) for s in (1, 2))
-    record = pulled(x, target)
+    record = fit_points(x, target)
     row, column = _AT
     begin, offset = (each[0, 0, :, row, column].double().numpy() for each in (record.initial, record.offset))
     directions = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)], np.float64)
