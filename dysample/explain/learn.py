@@ -161,7 +161,7 @@ def train_steps(
 def train_updates(
     problem: Problem, settings: LearnSettings, *, steps: int, snapshot_every: int, seed: int
 ) -> Iterator[Snapshot | None]:
-    """Learn like `train_steps`, but return after each update, with None if there is no snapshot.
+    """Learn like `train_steps`, but yield after each update, with None if there is no snapshot.
 
     For callers that must not wait longer than one update takes.
     """

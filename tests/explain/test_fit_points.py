@@ -1,4 +1,4 @@
-"""Points that are free to move go where they read what they should."""
+"""Fitted points move to where they read the target."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from dysample.geometry import initial_positions
 
 
 def edge(scale: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A vertical edge of 3 x 4 pixels, and the same edge with `scale` times as many."""
+    """Return a vertical edge of 3 x 4 pixels, and the same edge `scale` times as large."""
     return edge_map("vertical", height=3, width=4), edge_map("vertical", height=3 * scale, width=4 * scale)
 
 

@@ -1,4 +1,4 @@
-"""Learning on one picture: it repeats, it can be paused, and what is held out stays unseen."""
+"""Learning on one picture is reproducible, can be paused, and never sees the held-out squares."""
 
 import itertools
 
@@ -42,7 +42,7 @@ def test_without_offsets_it_is_plain_interpolation_whatever_the_mix(groups: int,
 
 
 def test_readings_are_mixed_group_by_group() -> None:
-    """Each group alone, read by grid_sample, and summed with its weight."""
+    """Read each group alone by grid_sample, and sum with the weights."""
     problem = picture_problem(noise())
     learner = TinyUpsampler(3, LearnSettings(groups=4), scale=2)
     torch.nn.init.normal_(learner.upsample.offset.weight, std=0.3)
@@ -107,7 +107,7 @@ def test_random_numbers_gradients_and_threads_are_left_alone() -> None:
 
 @pytest.mark.parametrize("task", ["picture", "mask"])
 def test_held_out_squares_are_never_seen(task: str) -> None:
-    """Other pixels there, in the picture, the mask and so the input: the same loss all the way."""
+    """Changing these pixels in the picture, the mask and so the input leaves all losses the same."""
     image, other = rings(SIZE), rings(SIZE)
     black = chessboard(SIZE, SIZE, 24)
     other[black] = noise()[black]
@@ -142,7 +142,7 @@ def test_hard_edges_are_learnt_to_be_sharper_than_bilinear(task: str) -> None:
 
 
 def test_what_does_not_carry_over_is_reported_so() -> None:
-    """Hard edges to learn from and soft waves held out: sharpening is right there and wrong here."""
+    """Train on hard edges and hold out soft waves: sharpening helps the former and harms the latter."""
     image, black = rings(SIZE), chessboard(SIZE, SIZE, 24)
     row, column = np.mgrid[:SIZE, :SIZE]
     waves = 127 + 100 * np.sin(column / 4) * np.sin(row / 4)
