@@ -1,4 +1,4 @@
-"""Writing files: such as survive an interruption, and such as a command was asked for."""
+"""Atomic writes, writes requested on the command line, and typed records from JSON."""
 
 import json
 import os
@@ -7,13 +7,15 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+Record = TypeVar("Record")
+
 
 class DiskError(OSError):
-    """A file cannot be written; the message says why, and that the old one is whole."""
+    """A file cannot be written; the message says why, and that the previous file is intact."""
 
 
 def write_aside(path: Path, data: bytes) -> None:
-    """Write a file so that at any moment either the old or the new one is whole.
+    """Write a file atomically: at any moment either the old or the new one is complete.
 
     Raises:
         DiskError: The disk is full, or the folder cannot be written to.
@@ -31,10 +33,10 @@ def write_aside(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write what a command was asked to write, into folders that need not be there yet.
+    """Write a file requested on the command line, creating its folders.
 
     Raises:
-        ValueError: It cannot be written; the sentence says why.
+        ValueError: The file cannot be written; the message says why.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,35 +45,29 @@ def write_text(path: Path, text: str) -> None:
         raise ValueError(f"{path} cannot be written: {error.strerror}") from error
 
 
-# Frozen records from what JSON holds, checked against the types that they declare.
-
-
-Record = TypeVar("Record")
-
-
 def record_from(kind: type[Record], plain: Any) -> Record:
-    """Make a record of objects, lists and values as `json.loads` gives them.
+    """Build a record from parsed JSON, checked against the types that it declares.
 
     Args:
-        kind: A dataclass of records, `tuple[..., ...]`, `Literal`, unions of these, and plain values.
-        plain: What `asdict` of such a record became in JSON.
+        kind: A dataclass of records, `tuple[..., ...]`, `Literal`, plain values and unions of these.
+        plain: The parsed JSON of `asdict(record)`.
 
     Raises:
-        ValueError: Something is missing, unknown, or of another type; the message tells where.
+        ValueError: A field is missing, unknown, or of another type; the message says which.
     """
     return cast(Record, _typed(kind, plain, ""))
 
 
 def report_from(kind: type[Record], text: str, what: str) -> Record:
-    """Read the record that a file of JSON holds.
+    """Read a record from the text of a JSON file.
 
     Args:
         kind: As for `record_from`.
-        text: Of the file.
-        what: What it must be, as the sentence says: "a profile".
+        text: Content of the file.
+        what: Noun for the error message, for example "a profile".
 
     Raises:
-        ValueError: The text is not JSON, or not that of such a record.
+        ValueError: The text is not JSON, or not the JSON of such a record.
     """
     plain = json.loads(text)
     try:
@@ -94,7 +90,7 @@ def _typed(kind: Any, plain: Any, where: str) -> Any:
         return plain
     if type(plain) in options:
         return plain
-    if type(plain) is int and float in options:  # whole numbers may be written without a point
+    if type(plain) is int and float in options:  # JSON may write 1.0 as 1
         return float(plain)
     raise ValueError(f"{where or 'the whole'} must be {_words(kind)}, got {plain!r:.60}")
 
@@ -110,16 +106,16 @@ def _record(kind: Any, plain: dict[str, Any], where: str) -> Any:
 
 
 def _is_union(kind: Any) -> bool:
-    return get_origin(kind) in (UnionType, Union)  # the latter for what has a Literal in it
+    return get_origin(kind) in (UnionType, Union)  # Union, where a member is a Literal
 
 
 def _words(kind: Any) -> str:
-    """A type for people."""
+    """Describe a type in an error message."""
     if get_origin(kind) is Literal:
         return " or ".join(map(repr, get_args(kind)))
     if _is_union(kind):
         return " or ".join(_words(option) for option in get_args(kind))
     if get_origin(kind) is tuple:
         return "a list"
-    known = {float: "a number", int: "a whole number", str: "text", bool: "true or false", NoneType: "null"}
-    return known.get(kind, "an object")
+    names = {float: "a number", int: "a whole number", str: "text", bool: "true or false", NoneType: "null"}
+    return names.get(kind, "an object")

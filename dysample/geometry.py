@@ -1,4 +1,4 @@
-"""Point sampling as formulas: where the points start, and how a map is read at them.
+"""Point sampling: the initial grids, and bilinear reading of a map at arbitrary points.
 
 Positions are (x, y) in low-res pixels with pixel centres at one half, so the centre of the top
 left pixel is (0.5, 0.5) and a map of width w covers [0, w].
@@ -18,33 +18,25 @@ from dysample.tracing import is_traced
 InitialGrid = Literal["bilinear", "nearest"]
 
 
-def coordinate_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The type to compute positions in: at least float32, since half types cannot tell pixels apart.
-
-    bfloat16 holds no half-integers above 128, so a grid in it is off by up to a pixel.
-    """
-    return torch.promote_types(dtype, torch.float32)
-
-
 def initial_positions(
     height: int, width: int, *, scale: int, like: Tensor, initial: InitialGrid = "bilinear"
 ) -> Float[Tensor, "1 1 2 H W"]:
-    """The positions of the output points before any offset (Sec. 3.2, Figure 3).
+    """Return the positions of the output points before any offset (Sec. 3.2, Figure 3).
 
     Args:
         height: Rows of the low-res map.
         width: Columns of the low-res map.
         scale: Enlargement s; the result has s * height rows and s * width columns.
-        like: Gives the device, and the dtype (raised to float32 if it is narrower).
+        like: Tensor whose device and dtype to use; a dtype narrower than float32 becomes float32.
         initial: ``"bilinear"`` spreads the s x s points of a pixel evenly over it, so that zero
-            offsets give bilinear interpolation; ``"nearest"`` puts them all on its centre, so that
-            zero offsets give nearest-neighbour interpolation.
+            offsets mean bilinear interpolation; ``"nearest"`` puts them all on its centre, so that
+            zero offsets mean nearest-neighbour interpolation.
 
     Returns:
         (x, y) in low-res pixels.
 
     Raises:
-        ValueError: `scale` is not an integer of at least 1, or there is no such grid.
+        ValueError: `scale` is not an integer of at least 1, or `initial` is unknown.
     """
     check_scale(scale)
     check_initial(initial)
@@ -55,20 +47,20 @@ def initial_positions(
     return grid[None, None]
 
 
-def standing_positions(
+def cached_positions(
     height: int, width: int, *, scale: int, like: Tensor, initial: InitialGrid
 ) -> Float[Tensor, "1 1 2 H W"]:
-    """`initial_positions` that may be kept for the next call, and must not be written to.
+    """Return `initial_positions` from a cache, so do not write to the result.
 
-    Making them takes longer than reading a small map does.
+    Computing the positions takes longer than reading a small map.
     """
-    if is_traced() or type(like) is not Tensor:  # what is traced or counted is made anew, and seen
+    if is_traced() or type(like) is not Tensor:  # tracers and counters must see the operations
         return initial_positions(height, width, scale=scale, like=like, initial=initial)
-    return _kept_positions(height, width, scale, initial, like.device, coordinate_dtype(like.dtype))
+    return _shared_positions(height, width, scale, initial, like.device, coordinate_dtype(like.dtype))
 
 
 @lru_cache(maxsize=16)
-def _kept_positions(
+def _shared_positions(
     height: int, width: int, scale: int, initial: InitialGrid, device: torch.device, dtype: torch.dtype
 ) -> Float[Tensor, "1 1 2 H W"]:
     with torch.inference_mode(False):
@@ -79,8 +71,17 @@ def _kept_positions(
 def _axis_positions(size: int, scale: int, initial: InitialGrid, like: Tensor) -> Float[Tensor, " n"]:
     output = torch.arange(size * scale, device=like.device, dtype=coordinate_dtype(like.dtype))
     bilinear = (output + 0.5) / scale
-    # Rounded down from the points between, which rounding errors cannot carry into the next pixel.
+    # The bilinear positions lie inside their pixel, so a rounding error cannot push floor() into the next.
     return torch.floor(bilinear) + 0.5 if initial == "nearest" else bilinear
+
+
+def coordinate_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype to compute positions in: float32 or wider.
+
+    Half types cannot tell pixels apart: bfloat16 holds no half-integers above 128, so a grid in it is off
+    by up to a pixel.
+    """
+    return torch.promote_types(dtype, torch.float32)
 
 
 def sample(
@@ -89,17 +90,17 @@ def sample(
     *,
     implementation: Implementation | None = None,
 ) -> Float[Tensor, "b c H W"]:
-    """Read a map bilinearly at points of any position (Eq. 1).
+    """Read a map bilinearly at arbitrary points (Eq. 1).
 
     Channels are split into g contiguous groups; group k is read at `points[:, k]`. Points outside
-    the map are moved to its border pixels' centres, so nothing is extrapolated.
+    the map are moved to the centres of its border pixels, so nothing is extrapolated.
 
     Args:
         x: The low-res map.
-        points: (x, y) in low-res pixels, float32 or wider; a batch of one serves all of `x`.
-        implementation: "plain" for PyTorch's own functions, "native" for the compiled ones on the
-            CPU, "triton" for those on GPUs, "auto" for the fastest that can; None for what the
-            environment variable DYSAMPLE_KERNEL says. They differ in time and rounding alone.
+        points: (x, y) in low-res pixels, float32 or wider; a batch of one applies to all of `x`.
+        implementation: "plain" for PyTorch's own functions, "native" for the compiled kernels on the
+            CPU, "triton" for the GPU kernels, "auto" for the fastest that supports the inputs; None
+            follows the environment variable DYSAMPLE_KERNEL. They differ only in speed and rounding.
 
     Returns:
         The sampled map, in the dtype of `x`.
@@ -117,38 +118,6 @@ def sample(
     return operator.read(x, points, name) if is_opaque(name) else plain.read(x, points)
 
 
-def check_scale(scale: int, least: int = 1) -> None:
-    """Refuse a scale that no integer grid has.
-
-    Raises:
-        ValueError: `scale` is not an integer of at least `least`.
-    """
-    if type(scale) is not int or scale < least:
-        raise ValueError(f"scale must be an integer of at least {least}, got {scale!r}")
-
-
-def check_initial(initial: InitialGrid) -> None:
-    """Refuse an initial grid that does not exist.
-
-    Raises:
-        ValueError: `initial` is neither "bilinear" nor "nearest".
-    """
-    if initial not in ("bilinear", "nearest"):
-        raise ValueError(f"initial must be 'bilinear' or 'nearest', got {initial!r}")
-
-
-def check_map(x: Tensor) -> None:
-    """Refuse what is not a batch of feature maps.
-
-    Raises:
-        ValueError: `x` does not have four dimensions, or has no rows or columns.
-    """
-    if x.ndim != 4:
-        raise ValueError(f"input must have shape (batch, channels, height, width), got {tuple(x.shape)}")
-    if x.shape[2] == 0 or x.shape[3] == 0:
-        raise ValueError(f"input must have at least one row and one column, got {tuple(x.shape)}")
-
-
 def _check_points(x: Tensor, points: Tensor) -> None:
     if points.ndim != 5 or points.shape[2] != 2:
         raise ValueError(
@@ -158,3 +127,35 @@ def _check_points(x: Tensor, points: Tensor) -> None:
         raise ValueError(f"points must have a batch of {x.shape[0]}, as the map, or 1; got {points.shape[0]}")
     if points.shape[1] == 0 or x.shape[1] % points.shape[1]:
         raise ValueError(f"channels must be a multiple of groups={points.shape[1]}, got {x.shape[1]}")
+
+
+def check_scale(scale: int, least: int = 1) -> None:
+    """Raise an error if `scale` is not an integer enlargement.
+
+    Raises:
+        ValueError: `scale` is not an integer of at least `least`.
+    """
+    if type(scale) is not int or scale < least:
+        raise ValueError(f"scale must be an integer of at least {least}, got {scale!r}")
+
+
+def check_initial(initial: InitialGrid) -> None:
+    """Raise an error if `initial` names no initial grid.
+
+    Raises:
+        ValueError: `initial` is neither "bilinear" nor "nearest".
+    """
+    if initial not in ("bilinear", "nearest"):
+        raise ValueError(f"initial must be 'bilinear' or 'nearest', got {initial!r}")
+
+
+def check_map(x: Tensor) -> None:
+    """Raise an error if `x` is not a batch of non-empty feature maps.
+
+    Raises:
+        ValueError: `x` does not have four dimensions, or has no rows or columns.
+    """
+    if x.ndim != 4:
+        raise ValueError(f"input must have shape (batch, channels, height, width), got {tuple(x.shape)}")
+    if x.shape[2] == 0 or x.shape[3] == 0:
+        raise ValueError(f"input must have at least one row and one column, got {tuple(x.shape)}")

@@ -1,11 +1,11 @@
-"""Bytes of an image file in, a colour tensor in [0, 1] out, and back to 8 bits.
+"""Decode image files to colour tensors in [0, 1], and convert these back to 8 bits.
 
-Whatever the bytes, `decode` returns the picture or raises an `ImageError` whose one sentence can be shown.
+Whatever the bytes, `decode` returns the picture or raises an `ImageError` with one sentence for the user.
 Nothing in Pillow is reconfigured, so any number of threads may decode at once.
 
-Grey of 16 bits keeps its precision. Colour of 16 bits is read to 8, as Pillow does it, and off by at most
-1/257. Grey without a nominal white (float, 32 bits, signed) is kept when all its values lie in [0, 1];
-otherwise its smallest finite value becomes black and its largest white. What is not finite is black.
+16-bit grey keeps its precision. 16-bit colour is reduced to 8 bits by Pillow, an error of at most 1/257.
+Grey without a nominal white (float, 32 bits, signed) is kept when all its values lie in [0, 1]; otherwise
+its smallest finite value becomes black and its largest white. Non-finite values become black.
 """
 
 import io
@@ -23,12 +23,11 @@ from PIL.ExifTags import Base as Exif
 from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
-MIN_SIDE = 16  # pixels; below that an encoder has nothing left to enlarge
+MIN_SIDE = 16  # pixels; an encoder leaves nothing to enlarge of smaller images
 MAX_PIXELS = 50_000_000  # as floats these take 600 MB
-
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 _ADVICE = "save it as JPEG or PNG and try again"
-_TURNS = {
+_TRANSPOSES = {  # by EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -37,25 +36,26 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Pillow brings these PNG samples to 8 bits, but leaves the transparent colour as the file has it.
+# Pillow converts these PNG samples to 8 bits, but leaves the transparent colour as it is in the file.
 _KEY_SCALES = {"L;2": 255 / 3, "L;4": 255 / 15, "RGB;16B": 1 / 256}
 
 
 class ImageError(ValueError):
-    """The bytes are no usable image; the message is one sentence for people."""
+    """The bytes are not a usable image; the message is one sentence for the user."""
 
 
 def decode(data: bytes) -> Float[Tensor, "3 h w"]:
-    """Read an image file: upright, in colour, its first frame, transparency laid over white.
+    """Decode the first frame of an image file, upright, in colour, with transparency over white.
 
     Args:
-        data: The whole file: JPEG, PNG, WebP, BMP, TIFF, GIF, or AVIF where Pillow was built with it.
+        data: The whole file: JPEG, PNG, WebP, BMP, TIFF, GIF, or AVIF if Pillow was built with it.
 
     Returns:
         RGB in [0, 1], float32; at least `MIN_SIDE` pixels a side and at most `MAX_PIXELS` in all.
 
     Raises:
-        ImageError: The bytes are empty, no image, damaged, cut off, too small or too large.
+        ImageError: The bytes are empty, not an image, damaged or cut off, or the image is too small or too
+            large.
     """
     if not data:
         raise ImageError("The file is empty (0 bytes); choose another one.")
@@ -70,27 +70,23 @@ def decode(data: bytes) -> Float[Tensor, "3 h w"]:
         raise
     except Image.DecompressionBombError as error:
         raise ImageError(f"The {name} image has more than {MAX_PIXELS:,} pixels; make it smaller.") from error
-    except Exception as error:  # Pillow's readers raise whatever their parsing stumbles over
+    except Exception as error:  # Pillow's parsers raise all kinds of exceptions
         raise ImageError(
             f"The {name} file of {len(data):,} bytes is damaged, cut off or of a rare kind; {_ADVICE}."
         ) from error
 
 
-def to_uint8(image: Float[Tensor, "3 h w"]) -> UInt8[np.ndarray, "h w 3"]:
-    """Turn a decoded image back into the 8-bit pixels that viewers and encoders take.
-
-    Args:
-        image: RGB in [0, 1]; values outside are clipped.
-
-    Returns:
-        RGB, each value rounded to the nearest of 256 levels.
-    """
-    levels = image.detach().cpu().float().clamp(0, 1).mul(255).round().to(torch.uint8)
-    return levels.permute(1, 2, 0).contiguous().numpy()
+def _format_name(data: bytes) -> str:
+    """Return the format by the first bytes; never try Pillow's others, some of which run programs."""
+    for name in _FORMATS:
+        accept = Image.OPEN[name][1] if name in Image.OPEN else None
+        if accept is not None and accept(data[:16]) is True:  # a string means that support is not built in
+            return name
+    raise ImageError(f"The file of {len(data):,} bytes is not an image that can be read here; {_ADVICE}.")
 
 
 class _Silence(threading.local):
-    """Stands where a warning filter has its module pattern; matches in the threads that are decoding."""
+    """Module pattern of a warning filter that matches only in threads that are decoding."""
 
     active = False
 
@@ -103,9 +99,9 @@ _silence = _Silence()
 
 @contextmanager
 def _silenced() -> Generator[None]:
-    """Ignore the warnings of this thread: odd metadata is no reason to print, or to refuse a picture.
+    """Ignore warnings in this thread: odd metadata should neither print nor reject a picture.
 
-    `warnings.catch_warnings` swaps the filters of the whole process; two threads can leave them swapped.
+    `warnings.catch_warnings` is not thread-safe: two threads can leave each other's filters in place.
     """
     entry = ("ignore", None, Warning, _silence, 0)
     filters = cast(list[Any], warnings.filters)
@@ -115,17 +111,8 @@ def _silenced() -> Generator[None]:
         yield
     finally:
         _silence.active = False
-        if entry in filters:  # unless someone has reset them
+        if entry in filters:  # unless other code has reset the filters
             filters.remove(entry)
-
-
-def _format_name(data: bytes) -> str:
-    """Tell the format by the first bytes; others that Pillow knows (some run programs) are never tried."""
-    for name in _FORMATS:
-        accept = Image.OPEN[name][1] if name in Image.OPEN else None
-        if accept is not None and accept(data[:16]) is True:  # it may also answer with a text: not built in
-            return name
-    raise ImageError(f"The file of {len(data):,} bytes is not an image that can be read here; {_ADVICE}.")
 
 
 def _check_size(width: int, height: int) -> None:
@@ -137,11 +124,11 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _pixels(image: ImageFile.ImageFile) -> Float[Tensor, "3 h w"]:
-    """Decode what has been opened."""
+    """Decode an opened image."""
     tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
     planes = tags.get(Exif.PlanarConfiguration) == 2 and image.info.get("compression") == "raw"
     if planes and max(tags.get(Exif.BitsPerSample, (1,))) > 8:
-        raise ValueError("Pillow reads raw planes of 16 bits as if they had 8")
+        raise ValueError("Pillow reads raw 16-bit planes as if they had 8 bits")
     packing = str(image.tile[0].args) if image.tile else ""
     image.load()
     upright = _upright(image)
@@ -151,22 +138,22 @@ def _pixels(image: ImageFile.ImageFile) -> Float[Tensor, "3 h w"]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turn as the camera noted."""
+    """Rotate or mirror as the EXIF orientation says."""
     try:
-        turn = _TURNS[image.getexif()[Exif.Orientation]]
-    except Exception:  # nothing noted, or nothing that can be read: it is a picture all the same
+        operation = _TRANSPOSES[image.getexif()[Exif.Orientation]]
+    except Exception:  # no orientation, or unreadable metadata: keep the image as it is
         return image
-    return image.transpose(turn)
+    return image.transpose(operation)
 
 
 def _flat(image: Image.Image, key_scale: float | None) -> Float[Tensor, "3 h w"]:
-    """Convert a mode of 8 bits or fewer to colour over white."""
+    """Convert an image of at most 8 bits a channel to colour over white."""
     if not image.has_transparency_data:
         return _unit(image.convert("RGB"))
     if key_scale is not None:
         key = np.multiply(image.info["transparency"], key_scale).astype(int).tolist()
         image.info["transparency"] = tuple(key) if isinstance(key, list) else key
-    straight = image.convert("LA") if image.mode == "La" else image  # from "La" Pillow would drop the alpha
+    straight = image.convert("LA") if image.mode == "La" else image  # Pillow would drop the alpha of "La"
     colour, alpha = _unit(straight.convert("RGBA")).split((3, 1))
     return colour.mul_(alpha).add(1 - alpha).clamp_(0, 1)
 
@@ -176,14 +163,14 @@ def _unit(image: Image.Image) -> Float[Tensor, "c h w"]:
 
 
 def _deep_grey(image: Image.Image, tags: Mapping[int, Any]) -> Float[Tensor, "3 h w"]:
-    """Scale grey of more than 8 bits; `tags` are those of a TIFF file."""
+    """Scale grey of more than 8 bits; `tags` are the TIFF tags, if any."""
     values = np.array(image, dtype=np.float64)
     if image.mode.startswith("I;16"):
         grey = values / (2 ** tags.get(Exif.BitsPerSample, (16,))[0] - 1)
     else:
-        wrapped = image.mode == "I" and tags.get(Exif.SampleFormat, (1,))[0] == 1  # unsigned, kept as signed
+        wrapped = image.mode == "I" and tags.get(Exif.SampleFormat, (1,))[0] == 1  # unsigned, read as signed
         grey = _stretched(values % 2**32 if wrapped else values)
-    if tags.get(Exif.PhotometricInterpretation) == 0:  # white is zero: Pillow inverts 8 bits only
+    if tags.get(Exif.PhotometricInterpretation) == 0:  # white is zero, which Pillow inverts only for 8 bits
         grey = 1 - grey
     if "transparency" in image.info:
         grey[values == image.info["transparency"]] = 1
@@ -191,9 +178,22 @@ def _deep_grey(image: Image.Image, tags: Mapping[int, Any]) -> Float[Tensor, "3 
 
 
 def _stretched(values: Float64[np.ndarray, "h w"]) -> Float64[np.ndarray, "h w"]:
-    """Map the finite values onto [0, 1], unless they are there already; the others become 0."""
+    """Map the finite values onto [0, 1] unless they lie there already; non-finite values become 0."""
     finite = np.isfinite(values)
     low, high = (values[finite].min(), values[finite].max()) if finite.any() else (0, 1)
     if low < 0 or high > 1:
         values = (values - low) / (high - low) if high > low else values.clip(0, 1)
     return np.where(finite, values, 0)
+
+
+def to_uint8(image: Float[Tensor, "3 h w"]) -> UInt8[np.ndarray, "h w 3"]:
+    """Convert a decoded image to 8-bit pixels, as viewers and encoders take them.
+
+    Args:
+        image: RGB in [0, 1]; values outside are clipped.
+
+    Returns:
+        RGB, each value rounded to the nearest of 256 levels.
+    """
+    levels = image.detach().cpu().float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return levels.permute(1, 2, 0).contiguous().numpy()

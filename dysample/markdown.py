@@ -1,10 +1,10 @@
-"""Tables that can be read in a terminal and in Markdown alike."""
+"""Tables that read well both in a terminal and as Markdown."""
 
 from collections.abc import Sequence
 
 
 def to_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay rows out below their heads, as Markdown with columns of even width."""
+    """Return a Markdown table with padded columns, so that it aligns in a terminal."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in (heads, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]

@@ -1,8 +1,8 @@
-"""Whether operations are carried out or recorded."""
+"""Whether torch is executing operations or recording them."""
 
 import torch
 
 
 def is_traced() -> bool:
-    """Whether torch is recording operations now, to compile or export them."""
+    """Return whether torch is recording operations, to compile or export them."""
     return torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]

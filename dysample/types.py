@@ -1,4 +1,4 @@
-"""The frozen records that travel between operators, hosts and analysis.
+"""The frozen records that operators and hosts return and explanations read.
 
 Positions and offsets are (x, y) in low-res pixels, pixel centres at one half. Small letters are
 input sizes, capitals output sizes.
@@ -15,10 +15,10 @@ class SamplingRecord:
     """Where an upsampler decided to read its input (Sec. 3.1, Eqs. 2-5).
 
     Attributes:
-        initial: Positions of the sampling points before they move, one set for every group.
+        initial: Positions of the sampling points before any offset, shared by all groups.
         offset: Displacement of every point, scope included.
-        scope: Factor that was multiplied onto the raw offset: one number when it is static; a map of
-            values between 0 and twice the operator's `scope` when it is dynamic.
+        scope: Factor that multiplied the raw offset: one number when it is static; a map of values
+            between 0 and twice the operator's `scope` when it is dynamic.
     """
 
     initial: Float[Tensor, "1 1 2 H W"]
@@ -36,7 +36,7 @@ class KernelRecord:
     """How an upsampler decided to weigh the neighbourhood of every output pixel.
 
     Output pixel (p, q) lies in the low-res pixel (p // scale, q // scale), the centre of its
-    neighbourhood. What of it lies outside the map counts as zero.
+    neighbourhood. Neighbours outside the map count as zero.
 
     Attributes:
         weights: `weights[b, i, j, p, q]` multiplies the low-res pixel i - k // 2 rows below the
@@ -50,12 +50,12 @@ class KernelRecord:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One upsampling inside a host: what went in, what came out.
+    """One upsampling step inside a host, with its inputs and output.
 
     Attributes:
-        name: Key of the operator in the host, for example ``"c4_1"``; `host.operator(name)` is it.
+        name: Key of the operator in the host, for example ``"c4_1"``; `host.operator(name)` returns it.
         input: The low-res map that was enlarged.
-        guide: The high-res map beside it, that guided operators look at.
+        guide: The high-res map that guided operators look at.
         output: The enlarged map.
     """
 
@@ -67,7 +67,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A host's output together with every upsampling on the way to it."""
+    """A host's output together with all its upsampling steps."""
 
     output: Float[Tensor, "b k H W"]
     steps: tuple[Step, ...]

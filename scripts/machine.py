@@ -1,9 +1,9 @@
-"""Brings what the project needs from the machine: a virtual environment and, for its tests, a browser.
+"""Set up what the project needs on a machine: a virtual environment and, for its tests, a browser.
 
-    python3 scripts/machine.py venv       creates .venv, or keeps the one that works
-    python3 scripts/machine.py browser    prints the path of Chromium or Chrome; installs one if there is none
+    python3 scripts/machine.py venv       create .venv, or keep one that works
+    python3 scripts/machine.py browser    print the path of Chromium or Chrome, after installing it if needed
 
-Uses the standard library alone, for it runs before anything is installed.
+It uses only the standard library, since it runs before anything is installed.
 """
 
 import os
@@ -28,10 +28,10 @@ BROWSER_PATHS = (
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
-# Per package manager: the package that brings the thing.
+# The package that contains the browser, or the venv module, by package manager.
 BROWSER_PACKAGE = {"apt-get": "chromium", "dnf": "chromium", "pacman": "chromium", "brew": "google-chrome"}
 VENV_PACKAGE = {"apt-get": "python3-venv"}
-# Per package manager: the commands that install a package without asking.
+# The commands that install a package without questions, by package manager.
 INSTALL_COMMANDS: Mapping[str, Sequence[Sequence[str]]] = {
     "apt-get": (("apt-get", "update"), ("apt-get", "install", "-y", "--no-install-recommends")),
     "dnf": (("dnf", "install", "-y"),),
@@ -40,40 +40,29 @@ INSTALL_COMMANDS: Mapping[str, Sequence[Sequence[str]]] = {
 }
 
 
-def find_browser() -> str | None:
-    """The path of a Chromium or Chrome that starts: what CHROME names, else one that is installed."""
-    chosen = os.environ.get("CHROME")
-    candidates = [chosen] if chosen else [*BROWSER_COMMANDS, *BROWSER_PATHS]
-    paths = (shutil.which(candidate) for candidate in candidates)
-    return next((path for path in paths if path is not None and _starts(path)), None)
-
-
-def make_browser() -> str:
-    """As `find_browser`, after installing the distribution's package where there is none."""
-    if os.environ.get("CHROME") and find_browser() is None:
-        sys.exit(f"CHROME names no browser that starts: {os.environ['CHROME']}")
-    found = find_browser() or (_install(BROWSER_PACKAGE) and find_browser())
-    if not found:
-        sys.exit(
-            "The tests need a browser, and none could be installed from here. "
-            "Please install Chromium or Chrome, or set CHROME to the path of one, and try again."
-        )
-    return found
+def main() -> None:
+    match sys.argv[1:]:
+        case ["venv"]:
+            make_venv()
+        case ["browser"]:
+            print(make_browser())
+        case _:
+            sys.exit(__doc__)
 
 
 def make_venv() -> None:
-    """Creates .venv with the running Python, unless there is one that works."""
+    """Create .venv with the running Python, unless there is one that works."""
     if _venv_works():
         return
     if not (_create_venv() or (_install(VENV_PACKAGE) and _create_venv())):
         sys.exit(
             f"{sys.executable} could not create the virtual environment {VENV}. "
-            "On Debian and Ubuntu its part for that is a package of its own: apt-get install python3-venv."
+            "On Debian and Ubuntu, the venv module is a separate package: apt-get install python3-venv."
         )
 
 
 def _venv_works() -> bool:
-    """Whether .venv has a pip and a Python that is new enough."""
+    """Return whether .venv has pip and a recent enough Python."""
     check = "import pip, sys; sys.exit(sys.version_info < (3, 11))"
     pythons = (VENV / "bin" / "python", VENV / "Scripts" / "python.exe")
     return any(python.exists() and _succeeds([str(python), "-c", check]) for python in pythons)
@@ -83,21 +72,35 @@ def _create_venv() -> bool:
     return _succeeds([sys.executable, "-m", "venv", "--clear", str(VENV)]) and _venv_works()
 
 
+def make_browser() -> str:
+    """Return `find_browser()`, after installing the distribution's package if there is none."""
+    if os.environ.get("CHROME") and find_browser() is None:
+        sys.exit(f"CHROME names no browser that starts: {os.environ['CHROME']}")
+    browser = find_browser() or (_install(BROWSER_PACKAGE) and find_browser())
+    if not browser:
+        sys.exit(
+            "The tests need a browser, and none could be installed from here. "
+            "Please install Chromium or Chrome, or set CHROME to the path of one, and try again."
+        )
+    return browser
+
+
+def find_browser() -> str | None:
+    """Return the path of a Chromium or Chrome that starts: the one in CHROME, or else an installed one."""
+    chosen = os.environ.get("CHROME")
+    candidates = [chosen] if chosen else [*BROWSER_COMMANDS, *BROWSER_PATHS]
+    paths = (shutil.which(candidate) for candidate in candidates)
+    return next((path for path in paths if path is not None and _starts(path)), None)
+
+
 def _starts(browser: str) -> bool:
-    # Some systems have a stub under the browser's name that only tells how to install it. On Windows,
-    # --version opens a window instead of answering.
+    # Some systems have a stub under the browser's name that only says how to install it. On Windows,
+    # --version opens a window instead of printing anything.
     return sys.platform == "win32" or _succeeds([browser, "--version"])
 
 
-def _succeeds(command: Sequence[str]) -> bool:
-    try:
-        return subprocess.run(command, capture_output=True, timeout=300, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
 def _install(packages: Mapping[str, str]) -> bool:
-    """Installs a package of the system; False where that cannot be done without a question."""
+    """Install a system package; return False if that fails or would need a password prompt."""
     manager = next((name for name in packages if shutil.which(name)), None)
     if manager is None:
         return False
@@ -109,15 +112,15 @@ def _install(packages: Mapping[str, str]) -> bool:
     *preparations, install = INSTALL_COMMANDS[manager]
     for command in preparations:
         subprocess.run([*prefix, *command], stdout=sys.stderr, env=environment, check=False)
-    # Standard output is kept for the answer.
-    done = subprocess.run(
+    # Standard output is reserved for the path of the browser.
+    result = subprocess.run(
         [*prefix, *install, packages[manager]], stdout=sys.stderr, env=environment, check=False
     )
-    return done.returncode == 0
+    return result.returncode == 0
 
 
 def _as_root() -> list[str] | None:
-    """What to put before a command that only root may run; None where there is no way."""
+    """Return the prefix of a command that needs root, or None if there is no way to run it."""
     if os.geteuid() == 0:
         return []
     if shutil.which("sudo") is None:
@@ -125,14 +128,11 @@ def _as_root() -> list[str] | None:
     return ["sudo"] if sys.stdin.isatty() else ["sudo", "-n"]
 
 
-def main() -> None:
-    match sys.argv[1:]:
-        case ["venv"]:
-            make_venv()
-        case ["browser"]:
-            print(make_browser())
-        case _:
-            sys.exit(__doc__)
+def _succeeds(command: Sequence[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=300, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 if __name__ == "__main__":

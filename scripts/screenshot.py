@@ -1,7 +1,7 @@
-"""Takes the README's picture of the running app: `python scripts/screenshot.py [OUTPUT]`.
+"""Take the README's picture of the running app: `python scripts/screenshot.py [OUTPUT]`.
 
-Starts the app on a free port, opens the Compare page at a place where the upsamplers differ, and
-writes a PNG of the window (default: assets/compare.png).
+It starts the app on a free port, opens the Compare page with a few upsamplers, and writes a PNG of the
+comparison (default: assets/compare.png).
 """
 
 import contextlib
@@ -26,7 +26,7 @@ PATIENCE_MS = 180_000
 
 
 def main() -> int:
-    """Take the picture; gives the exit status."""
+    """Take the picture and return the exit status."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "assets" / "compare.png"
     browser = find_browser()
     if browser is None:

@@ -1,4 +1,4 @@
-"""Swap upsamplers in networks of other people, and write down what happens.
+"""Swap upsamplers in third-party networks, and tabulate the results.
 
 python -m scripts.swap_zoo --out docs/swap-zoo.md
 """
@@ -15,9 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from dysample.markdown import to_table
+from dysample.measure.macs import Cost
 from dysample.ops.dysample import DySample
 from dysample.swap import Site, SwapReport, swap_upsamplers
 from dysample.swap.flow import tensors_in
+from dysample.trial.deploy import COMPILE, EXPORT, Try, attempt
+from dysample.trial.plan import difference, outputs, zero_offsets
 from scripts.swap_zoo_models import ZOO, ZooModel
 
 INTRODUCTION = """# What a swap does to networks of other people
@@ -38,159 +41,116 @@ Made by `python -m scripts.swap_zoo --out docs/swap-zoo.md`.
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one network.
+class ZooRow:
+    """Results of a swap in one network.
 
     Attributes:
-        name: Its name.
-        report: Site by site.
-        difference: Largest of an output, relative to the largest output.
+        name: Name of the network.
+        report: Report of the swap.
+        difference: Difference of the output with zero offsets from the original's.
         trains: Whether every new weight gets a gradient.
-        compiles: In words.
-        exports: In words.
+        compiles: Whether it compiles, in words.
+        exports: Whether it exports, in words.
     """
 
     name: str
     report: SwapReport
-    difference: float
+    difference: Cost
     trains: bool
     compiles: str
     exports: str
 
 
-def zero_offsets(model: nn.Module) -> nn.Module:
-    """Let all DySample operators of a model start on their grids exactly, in place."""
-    for module in model.modules():
-        if isinstance(module, DySample):
-            nn.init.zeros_(module.offset.weight)
-    return model
-
-
-def outputs(model: Callable[[Tensor], object], pictures: Tensor) -> list[Tensor]:
-    """All floating-point tensors that a model gives, whatever they lie in."""
-    return [tensor for tensor in tensors_in(model(pictures)) if tensor.is_floating_point()]
-
-
-def difference(one: list[Tensor], other: list[Tensor]) -> float:
-    """The largest difference, relative to the largest value of each tensor."""
-    return max(
-        ((a - b).abs().max() / b.abs().max().clamp_min(1e-12)).item() for a, b in zip(one, other, strict=True)
+def main() -> None:
+    """Try all networks, or those named on the command line, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--model", nargs="+", help="parts of names (default: all)")
+    parser.add_argument("--details", action="store_true", help="print every site too")
+    parser.add_argument("--out", type=Path, help="write the table to this file, as Markdown")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")  # libraries warn on every compilation
+    rows = list[ZooRow]()
+    for entry in ZOO:
+        if options.model and not any(part in entry.name for part in options.model):
+            continue
+        print(f"{entry.name} ...", file=sys.stderr, flush=True)
+        for row in _rows(entry):
+            rows.append(row)
+            if options.details:
+                print(f"{row.name}\n{row.report}\n", flush=True)
+            print(table([row]).splitlines()[-1], flush=True)
+    if options.out:
+        options.out.write_text(f"{INTRODUCTION}\n{table(rows)}\n", encoding="utf-8")
+    print(table(rows))
+
+
+def _rows(entry: ZooModel) -> Iterator[ZooRow]:
+    """Swap by default and, if that swaps nothing, on request."""
+    row = try_swap(entry)
+    yield row
+    if not row.report.swapped:
+        requested = try_swap(entry, on_request)
+        if requested.report.swapped:
+            yield requested
 
 
 def on_request(site: Site) -> bool:
-    """Whether an interpolation can be swapped, but not unasked."""
+    """Return whether a site is an interpolation that is swapped only on request."""
     return site.choice == "request" and site.kind in ("functional", "nn.Upsample")
 
 
-def try_swap(entry: ZooModel, where: Callable[[Site], bool] | None = None) -> Outcome:
-    """Swap in one network and try what people do with networks."""
+def try_swap(entry: ZooModel, where: Callable[[Site], bool] | None = None) -> ZooRow:
+    """Swap in one network, compare outputs, and try to train, compile and export it."""
     torch.manual_seed(0)
     model = entry.make().eval()
     swapped, report = swap_upsamplers(model, entry.inputs(), "dysample+", where=where)
     original, part = model.get_submodule(entry.part), swapped.get_submodule(entry.part)
     pictures = entry.pictures()
-    with torch.no_grad():
-        wanted = outputs(original, pictures)
-        moved = difference(outputs(zero_offsets(copy.deepcopy(part)), pictures), wanted)
-    return Outcome(
+    unmoved = zero_offsets(copy.deepcopy(part))
+    return ZooRow(
         f"{entry.name}, on request" if where else entry.name,
         report,
-        moved,
+        difference(outputs(unmoved, pictures), outputs(original, pictures)),
         trains=_trains(part, pictures),
-        compiles=_words(_compiles, part, original, pictures),
-        exports=_words(_exports, part, original, pictures),
+        compiles=_try(COMPILE, part, original, pictures),
+        exports=_try(EXPORT, part, original, pictures),
     )
 
 
 def _trains(part: nn.Module, pictures: Tensor) -> bool:
-    torch.stack([tensor.square().mean() for tensor in outputs(part, pictures)]).sum().backward()
+    tensors = [tensor for tensor in tensors_in(part(pictures)) if tensor.is_floating_point()]
+    torch.stack([tensor.square().mean() for tensor in tensors]).sum().backward()
     new = [module.offset.weight for module in part.modules() if isinstance(module, DySample)]
     return all(weight.grad is not None and bool(weight.grad.any()) for weight in new)
 
 
-def _words(
-    attempt: Callable[[nn.Module, Tensor], str], part: nn.Module, original: nn.Module, pictures: Tensor
-) -> str:
-    said = attempt(part, pictures)
-    if said == "yes" or attempt(original, pictures) == "yes":
-        return said
-    return "not even the original"
-
-
-def _compiles(model: nn.Module, pictures: Tensor) -> str:
-    torch.compiler.reset()
+def _try(item: Try, part: nn.Module, original: nn.Module, pictures: Tensor) -> str:
+    """Return the outcome in words, and print the error of a failure."""
     with torch.no_grad():
-        try:
-            compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
-            return _same(outputs(compiled, pictures), model, pictures)
-        except Exception as error:  # whatever a compiler raises is the finding
-            print(f"compile: {type(error).__name__}: {str(error)[:300]}", file=sys.stderr)
-            return "no"
+        result = attempt(item, part, original, pictures)
+    if result.outcome == "no":
+        print(f"{item.name}: {result.words}", file=sys.stderr)
+    if result.original not in (None, "yes"):
+        return "not even the original"
+    return "other values" if result.outcome == "differs" else result.outcome
 
 
-def _exports(model: nn.Module, pictures: Tensor) -> str:
-    with torch.no_grad():
-        try:
-            exported = torch.export.export(model, (pictures,))
-            return _same(outputs(exported.module(), pictures), model, pictures)
-        except Exception as error:
-            print(f"export: {type(error).__name__}: {str(error)[:300]}", file=sys.stderr)
-            return "no"
-
-
-def _same(found: list[Tensor], model: nn.Module, pictures: Tensor) -> str:
-    return "yes" if difference(found, outputs(model, pictures)) < 1e-4 else "other values"
-
-
-def table(done: list[Outcome]) -> str:
-    """The outcomes as Markdown."""
+def table(rows: list[ZooRow]) -> str:
+    """Return the results as a Markdown table."""
     heads = ("model", "found", "swapped", "on request", "parameters added", "difference", "trains")
     heads = (*heads, "compiles", "exports")
-    return to_table(heads, [_row(outcome) for outcome in done])
+    return to_table(heads, [_cells(row) for row in rows])
 
 
-def _row(outcome: Outcome) -> tuple[str, ...]:
-    report = outcome.report
-    asked = [row for row in report.left_alone if row.site.choice == "request"]
-    counts = (str(len(report.rows)), str(len(report.swapped)), str(len(asked)), f"{report.parameters:,}")
-    trains = ("yes" if outcome.trains else "no") if report.swapped else ""
-    return (outcome.name, *counts, f"{outcome.difference:.1e}", trains, outcome.compiles, outcome.exports)
-
-
-def _tried(entry: ZooModel) -> Iterator[Outcome]:
-    """One swap, and where that finds nothing to do, one more of what it would do if asked."""
-    unasked = try_swap(entry)
-    yield unasked
-    if not unasked.report.swapped:
-        asked = try_swap(entry, on_request)
-        if asked.report.swapped:
-            yield asked
-
-
-def main() -> None:
-    """Try all networks, or those named, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--model", nargs="+", help="parts of names (default: all)")
-    parser.add_argument("--details", action="store_true", help="print every site, too")
-    parser.add_argument("--out", type=Path, help="write the table there, as Markdown")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")  # of the libraries, on every compilation
-    done = list[Outcome]()
-    for entry in ZOO:
-        if options.model and not any(part in entry.name for part in options.model):
-            continue
-        print(f"{entry.name} ...", file=sys.stderr, flush=True)
-        for outcome in _tried(entry):
-            done.append(outcome)
-            if options.details:
-                print(f"{outcome.name}\n{outcome.report}\n", flush=True)
-            print(table(done[-1:]).splitlines()[-1], flush=True)
-    if options.out:
-        options.out.write_text(f"{INTRODUCTION}\n{table(done)}\n", encoding="utf-8")
-    print(table(done))
+def _cells(row: ZooRow) -> tuple[str, ...]:
+    report = row.report
+    on_request = sum(site_row.site.choice == "request" for site_row in report.left_alone)
+    counts = (str(len(report.rows)), str(len(report.swapped)), str(on_request), f"{report.parameters:,}")
+    distance = row.difference.method if row.difference.value is None else f"{row.difference.value:.1e}"
+    trains = ("yes" if row.trains else "no") if report.swapped else ""
+    return (row.name, *counts, distance, trains, row.compiles, row.exports)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Networks of other people, small and with random weights, to try swaps on."""
+"""Small third-party networks with random weights, to try swaps on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class ZooModel:
     """One network.
 
     Attributes:
-        name: For people.
-        make: Makes it.
+        name: Name for people.
+        make: Function that builds it.
         size: Height and width of its pictures.
-        listed: Whether it takes a list of pictures, as detectors do, and not a batch.
-        part: Path of the module to compare, train, compile and export; empty for all of it.
+        listed: Whether it takes a list of pictures, as detectors do, instead of a batch.
+        part: Path of the module to compare, train, compile and export; empty for the whole network.
     """
 
     name: str
@@ -35,19 +35,19 @@ class ZooModel:
     part: str = ""
 
     def pictures(self) -> Tensor:
-        """A batch of one random picture."""
+        """Return a batch of one random picture."""
         return torch.rand(1, 3, *self.size, generator=torch.Generator().manual_seed(0))
 
     def inputs(self) -> object:
-        """Example inputs of the network."""
+        """Return example inputs of the network."""
         return list(self.pictures()) if self.listed else self.pictures()
 
 
 class Neck(nn.Module):
-    """A path aggregation neck: `nn.Upsample` between concatenations, as YOLO has since version 3."""
+    """A path aggregation neck with `nn.Upsample` between concatenations, as in YOLO since version 3."""
 
     def __init__(self) -> None:
-        """Make the stem, three levels and the two joints on the way up."""
+        """Build the stem, three levels and the two joints on the way up."""
         super().__init__()
         self.stem = nn.Conv2d(3, 8, 3, stride=8, padding=1)
         self.p4 = nn.Conv2d(8, 16, 3, stride=2, padding=1)
@@ -58,7 +58,7 @@ class Neck(nn.Module):
         self.join3 = nn.Conv2d(16 + 8, 8, 3, padding=1)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Maps of stride 8, 16 and 32."""
+        """Return maps of stride 8, 16 and 32."""
         p3 = self.stem(picture).relu()
         p4 = self.p4(p3).relu()
         p5 = self.p5(p4).relu()
@@ -71,7 +71,7 @@ def _smp(family: str, size: tuple[int, int] = (64, 96)) -> ZooModel:
 
 
 def _smp_dpt() -> nn.Module:
-    sizes: Any = True  # the library's own annotation is of a dictionary
+    sizes: Any = True  # the library annotates it as a dictionary
     return smp.DPT("tu-vit_tiny_patch16_224", encoder_weights=None, dynamic_img_size=sizes)
 
 

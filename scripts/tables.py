@@ -21,7 +21,7 @@ HEADER = (
 
 
 def score_table(manifest: Manifest) -> str:
-    """One row for every operator, in Markdown."""
+    """Return the scores as a Markdown table, one row for every operator."""
     heads = {task: {entry.upsampler: entry for entry in manifest.heads(task)} for task in TASKS}
     rows = [HEADER, ("---",) * len(HEADER)]
     for name, operator in OPERATORS.items():

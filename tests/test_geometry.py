@@ -1,4 +1,4 @@
-"""The initial grid and the reading at points, against torch's own functions, hand counts and slow loops."""
+"""Initial grids and sampling, against torch's own functions, hand counts and slow loops."""
 
 import math
 
@@ -69,7 +69,7 @@ def test_unmoved_points_interpolate(size: tuple[int, int], scale: int, dtype: to
 
 @pytest.mark.parametrize("width", [333, 1000, 4000])
 def test_wide_maps_interpolate(width: int):
-    """Float32 tells 2^24 places of a row apart, so the error grows with the width, and no faster."""
+    """Float32 distinguishes 2^24 positions of a row, so the error grows with the width, and no faster."""
     x = torch.rand(1, 1, 3, width, generator=torch.Generator().manual_seed(width))
     output = sample(x, initial_positions(3, width, scale=2, like=x))
     expected = F.interpolate(x.double(), scale_factor=2.0, mode="bilinear", align_corners=False)

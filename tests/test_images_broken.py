@@ -1,4 +1,4 @@
-"""What `decode` refuses, and that nothing but its own error leaves it, whatever the bytes."""
+"""`decode` raises nothing but its own error, whatever the bytes."""
 
 import io
 import re
@@ -27,7 +27,7 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def small_files() -> dict[str, bytes]:
-    """One small file of every format, with metadata that a parser can stumble over."""
+    """Return one small file of every format, with metadata that is hard to parse."""
     rgba = Image.fromarray(PIXELS)
     rgb, indexed = rgba.convert("RGB"), rgba.convert("RGB").quantize(30)
     frames: dict[str, Any] = {"save_all": True, "append_images": [Image.new("RGB", rgb.size)]}
@@ -51,7 +51,7 @@ FILES = small_files()
 
 
 def attempt(data: bytes) -> torch.Tensor | None:
-    """Decode or be refused, with a sentence; any other exception fails the test."""
+    """Decode, or raise an `ImageError` with a sentence; any other exception fails the test."""
     sentence = ""
     try:
         image = decode(data)
@@ -82,7 +82,7 @@ def test_refusals_say_what_is_wrong_with_which_value_and_what_to_do(data: bytes,
 
 
 def forged(kind: str, width: int, height: int) -> bytes:
-    """A small file whose header claims another size."""
+    """Return a small file whose header claims another size."""
     data = bytearray(FILES[kind])
     if kind == "PNG":
         struct.pack_into(">II", data, 16, width, height)

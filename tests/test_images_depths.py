@@ -1,4 +1,4 @@
-"""`decode` on samples that are not 8 bits, against the numbers that were written."""
+"""`decode` on samples of other depths than 8 bits, against the numbers written."""
 
 import struct
 import zlib
@@ -21,7 +21,7 @@ FLOAT = {339: 3}  # the TIFF tag SampleFormat
 
 
 def png(pixels: Array, bits: int, kind: int, key: Array) -> bytes:
-    """A PNG of any depth with a transparent colour; Pillow writes few of them."""
+    """Write a PNG of any depth with a transparent colour; Pillow writes few of them."""
     samples = pixels.reshape(len(pixels), -1, 1).astype(">u2").view(np.uint8)
     rows = np.packbits(np.unpackbits(samples, axis=2)[..., 16 - bits :].reshape(len(pixels), -1), axis=1)
     packed = zlib.compress(np.pad(rows, ((0, 0), (1, 0))).tobytes())  # each row after its filter, 0: none
@@ -34,7 +34,7 @@ def png(pixels: Array, bits: int, kind: int, key: Array) -> bytes:
 
 
 def tiff(pixels: Array, order: Literal["<", ">"] = "<", tags: dict[int, int] | None = None) -> bytes:
-    """A TIFF of one strip, with any sample type, byte order and tags."""
+    """Write a TIFF of one strip, with any sample type, byte order and tags."""
     strip = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
     values = {256: pixels.shape[1], 257: len(pixels), 258: 8 * pixels.itemsize, 259: 1, 262: 1}
     values |= {273: 8, 277: 1, 279: len(strip)} | (tags or {})

@@ -68,7 +68,7 @@ def _report(
         tell("Timing both models in turns")
         timed = _race(model, swapped, inputs, options.rounds)
     if options.deploy:
-        tried = attempts(swapped, model, inputs, tell=lambda name: tell(f"Trying: {name}"))
+        tried = attempts(swapped, model, inputs, progress=lambda name: tell(f"Trying: {name}"))
     return TrialReport(
         command=_command(options),
         date=date,

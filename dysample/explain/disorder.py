@@ -1,4 +1,4 @@
-"""Boundary disorder (Figure 4): what displaced sampling points do to a map.
+"""Boundary disorder (Figure 4): the effect of displaced sampling points on a map, and points fitted to one.
 
 Positions and offsets are (x, y) in low-res pixels, pixel centres at one half.
 """
@@ -23,15 +23,16 @@ from dysample.explain.scope import SQUASHES, Disturbance, random_record
 from dysample.geometry import check_map, initial_positions, sample
 from dysample.types import SamplingRecord
 
-TINY = 1e-5  # share of a map's range below which a step between values is rounding
+TINY = 1e-5  # share of a map's range; smaller steps between values are rounding
+RATE = 0.1  # low-res pixels per unit of the gradient; far from overshooting on values in [0, 1]
 
 
 @dataclass(frozen=True, slots=True)
 class Disorder:
-    """A map read at displaced points, beside the same map enlarged bilinearly.
+    """A map read at displaced points, compared with the same map enlarged bilinearly.
 
     Errors are absolute differences from the bilinear map in the map's own unit, averaged over the
-    channels; "the edge" is every output pixel of a cell that `edge_pixels` names.
+    channels; "the edge" is every output pixel of the cells that `edge_pixels` marks.
 
     Attributes:
         record: The points.
@@ -39,11 +40,11 @@ class Disorder:
         bilinear: The map enlarged without offsets.
         at_edge: The output pixels at the map's edges.
         swaps: Neighbouring points in swapped order.
-        reversals: Neighbouring values of `output`, over all channels, that step in the direction
-            opposite to that of `bilinear`: one falls where the other rises.
-        beyond_scope: Share of points whose offset is greater than the scope along x or y.
-        edge_error: Mean error at the edge; None for a constant map, which has none.
-        other_error: Mean error elsewhere; None when all is edge.
+        reversals: Neighbouring values of `output`, over all channels, that fall where `bilinear` rises or
+            rise where it falls.
+        beyond_scope: Share of points whose offset exceeds the scope along x or y.
+        edge_error: Mean error at the edge; None for a constant map, which has no edge.
+        other_error: Mean error elsewhere; None if the edge is everywhere.
         max_error: Largest error of a single value.
     """
 
@@ -60,11 +61,11 @@ class Disorder:
 
 
 def disorder(x: Float[Tensor, "1 c h w"], record: SamplingRecord) -> Disorder:
-    """Read one image's map at displaced points, and measure what that does to it.
+    """Read the map of one image at displaced points, and measure the effect.
 
     Args:
-        x: The map: of `edge_map`, or of a network.
-        record: The points: of `random_record`, or of a network, perhaps `amplified`.
+        x: The map, from `edge_map` or a network.
+        record: The points, from `random_record` or a network, perhaps `amplified`.
 
     Raises:
         ValueError: `x` is not one map, or the record does not belong to it.
@@ -96,10 +97,10 @@ def disorder(x: Float[Tensor, "1 c h w"], record: SamplingRecord) -> Disorder:
 
 
 def compare_squashes(x: Float[Tensor, "1 c h w"], disturbance: Disturbance) -> tuple[Disorder, ...]:
-    """The same raw offsets under every squash, in the order of `SQUASHES`.
+    """Measure the effect of the same raw offsets under every squash, in the order of `SQUASHES`.
 
     Raises:
-        ValueError: `x` is not one map, or a number of the disturbance is out of its range.
+        ValueError: `x` is not one map, or a parameter of the disturbance is out of range.
     """
     check_map(x)
     height, width = x.shape[2:]
@@ -124,31 +125,22 @@ def _on_cpu(record: SamplingRecord) -> SamplingRecord:
     return SamplingRecord(initial=record.initial.cpu(), offset=record.offset.detach().cpu(), scope=scope)
 
 
-# Which way a sampling point is pulled: gradient descent on where it reads.
-#
-# Positions and offsets are (x, y) in low-res pixels, pixel centres at one half.
-
-
-RATE = 0.1  # low-res pixels for each unit of the gradient: well below what overshoots on values in [0, 1]
-
-
-def pulled(
+def fit_points(
     x: Float[Tensor, "1 c h w"], target: Float[Tensor, "1 c H W"], *, scale: int = 2, steps: int = 50
 ) -> SamplingRecord:
-    """Let every point of the bilinear grid move freely to where it reads what it should.
+    """Fit the offsets of a bilinear grid to a target by gradient descent, each point on its own.
 
-    All start without offset and go down the gradient of their own squared error, summed over the
-    channels. In DySample the offsets are predicted from the map, by a layer that the same gradient trains.
+    All offsets start at zero and follow the gradient of their own squared error, summed over the channels.
+    In DySample, a layer predicts the offsets from the map, and the same gradient trains that layer.
 
     Args:
-        x: The low-res map, values of about [0, 1].
-        target: What should be read.
+        x: The low-res map, with values of about [0, 1].
+        target: The values to read.
         scale: Enlargement s.
-        steps: Updates.
+        steps: Number of updates.
 
     Raises:
-        ValueError: `x` is not one map, the target does not have its size times s, or `steps` is
-            negative.
+        ValueError: `x` is not one map, the target is not s times its size, or `steps` is negative.
     """
     check_map(x)
     initial = initial_positions(x.shape[2], x.shape[3], scale=scale, like=x)

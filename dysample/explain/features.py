@@ -1,4 +1,4 @@
-"""Feature maps made visible: many channels as one grey value or three colours per pixel."""
+"""Feature maps as pictures, one grey value or three colours per pixel; and edges, synthetic or found."""
 
 from math import sqrt
 from typing import Literal, get_args
@@ -12,24 +12,28 @@ from torch import Tensor
 from dysample.explain.offsets import as_array
 from dysample.geometry import check_map
 
-_TAILS = 0.01  # share of the values that is cut off at either end, so that outliers do not darken the rest
+_TAILS = 0.01  # share of the values cut off at either end, so that outliers do not darken the rest
+Edge = Literal["vertical", "horizontal", "diagonal"]
+# Share of a map's greatest variation that makes an edge. Not one half: many ramps vary by just that at their
+# feet, and rounding would decide.
+STEEP = 0.4
 
 
 def feature_norm(x: Float[Tensor, "1 c h w"]) -> Float32[np.ndarray, "h w"]:
-    """Length of every pixel's feature vector, the L2 norm over the channels.
+    """Return the length of every pixel's feature vector, the L2 norm over the channels.
 
     Raises:
-        ValueError: There is more than one map.
+        ValueError: `x` is not one map.
     """
     _check_one(x)
     return as_array(x[0].detach().float().norm(dim=0))
 
 
 def feature_channel(x: Float[Tensor, "1 c h w"], channel: int) -> Float32[np.ndarray, "h w"]:
-    """One channel.
+    """Return one channel.
 
     Raises:
-        ValueError: There is more than one map, or the map has no such channel.
+        ValueError: `x` is not one map, or it has no such channel.
     """
     _check_one(x)
     if not 0 <= channel < x.shape[1]:
@@ -38,14 +42,14 @@ def feature_channel(x: Float[Tensor, "1 c h w"], channel: int) -> Float32[np.nda
 
 
 def feature_components(x: Float[Tensor, "1 c h w"]) -> Float32[np.ndarray, "h w 3"]:
-    """The three directions in which the features vary most, one in each colour: principal components.
+    """Return the first three principal components of the features, one in each colour.
 
     Returns:
-        The projections on the first three components, each between 0 and 1; a component that the
-        map does not have is one half. The sign is such that the component's largest weight is positive.
+        The projections on the components, each between 0 and 1, or one half for a component that the map
+        does not have. The sign makes the component's largest weight positive.
 
     Raises:
-        ValueError: There is more than one map.
+        ValueError: `x` is not one map.
     """
     _check_one(x)
     pixels = x[0].detach().flatten(1).T.double().cpu()
@@ -61,7 +65,7 @@ def feature_components(x: Float[Tensor, "1 c h w"]) -> Float32[np.ndarray, "h w 
 
 
 def stretched(values: Float[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
-    """Values between 0 and 1, the outermost hundredth at either end cut off; one half where all are equal."""
+    """Stretch values to [0, 1], clipping a hundredth at either end; equal values become one half."""
     low, high = np.quantile(values, (_TAILS, 1 - _TAILS))
     if high <= low:
         low, high = values.min(), values.max()
@@ -75,28 +79,22 @@ def _check_one(x: Tensor) -> None:
         raise ValueError(f"x must hold one map, (1, channels, height, width), got {tuple(x.shape)}")
 
 
-# Edges: made ones to try upsamplers on, and where a map has them.
-
-
-Edge = Literal["vertical", "horizontal", "diagonal"]
-# A map has an edge where it varies this much of what it does at its steepest. Not one half: there
-# the feet of many ramps lie, and rounding would decide.
-STEEP = 0.4
+# --- Edges ---
 
 
 def edge_map(edge: Edge, *, height: int, width: int, softness: float = 0.0) -> Float[Tensor, "1 1 h w"]:
-    """A map that is 0 on one side of a straight edge through its middle, and 1 on the other.
+    """Return a map that is 0 on one side of a straight edge through its middle, and 1 on the other.
 
     Args:
-        edge: "vertical" has the ones at the right, "horizontal" at the bottom, "diagonal" at the
-            upper right of a line that falls at 45 degrees.
+        edge: "vertical" has the ones on the right, "horizontal" at the bottom, "diagonal" at the upper right
+            of a line that falls at 45 degrees.
         height: Rows.
         width: Columns.
-        softness: Width of the linear ramp between the sides in pixels, across the edge; with 0 the
-            edge is hard. Pixels whose centre is on the edge are 0.5.
+        softness: Width of the linear ramp across the edge in pixels; 0 for a hard edge. Pixels centred on
+            the edge are 0.5.
 
     Raises:
-        ValueError: There is no such edge, the map has no pixels, or `softness` is negative.
+        ValueError: The edge is unknown, the map has no pixels, or `softness` is negative or not finite.
     """
     if edge not in get_args(Edge):
         raise ValueError(f"edge must be one of {', '.join(get_args(Edge))}, got {edge!r}")
@@ -111,10 +109,10 @@ def edge_map(edge: Edge, *, height: int, width: int, softness: float = 0.0) -> F
 
 
 def edge_pixels(x: Float[Tensor, "b c h w"]) -> Bool[Tensor, "b h w"]:
-    """The pixels at a map's edges: those whose surroundings vary a lot, for this map.
+    """Mark the pixels at the edges of a map: those whose surroundings vary a lot, compared to the whole map.
 
-    Variation is the greatest difference within 3 x 3 pixels, averaged over the channels; at an edge
-    it is at least `STEEP` times the largest of the map. A constant map has no edges.
+    Variation is the greatest difference within 3 x 3 pixels, averaged over the channels; at an edge it is at
+    least `STEEP` times the greatest of the map. A constant map has no edges.
 
     Raises:
         ValueError: `x` is not a batch of non-empty maps.
@@ -128,7 +126,7 @@ def edge_pixels(x: Float[Tensor, "b c h w"]) -> Bool[Tensor, "b h w"]:
 
 
 def check_size(height: int, width: int) -> None:
-    """Refuse a map without pixels.
+    """Raise an error if a map would have no pixels.
 
     Raises:
         ValueError: The height or the width is less than one.

@@ -1,8 +1,9 @@
-"""Offsets as arrays: how far each sampling point moved, and in which direction.
+"""Offsets of sampling points: as arrays, as arrows to draw, and what they do to the points.
 
-Offsets are (x, y) in low-res pixels, x to the right and y downwards. Arrays are ordered (group, row,
-column) of the output grid; by cell they are ordered (group, row, column) of the low-res map, then
-(sub-row, sub-column) within its pixel.
+Positions and offsets are (x, y) in low-res pixels, x to the right and y downwards, pixel centres at one
+half. Positions are those planned, before `sample` moves points at the border. Arrays are ordered (group,
+row, column) of the output grid; by cell they are ordered (group, row, column) of the low-res map, then
+(sub-row, sub-column) within its pixel. Comparisons are strict: a point on a line has not crossed it.
 """
 
 from dataclasses import dataclass
@@ -23,9 +24,9 @@ class OffsetField:
         scale: Enlargement s.
         vectors: Displacement (x, y) of every point in low-res pixels, scope included.
         lengths: Their lengths in low-res pixels.
-        directions: Their angles in radians, -pi to pi: 0 is right, pi / 2 is down. NaN where a
-            point did not move.
-        scopes: What was multiplied onto the raw offset, (x, y); the same everywhere if it is static.
+        directions: Their angles in radians, -pi to pi: 0 is right, pi / 2 is down. NaN for points that
+            did not move.
+        scopes: Factors (x, y) that multiplied the raw offset; the same everywhere for a static scope.
     """
 
     scale: int
@@ -43,7 +44,7 @@ class OffsetField:
 
 
 def offset_field(record: SamplingRecord, *, height: int, width: int) -> OffsetField:
-    """The offsets of one image, of every group.
+    """Return the offsets of one image, for every group.
 
     Args:
         record: What an operator planned for one image.
@@ -51,7 +52,7 @@ def offset_field(record: SamplingRecord, *, height: int, width: int) -> OffsetFi
         width: Columns of the low-res map.
 
     Raises:
-        ValueError: The record does not belong to one such map; see `record_scale`.
+        ValueError: The record does not belong to one map of this size; see `record_scale`.
     """
     scale = record_scale(record, height=height, width=width)
     offset = record.offset[0].detach()
@@ -69,7 +70,7 @@ def offset_field(record: SamplingRecord, *, height: int, width: int) -> OffsetFi
 
 
 def one_image(record: SamplingRecord, index: int) -> SamplingRecord:
-    """The record of one image of a batch.
+    """Return the record of one image of a batch.
 
     Raises:
         ValueError: The batch has no image of that index.
@@ -82,7 +83,7 @@ def one_image(record: SamplingRecord, index: int) -> SamplingRecord:
 
 
 def record_scale(record: SamplingRecord, *, height: int, width: int) -> int:
-    """The enlargement of a record that belongs to one image's map of `height` x `width`.
+    """Return the enlargement of a record that belongs to one map of `height` x `width`.
 
     Raises:
         ValueError: The record holds several images, does not have s * height rows and s * width
@@ -99,7 +100,7 @@ def record_scale(record: SamplingRecord, *, height: int, width: int) -> int:
 
 
 def check_one_image(record: SamplingRecord) -> None:
-    """Refuse the record of a batch.
+    """Raise an error if a record is that of a batch.
 
     Raises:
         ValueError: The record holds several images.
@@ -111,114 +112,11 @@ def check_one_image(record: SamplingRecord) -> None:
 
 
 def as_array(values: Tensor) -> Float32[np.ndarray, "..."]:
-    """A tensor of any device and dtype as a float32 array, in C order."""
+    """Convert a tensor of any device and dtype to a float32 array in C order."""
     return np.ascontiguousarray(values.detach().to("cpu", torch.float32).numpy())
 
 
-# What became of sampling points: left their cell, changed places, were held at the border.
-#
-# All positions are (x, y) in low-res pixels, and as they were decided: before `sample` moves the ones
-# that are outside. All comparisons are strict, so a point on a line has not crossed it.
-
-
-@dataclass(frozen=True, slots=True)
-class PairCounts:
-    """How many neighbouring pairs of output points something is true for.
-
-    Attributes:
-        horizontal: Pairs (left, right) that it is true for.
-        vertical: Pairs (upper, lower) that it is true for.
-        horizontal_pairs: All pairs (left, right).
-        vertical_pairs: All pairs (upper, lower).
-    """
-
-    horizontal: int
-    vertical: int
-    horizontal_pairs: int
-    vertical_pairs: int
-
-    @property
-    def count(self) -> int:
-        """Pairs of both kinds that it is true for."""
-        return self.horizontal + self.vertical
-
-    @property
-    def share(self) -> float | None:
-        """That count over all pairs, 0 to 1; None for a single point, which has no neighbour."""
-        pairs = self.horizontal_pairs + self.vertical_pairs
-        return self.count / pairs if pairs else None
-
-
-def left_own_cell(points: Float[Tensor, "*n 2 H W"], *, scale: int) -> Bool[Tensor, "*n H W"]:
-    """The points outside their own cell, the low-res pixel that their output pixel is a part of.
-
-    That is the square (p // s, q // s) for output row p and column q, with its edges. Both initial
-    grids start every point inside it.
-
-    Args:
-        points: Sampling positions.
-        scale: Enlargement s.
-    """
-    x, y = points.unbind(-3)
-    left = torch.arange(x.shape[-1], device=x.device) // scale
-    top = torch.arange(y.shape[-2], device=y.device).unsqueeze(-1) // scale
-    return (x < left) | (x > left + 1) | (y < top) | (y > top + 1)
-
-
-def clamped(points: Float[Tensor, "*n 2 H W"], *, height: int, width: int) -> Bool[Tensor, "*n H W"]:
-    """The points that `sample` moves: less than half a pixel inside the map's border, or outside.
-
-    They are read at the nearest place in [0.5, width - 0.5] x [0.5, height - 0.5], the rectangle
-    between the outermost pixels' centres. The bilinear grid starts its outermost points there, so
-    some are clamped without any offset.
-
-    Args:
-        points: Sampling positions.
-        height: Rows of the low-res map.
-        width: Columns of the low-res map.
-    """
-    x, y = points.unbind(-3)
-    return (x < 0.5) | (x > width - 0.5) | (y < 0.5) | (y > height - 0.5)
-
-
-def beyond_scope(record: SamplingRecord) -> Bool[Tensor, "b g H W"]:
-    """The points whose offset is greater than the scope along x or y: a raw offset beyond [-1, 1].
-
-    The scope multiplies and does not limit (Sec. 3.2, Remark), so there can be such points.
-    """
-    return (record.offset.abs() > record.scope).any(dim=2)
-
-
-def swapped_horizontally(points: Float[Tensor, "*n 2 H W"]) -> Bool[Tensor, "*n H W-1"]:
-    """For each pair of points side by side: whether the right one reads further left."""
-    x = points.select(-3, 0)
-    return x[..., 1:] < x[..., :-1]
-
-
-def swapped_vertically(points: Float[Tensor, "*n 2 H W"]) -> Bool[Tensor, "*n H-1 W"]:
-    """For each pair of points one above the other: whether the lower one reads further up."""
-    y = points.select(-3, 1)
-    return y[..., 1:, :] < y[..., :-1, :]
-
-
-def count_swaps(points: Float[Tensor, "*n 2 H W"]) -> PairCounts:
-    """The neighbouring points whose order is swapped (Figure 4), within cells and between them."""
-    return count_pairs(swapped_horizontally(points), swapped_vertically(points))
-
-
-def count_pairs(horizontal: Bool[Tensor, "..."], vertical: Bool[Tensor, "..."]) -> PairCounts:
-    """Count the true ones among the pairs side by side, and among those one above the other."""
-    return PairCounts(
-        horizontal=int(horizontal.count_nonzero()),
-        vertical=int(vertical.count_nonzero()),
-        horizontal_pairs=horizontal.numel(),
-        vertical_pairs=vertical.numel(),
-    )
-
-
-# Arrows from the points' initial places to where they sample, as data for drawing.
-#
-# Positions are (x, y) in low-res pixels, x to the right and y downwards, pixel centres at one half.
+# --- Arrows ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +126,8 @@ class CellWindow:
     Attributes:
         row: First row.
         column: First column.
-        rows: How many rows.
-        columns: How many columns.
+        rows: Number of rows.
+        columns: Number of columns.
     """
 
     row: int
@@ -244,7 +142,7 @@ class Arrows:
 
     Attributes:
         starts: Initial positions (x, y) in low-res pixels.
-        ends: Sampling positions (x, y) in low-res pixels, not yet moved at the map's border.
+        ends: Sampling positions (x, y) in low-res pixels, not clamped at the border of the map.
         pixels: The (row, column) of the output pixel that each arrow belongs to.
     """
 
@@ -262,20 +160,20 @@ def arrows(
     window: CellWindow | None = None,
     every: int = 1,
 ) -> Arrows:
-    """The arrows of one group, row by row of the output grid.
+    """Return the arrows of one group, row by row of the output grid.
 
     Args:
         record: What an operator planned for one image.
         height: Rows of the low-res map.
         width: Columns of the low-res map.
         group: Index of the group.
-        window: Cells whose points are wanted, all s x s of each; by default the whole map.
-        every: Take every n-th row and every n-th column of the output points, from the window's
-            first. A multiple of the scale shows the same corner of each cell; a number without a
-            common divisor with it shows all corners in turn.
+        window: Cells whose points to include, all s x s of each; the whole map by default.
+        every: Take every n-th row and column of the output points, starting with the window's first. A
+            multiple of the scale takes the same point of each cell; a number that is coprime to the
+            scale takes all of its points in turn.
 
     Raises:
-        ValueError: The record does not belong to one such map, there is no such group, the window
+        ValueError: The record does not belong to one map of this size, it has no such group, the window
             is not inside the map, or `every` is less than one.
     """
     scale = record_scale(record, height=height, width=width)
@@ -285,18 +183,31 @@ def arrows(
     columns = slice(window.column * scale, (window.column + window.columns) * scale, every)
     starts = record.initial[0, 0, :, rows, columns]
     ends = starts + record.offset[0, group, :, rows, columns]
-    numbers = np.mgrid[rows, columns].astype(np.int64)
+    pixels = np.mgrid[rows, columns].astype(np.int64)
     return Arrows(
         starts=as_array(starts.flatten(1).T),
         ends=as_array(ends.flatten(1).T),
-        pixels=numbers.reshape(2, -1).T,
+        pixels=pixels.reshape(2, -1).T,
     )
 
 
-def window_around(row: int, column: int, *, size: int, height: int, width: int) -> CellWindow:
-    """A window of `size` x `size` cells with a cell as near to its middle as the map's border allows.
+def _check_choice(
+    record: SamplingRecord, height: int, width: int, group: int, window: CellWindow, every: int
+) -> None:
+    if not 0 <= group < record.offset.shape[1]:
+        raise ValueError(f"group must be from 0 to {record.offset.shape[1] - 1}, got {group}")
+    down = 0 <= window.row < window.row + window.rows <= height
+    across = 0 <= window.column < window.column + window.columns <= width
+    if not (down and across):
+        raise ValueError(f"the window must lie inside the {height} x {width} map, got {window}")
+    if every < 1:
+        raise ValueError(f"every must be at least 1, got {every}")
 
-    On a map with fewer rows or columns than `size`, it has all of them.
+
+def window_around(row: int, column: int, *, size: int, height: int, width: int) -> CellWindow:
+    """Return a window of `size` x `size` cells with a cell in its middle, or as close as the border allows.
+
+    If the map has fewer rows or columns than `size`, the window has all of them.
 
     Raises:
         ValueError: The cell is not on the map, or `size` is less than one.
@@ -314,14 +225,99 @@ def window_around(row: int, column: int, *, size: int, height: int, width: int) 
     )
 
 
-def _check_choice(
-    record: SamplingRecord, height: int, width: int, group: int, window: CellWindow, every: int
-) -> None:
-    if not 0 <= group < record.offset.shape[1]:
-        raise ValueError(f"group must be from 0 to {record.offset.shape[1] - 1}, got {group}")
-    down = 0 <= window.row < window.row + window.rows <= height
-    across = 0 <= window.column < window.column + window.columns <= width
-    if not (down and across):
-        raise ValueError(f"the window must lie inside the {height} x {width} map, got {window}")
-    if every < 1:
-        raise ValueError(f"every must be at least 1, got {every}")
+# --- Movement ---
+
+
+@dataclass(frozen=True, slots=True)
+class PairCounts:
+    """Number of neighbouring pairs of output points for which something is true.
+
+    Attributes:
+        horizontal: Pairs (left, right) for which it is true.
+        vertical: Pairs (upper, lower) for which it is true.
+        horizontal_pairs: All pairs (left, right).
+        vertical_pairs: All pairs (upper, lower).
+    """
+
+    horizontal: int
+    vertical: int
+    horizontal_pairs: int
+    vertical_pairs: int
+
+    @property
+    def count(self) -> int:
+        """Pairs of both kinds for which it is true."""
+        return self.horizontal + self.vertical
+
+    @property
+    def share(self) -> float | None:
+        """`count` as a share of all pairs, 0 to 1; None for a single point, which has no neighbour."""
+        pairs = self.horizontal_pairs + self.vertical_pairs
+        return self.count / pairs if pairs else None
+
+
+def left_own_cell(points: Float[Tensor, "*n 2 H W"], *, scale: int) -> Bool[Tensor, "*n H W"]:
+    """Mark the points outside their own cell, the low-res pixel that their output pixel is a part of.
+
+    The cell of output row p and column q is the low-res pixel (p // s, q // s) including its edges. Both
+    initial grids start every point inside it.
+
+    Args:
+        points: Sampling positions.
+        scale: Enlargement s.
+    """
+    x, y = points.unbind(-3)
+    left = torch.arange(x.shape[-1], device=x.device) // scale
+    top = torch.arange(y.shape[-2], device=y.device).unsqueeze(-1) // scale
+    return (x < left) | (x > left + 1) | (y < top) | (y > top + 1)
+
+
+def clamped(points: Float[Tensor, "*n 2 H W"], *, height: int, width: int) -> Bool[Tensor, "*n H W"]:
+    """Mark the points that `sample` moves: outside the map, or less than half a pixel inside its border.
+
+    They are read at the nearest position in [0.5, width - 0.5] x [0.5, height - 0.5], the rectangle between
+    the outermost pixel centres. The outermost points of the bilinear grid start outside of it, so some are
+    clamped even without an offset.
+
+    Args:
+        points: Sampling positions.
+        height: Rows of the low-res map.
+        width: Columns of the low-res map.
+    """
+    x, y = points.unbind(-3)
+    return (x < 0.5) | (x > width - 0.5) | (y < 0.5) | (y > height - 0.5)
+
+
+def beyond_scope(record: SamplingRecord) -> Bool[Tensor, "b g H W"]:
+    """Mark the points whose offset exceeds the scope along x or y: a raw offset outside [-1, 1].
+
+    There can be such points, since the scope multiplies offsets but does not limit them (Sec. 3.2, Remark).
+    """
+    return (record.offset.abs() > record.scope).any(dim=2)
+
+
+def swapped_horizontally(points: Float[Tensor, "*n 2 H W"]) -> Bool[Tensor, "*n H W-1"]:
+    """Mark the pairs of points side by side of which the right one reads further left."""
+    x = points.select(-3, 0)
+    return x[..., 1:] < x[..., :-1]
+
+
+def swapped_vertically(points: Float[Tensor, "*n 2 H W"]) -> Bool[Tensor, "*n H-1 W"]:
+    """Mark the pairs of points one above the other of which the lower one reads further up."""
+    y = points.select(-3, 1)
+    return y[..., 1:, :] < y[..., :-1, :]
+
+
+def count_swaps(points: Float[Tensor, "*n 2 H W"]) -> PairCounts:
+    """Count the neighbouring points whose order is swapped (Figure 4), within cells and between them."""
+    return count_pairs(swapped_horizontally(points), swapped_vertically(points))
+
+
+def count_pairs(horizontal: Bool[Tensor, "..."], vertical: Bool[Tensor, "..."]) -> PairCounts:
+    """Count the marked pairs side by side, and those one above the other."""
+    return PairCounts(
+        horizontal=int(horizontal.count_nonzero()),
+        vertical=int(vertical.count_nonzero()),
+        horizontal_pairs=horizontal.numel(),
+        vertical_pairs=vertical.numel(),
+    )

@@ -1,4 +1,4 @@
-"""One output pixel in full: what it is summed from, and what comes of it (Figure 7).
+"""One output pixel in full: the pixels it is summed from, and the result (Figure 7).
 
 Positions are (x, y) in low-res pixels, pixel centres at one half. Rows, columns, channels and groups are
 counted from 0.
@@ -17,25 +17,25 @@ from dysample.explain.footprint import Reading, footprint_of, members, one_pixel
 from dysample.explain.offsets import Arrows, CellWindow, as_array, window_around
 from dysample.types import KernelRecord, SamplingRecord
 
-_BORDER = 2  # cells of the map's border that `liveliest_cell` passes over: what is read there is held
-_LEAST_WINDOW = 5  # cells: as much as the largest kernel
+_BORDER = 2  # cells at the border of the map that `liveliest_cell` skips, since points are clamped there
+_LEAST_WINDOW = 5  # cells, as many as the largest kernel has
 
 
 @dataclass(frozen=True, slots=True)
 class OnePoint:
-    """What comes of a reading.
+    """Result of a reading.
 
     Distances are Euclidean, over the channels of the group.
 
     Attributes:
         reading: The pixels and their weights.
-        values: The channel's value at each pixel.
-        before: Its value with nothing learned: read bilinearly at the initial position or, for kernels,
-            at the output pixel's own place.
+        values: Value of the channel at each pixel.
+        before: Value with nothing learned: read bilinearly at the initial position or, for kernels, at the
+            centre of the output pixel.
         after: The weighted sum.
         output: The operator's own output.
-        distances: From the output to each pixel.
-        distances_before: From what is read with nothing learned to each pixel.
+        distances: Distance of each pixel from the output.
+        distances_before: Distance of each pixel from the values with nothing learned.
     """
 
     reading: Reading
@@ -55,27 +55,27 @@ def one_point(
     at: tuple[int, int],
     channel: int,
 ) -> OnePoint:
-    """Work out one channel of an output pixel, in double precision.
+    """Compute one channel of an output pixel, in double precision.
 
     Args:
         record: What an operator planned for `x`.
         x: The low-res map.
-        output: What the operator made of it.
+        output: The operator's output for it.
         at: Row and column of the output pixel.
         channel: Channel of the map.
 
     Raises:
         ValueError: The output has no such pixel, or the map no such channel.
     """
-    found = reading(record, x, at=at, channel=channel)
-    channels = members(record, x, found.group)
-    pixels = x[0, channels][:, list(found.rows), list(found.columns)].detach().cpu().double()
-    after = pixels @ torch.tensor(found.weights, dtype=torch.float64)
+    read = reading(record, x, at=at, channel=channel)
+    channels = members(record, x, read.group)
+    pixels = x[0, channels][:, list(read.rows), list(read.columns)].detach().cpu().double()
+    after = pixels @ torch.tensor(read.weights, dtype=torch.float64)
     before = _unlearned(record, x, at)[channels]
     own = output[0, channels, at[0], at[1]].detach().cpu().double()
     index = channel - channels.start
     return OnePoint(
-        reading=found,
+        reading=read,
         values=tuple(pixels[index].tolist()),
         before=float(before[index]),
         after=float(after[index]),
@@ -93,18 +93,31 @@ def most_changed_channel(
     at: tuple[int, int],
     group: int,
 ) -> int:
-    """The channel of a group whose output is farthest from what is read with nothing learned."""
+    """Return the channel of a group whose output differs most from its value with nothing learned."""
     channels = members(record, x, group)
     change = output[0, channels, at[0], at[1]].detach().cpu() - _unlearned(record, x, at)[channels]
     return channels.start + int(change.abs().argmax())
 
 
+def _unlearned(
+    record: SamplingRecord | KernelRecord, x: Float[Tensor, "1 c h w"], at: tuple[int, int]
+) -> Float[Tensor, " c"]:
+    """Read all channels bilinearly at the initial position or, for kernels, the output pixel's centre."""
+    if isinstance(record, SamplingRecord):
+        initial = one_pixel(record, at).initial
+    else:
+        centre = [(index + 0.5) / record.scale for index in reversed(at)]
+        initial = torch.tensor(centre, dtype=torch.float64).view(1, 1, 2, 1, 1)
+    still = SamplingRecord(initial=initial, offset=torch.zeros_like(initial), scope=0.0)
+    return footprint_of(still, x, at=(0, 0)).apply(x).double()
+
+
 def liveliest_cell(
     record: SamplingRecord | KernelRecord | None, *, height: int, width: int
 ) -> tuple[int, int]:
-    """Row and column of the low-res pixel whose points move farthest on average, not near the border.
+    """Return row and column of the low-res pixel whose points move farthest on average, off the border.
 
-    The middle of the map where nothing moves or there are no points.
+    Return the middle of the map if nothing moves or there are no points.
     """
     inside = (slice(_BORDER, height - _BORDER), slice(_BORDER, width - _BORDER))
     if isinstance(record, SamplingRecord) and min(height, width) > 2 * _BORDER:
@@ -118,7 +131,7 @@ def liveliest_cell(
 
 
 def cell_arrows(record: SamplingRecord, cell: tuple[int, int], *, scale: int) -> tuple[Arrows, ...]:
-    """The arrows of a cell's points, one set for each group.
+    """Return the arrows of a cell's points, one set for each group.
 
     Args:
         record: What an operator planned for one image.
@@ -126,10 +139,10 @@ def cell_arrows(record: SamplingRecord, cell: tuple[int, int], *, scale: int) ->
         scale: Enlargement s.
     """
     rows, columns = (slice(index * scale, (index + 1) * scale) for index in cell)
-    numbers = np.mgrid[rows, columns].astype(np.int64).reshape(2, -1).T
+    pixels = np.mgrid[rows, columns].astype(np.int64).reshape(2, -1).T
     starts = record.initial[0, 0, :, rows, columns].flatten(1).T
     moves = record.offset[0, :, :, rows, columns].flatten(2).transpose(1, 2)
-    return tuple(Arrows(as_array(starts), as_array(starts + each), numbers) for each in moves)
+    return tuple(Arrows(as_array(starts), as_array(starts + move), pixels) for move in moves)
 
 
 def shared_window(
@@ -140,11 +153,11 @@ def shared_window(
     height: int,
     width: int,
 ) -> CellWindow:
-    """The smallest window about a cell, of 5 x 5 low-res pixels or more, with all that is read.
+    """Return the smallest window around a cell, of 5 x 5 low-res pixels or more, that shows all that is read.
 
     Args:
-        readings: Their low-res pixels will be inside.
-        moved: The ends of these arrows will be, as far as they are on the map.
+        readings: Readings whose low-res pixels to include.
+        moved: Arrows whose ends to include, as far as they are on the map.
         cell: Row and column of a low-res pixel.
         height: Rows of the map.
         width: Columns of the map.
@@ -152,22 +165,9 @@ def shared_window(
     Raises:
         ValueError: The cell is not on the map.
     """
-    places = [place for each in readings for place in zip(each.rows, each.columns, strict=True)]
-    for x, y in (end for each in moved for end in each.ends.tolist()):
-        places.append((min(max(math.floor(y), 0), height - 1), min(max(math.floor(x), 0), width - 1)))
-    reach = max((abs(a - b) for place in places for a, b in zip(place, cell, strict=True)), default=0)
+    pixels = [pixel for read in readings for pixel in zip(read.rows, read.columns, strict=True)]
+    for x, y in (end for arrows in moved for end in arrows.ends.tolist()):
+        pixels.append((min(max(math.floor(y), 0), height - 1), min(max(math.floor(x), 0), width - 1)))
+    reach = max((abs(a - b) for pixel in pixels for a, b in zip(pixel, cell, strict=True)), default=0)
     size = max(_LEAST_WINDOW, 2 * reach + 1)
     return window_around(cell[0], cell[1], size=size, height=height, width=width)
-
-
-def _unlearned(
-    record: SamplingRecord | KernelRecord, x: Float[Tensor, "1 c h w"], at: tuple[int, int]
-) -> Float[Tensor, " c"]:
-    """All channels, read bilinearly at the initial position or the output pixel's own place."""
-    if isinstance(record, SamplingRecord):
-        initial = one_pixel(record, at).initial
-    else:
-        place = [(index + 0.5) / record.scale for index in reversed(at)]
-        initial = torch.tensor(place, dtype=torch.float64).view(1, 1, 2, 1, 1)
-    still = SamplingRecord(initial=initial, offset=torch.zeros_like(initial), scope=0.0)
-    return footprint_of(still, x, at=(0, 0)).apply(x).double()

@@ -1,8 +1,8 @@
-"""How far sampling points may reach, and how much of that they share with others (Figures 3 and 4).
+"""How far sampling points can reach, and how much their reaches overlap (Figures 3 and 4).
 
-With raw offsets in [-1, 1], a point can go anywhere in the square that reaches `scope` to each side
-of its initial position: its reach. Lengths are in low-res pixels, areas in low-res pixels squared.
-The shares are those of a grid without end, exact, from the positions of the squares' edges.
+With raw offsets in [-1, 1], the reach of a point is the square that extends `scope` to each side of its
+initial position. Lengths are in low-res pixels, areas in low-res pixels squared. Shares are exact, for an
+infinite grid.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from dysample.geometry import InitialGrid, check_initial, check_scale, initial_p
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of the plane so many reaches cover at once.
+    """Share of the plane that a given number of reaches cover at once.
 
     Attributes:
         reaches: Number of reaches.
-        share: Fraction of the plane that exactly so many cover.
+        share: Fraction of the plane that exactly this many reaches cover.
     """
 
     reaches: int
@@ -32,21 +32,21 @@ class Coverage:
 class Overlap:
     """The overlap of the reaches for one scope.
 
-    "In the cell" are neighbours within one low-res pixel, "across" those on two sides of a pixel's
-    edge (for diagonal ones: of a corner).
+    Neighbours "in the cell" lie within one low-res pixel, neighbours "across" on two sides of an edge, or
+    diagonally of a corner, between pixels.
 
     Attributes:
         marginal: Largest scope without overlap, see `marginal_scope`.
         reach_area: Area of one reach.
         beside_in_cell: Area common to two reaches side by side, or one above the other.
-        beside_across: The same for two in adjacent cells.
+        beside_across: The same for points in adjacent cells.
         diagonal_in_cell: Area common to two reaches that are diagonal neighbours.
-        diagonal_across: The same for two in diagonally adjacent cells.
-        coverage: How much of the plane lies in no reach, in one, and so on; the shares sum to 1.
+        diagonal_across: The same for points in diagonally adjacent cells.
+        coverage: Share of the plane that lies in no reach, in one, and so on; the shares sum to 1.
         covered: Share of the plane that lies in at least one reach.
         overlapped: Share of the plane that lies in more than one reach.
-        shared: Share of a reach that lies in other reaches too; None where the scope is zero and a
-            reach has no area.
+        shared: Share of a reach that lies in other reaches too; None for a scope of zero, where a reach
+            has no area.
     """
 
     marginal: float
@@ -63,16 +63,16 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Reaches:
-    """The reaches of one cell and of those around it, for drawing.
+    """The reaches of one cell and the cells around it, for drawing.
 
-    The middle cell is the square [0, 1] x [0, 1]. The order is by row and column of the cell, then
+    The middle cell is the square [0, 1] x [0, 1]. Reaches are ordered by row and column of the cell, then
     by row and column within it.
 
     Attributes:
         centres: Initial positions (x, y).
         rectangles: Left, top, right and bottom of each reach.
-        cells: The (row, column) of each reach's cell; (0, 0) is the middle one.
-        places: The (sub-row, sub-column) of each point within its cell.
+        cells: (row, column) of the cell of each reach; (0, 0) is the middle one.
+        places: (sub-row, sub-column) of each point within its cell.
     """
 
     centres: Float64[np.ndarray, "n 2"]
@@ -82,13 +82,13 @@ class Reaches:
 
 
 def marginal_scope(scale: int, *, initial: InitialGrid = "bilinear") -> float:
-    """The largest scope at which no two reaches overlap (Sec. 3.2).
+    """Return the largest scope at which no two reaches overlap (Sec. 3.2).
 
-    Bilinear points are 1 / s apart, so their reaches touch at 1 / (2s). The points of a nearest cell
-    start at one place and overlap at every scope: 0, unless s is 1 and the two grids are the same.
+    Bilinear points are 1 / s apart, so their reaches touch at 1 / (2s). The points of a nearest cell share
+    one position and overlap at every scope, so it is 0, except for s = 1, where both grids are the same.
 
     Raises:
-        ValueError: There is no such scale or grid.
+        ValueError: The scale or the grid is invalid.
     """
     check_scale(scale)
     check_initial(initial)
@@ -96,15 +96,15 @@ def marginal_scope(scale: int, *, initial: InitialGrid = "bilinear") -> float:
 
 
 def overlap(*, scale: int, scope: float, initial: InitialGrid = "bilinear") -> Overlap:
-    """How much the reaches of neighbouring points overlap.
+    """Measure how much the reaches of neighbouring points overlap.
 
     Args:
-        scale: Enlargement s, at least 2: with 1 a cell has no neighbours inside.
+        scale: Enlargement s, at least 2: with 1, a cell has no neighbours inside.
         scope: Scope factor.
         initial: Grid that the points start from.
 
     Raises:
-        ValueError: There is no such scale, scope or grid.
+        ValueError: The scale, the scope or the grid is invalid.
     """
     check_scale(scale, least=2)
     check_scope(scope)
@@ -128,10 +128,33 @@ def overlap(*, scale: int, scope: float, initial: InitialGrid = "bilinear") -> O
     )
 
 
+def _common(scope: float, distance: float) -> float:
+    """Return the length common to two intervals that extend `scope` to both sides, `distance` apart."""
+    return max(0.0, 2 * scope - distance)
+
+
+def _coverage(scale: int, scope: float, initial: InitialGrid) -> tuple[Coverage, ...]:
+    """Count reaches along x and along y; a position lies in the product of the two numbers.
+
+    Of intervals of length u that start one unit apart, floor(u) cover every position, and one more covers a
+    fraction u - floor(u) of the positions. The s x s reaches of a nearest cell coincide and count as one.
+    """
+    points, together = (scale, 1) if initial == "bilinear" else (1, scale * scale)
+    length = 2 * scope * points
+    fewer, more = int(length), length - int(length)
+    axis = ((fewer, 1 - more), (fewer + 1, more))
+    shares: dict[int, float] = {}
+    for rows, of_rows in axis:
+        for columns, of_columns in axis:
+            count = rows * columns * together
+            shares[count] = shares.get(count, 0.0) + of_rows * of_columns
+    return tuple(Coverage(reaches=count, share=share) for count, share in sorted(shares.items()) if share > 0)
+
+
 def cell_reaches(
     *, scale: int, scope: float, initial: InitialGrid = "bilinear", neighbours: int = 1
 ) -> Reaches:
-    """The reaches of one cell and of `neighbours` cells to each side.
+    """Return the reaches of one cell and of `neighbours` cells to each side.
 
     Args:
         scale: Enlargement s.
@@ -140,7 +163,7 @@ def cell_reaches(
         neighbours: Cells to each side; 0 for the middle cell alone.
 
     Raises:
-        ValueError: There is no such scale, scope or grid, or `neighbours` is negative.
+        ValueError: The scale, the scope or the grid is invalid, or `neighbours` is negative.
     """
     check_scope(scope)
     if neighbours < 0:
@@ -160,40 +183,17 @@ def cell_reaches(
 
 
 def common_areas(reaches: Reaches) -> Float64[np.ndarray, "n n"]:
-    """The area common to every pair of reaches, in their order; on the diagonal a reach's own area."""
+    """Return the area common to every pair of reaches; on the diagonal, a reach's own area."""
     low, high = np.split(reaches.rectangles, 2, axis=1)
     sides = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
     return sides.clip(min=0).prod(axis=2)
 
 
 def check_scope(scope: float) -> None:
-    """Refuse a scope that no reach has.
+    """Raise an error if `scope` is not a valid scope factor.
 
     Raises:
         ValueError: `scope` is negative or not finite.
     """
     if not (isfinite(scope) and scope >= 0):
         raise ValueError(f"scope must be a finite number of at least 0, got {scope!r}")
-
-
-def _common(scope: float, distance: float) -> float:
-    """Length common to two intervals that reach `scope` to both sides, so far apart."""
-    return max(0.0, 2 * scope - distance)
-
-
-def _coverage(scale: int, scope: float, initial: InitialGrid) -> tuple[Coverage, ...]:
-    """Count reaches along x and along y; a place of the plane lies in the product of the two.
-
-    Of intervals of length u that start one unit apart, floor(u) lie over every place, and one more
-    over a fraction u - floor(u) of the places. The s x s reaches of a nearest cell count as one here.
-    """
-    points, together = (scale, 1) if initial == "bilinear" else (1, scale * scale)
-    length = 2 * scope * points
-    fewer, more = int(length), length - int(length)
-    axis = ((fewer, 1 - more), (fewer + 1, more))
-    shares: dict[int, float] = {}
-    for rows, of_rows in axis:
-        for columns, of_columns in axis:
-            count = rows * columns * together
-            shares[count] = shares.get(count, 0.0) + of_rows * of_columns
-    return tuple(Coverage(reaches=count, share=share) for count, share in sorted(shares.items()) if share > 0)

@@ -1,6 +1,7 @@
-"""The dynamic scope in numbers (Sec. 3.2, Eq. 5): how far each point was allowed to move.
+"""The dynamic scope in numbers and as a map (Sec. 3.2, Eq. 5), and random offsets under any scope.
 
-A scope is what the raw offset is multiplied by, in low-res pixels, one value for x and one for y.
+A scope is the factor that multiplies the raw offset, in low-res pixels, one value for x and one for y.
+Offsets are (x, y) in low-res pixels.
 """
 
 from dataclasses import dataclass, replace
@@ -19,16 +20,22 @@ from dysample.explain.statistics import Histogram, check_bins, histogram
 from dysample.geometry import InitialGrid, initial_positions
 from dysample.types import SamplingRecord
 
+Axis = Literal["x", "y"]
+AXES: tuple[Axis, ...] = get_args(Axis)
+Squash = Literal["static", "dynamic", "tanh"]
+Distribution = Literal["uniform", "normal"]
+SQUASHES: tuple[Squash, ...] = get_args(Squash)
+
 
 @dataclass(frozen=True, slots=True)
 class ScopeSummary:
-    """The scopes of one group, or of all groups together; x and y are counted alike.
+    """The scopes of one group, or of all groups together; x and y count alike.
 
     Attributes:
         minimum: Smallest scope.
         mean: Mean scope.
         maximum: Largest scope.
-        histogram: From 0 to the operator's limit.
+        histogram: Histogram from 0 to the operator's limit.
     """
 
     minimum: float
@@ -42,7 +49,7 @@ class ScopeStatistics:
     """The scopes of one upsampling step.
 
     Attributes:
-        limit: What no scope can exceed.
+        limit: Upper limit of the scope.
         overall: All groups together.
         groups: Each group.
     """
@@ -57,7 +64,7 @@ def scope_statistics(record: SamplingRecord, *, limit: float, bins: int = 50) ->
 
     Args:
         record: What an operator planned for one image.
-        limit: What the operator's scope cannot exceed: `2 * operator.scope_factor`.
+        limit: Upper limit of the operator's scope, `2 * operator.scope_factor`.
         bins: Number of bins of each histogram.
 
     Raises:
@@ -69,7 +76,7 @@ def scope_statistics(record: SamplingRecord, *, limit: float, bins: int = 50) ->
     if not isinstance(record.scope, Tensor):
         raise ValueError(f"the scope is static, {record.scope} everywhere: there is nothing to describe")
     scope = record.scope.detach()
-    # In the scope's own dtype, in which it was multiplied by the limit.
+    # Compare in the dtype in which the operator multiplied the sigmoid by the limit.
     if not ((scope >= 0) & (scope <= scope.new_tensor(limit))).all():
         least, most = float(scope.min()), float(scope.max())
         raise ValueError(f"scopes must be between 0 and limit={limit}, got {least:.4g} to {most:.4g}")
@@ -86,26 +93,17 @@ def _summary(scope: Tensor, limit: float, bins: int) -> ScopeSummary:
     )
 
 
-# The dynamic scope as a picture: one value for every output point (Sec. 3.2, Eq. 5).
-#
-# A scope is what the raw offset is multiplied by, in low-res pixels, one value for x and one for y.
-
-
-Axis = Literal["x", "y"]
-AXES: tuple[Axis, ...] = get_args(Axis)
-
-
 @dataclass(frozen=True, slots=True)
 class ScopeMap:
-    """The scopes that were chosen, for every output point.
+    """Selected scopes of every output point.
 
     Attributes:
-        limit: What no scope can exceed.
-        values: Mean of a point's chosen scopes; with one group and one axis, the scope itself.
+        limit: Upper limit of the scope.
+        values: Mean of the selected scopes of each point; with one group and one axis, the scope itself.
         minimum: Smallest single scope.
         mean: Mean scope.
         maximum: Largest single scope.
-        histogram: Of the single scopes, from 0 to the limit.
+        histogram: Histogram of the single scopes, from 0 to the limit.
     """
 
     limit: float
@@ -124,17 +122,17 @@ def scope_map(
     axis: Axis | None = None,
     bins: int = 50,
 ) -> ScopeMap:
-    """Choose scopes of one image, and lay them out as a map.
+    """Select scopes of one image by group and axis, and lay them out as a map.
 
     Args:
         record: What an operator planned for one image.
-        limit: What the operator's scope cannot exceed: `2 * operator.scope_factor`.
+        limit: Upper limit of the operator's scope, `2 * operator.scope_factor`.
         group: Index of a group; None averages over all.
         axis: Direction; None averages over both.
         bins: Number of bins of the histogram.
 
     Raises:
-        ValueError: There is no such group or axis, or `scope_statistics` refuses the record.
+        ValueError: The group or the axis does not exist, or `scope_statistics` rejects the record.
     """
     groups = len(scope_statistics(record, limit=limit, bins=bins).groups)
     if group is not None and not 0 <= group < groups:
@@ -144,45 +142,35 @@ def scope_map(
     chosen = torch.as_tensor(record.scope).detach()[0].double()
     chosen = chosen if group is None else chosen[group : group + 1]
     chosen = chosen if axis is None else chosen[:, [AXES.index(axis)]]
-    return _mapped(chosen, limit, bins)
-
-
-def _mapped(chosen: Tensor, limit: float, bins: int) -> ScopeMap:
+    summary = _summary(chosen, limit, bins)
     return ScopeMap(
         limit=limit,
         values=as_array(chosen.mean(dim=(0, 1))),
-        minimum=float(chosen.min()),
-        mean=float(chosen.mean()),
-        maximum=float(chosen.max()),
-        histogram=histogram(chosen, bins, 0.0, limit),
+        minimum=summary.minimum,
+        mean=summary.mean,
+        maximum=summary.maximum,
+        histogram=summary.histogram,
     )
 
 
-# Random offsets of chosen strength, and the ways to keep offsets small (Sec. 3.2, Offset Scope).
-#
-# Offsets are (x, y) in low-res pixels.
-
-
-Squash = Literal["static", "dynamic", "tanh"]
-Distribution = Literal["uniform", "normal"]
-SQUASHES: tuple[Squash, ...] = get_args(Squash)
+# --- Random offsets ---
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """Random offsets, by the numbers that make them. Equal ones give equal offsets.
+    """Parameters of random offsets (Sec. 3.2, Offset Scope). Equal parameters make equal offsets.
 
     Attributes:
         scale: Enlargement s.
         scope: Scope factor.
-        strength: What the raw offsets are multiplied by before the scope.
+        strength: Factor that multiplies the raw offsets before the scope does.
         distribution: Raw offsets before that: "uniform" in [-1, 1], or "normal" with a standard
-            deviation of one half, of which one in twenty lies beyond [-1, 1].
+            deviation of one half, which puts one in twenty outside [-1, 1].
         squash: How a raw offset becomes an offset, see `modulate`.
         initial: Grid that the points start from.
         groups: Groups of channels with offsets of their own.
-        seed: Start of the random numbers. The raw offsets do not depend on the squash; the control
-            of the dynamic scope is normal with a standard deviation of one.
+        seed: Random seed. The raw offsets do not depend on the squash; the control of the dynamic scope
+            is normal with a standard deviation of one.
     """
 
     scale: int = 2
@@ -205,18 +193,18 @@ def modulate(
     """Turn raw offsets into offsets.
 
     Args:
-        raw: What a network predicts, without limits.
+        raw: Unlimited predictions of a network.
         scope: Scope factor.
         squash: "static" multiplies by the scope (Eq. 4); "dynamic" by 2 * scope * sigmoid(control)
             (Eq. 5); "tanh" is scope * tanh(raw), the strict limit of the paper's remark.
-        control: What a network predicts for the dynamic scope, which alone needs it.
+        control: Prediction of a network for the dynamic scope; needed only for it.
 
     Returns:
-        The offsets, and the scope that they were multiplied by or cannot exceed.
+        The offsets, and the scope that multiplied or, for "tanh", limits them.
 
     Raises:
-        ValueError: There is no such squash, the scope is negative or not finite, or the dynamic one
-            has no control.
+        ValueError: The squash is unknown, the scope is negative or not finite, or the dynamic scope has
+            no control.
     """
     check_scope(scope)
     if squash not in SQUASHES:
@@ -232,10 +220,10 @@ def modulate(
 
 
 def random_record(disturbance: Disturbance, *, height: int, width: int) -> SamplingRecord:
-    """Random sampling points for a map of `height` x `width`.
+    """Return random sampling points for a map of `height` x `width`.
 
     Raises:
-        ValueError: A number of the disturbance, or the map's size, is out of its range.
+        ValueError: A parameter of the disturbance, or the size of the map, is out of range.
     """
     check_size(height, width)
     _check_disturbance(disturbance)
@@ -252,11 +240,6 @@ def random_record(disturbance: Disturbance, *, height: int, width: int) -> Sampl
     return SamplingRecord(initial=initial, offset=offset, scope=scope)
 
 
-def amplified(record: SamplingRecord, factor: float) -> SamplingRecord:
-    """The same points with all offsets `factor` times as long: a network's own, stronger or weaker."""
-    return replace(record, offset=factor * record.offset)
-
-
 def _check_disturbance(disturbance: Disturbance) -> None:
     if not isfinite(disturbance.strength) or disturbance.strength < 0:
         raise ValueError(f"strength must be a finite number of at least 0, got {disturbance.strength!r}")
@@ -265,3 +248,8 @@ def _check_disturbance(disturbance: Disturbance) -> None:
         raise ValueError(f"distribution must be one of {', '.join(kinds)}, got {disturbance.distribution!r}")
     if disturbance.groups < 1:
         raise ValueError(f"groups must be at least 1, got {disturbance.groups}")
+
+
+def amplified(record: SamplingRecord, factor: float) -> SamplingRecord:
+    """Return a record with all offsets multiplied by `factor`."""
+    return replace(record, offset=factor * record.offset)

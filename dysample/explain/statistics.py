@@ -1,4 +1,4 @@
-"""Offsets in numbers: histograms, lengths, scopes, and what became of the points.
+"""Statistics of offsets: lengths, scopes, histograms, and how many points moved out of place.
 
 Lengths and scopes are in low-res pixels, shares are fractions of points or pairs, 0 to 1.
 """
@@ -23,25 +23,30 @@ from dysample.explain.offsets import (
 )
 from dysample.types import SamplingRecord
 
-# Histograms with bins of equal width that leave nothing out.
-
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts in bins of equal width; nothing lies outside them.
+    """Counts in bins of equal width that cover all values.
 
     Attributes:
-        counts: Values in each bin. A value on an edge belongs to the bin above it, on the last
+        counts: Number of values in each bin. A value on an edge belongs to the bin above it, on the last
             edge to the last bin.
-        edges: Where bins begin and end, ascending.
+        edges: Edges of the bins, ascending.
     """
 
     counts: Int64[np.ndarray, " n"]
     edges: Float64[np.ndarray, " n+1"]
 
 
+def histogram(values: Tensor, bins: int, low: float, high: float) -> Histogram:
+    """Count values between `low` and `high`; values that rounding put outside count in the outermost bins."""
+    inside = values.detach().to("cpu", torch.float64).flatten().clamp(low, high).numpy()
+    counts, edges = np.histogram(inside, bins=bins, range=(low, high))
+    return Histogram(counts=counts.astype(np.int64), edges=edges.astype(np.float64))
+
+
 def check_bins(bins: int) -> None:
-    """Refuse a histogram without bins.
+    """Raise an error if a histogram would have no bins.
 
     Raises:
         ValueError: `bins` is less than one.
@@ -50,28 +55,21 @@ def check_bins(bins: int) -> None:
         raise ValueError(f"bins must be at least 1, got {bins}")
 
 
-def histogram(values: Tensor, bins: int, low: float, high: float) -> Histogram:
-    """Count values between `low` and `high`; what rounding put outside belongs to the outermost bins."""
-    inside = values.detach().to("cpu", torch.float64).flatten().clamp(low, high).numpy()
-    counts, edges = np.histogram(inside, bins=bins, range=(low, high))
-    return Histogram(counts=counts.astype(np.int64), edges=edges.astype(np.float64))
-
-
 @dataclass(frozen=True, slots=True)
 class PointStatistics:
-    """The points of one group, or of all groups together.
+    """Statistics of the points of one group, or of all groups together.
 
     Attributes:
-        points: How many there are.
-        left_cell: Share that left its own cell, see `movement.left_own_cell`.
-        swaps: Neighbouring pairs in swapped order, see `movement.count_swaps`.
-        clamped: Share that `sample` moves at the border, see `movement.clamped`.
-        clamped_unmoved: The same share if all offsets were zero.
-        beyond_scope: Share whose offset along x or y is greater than its scope.
+        points: Number of points.
+        left_cell: Share of points outside their own cell, see `left_own_cell`.
+        swaps: Neighbouring pairs in swapped order, see `count_swaps`.
+        clamped: Share of points that `sample` moves at the border, see `clamped`.
+        clamped_unmoved: The same share with all offsets zero.
+        beyond_scope: Share of points whose offset along x or y exceeds its scope.
         mean_length: Mean length of the offsets.
         median_length: Median length of the offsets.
         max_length: Greatest length of the offsets.
-        min_scope: Smallest scope; the three are one number if the scope is static.
+        min_scope: Smallest scope; equal to mean and largest if the scope is static.
         mean_scope: Mean scope.
         max_scope: Largest scope.
         x: Histogram of the offsets' x.
@@ -98,7 +96,7 @@ class PointStatistics:
 
 @dataclass(frozen=True, slots=True)
 class OffsetStatistics:
-    """The statistics of one upsampling step; the histograms of all groups have the same bins.
+    """Statistics of one upsampling step; the histograms of all groups have the same bins.
 
     Attributes:
         overall: All groups together.
@@ -109,26 +107,11 @@ class OffsetStatistics:
     groups: tuple[PointStatistics, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OffsetRow:
-    """One row of the table over steps and groups.
-
-    Attributes:
-        step: Name of the upsampling step.
-        group: Index of the group; None for all groups together.
-        statistics: The numbers.
-    """
-
-    step: str
-    group: int | None
-    statistics: PointStatistics
-
-
 def offset_statistics(record: SamplingRecord, *, height: int, width: int, bins: int = 50) -> OffsetStatistics:
     """Describe the sampling points of one image.
 
-    The histograms of x and y reach equally far to both sides of zero, that of the lengths starts at
-    zero; all have room for the largest offset, the largest scope and the marginal value 1 / (2s).
+    The histograms of x and y are symmetric about zero, that of the lengths starts at zero; all extend to the
+    largest offset, the largest scope and the marginal value 1 / (2s).
 
     Args:
         record: What an operator planned for one image.
@@ -137,7 +120,7 @@ def offset_statistics(record: SamplingRecord, *, height: int, width: int, bins: 
         bins: Number of bins of each histogram.
 
     Raises:
-        ValueError: The record does not belong to one such map, see `record_scale`, or `bins` is
+        ValueError: The record does not belong to one map of this size, see `record_scale`, or `bins` is
             less than one.
     """
     record_scale(record, height=height, width=width)
@@ -151,25 +134,9 @@ def offset_statistics(record: SamplingRecord, *, height: int, width: int, bins: 
         )
 
 
-def offset_table(steps: Mapping[str, OffsetStatistics]) -> tuple[OffsetRow, ...]:
-    """One row for each step as a whole and each of its groups, in the order of the steps.
-
-    A step's own row comes first, its groups follow; with a single group there is none to follow.
-
-    Args:
-        steps: The statistics of every step, by its name.
-    """
-    rows: list[OffsetRow] = []
-    for step, statistics in steps.items():
-        rows.append(OffsetRow(step=step, group=None, statistics=statistics.overall))
-        groups = statistics.groups if len(statistics.groups) > 1 else ()
-        rows.extend(OffsetRow(step=step, group=k, statistics=group) for k, group in enumerate(groups))
-    return tuple(rows)
-
-
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What is known of every point, computed once for all groups, and the histograms' ends."""
+    """Properties of every point, computed once for all groups, and the limits of the histograms."""
 
     offset: Float[Tensor, "g 2 H W"]
     lengths: Float[Tensor, "g H W"]
@@ -227,3 +194,32 @@ def _describe(facts: _Facts, groups: slice, bins: int) -> PointStatistics:
 
 def _share(chosen: Tensor) -> float:
     return int(chosen.count_nonzero()) / chosen.numel()
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetRow:
+    """One row of the table of steps and groups.
+
+    Attributes:
+        step: Name of the upsampling step.
+        group: Index of the group; None for all groups together.
+        statistics: The numbers.
+    """
+
+    step: str
+    group: int | None
+    statistics: PointStatistics
+
+
+def offset_table(steps: Mapping[str, OffsetStatistics]) -> tuple[OffsetRow, ...]:
+    """Return one row for each step as a whole and, if there are several, each of its groups.
+
+    Args:
+        steps: Statistics of every step, by its name.
+    """
+    rows: list[OffsetRow] = []
+    for step, statistics in steps.items():
+        rows.append(OffsetRow(step=step, group=None, statistics=statistics.overall))
+        groups = statistics.groups if len(statistics.groups) > 1 else ()
+        rows.extend(OffsetRow(step=step, group=k, statistics=group) for k, group in enumerate(groups))
+    return tuple(rows)

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from dysample.geometry import (
     InitialGrid,
+    cached_positions,
     check_initial,
     check_scale,
     coordinate_dtype,
     initial_positions,
     sample,
-    standing_positions,
 )
 from dysample.kernels import plan
 from dysample.ops.upsampler import Upsampler
@@ -109,7 +109,7 @@ class DySample(Upsampler):
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
         """
         self.check_input(x)
-        initial = standing_positions(x.shape[2], x.shape[3], scale=self.scale, like=x, initial=self.initial)
+        initial = cached_positions(x.shape[2], x.shape[3], scale=self.scale, like=x, initial=self.initial)
         if plan.serves(x, initial, self.offset, self.scope):
             scope = (None, None) if self.scope is None else (self.scope.weight, self.scope.bias)
             options = self.scope_factor, self.scale, self.groups

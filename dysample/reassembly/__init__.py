@@ -1,7 +1,7 @@
-"""Kernel upsampling as formulas: every output pixel is a weighted sum over a low-res neighbourhood.
+"""Kernel upsampling: every output pixel is a weighted sum over a low-res neighbourhood.
 
-Three products of the same three things (a low-res map, a high-res map, a weight for every high-res
-pixel and neighbour) are all that it needs: each is the gradient of the other two.
+It takes three products, of a low-res map, a high-res map, and a weight for every high-res pixel and
+neighbour: each combines two of these into the third, and its gradients are the other two products.
 """
 
 from typing import Any
@@ -22,8 +22,8 @@ def reassemble(
 ) -> Float[Tensor, "b c H W"]:
     """Sum the k x k neighbourhood of every output pixel with weights (Wang et al., CARAFE, ICCV 2019, Eq. 2).
 
-    Neighbours outside the map count as zero, and weights are not made up for it: where they sum to
-    one, the outermost k // 2 low-res pixels come out darker.
+    Neighbours outside the map count as zero and the weights are not renormalised, so weights that sum to
+    one darken the outermost k // 2 low-res pixels.
 
     Args:
         x: The low-res map.
@@ -31,10 +31,10 @@ def reassemble(
         scale: Enlargement s.
 
     Returns:
-        The enlarged map, in the dtype of `x`. For its gradient nothing but `x` and `weights` is kept.
+        The enlarged map, in the dtype of `x`. Autograd saves only `x` and `weights` for it.
 
     Raises:
-        ValueError: The weights are not those of an enlargement of `x`.
+        ValueError: The shape of the weights does not fit `x` and the scale.
     """
     _check_weights(x, weights, scale)
     weights = weights.to(x.dtype)
@@ -43,30 +43,6 @@ def reassemble(
     if is_traced():
         return traced.gather(x, weights, scale)
     return _Reassemble.apply(x, weights, scale)
-
-
-def neighbour_products(
-    query: Float[Tensor, "b d H W"], key: Float[Tensor, "b d h w"], *, size: int, scale: int
-) -> Float[Tensor, "b k k H W"]:
-    """Inner products of every high-res vector with the low-res ones around it.
-
-    Args:
-        query: One vector for every output pixel.
-        key: One vector for every low-res pixel; zero outside the map.
-        size: Side k of the neighbourhood, odd.
-        scale: Enlargement s.
-
-    Returns:
-        Products in the order of `KernelRecord.weights`.
-
-    Raises:
-        ValueError: The query is not s times as large as the key.
-    """
-    _check_query(query, key, size, scale)
-    key = key.to(query.dtype)
-    if is_traced():
-        return traced.compare(query, key, size, scale)
-    return _NeighbourProducts.apply(query, key, size, scale)
 
 
 class _Reassemble(torch.autograd.Function):
@@ -83,34 +59,15 @@ class _Reassemble(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         (grad,) = grad_outputs
         x, weights = ctx.saved_tensors
-        for_x = strips.scatter(grad, weights, ctx.scale) if ctx.needs_input_grad[0] else None
-        for_weights = (
+        grad_x = strips.scatter(grad, weights, ctx.scale) if ctx.needs_input_grad[0] else None
+        grad_weights = (
             strips.compare(grad, x, weights.shape[1], ctx.scale) if ctx.needs_input_grad[1] else None
         )
-        return for_x, for_weights, None
-
-
-class _NeighbourProducts(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, size: int, scale: int) -> Tensor:
-        ctx.save_for_backward(query, key)
-        ctx.scale = scale
-        return strips.compare(query, key, size, scale)
-
-    @staticmethod
-    @once_differentiable
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, *grad_outputs: Tensor
-    ) -> tuple[Tensor | None, ...]:
-        (grad,) = grad_outputs
-        query, key = ctx.saved_tensors
-        for_query = strips.gather(key, grad, ctx.scale) if ctx.needs_input_grad[0] else None
-        for_key = strips.scatter(query, grad, ctx.scale) if ctx.needs_input_grad[1] else None
-        return for_query, for_key, None, None
+        return grad_x, grad_weights, None
 
 
 def _weigh_own_pixel(x: Tensor, weights: Tensor, scale: int) -> Tensor:
-    """A neighbourhood of one pixel: every output pixel is its low-res pixel times a weight."""
+    """Multiply every output pixel's own low-res pixel by a weight: a neighbourhood of one pixel."""
     by_pixel = weights.unflatten(3, (-1, scale)).unflatten(2, (-1, scale))
     return (x[:, :, :, None, :, None] * by_pixel).flatten(4, 5).flatten(2, 3)
 
@@ -128,6 +85,49 @@ def _check_weights(x: Tensor, weights: Tensor, scale: int) -> None:
             f"weights must have (batch, rows, columns) = {expected}, scale={scale} times the map's, "
             f"got {(weights.shape[0], *weights.shape[3:])}"
         )
+
+
+def neighbour_products(
+    query: Float[Tensor, "b d H W"], key: Float[Tensor, "b d h w"], *, size: int, scale: int
+) -> Float[Tensor, "b k k H W"]:
+    """Return the inner products of every high-res vector with the low-res vectors around it.
+
+    Args:
+        query: One vector for every output pixel.
+        key: One vector for every low-res pixel; counts as zero outside the map.
+        size: Side k of the neighbourhood, odd.
+        scale: Enlargement s.
+
+    Returns:
+        Products in the order of `KernelRecord.weights`.
+
+    Raises:
+        ValueError: The query is not s times as large as the key.
+    """
+    _check_query(query, key, size, scale)
+    key = key.to(query.dtype)
+    if is_traced():
+        return traced.compare(query, key, size, scale)
+    return _NeighbourProducts.apply(query, key, size, scale)
+
+
+class _NeighbourProducts(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, size: int, scale: int) -> Tensor:
+        ctx.save_for_backward(query, key)
+        ctx.scale = scale
+        return strips.compare(query, key, size, scale)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        (grad,) = grad_outputs
+        query, key = ctx.saved_tensors
+        grad_query = strips.gather(key, grad, ctx.scale) if ctx.needs_input_grad[0] else None
+        grad_key = strips.scatter(query, grad, ctx.scale) if ctx.needs_input_grad[1] else None
+        return grad_query, grad_key, None, None
 
 
 def _check_query(query: Tensor, key: Tensor, size: int, scale: int) -> None:

@@ -1,7 +1,7 @@
-"""The products of kernel upsampling in operations that torch can trace and other runtimes know.
+"""The products of kernel upsampling in operations that torch can trace and other runtimes support.
 
-One term for each neighbour, so that nothing is larger than the result; the fewer nodes the better,
-for a tracer takes its time over each.
+They add up one term per neighbour, so that no intermediate map is larger than the result, in as few nodes
+as possible, since tracing takes time for each.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def gather(x: Tensor, weights: Tensor, scale: int) -> Tensor:
-    """The high-res map from the low-res one and the weights."""
+    """Compute the high-res map from the low-res one and the weights."""
     taps = F.pixel_unshuffle(weights.flatten(1, 2), scale).unflatten(1, (1, -1, scale * scale))
     first, *others = zip(taps.unbind(2), _shifts(x, weights.shape[1]), strict=True)
     total = first[0] * first[1]
@@ -23,14 +23,14 @@ def gather(x: Tensor, weights: Tensor, scale: int) -> Tensor:
 
 
 def compare(query: Tensor, key: Tensor, size: int, scale: int) -> Tensor:
-    """The products of the weights' shape, from the high-res map and the low-res one."""
+    """Compute the map of the weights' shape from the high-res map and the low-res one."""
     vectors = F.pixel_unshuffle(query, scale).unflatten(1, (-1, scale * scale))
     products = [(vectors * shifted).sum(1) for shifted in _shifts(key, size)]
     return F.pixel_shuffle(torch.cat(products, dim=1), scale).unflatten(1, (size, size))
 
 
 def _shifts(x: Tensor, size: int) -> Iterator[Float[Tensor, "b c 1 h w"]]:
-    """The map moved so that each neighbour in turn lies in the centre's place."""
+    """Yield the map shifted so that each neighbour in turn takes the place of the centre."""
     height, width, margin = x.shape[2], x.shape[3], size // 2
     padded = F.pad(x, (margin, margin, margin, margin)).unsqueeze(2)
     for i in range(size):

@@ -1,4 +1,4 @@
-"""What tensors come from: which maps, which weights, which enlargements are in them."""
+"""Track what tensors are made of: the input, weights, enlargements; and resize example inputs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
+# A tensor with shorter sides holds tokens or numbers, not a picture.
+LEAST_SIDE = 16
+# Halved, which is cheapest, if that leaves a few pixels at stride 32; otherwise doubled.
+FACTORS = (0.5, 2.0)
+LEAST_HALVED = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -16,7 +22,7 @@ class Origin:
     Attributes:
         of_input: Whether the model's input did.
         learned: Whether a weight did.
-        calls: Numbers of the enlargements that did.
+        calls: Indices of the enlargements that did.
     """
 
     of_input: bool = False
@@ -24,7 +30,7 @@ class Origin:
     calls: frozenset[int] = frozenset()
 
     def __or__(self, other: "Origin") -> "Origin":
-        """What went into something made of both."""
+        """Return the origin of a tensor made of both."""
         return Origin(
             self.of_input or other.of_input, self.learned or other.learned, self.calls | other.calls
         )
@@ -32,7 +38,7 @@ class Origin:
 
 @dataclass(slots=True)
 class Flow:
-    """Origins of all tensors that are alive, followed from operation to operation.
+    """Origins of all live tensors, followed from operation to operation.
 
     Attributes:
         followed: Enlargements whose outputs have met a weight.
@@ -42,24 +48,24 @@ class Flow:
     _origins: WeakTensorKeyDictionary = field(default_factory=WeakTensorKeyDictionary)
 
     def origin(self, tensor: Tensor) -> Origin:
-        """What went into a tensor."""
+        """Return what went into a tensor."""
         if isinstance(tensor, nn.Parameter):
             return Origin(learned=True)
-        found = self._origins.get(tensor)
-        return found if isinstance(found, Origin) else Origin()
+        origin = self._origins.get(tensor)
+        return origin if isinstance(origin, Origin) else Origin()
 
     def mark(self, tensor: Tensor, origin: Origin) -> None:
-        """Say what went into a tensor."""
+        """Set what went into a tensor."""
         if not isinstance(tensor, nn.Parameter):
             self._origins[tensor] = origin
 
     def follow(self, inputs: tuple[Tensor, ...], result: object) -> Origin:
-        """Take note of one operation; gives what went into its inputs."""
+        """Record one operation, and return what went into its inputs."""
         origins = [self.origin(tensor) for tensor in inputs]
         merged = Origin()
         for origin in origins:
             merged |= origin
-        # A weight, or what was made of weights alone, such as a transposed or normalised one.
+        # A weight, or a tensor made of weights alone, such as a transposed or normalised one.
         if any(origin.learned and not origin.of_input for origin in origins):
             self.followed |= merged.calls
         changed = tuple(tensors_in(result)) or inputs[:1] * (result is None)
@@ -69,29 +75,19 @@ class Flow:
 
 
 def tensors_in(value: object) -> Iterator[Tensor]:
-    """All tensors of nested tuples, lists and mappings."""
+    """Yield all tensors in nested tuples, lists and mappings."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from tensors_in(each)
+        for item in value.values():
+            yield from tensors_in(item)
     elif isinstance(value, list | tuple):
-        for each in value:
-            yield from tensors_in(each)
-
-
-# Example inputs: how a model is called with them, and the same of another size.
-
-
-# A picture is told from tokens and numbers by its sides.
-LEAST_SIDE = 16
-# Halved if that leaves networks with a stride of 32 a few pixels, for it costs least; doubled otherwise.
-FACTORS = (0.5, 2.0)
-LEAST_HALVED = 128
+        for item in value:
+            yield from tensors_in(item)
 
 
 def arguments(example_inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Positional and keyword arguments: of a tuple, of a mapping, or the one argument itself."""
+    """Return positional and keyword arguments from a tuple, a mapping, or the only argument itself."""
     if isinstance(example_inputs, tuple):
         return example_inputs, {}
     if isinstance(example_inputs, Mapping):
@@ -100,7 +96,7 @@ def arguments(example_inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def picture_size(example_inputs: object) -> tuple[int, int] | None:
-    """Height and width of the first picture among them; None without one."""
+    """Return height and width of the first picture among the inputs, or None if there is none."""
     sizes = (
         (tensor.shape[-2], tensor.shape[-1])
         for tensor in tensors_in(example_inputs)
@@ -110,7 +106,7 @@ def picture_size(example_inputs: object) -> tuple[int, int] | None:
 
 
 def other_sizes(example_inputs: object) -> Iterator[object]:
-    """The same inputs with pictures, masks of their size and other maps of other sizes; cheapest first."""
+    """Yield the inputs with pictures, their masks and other maps resized, cheapest first."""
     size = picture_size(example_inputs)
     if size is None:
         return
@@ -121,13 +117,13 @@ def other_sizes(example_inputs: object) -> Iterator[object]:
 
 def _resized(value: object, picture: tuple[int, int], factor: float) -> object:
     if isinstance(value, Tensor):
-        # A decoder alone takes maps of several sizes.
+        # Inputs of a bare decoder are maps of several sizes.
         is_map = value.ndim == 4 and value.is_floating_point()
         return _resize(value, factor) if is_map or tuple(value.shape[-2:]) == picture else value
     if isinstance(value, Mapping):
-        return {name: _resized(each, picture, factor) for name, each in value.items()}
+        return {name: _resized(item, picture, factor) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        items = [_resized(each, picture, factor) for each in cast("list[object]", value)]
+        items = [_resized(item, picture, factor) for item in cast("list[object]", value)]
         return items if isinstance(value, list) else tuple(items)
     return value
 

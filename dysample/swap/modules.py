@@ -1,4 +1,4 @@
-"""The modules that a swap puts into a model."""
+"""The modules that a swap puts into a model, and the redirection of `F.interpolate` calls to them."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -11,21 +11,24 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 from torch.overrides import TorchFunctionMode
 
+# Attribute under which a module holds its upsamplers by index of the call; part of their state_dict keys.
+HELD = "swapped_upsamplers"
+
 
 class Enlargement(nn.Module):
-    """Upsamplers one after the other, in the place of one interpolation."""
+    """A sequence of upsamplers in the place of one interpolation."""
 
     def __init__(
         self, steps: Sequence[nn.Module], *, channels: int, scale: int, mode: str, align_corners: bool
     ) -> None:
-        """Remember what it stands for.
+        """Store the upsamplers and the call that they replace.
 
         Args:
             steps: Upsamplers whose scales multiply to `scale`.
             channels: Channels of the map.
-            scale: Enlargement of the whole.
-            mode: Of the interpolation that it replaces.
-            align_corners: Of the interpolation that it replaces.
+            scale: Total enlargement.
+            mode: Mode of the interpolation that it replaces.
+            align_corners: Whether that interpolation aligns corners.
         """
         super().__init__()
         self.steps = nn.ModuleList(steps)
@@ -36,7 +39,7 @@ class Enlargement(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
         """Enlarge `x` by `scale`."""
-        with Redirect({}):  # an upsampler may interpolate: no call of the module around it
+        with Redirect({}):  # do not count an upsampler's own interpolations as calls of the module around it
             for step in self.steps:
                 x = step(x)
         return x
@@ -51,13 +54,13 @@ class Enlargement(nn.Module):
         recompute_scale_factor: bool | None = None,
         antialias: bool = False,
     ) -> Tensor:
-        """Answer a call of `F.interpolate` with its arguments.
+        """Handle a call of `F.interpolate` with the same arguments.
 
-        A target size within one step of `scale` times the input's is met by crop or pad at right and
-        bottom. A call of another kind than this stands for is interpolated, as the model would have.
+        A target size that differs from `scale` times the input's by less than `scale` is met by cropping or
+        padding at the right and bottom. Calls that differ from the one replaced are interpolated as before.
         """
-        wanted = (mode, bool(align_corners), self.channels)
-        if input.ndim == 4 and wanted == (self.mode, self.align_corners, input.shape[1]):
+        replaced = (self.mode, self.align_corners, self.channels)
+        if input.ndim == 4 and (mode, bool(align_corners), input.shape[1]) == replaced:
             if size is not None:
                 rows, columns = (size, size) if isinstance(size, int) else size
                 if self._reaches(input.shape[2], rows) and self._reaches(input.shape[3], columns):
@@ -72,23 +75,27 @@ class Enlargement(nn.Module):
         return target == self.scale * side or abs(target - self.scale * side) < self.scale
 
     def extra_repr(self) -> str:
-        """Name the scale in the printed module."""
+        """Return the scale and the replaced mode, for printing."""
         return f"scale={self.scale}, instead of {self.mode}"
 
 
-class Reprojection(nn.Module):
-    """A 1x1 convolution and an upsampler, in the place of a transposed convolution or pixel shuffle.
+def _pair(factor: int | float | Sequence[int | float] | None) -> Sequence[int | float]:
+    return (factor, factor) if isinstance(factor, int | float) else factor or (0.0,)
 
-    It starts from the mean that the old module gives to the pixels which it makes of one.
+
+class Reprojection(nn.Module):
+    """A 1x1 convolution and an upsampler in the place of a transposed convolution or pixel shuffle.
+
+    The convolution starts from the mean over the output pixels that the old module makes of one input pixel.
     """
 
     def __init__(self, project: nn.Conv2d, enlargement: Enlargement, *, margin: tuple[int, int]) -> None:
-        """Join the two.
+        """Store the two modules.
 
         Args:
-            project: To the channels of the output, at the size of the input.
-            enlargement: Of what it gives.
-            margin: Rows and columns that the old module's output has beyond `scale` times the input.
+            project: Convolution to the channels of the output, at the size of the input.
+            enlargement: Upsampler of its output.
+            margin: Rows and columns by which the old module's output exceeds `scale` times the input.
         """
         super().__init__()
         self.project = project
@@ -98,7 +105,7 @@ class Reprojection(nn.Module):
     def forward(
         self, x: Float[Tensor, "b c h w"], output_size: Sequence[int] | None = None
     ) -> Float[Tensor, "b k H W"]:
-        """Enlarge, to `output_size` where a transposed convolution would be told one."""
+        """Enlarge `x`, to `output_size` if given, as a transposed convolution would."""
         large = self.enlargement(self.project(x))
         if output_size is not None:
             return fit(large, *output_size[-2:])
@@ -106,7 +113,7 @@ class Reprojection(nn.Module):
 
 
 def fit(x: Float[Tensor, "b c h w"], rows: int, columns: int) -> Float[Tensor, "b c H W"]:
-    """Crop at right and bottom, or repeat the last row and column there."""
+    """Crop at the right and bottom, or repeat the last column and row there, to the given size."""
     if x.shape[2] == rows and x.shape[3] == columns:
         return x
     cropped = x[:, :, :rows, :columns]
@@ -115,55 +122,40 @@ def fit(x: Float[Tensor, "b c h w"], rows: int, columns: int) -> Float[Tensor, "
 
 
 def projection(module: nn.Module, channels: int) -> nn.Conv2d:
-    """The 1x1 convolution that gives the mean of what a module makes of a pixel.
+    """Return the 1x1 convolution that computes the mean over the output pixels of one input pixel.
 
     Args:
         module: A transposed convolution, or a pixel shuffle of `channels` channels.
-        channels: Of its input.
+        channels: Channels of its input.
     """
     if isinstance(module, nn.PixelShuffle):
         factor = module.upscale_factor**2
-        made = nn.Conv2d(channels, channels // factor, 1, groups=channels // factor, bias=False)
-        nn.init.constant_(made.weight, 1 / factor)
-        return made
+        mean = nn.Conv2d(channels, channels // factor, 1, groups=channels // factor, bias=False)
+        nn.init.constant_(mean.weight, 1 / factor)
+        return mean
     old = cast(nn.ConvTranspose2d, module)
-    made = nn.Conv2d(channels, old.out_channels, 1, groups=old.groups, bias=old.bias is not None)
+    new = nn.Conv2d(channels, old.out_channels, 1, groups=old.groups, bias=old.bias is not None)
     pixels = old.stride[0] * old.stride[1]
     with torch.no_grad():
         response = old.weight.sum(dim=(2, 3)).unflatten(0, (old.groups, -1)).transpose(1, 2) / pixels
-        made.weight.copy_(response.flatten(0, 1)[:, :, None, None])
-        if made.bias is not None and old.bias is not None:
-            made.bias.copy_(old.bias)
-    return made
-
-
-def _pair(factor: int | float | Sequence[int | float] | None) -> Sequence[int | float]:
-    return (factor, factor) if isinstance(factor, int | float) else factor or (0.0,)
-
-
-# Modules whose own calls of `F.interpolate` are answered by upsamplers that they hold.
-#
-# A module gets a subclass of its own class, made here, whose `forward` runs in a mode that counts the
-# calls. All that a call needs is local to that forward, so several threads can run one model.
-
-
-# Where a module keeps its upsamplers, by the index of the call; also the first part of their keys in
-# the state_dict.
-HELD = "swapped_upsamplers"
+        new.weight.copy_(response.flatten(0, 1)[:, :, None, None])
+        if new.bias is not None and old.bias is not None:
+            new.bias.copy_(old.bias)
+    return new
 
 
 class Redirect(TorchFunctionMode):
-    """While active, the n-th call of `F.interpolate` goes to the n-th upsampler, where there is one.
+    """While active, the n-th call of `F.interpolate` goes to the n-th upsampler, if there is one.
 
-    The other calls are carried out, hidden from modes outside: those belong to modules around this one,
-    and count their own calls alone.
+    Other calls are executed hidden from outer modes, which belong to modules around this one and must
+    count only the calls of those.
     """
 
     def __init__(self, upsamplers: nn.ModuleDict | dict[str, nn.Module]) -> None:
-        """Begin to count.
+        """Start counting at zero.
 
         Args:
-            upsamplers: By index of the call, in decimal; each has `instead_of`.
+            upsamplers: Modules with a method `instead_of`, by decimal index of the call.
         """
         super().__init__()
         self.upsamplers = upsamplers
@@ -176,7 +168,7 @@ class Redirect(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Answer one call."""
+        """Execute one call, or redirect it."""
         if func is not F.interpolate:
             return func(*args, **(kwargs or {}))
         key = str(self.calls)
@@ -187,34 +179,34 @@ class Redirect(TorchFunctionMode):
 
 
 def interpolate(*args: Any, **kwargs: Any) -> torch.Tensor:
-    """`F.interpolate`, which no mode around it sees."""
+    """Call `F.interpolate`, hidden from all active modes."""
     with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
         return F.interpolate(*args, **kwargs)
 
 
 class Redirecting:
-    """Marks the classes made here; `redirected_base` is the class of which each was made."""
+    """Base of the generated subclasses whose `forward` redirects a module's calls of `F.interpolate`.
+
+    All state of a call is local to `forward`, so several threads can run one model.
+
+    Attributes:
+        redirected_base: The class that was subclassed.
+    """
 
     redirected_base: type[nn.Module]
 
 
 def redirectable(module: nn.Module) -> bool:
-    """Whether a subclass can take the module's `forward` over.
+    """Return whether a subclass can override the module's `forward`.
 
-    It cannot where `forward` is an attribute of the object (set by hand, or by accelerate), nor in a graph
-    of torch.fx, whose class is made for it alone.
+    It cannot if `forward` is an attribute of the object (set by hand, or by accelerate), nor for a graph of
+    torch.fx, which has a class of its own.
     """
     return "forward" not in vars(module) and not isinstance(module, GraphModule)
 
 
-def release(module: nn.Module) -> None:
-    """Give a module the class back that it had, in place: its upsamplers stay, unused."""
-    if isinstance(module, Redirecting):
-        cast(Any, module).__class__ = module.redirected_base
-
-
 def hold(module: nn.Module) -> nn.ModuleDict:
-    """Make a module redirect its calls, in place; gives the dict, empty at first, of its upsamplers."""
+    """Make a module redirect its calls, in place, and return its upsamplers, none at first."""
     if not isinstance(module, Redirecting):
         module.__class__ = _redirected(type(module))
         module.add_module(HELD, nn.ModuleDict())
@@ -222,23 +214,29 @@ def hold(module: nn.Module) -> nn.ModuleDict:
 
 
 def held(module: nn.Module) -> frozenset[int]:
-    """Which calls of a module's own `forward` upsamplers answer."""
+    """Return the indices of the calls in a module's own `forward` that upsamplers handle."""
     return frozenset(map(int, hold(module))) if isinstance(module, Redirecting) else frozenset()
+
+
+def release(module: nn.Module) -> None:
+    """Restore a module's original class in place; its upsamplers stay, unused."""
+    if isinstance(module, Redirecting):
+        cast(Any, module).__class__ = module.redirected_base
 
 
 @functools.cache
 def _redirected(base: type[nn.Module]) -> type[nn.Module]:
-    # Whatever the base takes is passed on: its signature is not ours to know.
+    # Pass all arguments on: the signature is the base's.
     @functools.wraps(base.forward)
     def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         with Redirect(getattr(self, HELD)):
             return base.forward(self, *args, **kwargs)
 
     def reduce_ex(self: Any, protocol: Any) -> tuple[Any, ...]:
-        # A class made while running cannot be imported, so pickles name the one that it was made of.
+        # A generated class cannot be imported, so pickles name its base.
         return _rebuild, (base,), self.__getstate__()
 
-    # Named as the base: some libraries look settings up by the name of a class.
+    # The name of the base, since some libraries look settings up by class name.
     names = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
     members = {"redirected_base": base, "forward": forward, "__reduce_ex__": reduce_ex}
     return type(base.__name__, (Redirecting, base), {**names, **members})

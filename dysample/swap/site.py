@@ -1,11 +1,11 @@
-"""What an audit finds: the places where a model changes the size of a map."""
+"""Records of an audit: the places where a model changes the size of a map."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from dysample.markdown import to_table
 
-Kind = Literal["functional", "nn.Upsample", "ConvTranspose2d", "PixelShuffle"]
+SiteKind = Literal["functional", "nn.Upsample", "ConvTranspose2d", "PixelShuffle"]
 Choice = Literal["swap", "request", "never"]
 
 
@@ -14,23 +14,23 @@ class Site:
     """One place where a model changes the size of a map.
 
     Attributes:
-        name: Path of the module that does it and, where its `forward` calls a function, which of these
-            calls it is: ``"decoder.p4[0]"``; ``"[0]"`` in the model's own `forward`.
-        path: The module alone, as `named_modules` calls it.
-        index: Which of the calls within one `forward` of that module, from 0.
-        order: Place among all sites, by their first call, from 0.
-        times: How often it is called while the model runs once.
+        name: Path of the module that does it, with the index of the call where its `forward` calls a
+            function: ``"decoder.p4[0]"``; ``"[0]"`` in the model's own `forward`.
+        path: Path of the module alone, as in `named_modules`.
+        index: Index of the call within one `forward` of that module, from 0.
+        order: Position among all sites by first call, from 0.
+        times: Number of calls in one run of the model.
         source: File and line of the call.
-        kind: A call of a function, or the module that the model has for it.
-        mode: Of the interpolation; ``"learned"`` for transposed convolutions, ``"shuffle"`` for pixel
+        kind: ``"functional"`` for a call of a function, or else the class of the module.
+        mode: Interpolation mode; ``"learned"`` for transposed convolutions, ``"shuffle"`` for pixel
             shuffles, ``"unpool"`` for the reverse of a max pooling.
-        align_corners: Of the interpolation.
+        align_corners: Whether the interpolation aligns corners.
         input: Shape of the map at the first call.
-        output: Shape that it gets.
-        scale: The integer enlargement; None where there is none.
-        choice: Whether a swap replaces it unasked, on request, or never.
-        reason: A sentence that says why not unasked; empty where it is.
-        after: Places, as `order`, of the sites whose outputs went into its input, at whatever distance.
+        output: Shape of the enlarged map.
+        scale: The integer enlargement; None if the scale is not an integer.
+        choice: Whether a swap replaces it by default, on request, or never.
+        reason: A sentence that says why it is not replaced by default; empty if it is.
+        after: `order` of all sites whose outputs went into its input, directly or not.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Site:
     order: int
     times: int
     source: str
-    kind: Kind
+    kind: SiteKind
     mode: str
     align_corners: bool
     input: tuple[int, ...]
@@ -55,16 +55,16 @@ class Audit:
     """All sites of a model, in the order of their first calls; prints as a table.
 
     Attributes:
-        sites: What was found.
-        sizes: Height and width of the pictures that the model was run with. One pair alone means that it
-            took no other size, so that scales which depend on the size could not be told.
+        sites: The sites.
+        sizes: Height and width of the pictures that the model ran with. A single pair means that it accepted
+            no other size, so scales that depend on the size could not be recognised.
     """
 
     sites: tuple[Site, ...]
     sizes: tuple[tuple[int, int], ...]
 
     def __str__(self) -> str:
-        """A table for people."""
+        """Return a table with one row per site."""
         heads = ("#", "site", "line", "kind", "map", "scale", "mode", "swap", "why not")
         return to_table(heads, [_row(site) for site in self.sites])
 

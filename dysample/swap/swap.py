@@ -1,4 +1,4 @@
-"""`swap_upsamplers`: a copy of a model with upsamplers where it interpolates."""
+"""Copy a model with trainable upsamplers in the place of its interpolations."""
 
 import copy
 import inspect
@@ -19,15 +19,15 @@ Where = Callable[[Site], bool] | Iterable[str | int]
 
 @dataclass(frozen=True, slots=True)
 class SwapRow:
-    """What became of one site.
+    """Result of a swap at one site.
 
     Attributes:
         site: The site.
-        operator: What is there now, with its options; empty where it was left alone.
-        scales: Of the upsamplers that are there, one after the other.
-        parameters: That came with them.
-        removed: Parameters of the module that was there.
-        reason: A sentence that says why it was left alone; empty where it was not.
+        operator: Name of the new operator, with its options; empty if the site was left alone.
+        scales: Scales of the new upsamplers, in order.
+        parameters: Number of their parameters.
+        removed: Number of parameters of the module that they replaced.
+        reason: A sentence that says why the site was left alone; empty if it was swapped.
     """
 
     site: Site
@@ -40,10 +40,10 @@ class SwapRow:
 
 @dataclass(frozen=True, slots=True)
 class SwapReport:
-    """What a swap did, site by site; prints as a table.
+    """Result of a swap, site by site; prints as a table.
 
     Attributes:
-        operator: What was asked for.
+        operator: Name of the requested operator.
         rows: One for each site of the audit.
     """
 
@@ -52,101 +52,23 @@ class SwapReport:
 
     @property
     def swapped(self) -> tuple[SwapRow, ...]:
-        """The sites with a new upsampler."""
+        """Rows of the sites with a new upsampler."""
         return tuple(row for row in self.rows if row.operator)
 
     @property
     def left_alone(self) -> tuple[SwapRow, ...]:
-        """The others, each with its reason."""
+        """Rows of the other sites, each with its reason."""
         return tuple(row for row in self.rows if not row.operator)
 
     @property
     def parameters(self) -> int:
-        """All parameters that came, without those that went."""
+        """Number of all new parameters; those removed are not subtracted."""
         return sum(row.parameters for row in self.rows)
 
     def __str__(self) -> str:
-        """A table for people."""
+        """Return a table with one row per site."""
         heads = ("#", "site", "map", "new", "parameters", "why not")
         return to_table(heads, [_cells(row) for row in self.rows])
-
-
-def swap_upsamplers(
-    model: nn.Module, example_inputs: object, to: str = "dysample+", *, where: Where | None = None
-) -> tuple[nn.Module, SwapReport]:
-    """Copy a model, with trainable upsamplers in the place of its interpolations.
-
-    The upsamplers are submodules of the modules that interpolated, which get a subclass of their own
-    class; they take those modules' device, dtype and mode. DySample starts from the grid of the
-    interpolation it replaces. Enlargements by 4 or 8 become repeated ×2. Whatever else an interpolation
-    is asked for later, such as a size of another scale, it does as before.
-
-    Args:
-        model: Any module, neither scripted nor compiled; it is not touched.
-        example_inputs: What it is called with, see `audit`.
-        to: Name of an operator, with its options, as `build` takes it.
-        where: Which sites: a function of a `Site`, or names or numbers of sites. None takes those that
-            an audit says "swap" of.
-
-    Returns:
-        The copy, and what was done.
-
-    Raises:
-        ValueError: There is no such operator or site, the model is scripted or compiled, or calls of
-            nested modules cannot be told apart.
-    """
-    to = canonical_name(to)
-    found = audit(model, example_inputs)
-    chosen = _choose(found, where)
-    swapped, rows = copy.deepcopy(model), list[SwapRow]()
-    for site in found.sites:
-        made = _make(site, to, swapped) if site in chosen else _left(site)
-        if not isinstance(made, SwapRow):
-            row, module = made
-            swapped = put(swapped, site, module)
-            rows.append(row)
-        else:
-            rows.append(made)
-    separate(swapped, found)
-    return swapped, SwapReport(to, tuple(rows))
-
-
-def _choose(found: Audit, where: Where | None) -> frozenset[Site]:
-    if where is None:
-        return frozenset(site for site in found.sites if site.choice == "swap")
-    if callable(where):
-        return frozenset(site for site in found.sites if where(site))
-    known = {key: site for site in found.sites for key in (site.name, site.order)}
-    wanted = [where] if isinstance(where, str) else list(where)
-    for key in wanted:
-        if key not in known:
-            names = ", ".join(site.name for site in found.sites)
-            raise ValueError(f"no site is called {key!r}; there are {names or 'none'}, or their numbers")
-    return frozenset(known[key] for key in wanted)
-
-
-def _left(site: Site) -> SwapRow:
-    return SwapRow(site, reason=site.reason or "Not asked for.")
-
-
-def _make(site: Site, to: str, model: nn.Module) -> SwapRow | tuple[SwapRow, Enlargement | Reprojection]:
-    """The upsampler for a site with its row, or the row alone where none can be had."""
-    if site.choice == "never":
-        return SwapRow(site, reason=site.reason)
-    if operator_spec(to).needs_guide:
-        return SwapRow(site, reason=f"Guide needed: {operator_spec(to).label} looks at a high-res map too.")
-    owner = model.get_submodule(site.path)
-    try:
-        operator = operator_at(site, to)
-        made = made_for(site, operator, owner)
-    except ValueError as error:
-        return SwapRow(site, reason=f"{operator_spec(to).label} cannot be here: {error}.")
-    gone = 0 if isinstance(made, Enlargement) else _count(owner)
-    return SwapRow(site, operator, factors(site.scale or 1), _count(made), gone), made
-
-
-def _count(module: nn.Module) -> int:
-    return sum(weight.numel() for weight in module.parameters())
 
 
 def _cells(row: SwapRow) -> tuple[str, ...]:
@@ -163,38 +85,107 @@ def _cells(row: SwapRow) -> tuple[str, ...]:
     )
 
 
-# Upsamplers made for a site, and put there.
+def swap_upsamplers(
+    model: nn.Module, example_inputs: object, to: str = "dysample+", *, where: Where | None = None
+) -> tuple[nn.Module, SwapReport]:
+    """Copy a model, with trainable upsamplers in the place of its interpolations.
 
-
-def operator_at(site: Site, to: str) -> str:
-    """Name of the operator for a site: with the grid of what it replaces, where it has a grid.
-
-    Raises:
-        ValueError: There is no such operator.
-    """
-    begins = "nearest" if site.mode in ("nearest", "nearest-exact") else "bilinear"
-    if "initial" not in inspect.signature(operator_spec(to).factory).parameters or "initial=" in to:
-        return canonical_name(to)
-    return canonical_name(f"{to}{',' if '@' in to else '@'}initial={begins}")
-
-
-def made_for(site: Site, operator: str, module: nn.Module) -> Enlargement | Reprojection:
-    """What is to stand at a site, in float32 on the CPU.
+    The upsamplers are submodules of the modules that interpolated, with their device, dtype and mode; the
+    class of these modules becomes a subclass of it. DySample starts from the grid of the interpolation it
+    replaces. Enlargements by 4 or 8 become repeated ×2. Later calls with other arguments, such as a size of
+    another scale, still interpolate.
 
     Args:
-        site: One with a scale.
+        model: Any module, neither scripted nor compiled; it is not touched.
+        example_inputs: Arguments of the model, as for `audit`.
+        to: Name of an operator, with its options, as for `build`.
+        where: Sites to swap: a predicate of a `Site`, or names or numbers of sites. None selects those with
+            the choice "swap".
+
+    Returns:
+        The copy, and a report of every site.
+
+    Raises:
+        ValueError: There is no such operator or site, the model is scripted or compiled, or calls of
+            nested modules cannot be told apart.
+    """
+    to = canonical_name(to)
+    audited = audit(model, example_inputs)
+    chosen = _choose(audited, where)
+    swapped, rows = copy.deepcopy(model), list[SwapRow]()
+    for site in audited.sites:
+        if site in chosen:
+            row, module = _make(site, to, swapped)
+        else:
+            row, module = SwapRow(site, reason=site.reason or "Not asked for."), None
+        if module is not None:
+            swapped = _put(swapped, site, module)
+        rows.append(row)
+    _separate(swapped, audited)
+    return swapped, SwapReport(to, tuple(rows))
+
+
+def _choose(audited: Audit, where: Where | None) -> frozenset[Site]:
+    if where is None:
+        return frozenset(site for site in audited.sites if site.choice == "swap")
+    if callable(where):
+        return frozenset(site for site in audited.sites if where(site))
+    known = {key: site for site in audited.sites for key in (site.name, site.order)}
+    wanted = [where] if isinstance(where, str) else list(where)
+    for key in wanted:
+        if key not in known:
+            names = ", ".join(site.name for site in audited.sites)
+            raise ValueError(f"no site is called {key!r}; there are {names or 'none'}, or their numbers")
+    return frozenset(known[key] for key in wanted)
+
+
+def _make(site: Site, to: str, model: nn.Module) -> tuple[SwapRow, Enlargement | Reprojection | None]:
+    """Build the upsampler for a site, None if it cannot be there, and the row of the report."""
+    if site.choice == "never":
+        return SwapRow(site, reason=site.reason), None
+    if operator_spec(to).needs_guide:
+        reason = f"Guide needed: {operator_spec(to).label} looks at a high-res map too."
+        return SwapRow(site, reason=reason), None
+    owner = model.get_submodule(site.path)
+    try:
+        operator = operator_for(site, to)
+        module = replacement_for(site, operator, owner)
+    except ValueError as error:
+        return SwapRow(site, reason=f"{operator_spec(to).label} cannot be here: {error}."), None
+    removed = 0 if isinstance(module, Enlargement) else count_parameters(owner)
+    scales = factors(site.scale or 1)
+    return SwapRow(site, operator, scales, count_parameters(module), removed), module
+
+
+def operator_for(site: Site, to: str) -> str:
+    """Return the name of the operator for a site, with the initial grid of what it replaces, if it has one.
+
+    Raises:
+        ValueError: The operator is unknown.
+    """
+    initial = "nearest" if site.mode in ("nearest", "nearest-exact") else "bilinear"
+    if "initial" not in inspect.signature(operator_spec(to).factory).parameters or "initial=" in to:
+        return canonical_name(to)
+    return canonical_name(f"{to}{',' if '@' in to else '@'}initial={initial}")
+
+
+def replacement_for(site: Site, operator: str, module: nn.Module) -> Enlargement | Reprojection:
+    """Build the module that replaces a site, in float32 on the CPU.
+
+    Args:
+        site: A site with a scale.
         operator: Name of the operator.
         module: The module that enlarges there.
 
     Raises:
-        ValueError: The operator cannot have the site's channels or scale.
+        ValueError: The operator does not support the site's channels or scale.
     """
     project = None
     if site.kind in ("ConvTranspose2d", "PixelShuffle"):
         project = projection(module, site.input[1])
     channels = project.out_channels if project else site.input[1]
     enlargement = Enlargement(
-        [build(operator, channels, scale=each) for each in factors(site.scale or 1)],
+        [build(operator, channels, scale=factor) for factor in factors(site.scale or 1)],
         channels=channels,
         scale=site.scale or 1,
         mode=site.mode,
@@ -209,29 +200,51 @@ def made_for(site: Site, operator: str, module: nn.Module) -> Enlargement | Repr
     return Reprojection(project, enlargement, margin=(rows, columns))
 
 
-def put(model: nn.Module, site: Site, made: Enlargement | Reprojection) -> nn.Module:
-    """Put it there, in place; gives the model, which is another one if it was the site itself."""
+def count_parameters(module: nn.Module) -> int:
+    """Return the number of parameters that training adjusts."""
+    return sum(weight.numel() for weight in module.parameters())
+
+
+def _put(model: nn.Module, site: Site, module: Enlargement | Reprojection) -> nn.Module:
+    """Put a module at a site in place; return the model, which is the module if the model was the site."""
     owner = model.get_submodule(site.path)
     like = _weight_near(model, site.path)
-    made.to(device=like.device, dtype=like.dtype).train(owner.training)
-    if isinstance(made, Enlargement):
-        hold(owner).add_module(str(site.index), made)
+    module.to(device=like.device, dtype=like.dtype).train(owner.training)
+    if isinstance(module, Enlargement):
+        hold(owner).add_module(str(site.index), module)
         return model
     for parent in list(model.modules()):
         for name, child in parent.named_children():
             if child is owner:
-                setattr(parent, name, made)
-    return made if owner is model else model
+                setattr(parent, name, module)
+    return module if owner is model else model
 
 
-def separate(model: nn.Module, found: Audit) -> None:
-    """Let all that interpolate inside a redirecting module count their own calls, in place.
+def _weight_near(model: nn.Module, path: str) -> torch.Tensor:
+    """Return a floating-point weight of the module, or of the nearest module around it that has one."""
+    for ancestor in _upwards(path):
+        for weight in model.get_submodule(ancestor).parameters():
+            if weight.is_floating_point():
+                return weight
+    return torch.empty(0)
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """Yield the path, and those of the modules around it, up to the model's."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+    yield ""
+
+
+def _separate(model: nn.Module, audited: Audit) -> None:
+    """Make all interpolating modules inside a redirecting one count their own calls, in place.
 
     Raises:
         ValueError: One of them has a `forward` that cannot be redirected.
     """
     redirecting = [path for path, module in model.named_modules() if isinstance(module, Redirecting)]
-    for site in found.sites:
+    for site in audited.sites:
         interpolates = site.kind in ("functional", "nn.Upsample")
         if interpolates and any(not path or site.path.startswith(f"{path}.") for path in redirecting):
             module = model.get_submodule(site.path)
@@ -241,19 +254,3 @@ def separate(model: nn.Module, found: Audit) -> None:
                     "`forward` belongs to this one object: swap before that is set, or other sites"
                 )
             hold(module)
-
-
-def _weight_near(model: nn.Module, path: str) -> torch.Tensor:
-    """A floating-point weight of the module, or of the next around it that has one."""
-    for ancestor in _upwards(path):
-        for weight in model.get_submodule(ancestor).parameters():
-            if weight.is_floating_point():
-                return weight
-    return torch.empty(0)
-
-
-def _upwards(path: str) -> Iterator[str]:
-    while path:
-        yield path
-        path = path.rpartition(".")[0]
-    yield ""

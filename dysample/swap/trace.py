@@ -1,4 +1,4 @@
-"""One run of a private copy of a model, in which every enlargement is written down."""
+"""Run a private copy of a model once and record every enlargement."""
 
 import copy
 import functools
@@ -17,20 +17,18 @@ from torch.overrides import TorchFunctionMode
 
 from dysample.swap.flow import Flow, Origin, arguments, tensors_in
 from dysample.swap.modules import Enlargement, held, redirectable, release
-from dysample.swap.site import Kind
-
-# The functions that enlarge, and what their arguments say.
+from dysample.swap.site import SiteKind
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a call says of itself.
+class CallOptions:
+    """Options of a call that enlarges, read from its arguments.
 
     Attributes:
-        mode: As `Site.mode`.
+        mode: See `Site.mode`.
         interpolates: Whether it is an interpolation.
         align_corners: Whether it aligns corners.
-        factor: The scale it asks for, of all sides or of each; None where it asks for a size.
+        factor: The requested scale, one for all sides or one for each; None if a size was requested.
     """
 
     mode: str
@@ -39,50 +37,40 @@ class Asked:
     factor: tuple[int | float, ...] | None = None
 
 
-def _interpolation(
+def _interpolation_options(
     input: Tensor,
     size: object = None,
     scale_factor: int | float | Sequence[int | float] | None = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
     **_others: object,
-) -> Asked:
+) -> CallOptions:
     factor = (scale_factor,) if isinstance(scale_factor, int | float) else scale_factor
-    return Asked(mode, True, bool(align_corners), tuple(factor) if factor else None)
+    return CallOptions(mode, True, bool(align_corners), tuple(factor) if factor else None)
 
 
-DESCRIBED: dict[Callable[..., Any], Callable[..., Asked]] = {
-    F.interpolate: _interpolation,
-    F.conv_transpose1d: lambda *_args, **_kwargs: Asked("learned"),
-    F.conv_transpose2d: lambda *_args, **_kwargs: Asked("learned"),
-    F.conv_transpose3d: lambda *_args, **_kwargs: Asked("learned"),
-    F.max_unpool2d: lambda *_args, **_kwargs: Asked("unpool"),
-    F.pixel_shuffle: lambda *_args, **_kwargs: Asked("shuffle"),
+_OPTIONS_OF: dict[Callable[..., Any], Callable[..., CallOptions]] = {
+    F.interpolate: _interpolation_options,
+    F.conv_transpose1d: lambda *_args, **_kwargs: CallOptions("learned"),
+    F.conv_transpose2d: lambda *_args, **_kwargs: CallOptions("learned"),
+    F.conv_transpose3d: lambda *_args, **_kwargs: CallOptions("learned"),
+    F.max_unpool2d: lambda *_args, **_kwargs: CallOptions("unpool"),
+    F.pixel_shuffle: lambda *_args, **_kwargs: CallOptions("shuffle"),
 }
-
-
-def kind_of(module: nn.Module, asked: Asked) -> Kind:
-    """What a site is called whose module made the call."""
-    if asked.interpolates:
-        return "nn.Upsample" if isinstance(module, nn.Upsample) else "functional"
-    if asked.mode == "learned" and isinstance(module, nn.ConvTranspose2d):
-        return "ConvTranspose2d"
-    return "PixelShuffle" if isinstance(module, nn.PixelShuffle) else "functional"
-
-
-# Whose frames lie between the line of a model that enlarges and the recorder; "<" begins made-up files.
-_BETWEEN = (*(str(Path(str(each.__file__)).parent) + os.sep for each in (torch, jaxtyping)), __file__, "<")
+# Frames of these files lie between the recorder and the line of the model; "<" begins generated code.
+_PACKAGES = tuple(str(Path(str(package.__file__)).parent) + os.sep for package in (torch, jaxtyping))
+_BETWEEN = (*_PACKAGES, __file__, "<")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One enlargement; `Site` says what the common names mean.
+    """One call that enlarges a map. Fields not listed here are those of `Site`.
 
     Attributes:
-        interpolates: Whether it is an interpolation: those are counted apart from the others.
-        held: Whether an upsampler of an earlier swap answers it.
+        interpolates: Whether it is an interpolation; those have indices of their own.
+        held: Whether an upsampler of an earlier swap handles it.
         fixed: Whether its module has a `forward` that cannot be redirected.
-        factor: The `scale_factor` that was asked for; None where a size was.
+        factor: The requested `scale_factor`; None if a size was requested.
         origin: What went into its input.
     """
 
@@ -92,7 +80,7 @@ class Call:
     held: bool
     fixed: bool
     source: str
-    kind: Kind
+    kind: SiteKind
     mode: str
     align_corners: bool
     input: tuple[int, ...]
@@ -102,13 +90,13 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
-    """All calls of one run, in their order.
+class CallLog:
+    """All calls of one run, in order.
 
     Attributes:
-        calls: What was called.
-        counts: How many calls the runs of a module's own `forward` made, by its path.
-        followed: Numbers of the calls whose output met a weight afterwards.
+        calls: The calls.
+        counts: By path of a module, the numbers of interpolations that runs of its own `forward` made.
+        followed: Indices of the calls whose output met a weight afterwards.
     """
 
     calls: tuple[Call, ...]
@@ -116,10 +104,10 @@ class Trace:
     followed: frozenset[int]
 
 
-def trace(model: nn.Module, example_inputs: object) -> Trace:
-    """Run a model once, in eval mode and without gradients, and write down what it enlarges.
+def trace(model: nn.Module, example_inputs: object) -> CallLog:
+    """Run a model once, in eval mode and without gradients, and record what it enlarges.
 
-    The model itself is not touched: a copy runs, which shares the weights and nothing else.
+    A copy runs that shares only the weights, so the model itself is not touched.
     """
     shared = {id(parameter): parameter for parameter in model.parameters()}
     private = copy.deepcopy(model, shared).eval()  # pyright: ignore[reportArgumentType]
@@ -131,12 +119,12 @@ def trace(model: nn.Module, example_inputs: object) -> Trace:
         recorder.flow.mark(tensor, Origin(of_input=True))
     with torch.no_grad(), recorder:
         private(*args, **kwargs)
-    return Trace(tuple(recorder.calls), recorder.counts, frozenset(recorder.flow.followed))
+    return CallLog(tuple(recorder.calls), recorder.counts, frozenset(recorder.flow.followed))
 
 
 @dataclass(slots=True)
 class _Frame:
-    """One `forward` that is running, and how many interpolations and other enlargements it made itself."""
+    """A running `forward`, and the numbers of interpolations and other enlargements it has made itself."""
 
     path: str
     module: nn.Module
@@ -147,7 +135,7 @@ class _Frame:
 
 
 def _watch(path: str, module: nn.Module, recorder: "_Recorder") -> None:
-    """Let the recorder know when the module's `forward` runs. Calls of `forward` itself are seen too."""
+    """Record when the module's `forward` runs, also where it is called directly, without hooks."""
     before, fixed = held(module), not redirectable(module)
     release(module)
     forward = module.forward
@@ -166,7 +154,7 @@ def _watch(path: str, module: nn.Module, recorder: "_Recorder") -> None:
 
 
 class _Recorder(TorchFunctionMode):
-    """Writes enlargements down, and follows what tensors are made of."""
+    """Record enlargements, and follow what tensors are made of."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,46 +170,55 @@ class _Recorder(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Carry one operation out and take note of it."""
+        """Execute one operation and record it."""
         result = func(*args, **(kwargs or {}))
         inputs = (*tensors_in(args), *tensors_in(kwargs or {}))
         if not inputs:
             return result
         origin = self.flow.follow(inputs, result)
-        described = DESCRIBED.get(func)
-        if described and not any(isinstance(frame.module, Enlargement) for frame in self.frames):
-            self._write(described(*args, **(kwargs or {})), inputs[0], result, origin)
+        options_of = _OPTIONS_OF.get(func)
+        if options_of and not any(isinstance(frame.module, Enlargement) for frame in self.frames):
+            self._record(options_of(*args, **(kwargs or {})), inputs[0], result, origin)
         return result
 
-    def _write(self, asked: Asked, x: Tensor, result: Tensor, origin: Origin) -> None:
+    def _record(self, options: CallOptions, x: Tensor, result: Tensor, origin: Origin) -> None:
         frame = self.frames[-1]
-        kind = kind_of(frame.module, asked)
+        kind = _kind(frame.module, options)
         self.calls.append(
             Call(
                 path=frame.path,
-                # The redirecting mode counts interpolations alone.
-                index=frame.calls if asked.interpolates else frame.others,
-                interpolates=asked.interpolates,
-                held=asked.interpolates and frame.calls in frame.held,
-                fixed=asked.interpolates and frame.fixed,
+                # `Redirect` counts only interpolations, so they are numbered apart.
+                index=frame.calls if options.interpolates else frame.others,
+                interpolates=options.interpolates,
+                held=options.interpolates and frame.calls in frame.held,
+                fixed=options.interpolates and frame.fixed,
                 source=_source(),
                 kind=kind,
-                mode=asked.mode,
-                align_corners=asked.align_corners,
+                mode=options.mode,
+                align_corners=options.align_corners,
                 input=tuple(x.shape),
                 output=tuple(result.shape),
-                factor=asked.factor,
+                factor=options.factor,
                 origin=origin,
             )
         )
-        frame.calls += asked.interpolates
-        frame.others += not asked.interpolates
+        frame.calls += options.interpolates
+        frame.others += not options.interpolates
         number = frozenset({len(self.calls) - 1})
         self.flow.mark(result, Origin(origin.of_input, origin.learned, origin.calls | number))
 
 
+def _kind(module: nn.Module, options: CallOptions) -> SiteKind:
+    """Return the kind of a site whose module made the call."""
+    if options.interpolates:
+        return "nn.Upsample" if isinstance(module, nn.Upsample) else "functional"
+    if options.mode == "learned" and isinstance(module, nn.ConvTranspose2d):
+        return "ConvTranspose2d"
+    return "PixelShuffle" if isinstance(module, nn.PixelShuffle) else "functional"
+
+
 def _source() -> str:
-    """The line outside torch and this file that is being run, as ``folder/file.py:line``."""
+    """Return the running line of the model, outside torch and this file, as ``folder/file.py:line``."""
     frame = sys._getframe()  # pyright: ignore[reportPrivateUsage]
     while frame.f_back and frame.f_code.co_filename.startswith(_BETWEEN):
         frame = frame.f_back

@@ -1,4 +1,4 @@
-"""What people do with a model after a swap, tried: train, compile, export."""
+"""Try what people do with a model after a swap: train, compile and export it."""
 
 import importlib.util
 import io
@@ -16,47 +16,46 @@ from torch import Tensor, nn
 
 from dysample.measure.macs import Cost
 from dysample.swap.flow import tensors_in
+from dysample.swap.modules import HELD
 from dysample.trial.plan import difference, outputs
 
-Outcome = Literal["yes", "differs", "no", "not installed"]
+AttemptOutcome = Literal["yes", "differs", "no", "not installed"]
 ONNX_OPSET = 18
 _ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
-_CLOSE = 1e-4  # of the largest output: what other orders of summation come to
-_LONGEST = 300
+_CLOSE = 1e-4  # of the largest output; other orders of summation differ by up to this
+_LONGEST = 300  # characters of an error message
+_NO_OUTPUT = Cost(None, "", "there was no output")
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One thing that was tried.
+    """Result of trying one thing with a swapped model.
 
     Attributes:
-        name: What it is called.
+        name: Name of the try.
         how: The call, and what was compared.
-        outcome: "yes" where it worked and gave the same output.
-        original: What the original model made of it; the same attempt, tried only where the swapped model
-            had no "yes".
-        difference: Of its output from the model's own.
-        words: What else is to be said, such as the reason; empty if nothing is.
-        seconds: That the attempt took.
+        outcome: "yes" if it worked and returned the same output.
+        original: Outcome of the same try with the original model; None if it was not needed, since only
+            failures are tried again.
+        difference: Difference of its output from the model's own.
+        words: A note such as the reason of a failure; may be empty.
+        seconds: Duration of the attempt.
     """
 
     name: str
     how: str
-    outcome: Outcome
-    original: Outcome | None
+    outcome: AttemptOutcome
+    original: AttemptOutcome | None
     difference: Cost
     words: str
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    outcome: Outcome
+class _Finding:
+    outcome: AttemptOutcome
     difference: Cost
     words: str = ""
-
-
-_NONE = Cost(None, "", "there was no output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,51 +63,52 @@ class Try:
     """Something to try.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         how: The call, and what is compared.
-        attempt: Tries it with a model and its input.
+        run: Tries it with a model and its input.
+        compares: Whether the original model is tried too if the swapped one fails.
     """
 
     name: str
     how: str
-    attempt: Callable[[nn.Module, object], _Found]
+    run: Callable[[nn.Module, object], _Finding]
+    compares: bool = True
 
 
-def _gradients(model: nn.Module, example_inputs: object) -> _Found:
+def _gradients(model: nn.Module, example_inputs: object) -> _Finding:
     call: Any = model
-    given = [each for each in tensors_in(call(example_inputs)) if each.is_floating_point()]
-    torch.stack([each.square().mean() for each in given if each.numel()]).sum().backward()
+    tensors = [tensor for tensor in tensors_in(call(example_inputs)) if tensor.is_floating_point()]
+    torch.stack([tensor.square().mean() for tensor in tensors if tensor.numel()]).sum().backward()
     weights = dict(model.named_parameters())
-    new = {name: _moved(weight) for name, weight in weights.items() if "swapped_upsamplers" in name}
+    new = {name: _has_gradient(weight) for name, weight in weights.items() if HELD in name}
     model.zero_grad()
-    lacking = dict.fromkeys(name.partition(".swapped_upsamplers")[0] for name in new if not new[name])
+    lacking = dict.fromkeys(name.partition(f".{HELD}")[0] for name in new if not new[name])
     if lacking:
         where = ", ".join(lacking)
-        return _Found(
-            "no", _NONE, f"none reaches {where}: with random weights, small maps can be all but zero"
-        )
-    return _Found("yes", _NONE, f"all {len(new)} new tensors of weights get one")
+        words = f"none reaches {where}: with random weights, small maps can be all but zero"
+        return _Finding("no", _NO_OUTPUT, words)
+    return _Finding("yes", _NO_OUTPUT, f"all {len(new)} new tensors of weights get one")
 
 
-def _moved(weight: Tensor) -> bool:
+def _has_gradient(weight: Tensor) -> bool:
     return weight.grad is not None and bool(weight.grad.isfinite().all()) and bool(weight.grad.any())
 
 
-def _compile(model: nn.Module, example_inputs: object) -> _Found:
+def _compile(model: nn.Module, example_inputs: object) -> _Finding:
     torch.compiler.reset()
     compiled: Any = torch.compile(model, fullgraph=True, backend="aot_eager")
     return _compared(outputs(compiled, example_inputs), model, example_inputs)
 
 
-def _export(model: nn.Module, example_inputs: object) -> _Found:
+def _export(model: nn.Module, example_inputs: object) -> _Finding:
     exported = torch.export.export(model, (example_inputs,))
     return _compared(outputs(exported.module(), example_inputs), model, example_inputs)
 
 
-def _onnx(model: nn.Module, example_inputs: object) -> _Found:
+def _onnx(model: nn.Module, example_inputs: object) -> _Finding:
     absent = [name for name in _ONNX_PACKAGES if importlib.util.find_spec(name) is None]
     if absent:
-        return _Found("not installed", _NONE, f"it needs: pip install {' '.join(absent)}")
+        return _Finding("not installed", _NO_OUTPUT, f"it needs: pip install {' '.join(absent)}")
     import onnxruntime
 
     program: Any = torch.onnx.export(
@@ -117,29 +117,40 @@ def _onnx(model: nn.Module, example_inputs: object) -> _Found:
     file = io.BytesIO()
     program.save(file)
     session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
-    names = [each.name for each in session.get_inputs()]
-    fed = {name: each.numpy() for name, each in zip(names, tensors_in(example_inputs), strict=True)}
-    given = tuple(torch.from_numpy(each) for each in session.run(None, fed))
+    names = [node.name for node in session.get_inputs()]
+    inputs = {name: tensor.numpy() for name, tensor in zip(names, tensors_in(example_inputs), strict=True)}
+    arrays = session.run(None, inputs)
     kinds = Counter(node.op_type for node in program.model.graph)
     words = f"{kinds.total()} nodes, {kinds['GridSample']} of them GridSample, {kinds['Resize']} Resize"
-    found = _compared(given, model, example_inputs)
-    return _Found(found.outcome, found.difference, words)
+    return _compared(tuple(map(torch.from_numpy, arrays)), model, example_inputs, words)
 
 
-TRIES: Sequence[Try] = (
-    Try("Training", "a backward pass; every new weight gets a finite gradient that is not zero", _gradients),
-    Try(
-        "torch.compile",
-        'fullgraph=True, backend="aot_eager": captured in one graph, code not generated; output compared',
-        _compile,
-    ),
-    Try("torch.export", "for this size of input; output compared", _export),
-    Try(
-        "ONNX",
-        f"torch.onnx.export(dynamo=True, opset_version={ONNX_OPSET}); output compared in ONNX Runtime",
-        _onnx,
-    ),
+def _compared(
+    tensors: tuple[Tensor, ...], model: nn.Module, example_inputs: object, words: str = ""
+) -> _Finding:
+    distance = difference(tensors, outputs(model, example_inputs))
+    same = distance.value is not None and distance.value < _CLOSE
+    return _Finding("yes" if same else "differs", distance, words)
+
+
+TRAINING = Try(
+    "Training",
+    "a backward pass; every new weight gets a finite gradient that is not zero",
+    _gradients,
+    compares=False,  # the new weights are not in the original
 )
+COMPILE = Try(
+    "torch.compile",
+    'fullgraph=True, backend="aot_eager": captured in one graph, code not generated; output compared',
+    _compile,
+)
+EXPORT = Try("torch.export", "for this size of input; output compared", _export)
+ONNX = Try(
+    "ONNX",
+    f"torch.onnx.export(dynamo=True, opset_version={ONNX_OPSET}); output compared in ONNX Runtime",
+    _onnx,
+)
+TRIES: Sequence[Try] = (TRAINING, COMPILE, EXPORT, ONNX)
 
 
 def attempts(
@@ -147,48 +158,52 @@ def attempts(
     original: nn.Module,
     example_inputs: object,
     *,
-    tell: Callable[[str], None] = lambda name: None,
+    progress: Callable[[str], None] = lambda name: None,
 ) -> tuple[Attempt, ...]:
-    """Try everything with a swapped model, and what fails with the original too.
+    """Try everything with a swapped model, and repeat failures with the original.
 
     Args:
-        swapped: In eval mode.
-        original: In eval mode.
-        example_inputs: The one argument that they are called with.
-        tell: Called with the name of each before it begins.
+        swapped: The swapped model in eval mode.
+        original: The original model in eval mode.
+        example_inputs: The only argument of the models.
+        progress: Called with the name of each try before it begins.
     """
-    done = list[Attempt]()
-    for each in TRIES:
-        tell(each.name)
-        began = time.perf_counter()
-        found = _tried(each, swapped, example_inputs)
-        seconds = time.perf_counter() - began
-        again = each.attempt is not _gradients and found.outcome in ("no", "differs")
-        before = _tried(each, original, example_inputs).outcome if again else None
-        done.append(
-            Attempt(each.name, each.how, found.outcome, before, found.difference, found.words, seconds)
-        )
-    return tuple(done)
+    results = list[Attempt]()
+    for item in TRIES:
+        progress(item.name)
+        results.append(attempt(item, swapped, original, example_inputs))
+    return tuple(results)
 
 
-def _tried(what: Try, model: nn.Module, example_inputs: object) -> _Found:
-    with _quietly():
+def attempt(item: Try, swapped: nn.Module, original: nn.Module, example_inputs: object) -> Attempt:
+    """Try one thing with a swapped model, and after a failure with the original.
+
+    Args:
+        item: What to try.
+        swapped: The swapped model in eval mode.
+        original: The original model in eval mode.
+        example_inputs: The only argument of the models.
+    """
+    start = time.perf_counter()
+    finding = _find(item, swapped, example_inputs)
+    seconds = time.perf_counter() - start
+    again = item.compares and finding.outcome in ("no", "differs")
+    before = _find(item, original, example_inputs).outcome if again else None
+    return Attempt(item.name, item.how, finding.outcome, before, finding.difference, finding.words, seconds)
+
+
+def _find(item: Try, model: nn.Module, example_inputs: object) -> _Finding:
+    with _quiet():
         try:
-            return what.attempt(model, example_inputs)
-        except Exception as error:  # whatever compilers and exporters raise is the finding
-            said = " ".join(str(error).split())[:_LONGEST]
-            return _Found("no", _NONE, f"{type(error).__name__}: {said}")
-
-
-def _compared(given: tuple[Tensor, ...], model: nn.Module, example_inputs: object) -> _Found:
-    found = difference(given, outputs(model, example_inputs))
-    same = found.value is not None and found.value < _CLOSE
-    return _Found("yes" if same else "differs", found)
+            return item.run(model, example_inputs)
+        except Exception as error:  # any exception of compilers and exporters is the finding
+            message = " ".join(str(error).split())[:_LONGEST]
+            return _Finding("no", _NO_OUTPUT, f"{type(error).__name__}: {message}")
 
 
 @contextmanager
-def _quietly() -> Generator[None, None, None]:
-    """Compilers and exporters talk much; what matters is in their exceptions."""
+def _quiet() -> Generator[None, None, None]:
+    """Silence compilers and exporters; all that matters is in their exceptions."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):

@@ -1,4 +1,4 @@
-"""Which operator goes to which site, and a model with all of them."""
+"""Plan which operator goes to which site, carry the plan out, and compare outputs before any training."""
 
 import copy
 from collections.abc import Iterable, Sequence
@@ -14,14 +14,17 @@ from dysample.ops.registry import build, canonical_name, operator_spec
 from dysample.swap import Audit, SwapRow, swap_upsamplers
 from dysample.swap.flow import tensors_in
 
+UNIT = "of the largest output"
+_METHOD = "largest difference of an output, divided by the largest absolute value of the original's"
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
     """One operator at one site.
 
     Attributes:
-        site: Name of the site, as `audit` gives it.
-        operator: Name of the operator, as `build` takes it.
+        site: Name of the site, as in an audit.
+        operator: Name of the operator, as for `build`.
     """
 
     site: str
@@ -31,26 +34,25 @@ class Placement:
 Plan = tuple[Placement, ...]
 
 
-def planned(found: Audit, to: str, exceptions: Iterable[tuple[str, str]] = ()) -> Plan:
-    """One operator at all sites that are swapped unasked, but for exceptions.
+def planned(audited: Audit, to: str, exceptions: Iterable[tuple[str, str]] = ()) -> Plan:
+    """Plan one operator for all sites that are swapped by default, with exceptions.
 
     Args:
-        found: The sites.
+        audited: The sites.
         to: Name of the operator.
-        exceptions: Name or number of a site with the operator that it gets; an empty one leaves it alone.
+        exceptions: Pairs of a site's name or number and its operator; an empty name leaves the site alone.
 
     Raises:
-        ValueError: There is no such operator, or no such site.
+        ValueError: An operator or a site is unknown.
     """
-    chosen = {site.name: canonical_name(to) for site in found.sites if site.choice == "swap"}
-    names = {key: site.name for site in found.sites for key in (site.name, str(site.order))}
-    for site, operator in exceptions:
-        if site not in names:
-            there = ", ".join(each.name for each in found.sites) or "none"
-            raise ValueError(f"no site is called {site!r}; there are {there}, or their numbers")
-        chosen[names[site]] = canonical_name(operator) if operator else ""
-    order = [site.name for site in found.sites if chosen.get(site.name)]
-    return tuple(Placement(name, chosen[name]) for name in order)
+    chosen = {site.name: canonical_name(to) for site in audited.sites if site.choice == "swap"}
+    names = {key: site.name for site in audited.sites for key in (site.name, str(site.order))}
+    for key, operator in exceptions:
+        if key not in names:
+            known = ", ".join(site.name for site in audited.sites) or "none"
+            raise ValueError(f"no site is called {key!r}; there are {known}, or their numbers")
+        chosen[names[key]] = canonical_name(operator) if operator else ""
+    return tuple(Placement(site.name, chosen[site.name]) for site in audited.sites if chosen.get(site.name))
 
 
 def swap_by_plan(
@@ -59,47 +61,41 @@ def swap_by_plan(
     """Copy a model with the operators of a plan, by one swap for each operator.
 
     Args:
-        model: Not touched.
-        example_inputs: What it is called with, see `audit`.
-        plan: What goes where.
+        model: Any module; it is not touched.
+        example_inputs: Arguments of the model, as for `audit`.
+        plan: The placements.
 
     Returns:
-        The copy, and what is at each site of the plan.
+        The copy, and the result at each site of the plan.
 
     Raises:
         ValueError: An operator cannot be at its site.
     """
     rows: dict[str, SwapRow] = {}
-    for operator in dict.fromkeys(each.operator for each in plan):
-        names = [each.site for each in plan if each.operator == operator]
+    for operator in dict.fromkeys(placement.operator for placement in plan):
+        names = [placement.site for placement in plan if placement.operator == operator]
         model, report = swap_upsamplers(model, example_inputs, operator, where=names)
         for row in report.rows:
             if row.site.name in names:
                 rows[row.site.name] = row
                 if not row.operator:
                     raise ValueError(f"{row.site.name} cannot be swapped: {row.reason}")
-    return model, tuple(rows[each.site] for each in plan)
-
-
-# How far the output of a swapped model is from the original's before any training.
-
-
-UNIT = "of the largest output"
-_METHOD = "largest difference of an output, divided by the largest absolute value of the original's"
+    return model, tuple(rows[placement.site] for placement in plan)
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Differences of outputs, each relative to the largest value of the original's.
+    """Differences of outputs before any training, relative to the largest value of the reference.
 
     Attributes:
-        fresh: Of the swapped model as it is made.
-        zero_offsets: Of a model that is swapped only where the plan has DySample, with all offsets zero.
+        fresh: The swapped model as initialised, from the original.
+        zero_offsets: A model swapped only where the plan has DySample, with all offsets zero, from the
+            original.
         exact: Whether each of these sites is one upsampler in the place of an interpolation of the kind
             that it starts from, by the whole scale and without aligned corners; then `zero_offsets` is
-            rounding. An enlargement by 4 is two of them, and two interpolations by 2 are not one by 4.
-        interpolated: Of that model from one with plain interpolation at the same places, which is
-            rounding always.
+            rounding. An enlargement by 4 takes two upsamplers, and two interpolations by 2 are not one by 4.
+        interpolated: The model with zero offsets, from one with plain interpolation in place of its
+            upsamplers; always rounding.
     """
 
     fresh: Cost
@@ -109,72 +105,74 @@ class Start:
 
 
 def start_of(model: nn.Module, swapped: nn.Module, example_inputs: object, plan: Plan) -> Start:
-    """Run the original and swapped models on the same input and compare what they give.
+    """Compare the outputs of the original and the swapped model for the same input.
 
     Args:
-        model: In eval mode; not touched.
-        swapped: What `swap_by_plan` made of it; not touched.
-        example_inputs: The one argument that they are called with.
-        plan: What went where.
+        model: The original in eval mode; it is not touched.
+        swapped: The copy that `swap_by_plan` returned; it is not touched.
+        example_inputs: The only argument of the models.
+        plan: The placements in the copy.
 
     Raises:
         ValueError: An operator of the plan cannot be at its site.
     """
-    wanted = outputs(model, example_inputs)
-    fresh = difference(outputs(swapped, example_inputs), wanted)
-    sampling = tuple(each for each in plan if operator_spec(each.operator).factory is DySample)
+    original = outputs(model, example_inputs)
+    fresh = difference(outputs(swapped, example_inputs), original)
+    sampling = tuple(placement for placement in plan if operator_spec(placement.operator).factory is DySample)
     if not sampling:
         none = Cost(None, UNIT, "no operator of the DySample family is among them")
         return Start(fresh, none, False, none)
-    # Made anew, for the original alone is without the other operators of the plan.
+    # Swap the original again, since `swapped` may hold other operators too.
     still, rows = swap_by_plan(model, example_inputs, sampling)
-    zero_offsets(still)
-    found = outputs(still, example_inputs)
-    plain = outputs(interpolating(still), example_inputs)
+    unmoved = outputs(zero_offsets(still), example_inputs)
+    plain = outputs(_interpolating(still), example_inputs)
     exact = all(map(_is_exact, rows))
-    return Start(fresh, difference(found, wanted), exact, difference(found, plain))
-
-
-def _is_exact(row: SwapRow) -> bool:
-    site, whole = row.site, row.site.scale or 1
-    times = [after == whole * before for before, after in zip(site.input[2:], site.output[2:], strict=True)]
-    interpolates = site.mode in ("nearest", "nearest-exact", "bilinear")
-    return row.scales == (whole,) and all(times) and interpolates and not site.align_corners
-
-
-def zero_offsets(model: nn.Module) -> None:
-    """Let all DySample operators of a model sample on their grids exactly, in place."""
-    for module in model.modules():
-        if isinstance(module, DySample):
-            nn.init.zeros_(module.offset.weight)
-
-
-def interpolating(model: nn.Module) -> nn.Module:
-    """A copy with the plain interpolation that each DySample starts from in its place."""
-    made = copy.deepcopy(model)
-    for parent in list(made.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, DySample):
-                setattr(parent, name, build(child.initial, child.channels, scale=child.scale))
-    return made
+    return Start(fresh, difference(unmoved, original), exact, difference(unmoved, plain))
 
 
 def outputs(model: nn.Module, example_inputs: object) -> tuple[Tensor, ...]:
-    """All floating-point tensors that a model gives, whatever they lie in."""
+    """Return all floating-point tensors in a model's output, however nested."""
     call: Any = model
     with torch.no_grad():
-        return tuple(each for each in tensors_in(call(example_inputs)) if each.is_floating_point())
+        return tuple(tensor for tensor in tensors_in(call(example_inputs)) if tensor.is_floating_point())
 
 
-def difference(found: tuple[Tensor, ...], wanted: tuple[Tensor, ...]) -> Cost:
-    """The largest difference, relative to the largest value of each tensor."""
-    if [each.shape for each in found] != [each.shape for each in wanted]:
+def difference(results: tuple[Tensor, ...], references: tuple[Tensor, ...]) -> Cost:
+    """Return the largest difference, each tensor's relative to its reference's largest absolute value."""
+    if [result.shape for result in results] != [reference.shape for reference in references]:
         return Cost(None, UNIT, "the number or the shapes of the outputs depend on their values")
     relative = [
-        ((one - other).abs().max() / other.abs().max().clamp_min(1e-12)).item()
-        for one, other in zip(found, wanted, strict=True)
-        if other.numel()
+        ((result - reference).abs().max() / reference.abs().max().clamp_min(1e-12)).item()
+        for result, reference in zip(results, references, strict=True)
+        if reference.numel()
     ]
     if not relative:
         return Cost(None, UNIT, "the model gives no floating-point tensors")
     return Cost(max(relative), UNIT, _METHOD)
+
+
+def zero_offsets(model: nn.Module) -> nn.Module:
+    """Put all DySample operators of a model exactly on their initial grids, in place; return the model."""
+    for module in model.modules():
+        if isinstance(module, DySample):
+            nn.init.zeros_(module.offset.weight)
+    return model
+
+
+def _interpolating(model: nn.Module) -> nn.Module:
+    """Copy a model with every DySample replaced by the plain interpolation that it starts from."""
+    plain = copy.deepcopy(model)
+    for parent in list(plain.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, DySample):
+                setattr(parent, name, build(child.initial, child.channels, scale=child.scale))
+    return plain
+
+
+def _is_exact(row: SwapRow) -> bool:
+    """Return whether the new upsampler starts as exactly the interpolation that it replaced."""
+    site, whole = row.site, row.site.scale or 1
+    sides = zip(site.input[2:], site.output[2:], strict=True)
+    multiple = all(after == whole * before for before, after in sides)
+    interpolates = site.mode in ("nearest", "nearest-exact", "bilinear")
+    return row.scales == (whole,) and multiple and interpolates and not site.align_corners

@@ -1,4 +1,4 @@
-"""What was found about a swap, as a record and as JSON."""
+"""Report of a trial, as a record, as JSON and as Markdown."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,24 +12,26 @@ from dysample.trial.deploy import Attempt
 from dysample.trial.plan import Plan, Start
 from dysample.trial.survey import Survey, SwapCosts
 
+NOTHING = "–"
+
 
 @dataclass(frozen=True, slots=True)
 class TrialReport:
     """A swap in one model.
 
     Attributes:
-        command: The command line that makes it again.
-        date: When it began, ISO 8601 with time zone.
-        machine: Where it ran.
-        model: Its name.
+        command: The command line that repeats the trial.
+        date: Start of the trial, ISO 8601 with time zone.
+        machine: The machine that it ran on.
+        model: Name of the model.
         plan: Which operator went to which site.
-        survey: The model as it was.
-        costs: And after the swap.
-        start: Its output before any training; None if that was not asked for.
+        survey: The model before the swap.
+        costs: The model after the swap.
+        start: Differences of the outputs before any training; None if not requested.
         threads: CPU threads that PyTorch used for timing.
         rounds: Samples of each model.
-        race: The swapped model beside the original; None if that was not asked for.
-        attempts: At deployment; empty if that was not asked for.
+        race: Times of the swapped model and the original; None if not requested.
+        attempts: Attempts at deployment; empty if not requested.
     """
 
     command: str
@@ -47,7 +49,7 @@ class TrialReport:
 
 
 def to_json(report: TrialReport) -> str:
-    """Write a report as JSON that `from_json` reads."""
+    """Return a report as JSON that `from_json` reads."""
     return json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -55,19 +57,13 @@ def from_json(text: str) -> TrialReport:
     """Read a report that `to_json` wrote.
 
     Raises:
-        ValueError: The text is not JSON, or not that of a report.
+        ValueError: The text is not JSON, or not the JSON of a report.
     """
     return record_from(TrialReport, json.loads(text))
 
 
-# What was found about a swap as a page of Markdown.
-
-
-NOTHING = "–"
-
-
 def to_markdown(report: TrialReport) -> str:
-    """Write a report for people."""
+    """Return a report as a page of Markdown."""
     before, after = report.survey, report.costs
     shape = "×".join(map(str, before.input))
     parts = [
@@ -86,12 +82,12 @@ def to_markdown(report: TrialReport) -> str:
 
 
 def _sites(report: TrialReport) -> str:
-    placed = {each.site: each for each in report.costs.placed}
+    placed_by_name = {placed.site: placed for placed in report.costs.placed}
     rows = list[tuple[str, ...]]()
-    for each in report.survey.sites:
-        site, there = each.site, placed.get(each.site.name)
+    for row in report.survey.sites:
+        site, placed = row.site, placed_by_name.get(row.site.name)
         shapes = f"{'×'.join(map(str, site.input[1:]))} to {'×'.join(map(str, site.output[1:]))}"
-        new = (there.operator, f"{there.parameters:,}", _giga(there.macs)) if there else ("", "", "")
+        new = (placed.operator, f"{placed.parameters:,}", _giga(placed.macs)) if placed else ("", "", "")
         rows.append((str(site.order), site.name, site.source, shapes, site.mode, *new, site.reason))
     heads = ("#", "site", "line", "map", "mode", "new", "parameters", "MACs", "why not unasked")
     return to_table(heads, rows)
@@ -117,8 +113,8 @@ def _race(race: Race, threads: int, rounds: int) -> str:
 
 def _attempts(report: TrialReport) -> str:
     rows = [
-        (each.name, each.outcome, each.original or "", _number(each.difference), each.how, each.words)
-        for each in report.attempts
+        (item.name, item.outcome, item.original or "", _number(item.difference), item.how, item.words)
+        for item in report.attempts
     ]
     return to_table(("tried", "swapped", "original", "difference", "how", "note"), rows)
 

@@ -1,4 +1,4 @@
-"""What a model enlarges, what can be there, and what it costs as it is: all of it counted, nothing timed."""
+"""Survey a model's sites and what they and a swap cost: everything is counted, nothing is timed."""
 
 import copy
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from dysample.measure.macs import UNIT, Cost, count_macs
 from dysample.ops.registry import OPERATORS
 from dysample.swap import Audit, Site, SwapRow, audit
 from dysample.swap.flow import tensors_in
-from dysample.swap.swap import made_for, operator_at
+from dysample.swap.swap import count_parameters, operator_for, replacement_for
 from dysample.trial.plan import Placement, Plan, swap_by_plan
 
 
@@ -23,7 +23,7 @@ class Option:
 
     Attributes:
         operator: Its name in `OPERATORS`.
-        parameters: That it brings there.
+        parameters: Number of parameters that it adds.
     """
 
     operator: str
@@ -32,11 +32,11 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class SurveyedSite:
-    """A site and what can be there.
+    """A site and its options.
 
     Attributes:
         site: The site.
-        options: Operators, in the table's order; none where it is never swapped.
+        options: Operators that can be there, in the order of `OPERATORS`; none if it is never swapped.
     """
 
     site: Site
@@ -45,16 +45,17 @@ class SurveyedSite:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A model as it is.
+    """A model before a swap.
 
     Attributes:
-        input: Shape of the picture that it was run with.
-        levels: Shapes of the maps that its encoder gives, in their order; empty where it has no module
-            of that name which gives maps.
-        sites: What it enlarges, in the order of the first calls.
-        several_sizes: Whether it took pictures of another size too, which tells scales that depend on it.
-        parameters: All that training adjusts.
-        macs: Of one run.
+        input: Shape of the picture that it ran with.
+        levels: Shapes of the maps that its encoder returns, in order; empty if it has no module `encoder`
+            that returns maps.
+        sites: Its sites, in the order of their first calls.
+        several_sizes: Whether it also accepted pictures of another size, which shows scales that depend
+            on the size.
+        parameters: Number of parameters.
+        macs: Multiply-accumulates of one run.
     """
 
     input: tuple[int, ...]
@@ -66,30 +67,25 @@ class Survey:
 
 
 def survey(model: nn.Module, example_inputs: object) -> Survey:
-    """Look at a model as it is.
+    """Survey a model before a swap.
 
     Args:
-        model: In eval mode.
-        example_inputs: The one argument that it is called with.
+        model: The model in eval mode.
+        example_inputs: Its only argument.
 
     Raises:
         ValueError: The model is scripted or compiled.
     """
-    found = audit(model, example_inputs)
+    audited = audit(model, example_inputs)
     picture = next(tensors_in(example_inputs))
     return Survey(
         input=tuple(picture.shape),
         levels=_levels(model, picture),
-        sites=tuple(SurveyedSite(site, _options(site, model)) for site in found.sites),
-        several_sizes=len(found.sizes) > 1,
+        sites=tuple(SurveyedSite(site, _options(site, model)) for site in audited.sites),
+        several_sizes=len(audited.sizes) > 1,
         parameters=count_parameters(model),
-        macs=macs_of(model, example_inputs),
+        macs=_macs_of(model, example_inputs),
     )
-
-
-def audit_of(found: Survey) -> Audit:
-    """The sites alone, as `audit` gives them."""
-    return Audit(tuple(each.site for each in found.sites), ())
 
 
 def _levels(model: nn.Module, picture: Tensor) -> tuple[tuple[int, ...], ...]:
@@ -98,42 +94,63 @@ def _levels(model: nn.Module, picture: Tensor) -> tuple[tuple[int, ...], ...]:
         return ()
     try:
         with torch.no_grad():
-            given = list(tensors_in(encoder(picture)))
-    except Exception:  # whatever it raises, it is no encoder of pictures
+            tensors = list(tensors_in(encoder(picture)))
+    except Exception:  # any exception means that it is not an encoder of pictures
         return ()
-    maps = [tuple(each.shape) for each in given if each.ndim == 4 and min(each.shape[1:]) > 0]
-    return tuple(each for each in maps if each != tuple(picture.shape))
+    shapes = [tuple(tensor.shape) for tensor in tensors if tensor.ndim == 4 and min(tensor.shape[1:]) > 0]
+    return tuple(shape for shape in shapes if shape != tuple(picture.shape))
 
 
 def _options(site: Site, model: nn.Module) -> tuple[Option, ...]:
     if site.choice == "never":
         return ()
-    owner, found = model.get_submodule(site.path), list[Option]()
+    owner, options = model.get_submodule(site.path), list[Option]()
     for name, spec in OPERATORS.items():
         if spec.needs_guide:
             continue
         try:
-            made = made_without_numbers(site, name, owner)
+            module = _meta_replacement(site, name, owner)
         except ValueError:
             continue
-        found.append(Option(name, count_parameters(made)))
-    return tuple(found)
+        options.append(Option(name, count_parameters(module)))
+    return tuple(options)
 
 
-# What a model costs after a swap, site by site and as a whole: all of it counted, nothing timed.
+def _meta_replacement(site: Site, operator: str, owner: nn.Module) -> nn.Module:
+    """Build what a swap puts at a site on the device "meta"; `owner` is the module that enlarges there.
+
+    Raises:
+        ValueError: The operator cannot be there.
+    """
+    with META:
+        return replacement_for(site, operator_for(site, operator), owner)
+
+
+def _macs_of(model: nn.Module, example_inputs: object) -> Cost:
+    """Count the multiply-accumulates of one run; without a number, but with the reason, if that fails."""
+    count: Callable[..., Cost] = count_macs
+    try:
+        return count(model, example_inputs)
+    except (RuntimeError, NotImplementedError) as error:
+        return Cost(None, UNIT, f"the count stopped: {str(error).splitlines()[0]}")
+
+
+def audit_of(surveyed: Survey) -> Audit:
+    """Return the sites alone, as an audit without sizes."""
+    return Audit(tuple(row.site for row in surveyed.sites), ())
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedSite:
-    """What a swap put at a site.
+    """A site after a swap.
 
     Attributes:
-        site: Its name.
-        operator: Name of the operator, with the options that it got there.
-        scales: Of the upsamplers that are there, one after the other.
-        parameters: That came.
-        removed: Parameters of the module that was there.
-        macs: Of what is there now.
+        site: Name of the site.
+        operator: Name of the new operator, with its options.
+        scales: Scales of the new upsamplers, in order.
+        parameters: Number of their parameters.
+        removed: Number of parameters of the module that they replaced.
+        macs: Multiply-accumulates of the new upsamplers.
     """
 
     site: str
@@ -149,9 +166,9 @@ class SwapCosts:
     """A model after a swap.
 
     Attributes:
-        placed: What was put where.
-        parameters: All that training adjusts, of the whole model.
-        macs: Of one run of the whole model.
+        placed: The swapped sites.
+        parameters: Number of parameters of the whole model.
+        macs: Multiply-accumulates of one run of the whole model.
     """
 
     placed: tuple[PlacedSite, ...]
@@ -160,23 +177,23 @@ class SwapCosts:
 
 
 def swap_costs(model: nn.Module, example_inputs: object, plan: Plan) -> SwapCosts:
-    """Look at a model after a swap.
+    """Count what a model costs after a swap.
 
     Args:
-        model: In eval mode; not touched.
-        example_inputs: The one argument that it is called with.
-        plan: What goes where.
+        model: The original in eval mode; it is not touched.
+        example_inputs: Its only argument.
+        plan: The placements.
 
     Raises:
         ValueError: An operator of the plan cannot be at its site.
     """
     if next(tensors_in(example_inputs)).is_meta:
-        with META:  # what is made on the way as well
+        with META:  # new modules too
             swapped, rows = swap_by_plan(model, example_inputs, plan)
     else:
         swapped, rows = swap_by_plan(model, example_inputs, plan)
-    placed = tuple(_placed(row, each, model) for row, each in zip(rows, plan, strict=True))
-    return SwapCosts(placed, count_parameters(swapped), macs_of(swapped, example_inputs))
+    placed = tuple(_placed(row, placement, model) for row, placement in zip(rows, plan, strict=True))
+    return SwapCosts(placed, count_parameters(swapped), _macs_of(swapped, example_inputs))
 
 
 def _placed(row: SwapRow, placement: Placement, model: nn.Module) -> PlacedSite:
@@ -184,18 +201,15 @@ def _placed(row: SwapRow, placement: Placement, model: nn.Module) -> PlacedSite:
     if site.times > 1:
         macs = Cost(None, UNIT, f"it is called {site.times} times, with maps that may differ")
     else:
-        made = made_without_numbers(site, placement.operator, model.get_submodule(site.path)).eval()
-        macs = count_macs(made, torch.empty(site.input, device=META))
+        module = _meta_replacement(site, placement.operator, model.get_submodule(site.path)).eval()
+        macs = count_macs(module, torch.empty(site.input, device=META))
     return PlacedSite(site.name, row.operator, row.scales, row.parameters, row.removed, macs)
 
 
-# Counting in models: on the device "meta", where nothing is computed and shapes alone go through them.
-
-
 def for_counting(model: nn.Module, example_inputs: object) -> tuple[nn.Module, object]:
-    """A copy of a model and its inputs without numbers, of which shapes alone are computed.
+    """Copy a model and its inputs to the device "meta", where only shapes are computed.
 
-    The model itself where it needs numbers to run.
+    If the model cannot run without numbers, return the model and the inputs themselves.
     """
     pictures = [tensor.to(META) for tensor in tensors_in(example_inputs)]
     inputs: object = pictures if isinstance(example_inputs, list) else pictures[0]
@@ -203,30 +217,6 @@ def for_counting(model: nn.Module, example_inputs: object) -> tuple[nn.Module, o
     try:
         with torch.no_grad():
             shapes(inputs)
-    except Exception:  # whatever a model raises that looks at numbers, or does not take this input
+    except Exception:  # models that need values, or do not accept this input, raise anything
         return model, example_inputs
     return shapes, inputs
-
-
-def count_parameters(model: nn.Module) -> int:
-    """All numbers that training adjusts."""
-    return sum(weight.numel() for weight in model.parameters())
-
-
-def macs_of(model: nn.Module, example_inputs: object) -> Cost:
-    """Multiply-accumulates of one run; no number, with the reason, where they cannot be counted."""
-    count: Callable[..., Cost] = count_macs
-    try:
-        return count(model, example_inputs)
-    except (RuntimeError, NotImplementedError) as error:
-        return Cost(None, UNIT, f"the count stopped: {str(error).splitlines()[0]}")
-
-
-def made_without_numbers(site: Site, operator: str, owner: nn.Module) -> nn.Module:
-    """What a swap puts at a site; `owner` is the module that enlarges there.
-
-    Raises:
-        ValueError: The operator cannot be there.
-    """
-    with META:
-        return made_for(site, operator_at(site, operator), owner)

@@ -80,11 +80,11 @@ def test_everything_works_with_a_swapped_model() -> None:
     torch.manual_seed(0)
     model = Nested().eval()
     swapped, _ = swap_by_plan(model, picture(), planned(audit(model, picture()), "dysample+"))
-    told = list[str]()
-    found = attempts(swapped, model, picture(), tell=told.append)
-    assert told == [each.name for each in TRIES] == [each.name for each in found]
-    assert [each.outcome for each in found] == ["yes"] * 4, found
-    onnx = found[-1]
+    names = list[str]()
+    results = attempts(swapped, model, picture(), progress=names.append)
+    assert names == [item.name for item in TRIES] == [result.name for result in results]
+    assert [result.outcome for result in results] == ["yes"] * 4, results
+    onnx = results[-1]
     assert "of them GridSample" in onnx.words
     assert onnx.difference.value is not None
     assert onnx.difference.value < 1e-4

@@ -1,4 +1,4 @@
-"""Sampling records made for tests."""
+"""Sampling records for tests."""
 
 import torch
 
@@ -18,7 +18,7 @@ def random_record(
 
 
 def record_of(x: list[list[float]], y: list[list[float]], *, scale: int = 2) -> SamplingRecord:
-    """One group whose offsets are written down."""
+    """Return a record of one group with the given offsets."""
     offset = torch.tensor([x, y])[None, None]
     height, width = offset.shape[3] // scale, offset.shape[4] // scale
     return SamplingRecord(

@@ -10,7 +10,7 @@ def noise(size: int = SIZE, seed: int = 0) -> np.ndarray:
 
 
 def chessboard(height: int, width: int, side: int) -> np.ndarray:
-    """Pixel by pixel, whether its square is black."""
+    """Mark the pixels of black squares."""
     return np.array(
         [[(row // side + column // side) % 2 == 1 for column in range(width)] for row in range(height)]
     )

@@ -1,4 +1,4 @@
-"""DySample's stages are its own tensors, in its own order."""
+"""The stages of DySample are its own tensors, in the order of computation."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dysample.explain.anatomy import (
     Anatomy,
-    Stage,
+    AnatomyStage,
     dissect,
     example,
     group_maps,
@@ -27,7 +27,7 @@ STYLES: tuple[Style, ...] = ("lp", "pl")
 
 
 def made(name: str, channels: int = 32, scale: int = 2) -> DySample:
-    """A family member with weights large enough to move points."""
+    """Return an operator with weights large enough to move points."""
     torch.manual_seed(0)
     op = build(name, channels, scale=scale)
     assert isinstance(op, DySample)
@@ -40,7 +40,7 @@ def batch(channels: int, height: int, width: int, count: int = 1) -> Tensor:
     return torch.randn(count, channels, height, width, generator=torch.Generator().manual_seed(1))
 
 
-def named(found: tuple[Stage, ...]) -> dict[str, Tensor]:
+def named(found: tuple[AnatomyStage, ...]) -> dict[str, Tensor]:
     return {stage.name: stage.values for stage in found}
 
 
@@ -64,7 +64,7 @@ def test_the_last_stages_are_the_operators_own(
 @pytest.mark.parametrize("name", FAMILY)
 @pytest.mark.parametrize("scale", [2, 4])
 def test_every_stage_follows_from_those_before_it(name: str, scale: int) -> None:
-    """By the equations, with einsum and reshapes instead of the operator's layers."""
+    """Compute the stages from the equations, with einsum and reshapes instead of the operator's layers."""
     op, x = made(name, scale=scale), batch(32, 3, 5)
     values = named(stages(op, x))
     weight, bias = op.offset.weight[:, :, 0, 0].detach(), op.offset.bias.detach()
@@ -167,7 +167,7 @@ def test_the_examples_static_numbers_have_two_decimals(style: Style) -> None:
 
 
 def test_the_examples_offsets_sharpen_the_edge() -> None:
-    """What the page says of it: values near the object's border move away from one half."""
+    """As the page says, values near the border of the object move away from one half."""
     op, x = example("lp", dynamic=False)
     plain = F.interpolate(x, scale_factor=2, mode="bilinear")[0, 0]
     between = (plain > 0.3) & (plain < 0.7)

@@ -1,4 +1,4 @@
-"""What displaced points do to a map, against F.interpolate, hand counts and slow loops."""
+"""The effect of displaced points on a map, against F.interpolate, hand counts and slow loops."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from tests.ops import loops as slow
 
 
 def features(channels: int = 4, height: int = 6, width: int = 7) -> torch.Tensor:
-    """Noise that is loud at the left and faint at the right, so that it has edges and other places."""
+    """Return noise that is strong on the left and faint on the right, so that only a part of it is edges."""
     noise = torch.randn(1, channels, height, width, generator=torch.Generator().manual_seed(5))
     return noise * torch.where(torch.arange(width) < width // 2, 1, 0.1)
 
@@ -75,7 +75,7 @@ def test_features_equal_a_slow_loop(squash: str, scale: int, groups: int):
 
 
 def check_pair_counts(found: Disorder, points: np.ndarray, output: np.ndarray, bilinear: np.ndarray) -> None:
-    """Pair by pair; where the border makes bilinear values equal, rounding must not give them an order."""
+    """Count pair by pair; where the border makes bilinear values equal, rounding must not order them."""
     (groups, _, rows, columns), channels = points.shape[1:], len(output)
     swaps = reversals = 0
     for p, q in np.ndindex(rows, columns - 1):
@@ -113,7 +113,7 @@ def test_no_point_swaps_within_the_marginal_scope(scale: int):
 
 
 def test_only_the_strict_limit_keeps_large_offsets_within_the_scope():
-    """The remark in Sec. 3.2: the factor is a soft solution, tanh a strict one that bars larger shifts."""
+    """Sec. 3.2, Remark: the factor is a soft solution, tanh a strict one that prevents larger shifts."""
     x = edge_map("vertical", height=24, width=24)
     static, dynamic, limited = compare_squashes(x, Disturbance(strength=4.0))
     assert limited.beyond_scope == limited.swaps.count == 0

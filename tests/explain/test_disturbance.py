@@ -1,4 +1,4 @@
-"""Made edges and random offsets, against values by hand and what their distributions promise."""
+"""Synthetic edges and random offsets, against hand-computed values and properties of the distributions."""
 
 import math
 
@@ -28,7 +28,7 @@ def test_soft_edges_by_hand():
 
 @pytest.mark.parametrize(("softness", "expected"), [(0.0, [4, 5]), (3.0, [3, 4, 5, 6]), (4.0, [3, 4, 5, 6])])
 def test_edge_pixels_by_hand(softness: float, expected: list[int]):
-    """Of ten columns, those beside the step or on the ramp, but not its faint feet."""
+    """Of ten columns, the edge includes those beside the step or on the ramp, except for its faint feet."""
     found = edge_pixels(edge_map("vertical", height=3, width=10, softness=softness))
     assert found.shape == (1, 3, 10)
     assert [k for k in range(10) if found[0, :, k].all()] == expected

@@ -1,4 +1,4 @@
-"""Feature maps made visible: against NumPy and maps made by hand."""
+"""Feature maps as pictures, against NumPy and maps made by hand."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_one_channel():
 
 
 def test_components_are_those_of_the_covariance():
-    """Against the eigenvectors of the covariance, up to the stretch of each colour."""
+    """Compare with the eigenvectors of the covariance, up to the stretch of each colour."""
     x = torch.randn(1, 6, 9, 11, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     x = x * torch.tensor([5.0, 3, 2, 0.5, 0.2, 0.1]).view(1, 6, 1, 1)
     pixels = x[0].flatten(1).T.numpy()

@@ -1,4 +1,4 @@
-"""A footprint tells the whole story: it reproduces the operator's output."""
+"""A footprint is complete: it reproduces the operator's output."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ PLACES = [(0, 0), (0, 13), (9, 0), (9, 13), (4, 7), (5, 6), (1, 2)]
 
 
 def case(name: str, seed: int = 0) -> tuple[nn.Module, Tensor, Tensor]:
-    """An operator with random weights, strong enough to send points out of the map; a map and its guide."""
+    """Return an operator with random weights that send points out of the map, a map, and its guide."""
     generator = torch.Generator().manual_seed(seed)
     op = build(name, CHANNELS).eval()
     for parameter in op.parameters():

@@ -1,4 +1,4 @@
-"""Learning on one picture: it repeats, it can be paused, and what is held out stays unseen."""
+"""Learning on one picture is reproducible, can be paused, and never sees the held-out squares."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dysample.explain.learn import Learner, LearnSettings, Snapshot, train_steps, train_updates
+from dysample.explain.learn import LearnSettings, Snapshot, TinyUpsampler, train_steps, train_updates
 from dysample.explain.learn_tasks import Problem, bright_regions, mask_problem, picture_problem, rings
 from tests.explain.squares import SIZE, chessboard, noise
 
@@ -30,7 +30,7 @@ def same(one: Snapshot, other: Snapshot) -> bool:
 @pytest.mark.parametrize("initial", ["bilinear", "nearest"])
 def test_without_offsets_it_is_plain_interpolation_whatever_the_mix(groups: int, initial: str) -> None:
     problem = picture_problem(noise())
-    learner = Learner(3, LearnSettings(groups=groups, initial=initial), scale=2)
+    learner = TinyUpsampler(3, LearnSettings(groups=groups, initial=initial), scale=2)
     torch.nn.init.zeros_(learner.upsample.offset.weight)
     torch.nn.init.normal_(learner.spread)
     with torch.no_grad():
@@ -42,9 +42,9 @@ def test_without_offsets_it_is_plain_interpolation_whatever_the_mix(groups: int,
 
 
 def test_readings_are_mixed_group_by_group() -> None:
-    """Each group alone, read by grid_sample, and summed with its weight."""
+    """Read each group alone by grid_sample, and sum with the weights."""
     problem = picture_problem(noise())
-    learner = Learner(3, LearnSettings(groups=4), scale=2)
+    learner = TinyUpsampler(3, LearnSettings(groups=4), scale=2)
     torch.nn.init.normal_(learner.upsample.offset.weight, std=0.3)
     with torch.no_grad():
         record = learner.plan(problem.seen)
@@ -107,7 +107,7 @@ def test_random_numbers_gradients_and_threads_are_left_alone() -> None:
 
 @pytest.mark.parametrize("task", ["picture", "mask"])
 def test_held_out_squares_are_never_seen(task: str) -> None:
-    """Other pixels there, in the picture, the mask and so the input: the same loss all the way."""
+    """Changing these pixels in the picture, the mask and so the input leaves all losses the same."""
     image, other = rings(SIZE), rings(SIZE)
     black = chessboard(SIZE, SIZE, 24)
     other[black] = noise()[black]
@@ -142,7 +142,7 @@ def test_hard_edges_are_learnt_to_be_sharper_than_bilinear(task: str) -> None:
 
 
 def test_what_does_not_carry_over_is_reported_so() -> None:
-    """Hard edges to learn from and soft waves held out: sharpening is right there and wrong here."""
+    """Train on hard edges and hold out soft waves: sharpening helps the former and harms the latter."""
     image, black = rings(SIZE), chessboard(SIZE, SIZE, 24)
     row, column = np.mgrid[:SIZE, :SIZE]
     waves = 127 + 100 * np.sin(column / 4) * np.sin(row / 4)

@@ -1,4 +1,4 @@
-"""What learning refuses, and the sentence that says why. (The shape hook would refuse first: run apart.)"""
+"""Errors of learning. They run without the shape hook, which would raise first."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is learnt from, what is held out, and how both are measured."""
+"""Training squares, held-out squares, and how both are measured."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Offsets as arrays, and what became of the points, against hand counts and slow loops."""
+"""Offsets as arrays, and the movement of points, against hand counts and slow loops."""
 
 import math
 
@@ -64,7 +64,7 @@ def test_leaving_the_cell_is_strict():
 
 
 def test_swaps_are_strict():
-    """Both points of the upper pair meet at one place, those of the lower pass each other."""
+    """The points of the upper pair meet, those of the lower pair pass each other."""
     record = record_of([[0.25, -0.25], [0.26, -0.25]], [[0.0, 0.3], [0.0, -0.3]])
     swaps = count_swaps(record.points)
     assert (swaps.horizontal, swaps.horizontal_pairs) == (1, 2)
@@ -77,7 +77,7 @@ def test_a_single_point_has_no_neighbour():
 
 
 def test_clamped_points_are_those_that_sample_moves():
-    """A plane x + 100 y shows where it was read, except for what was moved."""
+    """A plane x + 100 y shows where it was read, except at clamped points."""
     height, width = 6, 9
     record = random_record(height, width, 2, groups=1, reach=1.5)
     y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")

@@ -31,7 +31,7 @@ Record = SamplingRecord | KernelRecord
 
 
 def case(name: str) -> tuple[Record, Tensor, Tensor]:
-    """What an operator with strong random weights planned for a map, the map, and its output."""
+    """Return the plan of an operator with strong random weights for a map, the map, and the output."""
     generator = torch.Generator().manual_seed(1)
     op = build(name, CHANNELS).eval()
     for parameter in op.parameters():
@@ -80,7 +80,7 @@ def test_points_move_and_read_as_slow_loops_do(name: str, at: tuple[int, int]) -
 
 
 def corners(x: float, y: float) -> list[float]:
-    """Bilinear weights of the four pixels about a place, by their distance along both axes."""
+    """Return the bilinear weights of the four pixels around a position, by distance along both axes."""
     left, top = math.floor(x - 0.5), math.floor(y - 0.5)
     pixels = [(top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1)]
     return [(1 - abs(x - 0.5 - column)) * (1 - abs(y - 0.5 - row)) for row, column in pixels]

@@ -13,7 +13,7 @@ SCOPES = (0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 1.3)
 
 
 def counted_coverage(scale: int, scope: float, initial: str) -> dict[int, float]:
-    """The share of the middle cell that lies in so many reaches, by cutting it along all their edges."""
+    """Return the shares of the middle cell by number of reaches, by cutting it along all their edges."""
     reaches = cell_reaches(scale=scale, scope=scope, initial=initial, neighbours=2)
     cuts = []
     for axis in (0, 1):

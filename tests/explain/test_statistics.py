@@ -19,7 +19,7 @@ from tests.explain.records import random_record, record_of
 
 
 def slow_shares(record: SamplingRecord, height: int, width: int, scale: int) -> tuple[float, float, int, int]:
-    """Left cell, clamped, horizontal and vertical swaps: one point after the other."""
+    """Count points outside their cell, clamped points, and horizontal and vertical swaps, one by one."""
     points = record.points[0].double().numpy()
     left = held = across = down = 0
     for group, p, q in np.ndindex(points.shape[0], *points.shape[2:]):
@@ -143,7 +143,7 @@ def test_half_precision_and_gradients_are_no_obstacle():
 
 
 def test_large_fields_are_quick():
-    """300,000 points; in the time of this thread alone, which other work on the machine does not add to."""
+    """Describe 300,000 points; measure the time of this thread, which other work does not affect."""
     record, threads = random_record(120, 160, 2, groups=4), torch.get_num_threads()
     torch.set_num_threads(1)
     start = time.thread_time()

@@ -1,4 +1,4 @@
-"""The two products of `dysample.reassembly` behind one face, for the tests that both must pass."""
+"""The two products of `dysample.reassembly` behind one interface, for tests that both must pass."""
 
 import torch
 from torch import Tensor, nn

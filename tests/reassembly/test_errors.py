@@ -1,4 +1,4 @@
-"""What the products of kernel upsampling refuse. (The shape hook would refuse first: run apart.)"""
+"""Errors of the products of kernel upsampling, without the shape hook, which would raise first."""
 
 import re
 from typing import Any

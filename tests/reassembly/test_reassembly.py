@@ -1,4 +1,4 @@
-"""Reassembly, and the products of neighbours, against slow loops; their gradients and what they keep."""
+"""Reassembly and products of neighbours against slow loops, their gradients and what autograd saves."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ def test_slow_loop(name: str, kernel: int, scale: int, height: int, width: int):
 
 
 def test_weights_outside_the_map_are_dropped():
-    """By hand: one row of three pixels, kernels of three ones."""
+    """Compute by hand: one row of three pixels, kernels of three ones."""
     x = torch.tensor([[[[1.0, 10.0, 100.0]]]])
     output = reassemble(x, torch.ones(1, 3, 3, 2, 6), scale=2)
     assert output.tolist() == [[[[11.0, 11.0, 111.0, 111.0, 110.0, 110.0]] * 2]][0:1]
@@ -81,7 +81,7 @@ def test_gradients_of_larger_maps(name: str, kernel: int):
 @both
 @kernels
 def test_one_gradient_alone(name: str, kernel: int):
-    """Asked for one only, or given one that is a single number repeated, the gradients stay the same."""
+    """A gradient stays the same if it is the only one required, or the incoming one is an expanded number."""
     product = Product(name, kernel, 2)
     inputs = differentiable(*product.inputs(2, 3, 4))
     expected = torch.autograd.grad(product(*inputs), inputs, torch.ones_like(product(*inputs)))

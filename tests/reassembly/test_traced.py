@@ -1,4 +1,4 @@
-"""The form of reassembly that torch can trace equals the eager one, at sizes that it was not traced at."""
+"""The traceable form of reassembly equals the eager one, also at sizes that it was not traced with."""
 
 from collections.abc import Callable
 

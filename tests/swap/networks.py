@@ -1,10 +1,8 @@
-"""Small networks that enlarge in all ways, for the tests of audits and swaps."""
+"""Small networks that enlarge in every way, for the tests of audits and swaps."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from dysample.ops.dysample import DySample
 
 
 class Interpolating(nn.Module):
@@ -21,7 +19,7 @@ class Interpolating(nn.Module):
 
 
 class Inner(nn.Module):
-    """Enlarges by itself, twice, and goes back in between."""
+    """Enlarges twice in its own `forward`, and reduces in between."""
 
     def forward(self, x: Tensor) -> Tensor:
         small = F.interpolate(F.interpolate(x, scale_factor=2.0), scale_factor=0.5)
@@ -29,7 +27,7 @@ class Inner(nn.Module):
 
 
 class Nested(nn.Module):
-    """Enlarges before and after a module that enlarges itself, and calls that twice."""
+    """Enlarges before and after a module that enlarges too, and calls that module twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +43,7 @@ class Nested(nn.Module):
 
 
 class Everything(nn.Module):
-    """One of each kind, final enlargement of the prediction included."""
+    """One site of each kind, including the final enlargement of the prediction."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,14 +66,6 @@ class Everything(nn.Module):
         return F.interpolate(self.head(x), scale_factor=2, mode="bilinear")
 
 
-def zero_offsets(model: nn.Module) -> nn.Module:
-    """Let all DySample operators of a model start on their grids exactly, in place."""
-    for module in model.modules():
-        if isinstance(module, DySample):
-            nn.init.zeros_(module.offset.weight)
-    return model
-
-
 def picture(height: int = 16, width: int = 24) -> Tensor:
-    """A random picture."""
+    """Return a batch of one random picture."""
     return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(height))

@@ -1,4 +1,4 @@
-"""What an audit finds, and what it says of it."""
+"""Audits find every site, and judge it."""
 
 import inspect
 
@@ -83,7 +83,7 @@ def test_what_is_never_swapped(options: dict[str, object], reason: str) -> None:
 
 
 class _Fickle(nn.Module):
-    """Makes a call more for large pictures."""
+    """Makes one more call for large pictures."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ def test_calls_that_cannot_be_told_apart() -> None:
 
 
 class _Crowd(Interpolating):
-    """Enlarges every object by itself."""
+    """Enlarges every object on its own."""
 
     def forward(self, picture: Tensor) -> Tensor:
         objects = self.before(picture)[:, :, :2].split(1, dim=3)
@@ -117,7 +117,7 @@ def test_a_line_with_many_calls_is_one_site() -> None:
 
 
 class _Pyramid(nn.Module):
-    """Enlarges to the size of a map of a stride of two, of any size."""
+    """Enlarges to the size of the map before a stride of two, whatever that is."""
 
     def __init__(self, stride: int = 2) -> None:
         super().__init__()

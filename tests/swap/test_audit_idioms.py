@@ -1,4 +1,4 @@
-"""The ways in which people write enlargements, and models whose calls cannot be redirected."""
+"""The usual ways of writing enlargements, and models whose calls cannot be redirected."""
 
 import inspect
 import types
@@ -20,7 +20,7 @@ CUBE = torch.ones(8, 8, 1, 2, 2)
 
 
 class Written(nn.Module):
-    """A convolution, whatever is written in between, and a convolution."""
+    """Two convolutions with any enlargement in between."""
 
     def __init__(self, enlarge: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ def test_functions_that_cannot_be_replaced(
 
 @pytest.mark.parametrize("as_graph", [False, True])
 def test_a_forward_of_one_object_alone(as_graph: bool) -> None:
-    """No subclass redirects it, so that nothing is said to be swapped that is not."""
+    """No subclass can redirect it, so it must not be reported as swapped."""
     model = Interpolating(scale_factor=2)
     if as_graph:
         model = torch.fx.symbolic_trace(model)
@@ -93,7 +93,7 @@ def test_a_forward_of_one_object_alone(as_graph: bool) -> None:
 
 
 def test_modules_in_a_graph_are_swapped() -> None:
-    """As in what torchvision's `create_feature_extractor` makes."""
+    """As in a model by torchvision's `create_feature_extractor`."""
     parts = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Upsample(scale_factor=2), nn.Conv2d(8, 2, 1))
     graph = torch.fx.symbolic_trace(parts)
     swapped, report = swap_upsamplers(graph, picture())
@@ -102,7 +102,7 @@ def test_modules_in_a_graph_are_swapped() -> None:
 
 
 class _Around(nn.Module):
-    """Enlarges after a part that does."""
+    """Enlarges after a part that enlarges."""
 
     def __init__(self, part: nn.Module) -> None:
         super().__init__()

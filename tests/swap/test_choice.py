@@ -1,4 +1,4 @@
-"""Which sites a swap takes, with which operators, and what it says of the others."""
+"""Which sites a swap takes, with which operators, and why it leaves the others."""
 
 import pytest
 import torch

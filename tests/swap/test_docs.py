@@ -1,4 +1,4 @@
-"""The tutorial on swapping runs as it is written. Without the shape hook, since it exports."""
+"""The tutorial on swapping runs as written. It exports, so it runs without the shape hook."""
 
 import re
 

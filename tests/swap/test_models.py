@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dysample import DySample, swap_upsamplers
-from tests.swap.networks import Inner, Interpolating, Nested, picture, zero_offsets
+from dysample.trial.plan import zero_offsets
+from tests.swap.networks import Inner, Interpolating, Nested, picture
 
 
 def test_modules_inside_modules_and_called_twice() -> None:

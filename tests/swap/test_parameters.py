@@ -1,4 +1,4 @@
-"""What a swap adds to networks of the paper is what its tables say; the integers are exact."""
+"""A swap adds to the paper's networks the parameters that its tables list; the integers are exact."""
 
 from collections.abc import Callable
 from functools import cache
@@ -35,25 +35,25 @@ FOUR = {
 
 
 def _maps(channels: list[int]) -> dict[str, Tensor]:
-    """One map for each, the finest of 16 pixels."""
+    """Return one map per level, the finest of 16 pixels."""
     return {str(k): torch.rand(1, count, 16 >> k, 16 >> k) for k, count in enumerate(channels)}
 
 
 @cache
 def faster_rcnn() -> tuple[nn.Module, object]:
-    """The pyramid of torchvision's Faster R-CNN R50-FPN, and maps for it."""
+    """Return the pyramid of torchvision's Faster R-CNN R50-FPN, and maps for it."""
     model = fasterrcnn_resnet50_fpn(weights=None, weights_backbone=None)
     return model.backbone.get_submodule("fpn"), (_maps([256, 512, 1024, 2048]),)
 
 
 def maskformer() -> tuple[nn.Module, object]:
-    """Small, but for the 256 channels of its pixel decoder."""
+    """Small, except for the 256 channels of its pixel decoder."""
     (entry,) = (each for each in ZOO if each.name == "transformers MaskFormer")
     return entry.make().eval(), entry.inputs()
 
 
 def four_stages() -> tuple[nn.Module, object]:
-    """A pyramid with a fifth level that is upsampled, too, as in the paper's Faster R-CNN."""
+    """A pyramid with a fifth level that is upsampled too, as in the paper's Faster R-CNN."""
     channels = [256, 512, 1024, 2048, 256]
     return FeaturePyramidNetwork(channels, 256), (_maps(channels),)
 

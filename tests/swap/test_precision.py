@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from dysample import swap_upsamplers
-from tests.swap.networks import Interpolating, zero_offsets
+from dysample.trial.plan import zero_offsets
+from tests.swap.networks import Interpolating
 
 # Wide: coordinates kept in bfloat16 would be half a pixel off beyond 128 columns.
 WIDE = torch.rand(1, 3, 6, 300, generator=torch.Generator().manual_seed(0))
@@ -24,7 +25,7 @@ def _both(mode: str) -> tuple[nn.Module, nn.Module]:
 
 
 def _assert_near(found: Tensor, expected: Tensor) -> None:
-    """Up to two steps of the precision at the size of the largest value."""
+    """Equal up to two units in the last place of the largest value."""
     assert found.dtype == expected.dtype
     step = torch.finfo(found.dtype).eps * expected.abs().max().item()
     torch.testing.assert_close(found, expected, atol=2 * step, rtol=0)
@@ -63,7 +64,7 @@ def test_channels_last() -> None:
 
 
 def test_models_without_data_yet() -> None:
-    """On the device "meta", as for checkpoints that are loaded piece by piece."""
+    """Models on the device "meta", as for checkpoints loaded in shards."""
     model, _ = _both("bilinear")
     swapped, report = swap_upsamplers(model.to("meta"), WIDE.to("meta"))
     assert report.parameters == 2 * 32 * 8 + 32

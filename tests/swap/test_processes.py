@@ -1,4 +1,4 @@
-"""A swapped model crosses to other processes, and two of them train it by DistributedDataParallel."""
+"""A swapped model can be sent to other processes and trained with DistributedDataParallel."""
 
 import copy
 import socket
@@ -15,7 +15,7 @@ from tests.swap.networks import Nested, picture
 
 
 def _train(model: nn.Module, pictures: Tensor) -> None:
-    """Two steps on the pictures."""
+    """Train two steps on the pictures."""
     optimiser = torch.optim.SGD(model.parameters(), lr=0.5)
     for _ in range(2):
         optimiser.zero_grad()
@@ -24,7 +24,7 @@ def _train(model: nn.Module, pictures: Tensor) -> None:
 
 
 def _work(rank: int, port: int, folder: Path, swapped: nn.Module, pictures: Tensor) -> None:
-    """One of two processes: it unpickles the model, and trains on its half of the pictures."""
+    """Unpickle the model in one of two processes, and train it on half of the pictures."""
     torch.set_num_threads(1)
     where = f"tcp://127.0.0.1:{port}"
     torch.distributed.init_process_group("gloo", init_method=where, rank=rank, world_size=2)

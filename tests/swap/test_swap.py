@@ -1,4 +1,4 @@
-"""What a swap puts into a model, and what it leaves as it was."""
+"""What a swap adds to a model, and what it leaves unchanged."""
 
 import pytest
 import torch

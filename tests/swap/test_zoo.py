@@ -1,4 +1,4 @@
-"""Swaps in networks that nobody here wrote: what is found, and the output with zero offsets."""
+"""Swaps in third-party networks: the sites found, and the output with zero offsets."""
 
 import copy
 
@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from dysample import swap_upsamplers
 from dysample.swap import SwapReport
-from scripts.swap_zoo import difference, outputs, zero_offsets
+from dysample.trial.plan import difference, outputs, zero_offsets
 from scripts.swap_zoo_models import ZOO, ZooModel
 
 # Sites found, swapped, and parameters of DySample+ at these: 64 C + 32 for every ×2 of C channels.
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries
 
 
 class _Repeated(TorchFunctionMode):
-    """The original with the sites that were swapped as repeated ×2, never with aligned corners."""
+    """Interpolates the swapped sites of an original as repeated ×2, never with aligned corners."""
 
     def __init__(self, report: SwapReport) -> None:
         super().__init__()
@@ -60,6 +60,12 @@ class _Repeated(TorchFunctionMode):
         return x
 
 
+def distance(results: tuple[torch.Tensor, ...], references: tuple[torch.Tensor, ...]) -> float:
+    cost = difference(results, references)
+    assert cost.value is not None, cost.method
+    return cost.value
+
+
 @pytest.mark.parametrize("entry", ZOO, ids=lambda entry: entry.name)
 def test_zero_offsets_give_the_same_output(entry: ZooModel) -> None:
     torch.manual_seed(0)
@@ -67,11 +73,10 @@ def test_zero_offsets_give_the_same_output(entry: ZooModel) -> None:
     weights = {name: weight.clone() for name, weight in model.state_dict().items()}
     swapped, report = swap_upsamplers(model, entry.inputs())
     part = zero_offsets(swapped).get_submodule(entry.part)
-    with torch.no_grad(), _Repeated(report):
+    with _Repeated(report):
         wanted = outputs(model.get_submodule(entry.part), entry.pictures())
-    with torch.no_grad():
-        found = outputs(copy.deepcopy(part), entry.pictures())
-    assert difference(found, wanted) < 1e-4
+    found = outputs(copy.deepcopy(part), entry.pictures())
+    assert distance(found, wanted) < 1e-4
     assert all(torch.equal(weight, weights[name]) for name, weight in model.state_dict().items())
     assert all(row.reason for row in report.left_alone)
     assert (len(report.rows), len(report.swapped), report.parameters) == EXPECTED[entry.name], str(report)
@@ -89,17 +94,16 @@ ALIGNED = {
 
 @pytest.mark.parametrize("name", ALIGNED)
 def test_aligned_corners_on_request(name: str) -> None:
-    """These align corners everywhere, so that nothing is swapped unasked."""
-    (entry,) = (each for each in ZOO if each.name == name)
+    """These networks align corners everywhere, so nothing is swapped by default."""
+    (entry,) = (entry for entry in ZOO if entry.name == name)
     model = entry.make().eval()
     swapped, report = swap_upsamplers(
         model, entry.inputs(), where=lambda site: site.align_corners and site.output[1] % 4 == 0
     )
-    with torch.no_grad(), _Repeated(report):
+    with _Repeated(report):
         wanted = outputs(model, entry.pictures())
-    with torch.no_grad():
-        found = outputs(zero_offsets(swapped), entry.pictures())
-        before = outputs(model, entry.pictures())
-    assert difference(found, wanted) < 1e-4
-    assert difference(found, before) > 1e-3
+    found = outputs(zero_offsets(swapped), entry.pictures())
+    before = outputs(model, entry.pictures())
+    assert distance(found, wanted) < 1e-4
+    assert distance(found, before) > 1e-3
     assert (len(report.swapped), report.parameters) == ALIGNED[name], str(report)

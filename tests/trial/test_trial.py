@@ -51,7 +51,7 @@ def test_without_numbers_the_same_is_found(family: str) -> None:
     assert audit_of(found).sites == wanted.sites
     assert found.parameters == sum(weight.numel() for weight in model.parameters())
     assert found.levels
-    assert all(bool(each.options) == (each.site.choice != "never") for each in found.sites)
+    assert all(bool(row.options) == (row.site.choice != "never") for row in found.sites)
 
 
 def test_costs_of_a_unet_are_those_worked_out_by_hand() -> None:
@@ -152,6 +152,22 @@ def test_repeated_enlargements_start_as_repeated_interpolation() -> None:
     assert not start.exact
     assert start.zero_offsets.value == pytest.approx(wanted.item(), rel=1e-3)
     assert value(start.interpolated) < 1e-6
+
+
+class _OneLess(Interpolating):
+    """Enlarges to one row and column less than twice the size."""
+
+    def forward(self, picture: Tensor) -> Tensor:
+        size = tuple(2 * side - 1 for side in picture.shape[2:])
+        return self.after(F.interpolate(self.before(picture), size=size, mode="bilinear"))
+
+
+def test_an_enlargement_to_no_multiple_is_not_exact() -> None:
+    """The swap crops a row and a column, so it reads other positions than the original."""
+    torch.manual_seed(0)
+    start = started(_OneLess().eval())
+    assert not start.exact
+    assert value(start.zero_offsets) > 1e-4
 
 
 def test_without_dysample_there_are_no_offsets() -> None:

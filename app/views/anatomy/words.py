@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from dysample.explain.anatomy import Anatomy, Pair, StageName, Sums, Trace, place
+from dysample.explain.anatomy import Anatomy, StageName, Sums, Trace, place
+from dysample.explain.footprint import Pair
 
 STAGES: Mapping[StageName, str] = {
     "input": "X",

@@ -14,7 +14,7 @@ from dysample.models.smp import SCHEME, is_smp_name, smp_options
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import OPERATORS, operator_spec
 from dysample.swap import Site
-from dysample.trial.deploy import Attempt, Outcome
+from dysample.trial.deploy import Attempt, AttemptOutcome
 from dysample.trial.plan import Plan, Start
 from dysample.trial.report import TrialReport
 from dysample.trial.survey import PlacedSite, Survey, SwapCosts
@@ -190,7 +190,7 @@ def _shape(shape: Sequence[int]) -> str:
 # What was measured of a swap, in sentences and a short table.
 
 
-OUTCOMES: Mapping[Outcome, str] = {
+OUTCOMES: Mapping[AttemptOutcome, str] = {
     "yes": ":green[✓]",
     "differs": ":orange[≠]",
     "no": ":red[✗]",

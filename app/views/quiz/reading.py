@@ -8,7 +8,7 @@ from jaxtyping import Float32, Float64
 from torch import Tensor, nn
 
 from app.views.quiz.questions import Question, closest
-from dysample.explain.disorder import pulled
+from dysample.explain.disorder import fit_points
 from dysample.explain.features import edge_map
 from dysample.explain.footprint import footprint_of
 from dysample.explain.offsets import as_array
@@ -139,7 +139,7 @@ def arrow() -> Question[Arrow]:
     """Ask where the arrow of a point beside an edge points."""
     rows, columns = _EDGE
     x, target = (edge_map("vertical", height=s * rows, width=s * columns) for s in (1, 2))
-    record = pulled(x, target)
+    record = fit_points(x, target)
     row, column = _AT
     start, offset = (x[0, 0, :, row, column].double().numpy() for x in (record.initial, record.offset))
     directions = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)], np.float64)

@@ -13,7 +13,7 @@ from PIL import Image
 from app.views.learn import figures
 from app.views.learn import words as learn_words
 from dysample.explain.learn import Snapshot
-from dysample.explain.learn_tasks import ProblemPictures, Score, mask_problem, problem_pictures, rings
+from dysample.explain.learn_tasks import HeldOutScore, ProblemPictures, mask_problem, problem_pictures, rings
 from dysample.explain.offsets import CellWindow, arrows
 from dysample.geometry import initial_positions
 from dysample.types import SamplingRecord
@@ -35,8 +35,8 @@ def snapshot(step: int, psnr: float, iou: float | None = 0.5, bilinear_iou: floa
         step=step,
         loss=0.1 / (1 + step),
         bilinear_loss=0.2,
-        score=Score(10 ** (-psnr / 10), iou),
-        bilinear=Score(0.01, bilinear_iou),
+        score=HeldOutScore(10 ** (-psnr / 10), iou),
+        bilinear=HeldOutScore(0.01, bilinear_iou),
         record=SamplingRecord(initial, offset, 0.25),
         mix=(-0.25, 1.25),
         output=np.full((48, 48, 3), step, np.uint8),
