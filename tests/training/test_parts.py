@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from dysample.models.encoder import Encoder
-from dysample.training.data import DataError, PictureData, batches, class_shares
+from dysample.training.data import PictureData, batches
 from dysample.training.recipe import load_recipe, recipe_names
-from dysample.training.stages import class_weights, load_start
+from dysample.training.stages import load_start
+from dysample.training.truth import DataError, class_shares, class_weights
 from tests.training.datasets import make_data, make_recipe
 
 
@@ -25,7 +26,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_damaged_and_mismatched_pictures_are_named(tmp_path: Path) -> None:
     make_data(tmp_path)
-    data = PictureData(tmp_path, "camvid", "train")
+    data = PictureData(tmp_path, "camvid", "train", "segmentation")
     (tmp_path / "camvid" / "rgb" / "p0.jpg").write_bytes(b"not a picture")
     with pytest.raises(DataError, match=r"p0\.jpg is missing or damaged"):
         data[0]
@@ -36,7 +37,7 @@ def test_damaged_and_mismatched_pictures_are_named(tmp_path: Path) -> None:
 
 
 def test_augmentation_repeats_with_its_seed_and_keeps_labels_in_place(workshop: Path) -> None:
-    data = PictureData(workshop, "camvid", "train")
+    data = PictureData(workshop, "camvid", "train", "segmentation")
     stage = load_recipe(str(workshop / "made.toml")).encoder_stage
     first, again, other = (next(iter(batches(data, stage, seed=s, epoch=0))) for s in (0, 0, 1))
     torch.testing.assert_close(first.image, again.image)
@@ -49,9 +50,9 @@ def test_augmentation_repeats_with_its_seed_and_keeps_labels_in_place(workshop: 
 
 
 def test_rare_classes_weigh_more_and_the_mean_weight_is_one(workshop: Path) -> None:
-    data = PictureData(workshop, "camvid", "train")
-    shares = torch.from_numpy(class_shares(data, 2)).float()
-    weights = class_weights(data, 2, 0.5)
+    data = PictureData(workshop, "camvid", "train", "segmentation")
+    shares = torch.from_numpy(class_shares(data.truths(), 2)).float()
+    weights = class_weights(class_shares(data.truths(), 2), 0.5)
     assert shares[1] < shares[0]
     torch.testing.assert_close((weights * shares).sum(), torch.tensor(1.0))
     torch.testing.assert_close(weights[1] / weights[0], (shares[0] / shares[1]) ** 0.5)
@@ -92,8 +93,8 @@ def test_folded_starting_weights_compute_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", recipe_names())
 def test_recipes_are_complete_and_consistent(name: str) -> None:
     recipe = load_recipe(name)
-    assert recipe.task == name
-    assert set(recipe.scored) <= set(recipe.classes)
+    assert recipe.task.name == name
+    assert set(recipe.task.scored) <= set(recipe.task.classes)
     assert all(stage.crop % 32 == 0 for stage in (recipe.encoder_stage, recipe.head_stage))
     assert recipe.encoder_stage.encoder_rate > 0
     assert recipe.head_stage.encoder_rate == 0
