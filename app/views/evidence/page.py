@@ -114,7 +114,7 @@ def paper_section() -> None:
         f"{table.title}. {table.source}. Numbers as printed; “added” is what the paper prints with a plus."
     )
     kind = counterpart_kind(name)
-    if kind is None:
+    if kind is None or not compute.tasks(kind):
         prose("evidence", "alone")
     else:
         _our_scores(kind)
