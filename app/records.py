@@ -2,24 +2,26 @@
 
 import re
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 
 from dysample.measure.bench import BenchRow
 from dysample.measure.machine import Machine
 from dysample.measure.profile import ProfileReport
 from dysample.measure.timing import Spread
-from dysample.models.manifest import Task, WeightsEntry
+from dysample.models.manifest import WeightsEntry
+from dysample.models.tasks import Annotation, Task
 from dysample.scores.depth import DepthDifference, DepthRanges, DepthScore
 from dysample.scores.segmentation import Difference, SegmentationScore, Window
 
-# One number for each pixel: class indices (255: unknown), or depths in metres (0: unknown).
-Values = UInt8[np.ndarray, "h w"] | Float32[np.ndarray, "h w"]
+# What is said of a picture, by a network or as the truth: the record of the task's kind.
+Said = TypeVar("Said", bound=Annotation)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Generic[Said]):
     """A picture as the networks see it.
 
     Attributes:
@@ -29,29 +31,29 @@ class Picture:
     """
 
     image: UInt8[np.ndarray, "h w 3"]
-    truth: Values | None
+    truth: Said | None
     original: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The output of a network with one upsampler for every pixel.
+class Answer(Generic[Said]):
+    """The output of a network with one upsampler for a picture.
 
     Attributes:
-        values: Class indices, or depths in metres.
+        annotation: What it says.
         head_seconds: Time of the head with its upsamplers.
         encoder_seconds: Time of the encoder, which all upsamplers share.
         parameters: Total number of parameters of the head's upsamplers.
     """
 
-    values: Values
+    annotation: Said
     head_seconds: float
     encoder_seconds: float
     parameters: int
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Generic[Said]):
     """One upsampler in a comparison.
 
     Attributes:
@@ -65,14 +67,14 @@ class Compared:
 
     name: str
     label: str
-    answer: Answer
+    answer: Answer[Said]
     difference: Difference | DepthDifference | None
     score: SegmentationScore | DepthScore | None
     weights: WeightsEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Generic[Said]):
     """Several upsamplers on one picture and one task.
 
     Attributes:
@@ -86,10 +88,10 @@ class Comparison:
     """
 
     task: Task
-    picture: Picture
-    reference: Values
+    picture: Picture[Said]
+    reference: Said
     reference_label: str
-    compared: tuple[Compared, ...]
+    compared: tuple[Compared[Said], ...]
     window: Window
     ranges: DepthRanges | None
 

@@ -17,8 +17,9 @@ from app.scenes.camera import Camera
 from app.scenes.canvas import Canvas
 from app.scenes.materials import Material, class_map
 from app.scenes.textures import photograph
+from dysample.models.tasks import Annotation, Kind, Labels, Task
 
-__all__ = ["SCENES", "Material", "RenderedScene", "Scene", "render", "truth"]
+__all__ = ["SCENES", "TRUTHS", "Material", "RenderedScene", "Scene", "annotation", "render", "truth"]
 
 SMALLEST, LARGEST = 32, 2048  # pixels a side
 
@@ -137,3 +138,15 @@ def truth(scene: RenderedScene, class_names: Sequence[str]) -> UInt8[np.ndarray,
         Class indices. Materials without a class are `background`, or 255 (ignored) if the label set has none.
     """
     return class_map(scene.materials, class_names)
+
+
+# What can be said of a scene for a kind of task; for the other kinds its truth is not known.
+TRUTHS: dict[Kind, Callable[[RenderedScene, Task], Annotation]] = {
+    "segmentation": lambda scene, task: Labels(truth(scene, task.classes)),
+}
+
+
+def annotation(scene: RenderedScene, task: Task) -> Annotation | None:
+    """What a task asks for in a scene; None where nobody knows it."""
+    known = TRUTHS.get(task.kind)
+    return None if known is None else known(scene, task)

@@ -9,10 +9,8 @@ from app.memory import keep, restore
 from app.records import Layer
 from app.settings import Mode, Show
 from app.shared.texts import sections
-from dysample.models.manifest import Kind
 
 T = TypeVar("T")
-_ANSWERS: dict[Kind, str] = {"segmentation": "Classes", "depth": "Depth"}
 _SHOW: dict[Show, str] = {"changes": "Changes from bilinear", "errors": "Errors"}
 _MODES: dict[Mode, str] = {"panes": "Side by side", "slider": "Before / after"}
 _AS_TRAINED = -1
@@ -101,9 +99,14 @@ def working_side_choice(trained: int) -> int:
     return trained if chosen == _AS_TRAINED else chosen
 
 
-def show_choice(kind: Kind, *, truth: bool) -> Show:
-    """Choose what lies over the photograph; errors can be shown only where the truth is known."""
-    names: dict[Show, str] = {"answers": _ANSWERS[kind], **_SHOW}
+def show_choice(answers: str, *, truth: bool) -> Show:
+    """Choose what lies over the photograph.
+
+    Args:
+        answers: What the networks' answers are called.
+        truth: Whether it is known; else there are no errors to show.
+    """
+    names: dict[Show, str] = {"answers": answers, **_SHOW}
     options: list[Show] = ["answers", "changes", "errors"] if truth else ["answers", "changes"]
     chosen = st.segmented_control(
         "Show",

@@ -13,7 +13,7 @@ from dysample.explain.footprint import decision
 from dysample.models import weights
 from dysample.models.encoder import Encoder
 from dysample.models.host import decode, encode
-from dysample.models.weights import TaskHead
+from dysample.models.tasks import TaskHead
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import OPERATORS
 from dysample.types import KernelRecord, Prediction, SamplingRecord, Step

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,9 +19,10 @@ from app.settings import Source, Subject
 from dysample import images
 from dysample.models import manifest as manifests
 from dysample.models.encoder import STRIDES
-from dysample.models.manifest import Task
-from dysample.training.data import DataError, Label, PictureData
+from dysample.models.tasks import Annotation, Task
+from dysample.training.data import PictureData
 from dysample.training.recipe import Recipe, load_recipe, recipe_names
+from dysample.training.truth import DataError
 
 # The gallery: photographs and made scenes that everybody has, and data sets where they lie.
 
@@ -43,12 +45,11 @@ class Photograph:
 
     Attributes:
         image: RGB.
-        truth: What a task asks for: class indices, 255 = unknown, or metres, 0 = unknown; None where
-            nobody knows any of it.
+        truth: What a task asks for; None where nobody knows any of it.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
-    truth: Callable[[Task], Label | None]
+    truth: Callable[[Task], Annotation | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,7 @@ def _scenes() -> list[GalleryItem]:
 
 def _made(key: str, size: tuple[int, int]) -> Photograph:
     scene = scenes.render(key, height=size[0], width=size[1])
-    return Photograph(
-        scene.image, lambda task: scenes.truth(scene, task.classes) if task.kind == "segmentation" else None
-    )
+    return Photograph(scene.image, partial(scenes.annotation, scene))
 
 
 def _dataset_pictures() -> list[GalleryItem]:
@@ -128,7 +127,7 @@ def _dataset_pictures() -> list[GalleryItem]:
     for recipes in _by_pictures().values():
         try:
             known = tuple(
-                (recipe, PictureData(Path(folder), recipe.dataset, recipe.test_split, recipe.kind))
+                (recipe, PictureData(Path(folder), recipe.task.dataset, recipe.test_split, recipe.task.kind))
                 for recipe in recipes
             )
         except DataError:
@@ -142,21 +141,21 @@ def _by_pictures() -> dict[tuple[str, str], list[Recipe]]:
     found: dict[tuple[str, str], list[Recipe]] = {}
     for name in recipe_names():
         recipe = load_recipe(name)
-        found.setdefault((recipe.dataset, recipe.test_split), []).append(recipe)
+        found.setdefault((recipe.task.dataset, recipe.test_split), []).append(recipe)
     return found
 
 
 def _spread(known: tuple[tuple[Recipe, PictureData], ...]) -> list[GalleryItem]:
     """A few pictures from all over a data set."""
     recipe, data = known[0]
-    title = _in_common([each.title for each, _ in known]) or recipe.dataset
+    title = _in_common([each.task.title for each, _ in known]) or recipe.task.dataset
     step = max(1, len(data) // _PER_DATASET)
     return [
         GalleryItem(
-            f"{recipe.dataset}-{data.names[index]}",
+            f"{recipe.task.dataset}-{data.names[index]}",
             f"{title} {number}",
-            f"{recipe.dataset}, {data.names[index]}. {recipe.licence}.",
-            f"{recipe.dataset}: {recipe.test_split} pictures with truth",
+            f"{recipe.task.dataset}, {data.names[index]}. {recipe.task.licence}.",
+            f"{recipe.task.dataset}: {recipe.test_split} pictures with truth",
             partial(_measured, known, index),
             partial(_measured, known, index),
         )
@@ -174,10 +173,10 @@ def _alike(words: tuple[str, ...]) -> bool:
 
 
 def _measured(known: tuple[tuple[Recipe, PictureData], ...], index: int) -> Photograph:
-    def truth(task: Task) -> Label | None:
+    def truth(task: Task) -> Annotation | None:
         for recipe, data in known:
-            if (recipe.kind, recipe.classes) == (task.kind, task.classes):
-                return data[index].label
+            if (recipe.task.kind, recipe.task.classes) == (task.kind, task.classes):
+                return data[index].truth
         return None
 
     return Photograph(known[0][1][index].image, truth)
@@ -217,7 +216,7 @@ def photograph(source: Source) -> Photograph:
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def picture(source: Source, task: str, longer_side: int) -> Picture:
+def picture(source: Source, task: str, longer_side: int) -> Picture[Any]:
     """Read a picture and reduce it.
 
     Raises:
@@ -230,7 +229,7 @@ def picture(source: Source, task: str, longer_side: int) -> Picture:
         factor = longer_side / max(height, width)
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         reduced = cv2.resize(found.image, size, interpolation=cv2.INTER_AREA)
-        truth = None if truth is None else cv2.resize(truth, size, interpolation=cv2.INTER_NEAREST)
+        truth = None if truth is None else truth.resized(size[1], size[0])
         return Picture(reduced, truth, (height, width))
     return Picture(found.image, truth, (height, width))
 

@@ -10,7 +10,7 @@ from app.memory import forget, keep, kept
 from app.settings import Source, Subject
 from app.shared import controls, networks, photos
 from dysample.images import ImageError
-from dysample.models.manifest import WeightsError
+from dysample.models.hub import WeightsError
 from dysample.types import Prediction
 
 _THUMBNAIL = 156  # rows: twice what is shown, for dense screens

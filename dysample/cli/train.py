@@ -136,25 +136,25 @@ def note_other_data(pictures: PictureData, expected: str) -> None:
 
 def _evaluate_shipped(recipe: Recipe, options: argparse.Namespace, pictures: PictureData) -> None:
     manifest = load_manifest(_pretrained(options))
-    names = [entry.upsampler for entry in manifest.heads(recipe.task)]
-    scores = scoring.evaluate(manifest, recipe.task, names, pictures, device=device_of(options.device))
-    path = manifest.folder / recipe.task / "scores.json"
-    scoring.write_scores(path, manifest, recipe.task, pictures, scores)
-    manifest = ship.with_scores(manifest, recipe.task, scores, pictures.title)
+    names = [entry.upsampler for entry in manifest.heads(recipe.task.name)]
+    scores = scoring.evaluate(manifest, recipe.task.name, names, pictures, device=device_of(options.device))
+    path = manifest.folder / recipe.task.name / "scores.json"
+    scoring.write_scores(path, manifest, recipe.task.name, pictures, scores)
+    manifest = ship.with_scores(manifest, recipe.task.name, scores, pictures.title)
     ship.write_manifest(manifest)
-    write_aside(manifest.folder / recipe.task / "README.md", model_card(recipe, manifest).encode())
-    print(scoring.score_table(recipe.kind, scores))
+    write_aside(manifest.folder / recipe.task.name / "README.md", model_card(recipe, manifest).encode())
+    print(scoring.score_table(recipe.task.kind, scores))
 
 
 def _evaluate_runs(recipe: Recipe, options: argparse.Namespace, pictures: PictureData) -> None:
-    folder = _pretrained(options) / recipe.task
+    folder = _pretrained(options) / recipe.task.name
     finished = finished_runs(recipe, options.runs)
     evidence.score_runs(
         recipe, options.runs, finished, pictures, folder / "runs", device=device_of(options.device)
     )
     found = scored_runs(recipe, folder / "runs", pictures.digest)
     if not found:
-        raise TrainingError(f"{options.runs} has no finished run of {recipe.task}: train some first")
+        raise TrainingError(f"{options.runs} has no finished run of {recipe.task.name}: train some first")
     tables = [_summed(recipe, found, pictures, folder, *wanted) for wanted in _wanted(recipe, found)]
     text = "\n".join(tables)
     write_aside(folder / "EVIDENCE.md", text.encode())
@@ -167,9 +167,11 @@ _Wanted = tuple[str, str, tuple[str, ...], str]  # file, title, upsamplers, the 
 def _wanted(recipe: Recipe, found: Sequence[ScoredRun]) -> list[_Wanted]:
     """The table of all operators, and every ablation whose upsamplers have all been trained."""
     trained = {run.upsampler for run in found}
-    whole = [each for each in ablations() if each.recipe == recipe.task and trained >= set(each.upsamplers)]
+    whole = [
+        each for each in ablations() if each.recipe == recipe.task.name and trained >= set(each.upsamplers)
+    ]
     made = [(f"evidence-{each.name}", each.title, each.upsamplers, each.upsamplers[0]) for each in whole]
-    return [("evidence", recipe.title, tuple(OPERATORS), BASELINE), *made]
+    return [("evidence", recipe.task.title, tuple(OPERATORS), BASELINE), *made]
 
 
 def _summed(
@@ -257,7 +259,7 @@ def _sweep(options: argparse.Namespace) -> Sweep:
 
 
 def _scored(recipe: Recipe, data: Path, options: argparse.Namespace) -> frozenset[Run]:
-    folder = _pretrained(options) / recipe.task / "runs"
+    folder = _pretrained(options) / recipe.task.name / "runs"
     if not folder.is_dir():
         return frozenset()
     trained = "heads" if options.stage == "heads" else "end-to-end"

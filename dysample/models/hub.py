@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dysample.extras import needed_for
-from dysample.models.manifest import WeightsError
+
+
+class WeightsError(RuntimeError):
+    """Weights are missing or damaged; the message says what to do."""
 
 
 @contextmanager

@@ -4,52 +4,13 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-Kind = Literal["segmentation", "depth"]
+from dysample.models.hub import WeightsError
+from dysample.models.tasks import Task
+
 MANIFEST = "MANIFEST.toml"
 _BESIDE_THE_PACKAGE = Path(__file__).parents[2] / "pretrained"
-
-
-class WeightsError(RuntimeError):
-    """Weights are missing or damaged; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What the networks of one task have in common.
-
-    Attributes:
-        name: Key, such as "street-segmentation".
-        kind: What it predicts: a class or a depth for every pixel.
-        title: Name for people.
-        classes: Names, in the order of the logits; none for depth.
-        scored: Names of the classes that the score averages over.
-        encoder: SMP name of the encoder.
-        mean: Subtracted from RGB in [0, 1].
-        deviation: Divides it afterwards.
-        context: Channels of the encoder's `ImageContext`; 0 for none.
-        widths: Channels inside the head: one number for segmentation, five for depth, finest first.
-        dataset: What it was trained on.
-        licence: What the owners of these data allow.
-        limits: What the networks have seen, and what not, for people.
-        working_side: Longer side, in pixels, of the pictures it was trained on.
-    """
-
-    name: str
-    kind: Kind
-    title: str
-    classes: tuple[str, ...]
-    scored: tuple[str, ...]
-    encoder: str
-    mean: tuple[float, float, float]
-    deviation: tuple[float, float, float]
-    context: int
-    widths: tuple[int, ...]
-    dataset: str
-    licence: str
-    limits: str
-    working_side: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +107,7 @@ def load_manifest(folder: Path | None = None) -> Manifest:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         tasks = tuple(Task(**as_tuples(row)) for row in table.get("tasks", []))
         weights = tuple(WeightsEntry(**row) for row in table.get("weights", []))
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+    except (TypeError, ValueError) as error:
         raise WeightsError(f"{path} is damaged ({error}): copy the folder again") from error
     return Manifest(folder, tasks, weights)
 

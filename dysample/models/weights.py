@@ -2,68 +2,42 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from dysample.extras import require
-from dysample.models.depth_head import DepthHead
 from dysample.models.encoder import Encoder
-from dysample.models.host import DepthEstimator, SegmentationHost
-from dysample.models.manifest import Kind, Manifest, WeightsEntry, WeightsError, load_manifest
-from dysample.models.segformer_head import SegFormerHead
-
-TaskHead = SegFormerHead | DepthHead
-TaskHost = SegmentationHost | DepthEstimator
+from dysample.models.hub import WeightsError
+from dysample.models.manifest import Manifest, WeightsEntry, load_manifest
+from dysample.models.tasks import KINDS, Task, TaskHead, TaskHost
 
 
-@runtime_checkable
-class Description(Protocol):
-    """What makes a network; tasks and recipes have it. See `Task` for the meanings."""
-
-    @property
-    def kind(self) -> Kind: ...
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-    @property
-    def scored(self) -> tuple[str, ...]: ...
-    @property
-    def encoder(self) -> str: ...
-    @property
-    def mean(self) -> tuple[float, float, float]: ...
-    @property
-    def deviation(self) -> tuple[float, float, float]: ...
-    @property
-    def context(self) -> int: ...
-    @property
-    def widths(self) -> tuple[int, ...]: ...
-
-
-def new_encoder(made: Description) -> Encoder:
-    """An encoder with random weights; a depth head reads a map at stride 2 as well."""
-    finest = 2 if made.kind == "depth" else 4
+def new_encoder(task: Task) -> Encoder:
+    """An encoder with random weights, down to the stride that the task's heads read."""
     return Encoder(
-        made.encoder, mean=made.mean, deviation=made.deviation, context=made.context, finest=finest
+        task.encoder,
+        mean=task.mean,
+        deviation=task.deviation,
+        context=task.context,
+        finest=KINDS[task.kind].finest,
     )
 
 
-def new_head(made: Description, channels: tuple[int, ...], upsampler: str) -> TaskHead:
+def new_head(task: Task, channels: tuple[int, ...], upsampler: str) -> TaskHead:
     """A head with random weights for an encoder with these channels.
 
     Raises:
-        ValueError: The upsampler is unknown, or cannot have the description's widths.
+        ValueError: The upsampler is unknown, or cannot have the task's widths.
     """
-    if made.kind == "depth":
-        return DepthHead(channels, widths=made.widths, upsampler=upsampler)
-    (width,) = made.widths
-    return SegFormerHead(channels, width=width, classes=len(made.classes), upsampler=upsampler)
+    return KINDS[task.kind].head(task, channels, upsampler)
 
 
-def join(encoder: Encoder, head: TaskHead) -> TaskHost:
-    """The network of an encoder and a head."""
-    return DepthEstimator(encoder, head) if isinstance(head, DepthHead) else SegmentationHost(encoder, head)
+def join(task: Task, encoder: Encoder, head: TaskHead) -> TaskHost:
+    """The network of a task's encoder and head."""
+    return KINDS[task.kind].host(encoder, head)
 
 
 def load_encoder(task: str, *, manifest: Manifest | None = None) -> Encoder:
@@ -116,7 +90,7 @@ def load_host(task: str, *, upsampler: str = "bilinear") -> TaskHost:
     manifest.entry(task, upsampler)
     encoder = load_encoder(task, manifest=manifest)
     head = load_head(task, upsampler, encoder.channels, manifest=manifest)
-    return join(encoder, head).eval()
+    return join(manifest.task(task), encoder, head).eval()
 
 
 def _read(manifest: Manifest, entry: WeightsEntry) -> dict[str, Any]:

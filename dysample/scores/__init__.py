@@ -27,6 +27,7 @@ from dysample.scores.paired import (
     spread,
 )
 from dysample.scores.paper import Figure, KnownDifference, PaperTable, known_difference, paper_table
+from dysample.scores.scorers import SCORERS
 from dysample.scores.segmentation import (
     BoundaryOverlap,
     ConfusionMatrix,
@@ -40,6 +41,7 @@ from dysample.scores.segmentation import (
 from dysample.scores.specs import SCORES, ScoreSpec, score_spec
 
 __all__ = [
+    "SCORERS",
     "SCORES",
     "BoundaryOverlap",
     "ConfusionMatrix",

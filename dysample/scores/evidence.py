@@ -12,7 +12,7 @@ from statistics import median
 from typing import Literal
 
 from dysample.files import record_from, write_aside
-from dysample.models.manifest import Kind
+from dysample.models.tasks import Kind
 from dysample.ops.registry import operator_spec
 from dysample.scores.paired import (
     LEVEL,
@@ -24,6 +24,7 @@ from dysample.scores.paired import (
     paired_difference,
     spread,
 )
+from dysample.scores.scorers import SCORERS
 from dysample.scores.specs import ScoreSpec, score_spec
 
 Trained = Literal["heads", "end-to-end"]
@@ -112,8 +113,8 @@ class Evidence:
         Raises:
             ValueError: What is wrong, in a sentence.
         """
-        specs = [score_spec(name) for name in self.headline]
-        if not specs or any(spec.kind != self.kind for spec in specs):
+        names = {score_spec(name).name for name in self.headline}
+        if not names or not names <= set(SCORERS[self.kind].headline):
             raise ValueError(f"headline must name scores of {self.kind}, got {self.headline}")
         operator_spec(self.reference)
         if self.pictures < 1:

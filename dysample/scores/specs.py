@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from dysample.models.manifest import Kind
-
 
 @dataclass(frozen=True, slots=True)
 class ScoreSpec:
@@ -13,7 +11,6 @@ class ScoreSpec:
     Attributes:
         name: Key, as in the columns of the paper's tables.
         label: Name for people.
-        kind: The tasks that have it.
         better: Whether more or less of it is better.
         factor: What to multiply a value by to print it.
         unit: What the printed value is in; empty for a plain number.
@@ -22,7 +19,6 @@ class ScoreSpec:
 
     name: str
     label: str
-    kind: Kind
     better: Literal["higher", "lower"]
     factor: int = 1
     unit: str = ""
@@ -34,16 +30,16 @@ class ScoreSpec:
 
 
 SCORES = (
-    ScoreSpec("miou", "mIoU", "segmentation", "higher", 100, "%", 2),
-    ScoreSpec("boundary_miou", "Boundary IoU", "segmentation", "higher", 100, "%", 2),
-    ScoreSpec("delta1", "δ1", "depth", "higher"),
-    ScoreSpec("delta2", "δ2", "depth", "higher"),
-    ScoreSpec("delta3", "δ3", "depth", "higher"),
-    ScoreSpec("abs_rel", "AbsRel", "depth", "lower"),
-    ScoreSpec("rms", "RMS", "depth", "lower", 1, "m"),
-    ScoreSpec("log10", "log10", "depth", "lower"),
-    ScoreSpec("rms_log", "RMS(log)", "depth", "lower"),
-    ScoreSpec("sq_rel", "SqRel", "depth", "lower", 1, "m"),
+    ScoreSpec("miou", "mIoU", "higher", 100, "%", 2),
+    ScoreSpec("boundary_miou", "Boundary IoU", "higher", 100, "%", 2),
+    ScoreSpec("delta1", "δ1", "higher"),
+    ScoreSpec("delta2", "δ2", "higher"),
+    ScoreSpec("delta3", "δ3", "higher"),
+    ScoreSpec("abs_rel", "AbsRel", "lower"),
+    ScoreSpec("rms", "RMS", "lower", 1, "m"),
+    ScoreSpec("log10", "log10", "lower"),
+    ScoreSpec("rms_log", "RMS(log)", "lower"),
+    ScoreSpec("sq_rel", "SqRel", "lower", 1, "m"),
 )
 
 

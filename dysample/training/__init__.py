@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dysample.lazy import exports
 
 if TYPE_CHECKING:
-    from dysample.training.data import DataError, LabelledPicture, PictureData, data_folder
+    from dysample.training.data import LabelledPicture, PictureData, data_folder
     from dysample.training.evidence import ScoredRun, scored_runs
     from dysample.training.loop import TrainingError
     from dysample.training.recipe import (
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from dysample.training.runs import FinishedRun, finished_runs
     from dysample.training.stages import scored_pictures, train_heads, train_whole, training_pictures
+    from dysample.training.truth import DataError
 
 __all__ = [
     "Ablation",
@@ -51,7 +52,7 @@ if not TYPE_CHECKING:  # a type checker that saw this `__getattr__` would accept
         __name__,
         {
             "Ablation": "dysample.training.recipe",
-            "DataError": "dysample.training.data",
+            "DataError": "dysample.training.truth",
             "FinishedRun": "dysample.training.runs",
             "LabelledPicture": "dysample.training.data",
             "PictureData": "dysample.training.data",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,46 +14,22 @@ from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
 from dysample.extras import needed_for
+from dysample.models.tasks import Annotation, Kind
 from dysample.training.recipe import Stage
+from dysample.training.truth import TRUTHS, DataError, Framing, Truth, decoded
 
 with needed_for("dysample.training"):
     import cv2
 
-IGNORE = 255
-Label = UInt8[np.ndarray, "_h _w"] | Float32[np.ndarray, "_h _w"]
-
-
-class DataError(RuntimeError):
-    """The data are not there or cannot be read; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPicture:
-    """One picture with its truth: classes (255 where there is none), or metres (0 where there is none)."""
+    """One picture with its truth."""
 
     name: str
     image: UInt8[np.ndarray, "h w 3"]
-    label: Label
-
-
-@dataclass(frozen=True, slots=True)
-class _Truth:
-    """Where a data set keeps one kind of truth.
-
-    Attributes:
-        folder: Of PNG files, below the data set's.
-        first: Value of the first class; smaller values are pixels without one.
-        metres: What a depth of 1 stands for; None where the values are classes.
-    """
-
-    folder: str
-    first: int = 0
-    metres: float | None = None
-
-
-_SEGMENTATION = {"camvid": _Truth("label11"), "voc_animals": _Truth("label21"), "nyuv2": _Truth("label40", 1)}
-_DEPTH = {"nyuv2": _Truth("depth", metres=0.001)}
-_KINDS = {"segmentation": _SEGMENTATION, "depth": _DEPTH}
+    truth: Annotation
 
 
 def data_folder(option: str | None = None) -> Path:
@@ -73,26 +50,26 @@ def data_folder(option: str | None = None) -> Path:
 class PictureData:
     """The pictures of one split of one data set, read when they are asked for."""
 
-    def __init__(self, folder: Path, dataset: str, split: str, kind: str = "segmentation") -> None:
+    def __init__(self, folder: Path, dataset: str, split: str, kind: Kind) -> None:
         """Read the list of names.
 
         Args:
             folder: What `data_folder` gives.
-            dataset: "camvid", "voc_animals" or "nyuv2".
+            dataset: Folder of the data set there.
             split: Name of a list there, such as "train".
-            kind: "segmentation" or "depth".
+            kind: Of the truth.
 
         Raises:
             DataError: The data set or the list is missing, or has no such truth.
         """
-        truths = _KINDS.get(kind, {})
-        if dataset not in truths:
-            known = ", ".join(truths) or "none"
+        self.truth: Truth[Any] = TRUTHS[kind]
+        if dataset not in self.truth.sources:
+            known = ", ".join(self.truth.sources)
             raise DataError(f"no data set called {dataset!r} has truth for {kind}; those that have: {known}")
         self.dataset = dataset
         self.split = split
         self.root = folder / dataset
-        self._truth = truths[dataset]
+        self._source = self.truth.sources[dataset]
         listing = self.root / f"{split}.txt"
         if not listing.is_file():
             raise DataError(f"{dataset} has no {split}.txt in {folder}: is the data folder complete?")
@@ -114,7 +91,7 @@ class PictureData:
         return digest.hexdigest()
 
     def _paths(self, name: str) -> tuple[Path, Path]:
-        return self.root / "rgb" / f"{name}.jpg", self.root / self._truth.folder / f"{name}.png"
+        return self.root / "rgb" / f"{name}.jpg", self.root / self._source.folder / f"{name}.png"
 
     def __len__(self) -> int:
         """How many pictures the split has."""
@@ -128,19 +105,13 @@ class PictureData:
         """
         name = self.names[index]
         picture, truth = self._paths(name)
-        image = _decoded(picture, cv2.IMREAD_COLOR)
-        values = _decoded(truth, cv2.IMREAD_UNCHANGED)
-        if image.shape[:2] != values.shape:
-            raise DataError(f"{name}: picture {image.shape[:2]} and truth {values.shape} differ in size")
-        return LabelledPicture(name, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self._label(values))
+        image = decoded(picture, cv2.IMREAD_COLOR)
+        said = self.truth.read(truth, self._source, image.shape[:2])
+        return LabelledPicture(name, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), said)
 
-    def _label(self, values: np.ndarray) -> Label:
-        first, metres = self._truth.first, self._truth.metres
-        if metres is not None:
-            return values.astype(np.float32) * np.float32(metres)
-        if not first:
-            return values
-        return np.where(values < first, IGNORE, values.astype(np.int16) - first).astype(np.uint8)
+    def truths(self) -> Iterator[Annotation]:
+        """The truth of one picture after another, read when it is asked for."""
+        return (self[index].truth for index in range(len(self)))
 
 
 def _bytes(path: Path) -> bytes:
@@ -150,25 +121,10 @@ def _bytes(path: Path) -> bytes:
         raise DataError(f"{path} is missing or damaged: copy the data set again") from error
 
 
-def _decoded(path: Path, mode: int) -> np.ndarray:
-    picture = cv2.imread(str(path), mode)
-    if picture is None:
-        raise DataError(f"{path} is missing or damaged: copy the data set again")
-    return picture
-
-
-def class_shares(data: PictureData, classes: int) -> np.ndarray:
-    """Share of the labelled pixels that each class has, 0 to 1."""
-    counts = np.zeros(256, np.int64)
-    for index in range(len(data)):
-        counts += np.bincount(data[index].label.ravel(), minlength=256)
-    return counts[:classes] / max(1, counts[:classes].sum())
-
-
 # Batches for training: random size, crop, flip and light, the same for the same seed.
 
 
-_BORDER = (127, 127, 127)  # mid-grey beside the picture, and no truth there
+_BORDER = (127, 127, 127)  # mid-grey beside the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +150,14 @@ def batches(
     order = np.random.default_rng([seed, epoch]).permutation(len(data))
     for first in range(0, len(order) - stage.batch + 1, stage.batch):
         indices = [int(i) for i in order[first : first + stage.batch]]
-        chosen = [augment(data[i], stage, np.random.default_rng([seed, epoch, i])) for i in indices[part]]
+        chosen = [
+            augment(data[i], data.truth, stage, np.random.default_rng([seed, epoch, i]))
+            for i in indices[part]
+        ]
         image = torch.from_numpy(np.stack([picture.image for picture in chosen]))
-        label = torch.from_numpy(np.stack([picture.label for picture in chosen]))
         yield Batch(
             image.permute(0, 3, 1, 2).float() / 255,  # stays channels-last in memory
-            label if label.is_floating_point() else label.long(),
+            data.truth.batch([picture.truth for picture in chosen]),
             tuple(data.names[i] for i in indices),
         )
 
@@ -209,37 +167,32 @@ def steps_per_epoch(data: PictureData, stage: Stage) -> int:
     return len(data) // stage.batch
 
 
-def augment(picture: LabelledPicture, stage: Stage, rng: np.random.Generator) -> LabelledPicture:
-    """Resize, crop to the stage's square, mirror half of the time, change brightness and contrast.
+def augment(
+    picture: LabelledPicture, kind: Truth[Any], stage: Stage, rng: np.random.Generator
+) -> LabelledPicture:
+    """Resize, crop to the stage's square, mirror half of the time, change brightness and contrast."""
+    framing = draw_framing(picture.image.shape[:2], stage, rng)
+    interpolation = cv2.INTER_AREA if framing.factor < 1 else cv2.INTER_LINEAR
+    image = cv2.resize(picture.image, (framing.width, framing.height), interpolation=interpolation)
+    return LabelledPicture(
+        picture.name, _light(framing.cut(image, _BORDER), rng), kind.framed(picture.truth, framing)
+    )
 
-    What looks twice as large stands at half the depth.
-    """
+
+def draw_framing(size: tuple[int, int], stage: Stage, rng: np.random.Generator) -> Framing:
+    """Draw what an augmented picture shows of a picture of this height and width."""
     low, high = stage.resize
     factor = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-    height, width = (max(1, round(side * factor)) for side in picture.label.shape)
-    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    image = cv2.resize(picture.image, (width, height), interpolation=interpolation)
-    label = cv2.resize(picture.label, (width, height), interpolation=cv2.INTER_NEAREST)
-    if label.dtype == np.float32:
-        label /= np.float32(factor)
-    image, label = _crop(image, label, stage.crop, rng)
-    if rng.random() < 0.5:
-        image, label = image[:, ::-1], label[:, ::-1]
-    return LabelledPicture(picture.name, _light(image, rng), np.ascontiguousarray(label))
-
-
-def _crop(
-    image: UInt8[np.ndarray, "h w 3"], label: Label, side: int, rng: np.random.Generator
-) -> tuple[UInt8[np.ndarray, "s s 3"], Label]:
-    bottom, right = (max(0, side - length) for length in label.shape)
-    if bottom or right:
-        nothing = IGNORE if label.dtype == np.uint8 else 0
-        image = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=_BORDER)
-        label = cv2.copyMakeBorder(label, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(nothing,))
-    top = int(rng.integers(label.shape[0] - side + 1))
-    left = int(rng.integers(label.shape[1] - side + 1))
-    window = (slice(top, top + side), slice(left, left + side))
-    return image[window], label[window]
+    height, width = (max(1, round(side * factor)) for side in size)
+    return Framing(
+        factor=factor,
+        height=height,
+        width=width,
+        top=int(rng.integers(max(height, stage.crop) - stage.crop + 1)),
+        left=int(rng.integers(max(width, stage.crop) - stage.crop + 1)),
+        side=stage.crop,
+        mirrored=bool(rng.random() < 0.5),
+    )
 
 
 def _light(image: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:

@@ -16,10 +16,11 @@ from dysample.models.encoder import Encoder
 from dysample.models.weights import new_encoder, new_head
 from dysample.scores.evidence import Evidence, EvidenceError, EvidenceRow, Run, Trained, evidence_row
 from dysample.scores.paired import PictureRatios
+from dysample.scores.scorers import SCORERS, Scorer
 from dysample.training.data import PictureData
 from dysample.training.recipe import Recipe
 from dysample.training.runs import STAGES, FinishedRun, part_of, training_command, training_time
-from dysample.training.scoring import HEADLINE, TaskScorer, provenance, score_heads, write_json
+from dysample.training.scoring import provenance, score_heads, write_json
 from dysample.training.stages import load_shared_encoder
 
 # Scores of a run that are kept for good, beside those of other runs.
@@ -65,12 +66,12 @@ class ScoredRun:
         Raises:
             EvidenceError: The statistics are missing or damaged.
         """
-        classes = tuple(range(len(recipe.scored) or 1))  # a mean has one "class"
+        classes = tuple(range(len(recipe.task.scored) or 1))  # a mean has one "class"
         try:
             with np.load(self.path.with_suffix(".npz")) as arrays:
                 found = tuple(
                     PictureRatios(arrays[f"{name}.parts"], arrays[f"{name}.wholes"], classes)
-                    for name in HEADLINE[recipe.kind]
+                    for name in SCORERS[recipe.task.kind].headline
                 )
         except (OSError, KeyError, ValueError) as error:
             raise EvidenceError(
@@ -83,7 +84,7 @@ class ScoredRun:
 
 def recipe_digest(recipe: Recipe, trained: Trained) -> str:
     """SHA-256 of everything in a recipe that decides what such a run learns."""
-    decides = {key: value for key, value in asdict(recipe).items() if key not in _WORDS}
+    decides = {key: value for key, value in recipe.flat().items() if key not in _WORDS}
     if trained == "end-to-end":
         del decides["head_stage"]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
@@ -105,7 +106,7 @@ def trained_like(found: Sequence[ScoredRun], upsampler: str) -> tuple[ScoredRun,
     return tuple(run for run in found if run.trained in ways)
 
 
-def keep_scores(recipe: Recipe, path: Path, record: dict[str, Any], scorer: TaskScorer) -> None:
+def keep_scores(recipe: Recipe, path: Path, record: dict[str, Any], scorer: Scorer[Any]) -> None:
     """Write the record of a run, and its statistics.
 
     Args:
@@ -117,9 +118,9 @@ def keep_scores(recipe: Recipe, path: Path, record: dict[str, Any], scorer: Task
     Raises:
         DiskError: A file cannot be written.
     """
-    chosen = [recipe.classes.index(name) for name in recipe.scored] or [0]
+    chosen = [recipe.task.classes.index(name) for name in recipe.task.scored] or [0]
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **_arrays(HEADLINE[recipe.kind], scorer.statistics(), chosen))
+    np.savez_compressed(buffer, **_arrays(SCORERS[recipe.task.kind].headline, scorer.statistics(), chosen))
     write_aside(path.with_suffix(".npz"), buffer.getvalue())  # first: a record tells that all is there
     scores = {"recipe_sha256": recipe_digest(recipe, record["trained"]), "scores": asdict(scorer.score())}
     write_json(path, record | scores)
@@ -187,7 +188,7 @@ def score_runs(
         _score(recipe, encoder, heads, data, source, folder, device)
     for run in waiting:
         if run.trained == "end-to-end":
-            encoder = new_encoder(recipe)
+            encoder = new_encoder(recipe.task)
             encoder.load_state_dict(part_of(run.module(), "encoder."))
             _score(recipe, encoder.eval(), [run], data, source, folder, device)
 
@@ -214,7 +215,7 @@ def gather(
     Raises:
         EvidenceError: The statistics of a run are missing or damaged.
     """
-    headline = HEADLINE[recipe.kind]
+    headline = SCORERS[recipe.task.kind].headline
     rows: list[EvidenceRow] = []
     for trained in STAGES:
         runs = {
@@ -225,14 +226,14 @@ def gather(
             against = [] if name == reference else runs.get(reference, [])
             rows.append(evidence_row(name, runs[name], against, trained=trained, headline=headline))
     return Evidence(
-        task=recipe.task,
+        task=recipe.task.name,
         title=title,
-        kind=recipe.kind,
-        dataset=recipe.dataset,
+        kind=recipe.task.kind,
+        dataset=recipe.task.dataset,
         split=data.split,
         pictures=len(data),
         data_sha256=data.digest,
-        classes=recipe.scored,
+        classes=recipe.task.scored,
         headline=headline,
         reference=reference,
         rows=tuple(rows),
@@ -250,22 +251,22 @@ def _score(
 ) -> None:
     heads = {}
     for run in runs:
-        head = new_head(recipe, encoder.channels, run.upsampler)
+        head = new_head(recipe.task, encoder.channels, run.upsampler)
         module = run.module()
         head.load_state_dict(module if run.trained == "heads" else part_of(module, "head."))
         heads[run.name] = head.eval()
-    scorers = score_heads(recipe, encoder, heads, data, device=device)
+    scorers = score_heads(recipe.task, encoder, heads, data, device=device)
     for run in runs:
         _keep(recipe, run, scorers[run.name], source, folder)
 
 
 def _keep(
-    recipe: Recipe, run: FinishedRun, scorer: TaskScorer, source: Mapping[str, Any], folder: Path
+    recipe: Recipe, run: FinishedRun, scorer: Scorer[Any], source: Mapping[str, Any], folder: Path
 ) -> None:
     device, minutes = training_time(run.folder)
     options = ("--upsampler", run.upsampler, "--seed", str(run.seed))
     record = dict(source) | {
-        "task": recipe.task,
+        "task": recipe.task.name,
         "upsampler": run.upsampler,
         "seed": run.seed,
         "trained": run.trained,

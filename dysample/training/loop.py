@@ -10,23 +10,21 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from dysample.training.data import IGNORE, Batch, PictureData, batches, steps_per_epoch
+from dysample.training.data import Batch, PictureData, batches, steps_per_epoch
 from dysample.training.distributed import (
     is_first,
-    mean,
     process_count,
     same_start,
     share,
     sum_gradients,
-    total,
     wait,
 )
 from dysample.training.recipe import Stage
 from dysample.training.runs import CHECKPOINT, LOG, append_log, load_checkpoint, save_checkpoint
+from dysample.training.truth import Loss
 
 # What learns in a run: a module, its optimiser, and where both are kept.
 
@@ -95,46 +93,6 @@ def learner(name: str, module: nn.Module, groups: Sequence[tuple[nn.Module, floa
         {"params": list(part.parameters()), "lr": rate, "peak": rate} for part, rate in groups if rate > 0
     ]
     return Learner(name, module, torch.optim.AdamW(parts, weight_decay=_WEIGHT_DECAY), folder)
-
-
-# What training minimises: cross entropy for classes, the scale-invariant log error for depths.
-
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-
-_VARIANCE_FOCUS = 0.85  # share of the mean's square that is taken away
-_FACTOR = 10.0
-
-
-def cross_entropy(class_weights: Float[Tensor, " k"]) -> Loss:
-    """Cross entropy over the labelled pixels, each weighed by its class."""
-
-    def loss(logits: Float[Tensor, "b k h w"], label: Int64[Tensor, "b h w"]) -> Float32[Tensor, ""]:
-        weights = class_weights.to(logits.device)
-        if process_count() == 1:
-            return F.cross_entropy(logits.float(), label, weights, ignore_index=IGNORE)
-        summed = F.cross_entropy(logits.float(), label, weights, ignore_index=IGNORE, reduction="sum")
-        return total(summed) / total(weights[label[label != IGNORE]].sum())
-
-    return loss
-
-
-def scale_invariant_log(
-    depth: Float[Tensor, "b 1 h w"], truth: Float32[Tensor, "b h w"]
-) -> Float32[Tensor, ""]:
-    """10 sqrt(mean d^2 - 0.85 (mean d)^2) with d = log depth - log truth.
-
-    After Eigen et al. (2014), in the form of Lee et al. (2019). Pixels whose truth is 0 do not count.
-    A factor common to all depths costs little, an error of shape much.
-
-    Args:
-        depth: Predicted, in metres, positive.
-        truth: In metres, 0 where there is none.
-    """
-    known = truth > 0
-    difference = torch.log(depth[:, 0][known].float()) - torch.log(truth[known])
-    spread = mean(difference.square()) - _VARIANCE_FOCUS * mean(difference).square()
-    return _FACTOR * torch.sqrt(spread.clamp(min=1e-8))  # the root's slope has no bound at zero
 
 
 # The part of a prediction that a training step looks at: one pixel of every block.

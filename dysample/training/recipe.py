@@ -1,11 +1,12 @@
 """Recipes: everything that decides a training run, read from a TOML file."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import get_args
+from typing import Any
 
-from dysample.models.manifest import Kind, as_tuples
+from dysample.models.manifest import as_tuples
+from dysample.models.tasks import Task
 from dysample.ops.registry import canonical_name
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -40,50 +41,30 @@ class Recipe:
     """A task and how its weights are made.
 
     Attributes:
-        task: Name of the task, and of the recipe's file.
-        kind: "segmentation" or "depth".
-        title: Name for people.
-        dataset: Folder of the data set.
-        licence: What the data's owners allow, in one sentence.
-        limits: What the networks have seen, and what not, for people.
+        task: What the networks have in common; its name is that of the recipe's file.
         train_sha256: Digest of the training split that the shipped weights learned from.
         test_sha256: Digest of the test split that they were scored on.
         test_split: Split that is scored.
-        classes: Names, in the order of the labels; none for depth.
-        scored: Names of the classes that the headline score averages over.
-        encoder: SMP name of the encoder.
         start: Starting weights of the encoder, below the data folder.
-        mean: Subtracted from RGB in [0, 1].
-        deviation: Divides it afterwards.
-        context: Channels of the encoder's `ImageContext`; 0 for none.
         frozen_norms: Keep the encoder's normalisation statistics as they start.
-        widths: Channels inside the head: one number for segmentation, five for depth, finest first.
-        working_side: Longer side, in pixels, of the pictures as they are scored.
         encoder_stage: Whole network, with the bilinear upsampler or end to end with another.
         head_stage: Heads alone, on the frozen encoder.
     """
 
-    task: str
-    kind: Kind
-    title: str
-    dataset: str
-    licence: str
-    limits: str
+    task: Task
     train_sha256: str
     test_sha256: str
     test_split: str
-    classes: tuple[str, ...]
-    scored: tuple[str, ...]
-    encoder: str
     start: str
-    mean: tuple[float, float, float]
-    deviation: tuple[float, float, float]
-    context: int
     frozen_norms: bool
-    widths: tuple[int, ...]
-    working_side: int
     encoder_stage: Stage
     head_stage: Stage
+
+    def flat(self) -> dict[str, Any]:
+        """Return everything under the keys that the recipe's file has."""
+        own = asdict(self)
+        task: dict[str, Any] = own.pop("task")
+        return {"task": task.pop("name")} | task | own
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -103,14 +84,19 @@ def load_recipe(name: str) -> Recipe:
     with path.open("rb") as file:
         table = tomllib.load(file)
     try:
-        for key in ("encoder_stage", "head_stage"):
-            table[key] = Stage(**as_tuples(table[key]))
-        recipe = Recipe(**as_tuples(table))
+        return _recipe(as_tuples(table))
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path.name} is not a complete recipe: {error}") from error
-    if recipe.kind not in get_args(Kind):
-        raise ValueError(f"{path.name}: kind must be one of {', '.join(get_args(Kind))}, got {recipe.kind!r}")
-    return recipe
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def _recipe(table: dict[str, Any]) -> Recipe:
+    """A recipe of a file's table, whose keys are the task's and the recipe's own side by side."""
+    names = {field.name for field in fields(Task)} - {"name"}
+    task = Task(name=table.pop("task"), **{key: table.pop(key) for key in names & table.keys()})
+    stages = {key: Stage(**as_tuples(table.pop(key))) for key in ("encoder_stage", "head_stage")}
+    return Recipe(task=task, **stages, **table)
 
 
 # The paper's ablations: which upsamplers each compares.

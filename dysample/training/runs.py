@@ -62,7 +62,7 @@ class FinishedRun:
 def training_command(recipe: Recipe, stage: str, *options: str, device: str) -> str:
     """The command that trains such a run, in the precision that `device_name` told."""
     half = ("--bfloat16",) if device.endswith("bfloat16") else ()
-    return " ".join(("python -m dysample train", recipe.task, "--stage", stage, *options, *half))
+    return " ".join(("python -m dysample train", recipe.task.name, "--stage", stage, *options, *half))
 
 
 def finished_runs(recipe: Recipe, runs: Path) -> tuple[FinishedRun, ...]:
@@ -73,7 +73,7 @@ def finished_runs(recipe: Recipe, runs: Path) -> tuple[FinishedRun, ...]:
 def _finished(recipe: Recipe, runs: Path) -> Iterator[FinishedRun]:
     epochs = {"heads": recipe.head_stage.epochs, "whole": recipe.encoder_stage.epochs}
     for trained, stage in STAGES.items():
-        for folder in sorted((runs / recipe.task / stage).glob("*-seed*")):
+        for folder in sorted((runs / recipe.task.name / stage).glob("*-seed*")):
             if epochs_done(folder) >= epochs[stage]:
                 upsampler, _, seed = folder.name.rpartition("-seed")
                 yield FinishedRun(upsampler, int(seed), trained, folder)
@@ -88,12 +88,12 @@ ENCODER_SEED = 0  # all heads of a task learn on the encoder of this run
 
 def whole_folder(recipe: Recipe, runs: Path, upsampler: str, seed: int) -> Path:
     """Where `train_whole` keeps a run."""
-    return runs / recipe.task / "whole" / f"{upsampler}-seed{seed}"
+    return runs / recipe.task.name / "whole" / f"{upsampler}-seed{seed}"
 
 
 def head_folder(recipe: Recipe, runs: Path, upsampler: str, seed: int) -> Path:
     """Where `train_heads` keeps one head."""
-    return runs / recipe.task / "heads" / f"{upsampler}-seed{seed}"
+    return runs / recipe.task.name / "heads" / f"{upsampler}-seed{seed}"
 
 
 def encoder_folder(recipe: Recipe, runs: Path) -> Path:

@@ -9,61 +9,28 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from dysample.files import write_aside
 from dysample.models.encoder import Encoder
 from dysample.models.host import decode, encode
 from dysample.models.manifest import Manifest
-from dysample.models.weights import Description, TaskHead, load_encoder, load_head
-from dysample.scores.depth import METRICS, DepthScore, DepthScorer
-from dysample.scores.paired import PictureRatios, ratios_of_means
-from dysample.scores.segmentation import SegmentationScore, SegmentationScorer
+from dysample.models.tasks import KINDS, Annotation, Kind, Task, TaskHead
+from dysample.models.weights import load_encoder, load_head
+from dysample.scores.scorers import SCORERS, Score, Scorer
 from dysample.scores.specs import score_spec
-from dysample.training.data import Label, PictureData
+from dysample.training.data import PictureData
 from dysample.training.loop import Progress
-
-Score = SegmentationScore | DepthScore
-HEADLINE = {"segmentation": ("miou", "boundary_miou"), "depth": METRICS}
-
-
-class TaskScorer:
-    """Scores of one network of a task, picture by picture."""
-
-    def __init__(self, task: Description) -> None:
-        """Start with no pictures."""
-        self._scored = tuple(task.classes.index(name) for name in task.scored)
-        self._scorer = DepthScorer() if task.kind == "depth" else SegmentationScorer(len(task.classes))
-
-    def update(self, output: Float[Tensor, "1 k h w"], truth: Label) -> None:
-        """Score one picture's prediction."""
-        if isinstance(self._scorer, DepthScorer):
-            self._scorer.update(output[0, 0].float().cpu().numpy(), truth)
-        else:
-            self._scorer.update(output.argmax(1)[0].to(torch.uint8).cpu().numpy(), truth)
-
-    def score(self) -> Score:
-        """Over all pictures so far."""
-        if isinstance(self._scorer, DepthScorer):
-            return self._scorer.score()
-        return self._scorer.score(self._scored)
-
-    def statistics(self) -> tuple[PictureRatios, ...]:
-        """What every picture adds to each score, in the order of `HEADLINE`."""
-        if isinstance(self._scorer, DepthScorer):
-            return tuple(ratios_of_means(column) for column in self._scorer.pictures.T)
-        return self._scorer.regions(self._scored), self._scorer.boundaries(self._scored)
 
 
 def score_heads(
-    task: Description,
+    task: Task,
     encoder: Encoder,
     heads: Mapping[str, TaskHead],
     data: PictureData,
     *,
     device: torch.device,
-) -> dict[str, TaskScorer]:
+) -> dict[str, Scorer[Any]]:
     """Score several heads of an encoder on every picture, at the pictures' own size.
 
     Args:
@@ -73,7 +40,7 @@ def score_heads(
         data: Pictures with their truth.
         device: Where to compute.
     """
-    scorers = {name: TaskScorer(task) for name in heads}
+    scorers = {name: SCORERS[task.kind].scorer(task) for name in heads}
     encoder.to(device)
     for head in heads.values():
         head.to(device)
@@ -81,15 +48,16 @@ def score_heads(
         with torch.inference_mode():
             maps = encode(encoder, image)
             for name, head in heads.items():
-                scorers[name].update(decode(head, maps, *truth.shape).output, truth)
+                output = decode(head, maps, *image.shape[2:]).output
+                scorers[name].update(KINDS[task.kind].annotation(output), truth)
     return scorers
 
 
-def _pictures(data: PictureData, device: torch.device) -> Iterator[tuple[Tensor, Label]]:
+def _pictures(data: PictureData, device: torch.device) -> Iterator[tuple[Tensor, Annotation]]:
     progress = Progress(data.title, len(data))
     for index in range(len(data)):
         picture = data[index]
-        yield torch.from_numpy(picture.image).to(device).permute(2, 0, 1)[None].float() / 255, picture.label
+        yield torch.from_numpy(picture.image).to(device).permute(2, 0, 1)[None].float() / 255, picture.truth
         progress.update(index + 1, picture.name)
 
 
@@ -162,9 +130,9 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
     write_aside(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def score_table(kind: str, scores: Mapping[str, Score]) -> str:
+def score_table(kind: Kind, scores: Mapping[str, Score]) -> str:
     """The headline scores as lines of text."""
-    specs = [score_spec(name) for name in HEADLINE[kind]]
+    specs = [score_spec(name) for name in SCORERS[kind].headline]
     lines = [f"{'upsampler':<14}" + "".join(f"{spec.label:>14}" for spec in specs)]
     for name, score in scores.items():
         values = asdict(score)

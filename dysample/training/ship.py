@@ -10,9 +10,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from dysample.files import write_aside
-from dysample.models.manifest import MANIFEST, Manifest, Task, WeightsEntry, WeightsError, load_manifest
+from dysample.models.hub import WeightsError
+from dysample.models.manifest import MANIFEST, Manifest, WeightsEntry, load_manifest
+from dysample.models.tasks import Kind, Task
 from dysample.models.weights import halved, quartered
 from dysample.ops.registry import OPERATORS, operator_spec
+from dysample.scores.scorers import SCORERS, Score
 from dysample.scores.specs import ScoreSpec, score_spec
 from dysample.training.loop import TrainingError
 from dysample.training.recipe import Recipe, Stage
@@ -25,8 +28,8 @@ from dysample.training.runs import (
     training_command,
     training_time,
 )
-from dysample.training.scoring import Score
 from dysample.training.stages import load_shared_encoder
+from dysample.training.truth import TRUTHS
 
 _HEADER = """\
 # Weights trained for this project, made by `python -m dysample pack`.
@@ -49,15 +52,15 @@ def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[Weight
             heads[name] = state["module"]
     if not heads:
         raise TrainingError(
-            f"no head of {recipe.task} with seed {seed} is complete: run `python -m dysample train "
-            f"{recipe.task} --stage heads --seed {seed}` first"
+            f"no head of {recipe.task.name} with seed {seed} is complete: run `python -m dysample train "
+            f"{recipe.task.name} --stage heads --seed {seed}` first"
         )
     entries = [_encoder_entry(recipe, runs, output)]
     for name, tensors in heads.items():
         command = ("heads", "--upsampler", name, "--seed", str(seed))
         folder = head_folder(recipe, runs, name, seed)
         entries.append(_entry(recipe, output, name, quartered(tensors), command, folder, seed))
-    write_manifest(_merged(output, _task(recipe), tuple(entries)))
+    write_manifest(_merged(output, recipe.task, tuple(entries)))
     return tuple(entries)
 
 
@@ -67,7 +70,7 @@ def _encoder_entry(recipe: Recipe, runs: Path, output: Path) -> WeightsEntry:
     if (folder / CHECKPOINT).is_file():
         return _entry(recipe, output, "", halved(tensors), ("encoder",), folder, ENCODER_SEED)
     shipped = load_manifest()
-    entry = shipped.entry(recipe.task, "")
+    entry = shipped.entry(recipe.task.name, "")
     write_aside(output / entry.file, (shipped.folder / entry.file).read_bytes())
     return entry
 
@@ -82,13 +85,13 @@ def _entry(
     seed: int,
 ) -> WeightsEntry:
     data = save(dict(tensors))
-    file = f"{recipe.task}/{upsampler or 'encoder'}.safetensors"
+    file = f"{recipe.task.name}/{upsampler or 'encoder'}.safetensors"
     write_aside(output / file, data)
     device, minutes = training_time(folder)
     return WeightsEntry(
         file=file,
         sha256=hashlib.sha256(data).hexdigest(),
-        task=recipe.task,
+        task=recipe.task.name,
         upsampler=upsampler,
         seed=seed,
         command=training_command(recipe, *command, device=device),
@@ -144,72 +147,45 @@ def _merged(output: Path, task: Task, entries: tuple[WeightsEntry, ...]) -> Mani
     return Manifest(output, tuple(tasks.values()), tuple(row for each in rows.values() for row in each))
 
 
-def _task(recipe: Recipe) -> Task:
-    return Task(
-        name=recipe.task,
-        kind=recipe.kind,
-        title=recipe.title,
-        classes=recipe.classes,
-        scored=recipe.scored,
-        encoder=recipe.encoder,
-        mean=recipe.mean,
-        deviation=recipe.deviation,
-        context=recipe.context,
-        widths=recipe.widths,
-        dataset=recipe.dataset,
-        licence=recipe.licence,
-        limits=recipe.limits,
-        working_side=recipe.working_side,
-    )
-
-
 # The model card of a task: what its weights are, what they have seen, what they may be used for.
-
-
-_SHOWN = {"segmentation": ("miou", "boundary_miou"), "depth": ("delta1", "abs_rel", "rms")}
 
 
 def model_card(recipe: Recipe, manifest: Manifest) -> str:
     """A page in Markdown, made of the recipe and of what the manifest says of its weights."""
-    heads = manifest.heads(recipe.task)
+    task, heads = recipe.task, manifest.heads(recipe.task.name)
+    what = TRUTHS[task.kind].words(task)
     return f"""\
-# {recipe.title}: `{recipe.task}`
+# {task.title}: `{task.name}`
 
-{_what(recipe)} Every head has another upsampler; all share one encoder, so that their predictions
+{what} Every head has another upsampler; all share one encoder, so that their predictions
 differ by the upsampler and its head alone.
 
-{recipe.limits}
+{task.limits}
 
 ## Data and licence
 
-{recipe.licence}. Trained on {recipe.dataset}, split train; scored on {heads[0].split}.
+{task.licence}. Trained on {task.dataset}, split train; scored on {heads[0].split}.
 No photograph or truth is shipped. The weights are under this project's licence; what is made with them
 is still bound by what the data's owners allow.
 
 ## Training
 
-The encoder is {recipe.encoder} of segmentation_models_pytorch. It started from
+The encoder is {task.encoder} of segmentation_models_pytorch. It started from
 `{recipe.start.rpartition("/")[2]}`, learned with bilinear upsampling and was then frozen.
 
 {_stages(recipe)}
 
 Matrices of the encoder are kept in float16, large ones of the heads in 8 bits with a scale for each
-row, vectors in float32. The recipe is `{recipe.task}.toml` in
+row, vectors in float32. The recipe is `{task.name}.toml` in
 `dysample/training/recipes`; `MANIFEST.toml` has the command, device and time of every file.
 
 ## Scores
 
 Of the files as they are shipped, seed {heads[0].seed}, made by
-`python -m dysample evaluate {recipe.task}`. `evidence.json`, where there is one, has more seeds.
+`python -m dysample evaluate {task.name}`. `evidence.json`, where there is one, has more seeds.
 
-{_scores(recipe.kind, heads)}
+{_scores(task.kind, heads)}
 """
-
-
-def _what(recipe: Recipe) -> str:
-    if recipe.kind == "depth":
-        return "Networks that tell the depth of every pixel of a photograph in metres."
-    return f"Networks that give every pixel of a photograph one of {len(recipe.classes)} classes."
 
 
 def _stages(recipe: Recipe) -> str:
@@ -228,8 +204,8 @@ def _stage(stage: Stage) -> str:
     return " | ".join(str(cell) for cell in cells)
 
 
-def _scores(kind: str, heads: tuple[WeightsEntry, ...]) -> str:
-    specs = [score_spec(name) for name in _SHOWN[kind]]
+def _scores(kind: Kind, heads: tuple[WeightsEntry, ...]) -> str:
+    specs = [score_spec(name) for name in SCORERS[kind].shown]
     lines = ["| Upsampler | " + " | ".join(_title(spec) for spec in specs) + " |"]
     lines.append("|---" * (1 + len(specs)) + "|")
     for entry in heads:

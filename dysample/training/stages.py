@@ -10,20 +10,13 @@ from torch import Tensor, nn
 
 from dysample.models.encoder import Encoder
 from dysample.models.host import encode
-from dysample.models.manifest import WeightsError, load_manifest
-from dysample.models.weights import TaskHead, TaskHost, join, load_encoder, new_encoder, new_head
-from dysample.training.data import DataError, PictureData, batches, class_shares
+from dysample.models.hub import WeightsError
+from dysample.models.manifest import load_manifest
+from dysample.models.tasks import TaskHead, TaskHost
+from dysample.models.weights import join, load_encoder, new_encoder, new_head
+from dysample.training.data import PictureData, batches
 from dysample.training.distributed import over_whole_batch
-from dysample.training.loop import (
-    Learner,
-    Loss,
-    Run,
-    TrainingError,
-    cross_entropy,
-    learner,
-    scale_invariant_log,
-    train,
-)
+from dysample.training.loop import Learner, Run, TrainingError, learner, train
 from dysample.training.recipe import Recipe, Stage
 from dysample.training.runs import (
     CHECKPOINT,
@@ -34,6 +27,7 @@ from dysample.training.runs import (
     part_of,
     whole_folder,
 )
+from dysample.training.truth import DataError, Loss
 
 _MEASURED_PICTURES = 32
 
@@ -52,8 +46,8 @@ def train_whole(
     pictures = training_pictures(recipe, data)
     stage = recipe.encoder_stage
     torch.manual_seed(seed)
-    encoder = new_encoder(recipe)
-    host = join(encoder, make_head(recipe, encoder, upsampler, seed))
+    encoder = new_encoder(recipe.task)
+    host = join(recipe.task, encoder, make_head(recipe, encoder, upsampler, seed))
     folder = whole_folder(recipe, runs, upsampler, seed)
     if not (folder / CHECKPOINT).is_file():
         load_start(encoder, data / recipe.start, _sample_pictures(pictures, recipe))
@@ -62,7 +56,7 @@ def train_whole(
     if recipe.frozen_norms:
         freeze_norms(host.encoder)
     run = Run(
-        title=f"{recipe.task} {upsampler} end to end",
+        title=f"{recipe.task.name} {upsampler} end to end",
         data=pictures,
         stage=stage,
         loss=_loss(recipe, pictures, stage),
@@ -105,7 +99,7 @@ def train_heads(
         head.train().to(device)
         learners.append(learner(name, head, [(head, stage.head_rate)], head_folder(recipe, runs, name, seed)))
     run = Run(
-        title=f"{recipe.task} heads, seed {seed}",
+        title=f"{recipe.task.name} heads, seed {seed}",
         data=pictures,
         stage=stage,
         loss=_loss(recipe, pictures, stage),
@@ -124,7 +118,7 @@ def training_pictures(recipe: Recipe, data: Path) -> PictureData:
     Raises:
         DataError: The data set is missing.
     """
-    return PictureData(data, recipe.dataset, "train", recipe.kind)
+    return PictureData(data, recipe.task.dataset, "train", recipe.task.kind)
 
 
 def scored_pictures(recipe: Recipe, data: Path) -> PictureData:
@@ -133,21 +127,11 @@ def scored_pictures(recipe: Recipe, data: Path) -> PictureData:
     Raises:
         DataError: The data set is missing.
     """
-    return PictureData(data, recipe.dataset, recipe.test_split, recipe.kind)
-
-
-def class_weights(data: PictureData, classes: int, balance: float) -> Float[Tensor, " k"]:
-    """Rare classes weigh more, within a factor of ten of the commonest; the mean over pixels is 1."""
-    shares = torch.from_numpy(class_shares(data, classes)).float()
-    raw = shares.clamp(min=1e-6) ** -balance
-    raw = raw.clamp(max=10 * float(raw.min()))
-    return raw / (raw * shares).sum()
+    return PictureData(data, recipe.task.dataset, recipe.test_split, recipe.task.kind)
 
 
 def _loss(recipe: Recipe, data: PictureData, stage: Stage) -> Loss:
-    if recipe.kind == "depth":
-        return scale_invariant_log
-    return cross_entropy(class_weights(data, len(recipe.classes), stage.balance))
+    return data.truth.loss(recipe.task, data.truths(), stage.balance)
 
 
 def _coarse(host: nn.Module, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b _k _h _w"]:
@@ -173,7 +157,7 @@ def make_head(recipe: Recipe, encoder: Encoder, upsampler: str, seed: int) -> Ta
     All heads of a seed share the values of every layer outside the upsamplers.
     """
     torch.manual_seed(seed)
-    head = new_head(recipe, encoder.channels, upsampler)
+    head = new_head(recipe.task, encoder.channels, upsampler)
     torch.manual_seed(seed)
     for name, module in head.named_modules():
         if isinstance(module, nn.Conv2d) and not name.startswith("upsamplers."):
@@ -277,13 +261,13 @@ def load_shared_encoder(recipe: Recipe, runs: Path) -> Encoder:
     """
     state = load_checkpoint(encoder_folder(recipe, runs) / CHECKPOINT)
     if state is None and ships_encoder(recipe):
-        return load_encoder(recipe.task)
+        return load_encoder(recipe.task.name)
     if state is None or state["epoch"] < recipe.encoder_stage.epochs:
         raise TrainingError(
             f"the encoder in {encoder_folder(recipe, runs)} is not there or not complete: run "
-            f"`python -m dysample train {recipe.task} --stage encoder` first"
+            f"`python -m dysample train {recipe.task.name} --stage encoder` first"
         )
-    encoder = new_encoder(recipe)
+    encoder = new_encoder(recipe.task)
     encoder.load_state_dict(part_of(state["module"], "encoder."))
     return encoder
 
@@ -300,8 +284,8 @@ def ships_encoder(recipe: Recipe) -> bool:
     """Whether the shipped weights have an encoder that was made for this recipe's task and pictures."""
     try:
         manifest = load_manifest()
-        manifest.entry(recipe.task, "")
+        manifest.entry(recipe.task.name, "")
     except (ValueError, WeightsError):
         return False
-    task = manifest.task(recipe.task)
-    return all(getattr(task, name) == getattr(recipe, name) for name in _SHAPED_BY)
+    task = manifest.task(recipe.task.name)
+    return all(getattr(task, name) == getattr(recipe.task, name) for name in _SHAPED_BY)

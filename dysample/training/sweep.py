@@ -212,7 +212,7 @@ def _impossible(made: Sweep, todo: Sequence[Run]) -> dict[Run, str]:
     """Runs of upsamplers that cannot have the recipe's widths, with the reason."""
     if not todo:
         return {}
-    encoder = new_encoder(made.recipe)
+    encoder = new_encoder(made.recipe.task)
     reasons: dict[str, str] = {}
     for name in {name for name, _ in todo}:
         try:

@@ -10,7 +10,7 @@ from huggingface_hub import constants
 from torch import Tensor, nn
 
 from dysample.models.encoder import IMAGENET, Encoder
-from dysample.models.manifest import WeightsError
+from dysample.models.hub import WeightsError
 from dysample.models.segformer_head import SegFormerHead
 from dysample.models.smp import load_smp_segformer
 from tests.models.hosts import picture

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dysample.models.manifest import WeightsError, load_manifest, pretrained_folder
+from dysample.models.hub import WeightsError
+from dysample.models.manifest import load_manifest, pretrained_folder
 from dysample.models.weights import load_host
 from dysample.ops.registry import OPERATORS
 

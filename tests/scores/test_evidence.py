@@ -18,6 +18,7 @@ from dysample.scores.evidence import (
     write_evidence,
 )
 from dysample.scores.paired import paired_difference, ratios_of_means
+from dysample.scores.scorers import SCORERS
 from dysample.scores.specs import SCORES
 from tests.scores.evidence import HEADLINE, counts, made_evidence, made_run
 
@@ -62,7 +63,13 @@ def test_depth_has_no_classes():
 
 
 def test_every_score_of_the_paper_s_depth_table_is_known():
-    assert tuple(spec.name for spec in SCORES if spec.kind == "depth") == METRICS
+    assert SCORERS["depth"].headline == METRICS
+    assert tuple(spec.name for spec in SCORES if spec.name in METRICS) == METRICS
+
+
+def test_every_score_is_in_the_headline_of_one_kind():
+    names = [name for scoring in SCORERS.values() for name in scoring.headline]
+    assert names == [spec.name for spec in SCORES]
 
 
 def test_noise_is_that_of_the_typical_row():

@@ -12,7 +12,7 @@ from dysample.training.recipe import ablation, ablations, load_recipe
 
 def operators(name: str) -> list[DySample]:
     found = ablation(name)
-    (width,) = load_recipe(found.recipe).widths
+    (width,) = load_recipe(found.recipe).task.widths
     made = [build(each, width) for each in found.upsamplers]
     return [op for op in made if isinstance(op, DySample)]
 

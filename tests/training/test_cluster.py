@@ -57,7 +57,7 @@ def with_encoder(folder: Path) -> str:
     make_start(folder)
     path = make_recipe(folder)
     recipe = load_recipe(path)
-    encoder = new_encoder(recipe)
+    encoder = new_encoder(recipe.task)
     module = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
     state = {"epoch": recipe.encoder_stage.epochs, "module": module}
     save_checkpoint(state, whole_folder(recipe, folder / "runs", "bilinear", 0) / "checkpoint.pt")

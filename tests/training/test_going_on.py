@@ -85,7 +85,7 @@ def test_a_sweep_trains_only_what_has_no_scores(workshop: Path, capsys: pytest.C
 
 def test_scores_of_another_recipe_or_of_other_pictures_do_not_count(workshop: Path) -> None:
     recipe = load_recipe(str(workshop / "made.toml"))
-    digest = PictureData(workshop, "camvid", "test").digest
+    digest = PictureData(workshop, "camvid", "test", "segmentation").digest
     assert {found.trained for found in scored_runs(recipe, kept(workshop), digest)} == {"heads", "end-to-end"}
     assert scored_runs(recipe, kept(workshop), "other") == ()
     text = (workshop / "made.toml").read_text()
@@ -111,7 +111,8 @@ def test_a_damaged_record_is_named(workshop: Path, tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(EvidenceError, match=rf"heads-bilinear-seed0\.json {sentence}"):
             scored_runs(recipe, tmp_path, "")
-    found = scored_runs(recipe, kept(workshop), PictureData(workshop, "camvid", "test").digest)[0]
+    data = PictureData(workshop, "camvid", "test", "segmentation")
+    found = scored_runs(recipe, kept(workshop), data.digest)[0]
     shutil.copy(found.path, path)
     with pytest.raises(EvidenceError, match=r"seed0\.npz is missing or damaged"):
         ScoredRun(path, found.record).statistics(recipe)

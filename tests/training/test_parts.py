@@ -1,16 +1,23 @@
 """What training is made of: reading, augmentation, class weights, starting weights, recipes."""
 
+import json
 import shutil
+import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from dysample.models.encoder import Encoder
-from dysample.training.data import DataError, PictureData, batches, class_shares
+from dysample.models.manifest import as_tuples, pretrained_folder
+from dysample.models.tasks import Depth, Labels
+from dysample.training.data import PictureData, batches
+from dysample.training.evidence import recipe_digest
 from dysample.training.recipe import load_recipe, recipe_names
-from dysample.training.stages import class_weights, load_start
+from dysample.training.stages import load_start
+from dysample.training.truth import TRUTHS, DataError, Framing, class_shares, class_weights
 from tests.training.datasets import make_data, make_recipe
 
 
@@ -25,7 +32,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_damaged_and_mismatched_pictures_are_named(tmp_path: Path) -> None:
     make_data(tmp_path)
-    data = PictureData(tmp_path, "camvid", "train")
+    data = PictureData(tmp_path, "camvid", "train", "segmentation")
     (tmp_path / "camvid" / "rgb" / "p0.jpg").write_bytes(b"not a picture")
     with pytest.raises(DataError, match=r"p0\.jpg is missing or damaged"):
         data[0]
@@ -36,7 +43,7 @@ def test_damaged_and_mismatched_pictures_are_named(tmp_path: Path) -> None:
 
 
 def test_augmentation_repeats_with_its_seed_and_keeps_labels_in_place(workshop: Path) -> None:
-    data = PictureData(workshop, "camvid", "train")
+    data = PictureData(workshop, "camvid", "train", "segmentation")
     stage = load_recipe(str(workshop / "made.toml")).encoder_stage
     first, again, other = (next(iter(batches(data, stage, seed=s, epoch=0))) for s in (0, 0, 1))
     torch.testing.assert_close(first.image, again.image)
@@ -49,9 +56,9 @@ def test_augmentation_repeats_with_its_seed_and_keeps_labels_in_place(workshop: 
 
 
 def test_rare_classes_weigh_more_and_the_mean_weight_is_one(workshop: Path) -> None:
-    data = PictureData(workshop, "camvid", "train")
-    shares = torch.from_numpy(class_shares(data, 2)).float()
-    weights = class_weights(data, 2, 0.5)
+    data = PictureData(workshop, "camvid", "train", "segmentation")
+    shares = torch.from_numpy(class_shares(data.truths(), 2)).float()
+    weights = class_weights(class_shares(data.truths(), 2), 0.5)
     assert shares[1] < shares[0]
     torch.testing.assert_close((weights * shares).sum(), torch.tensor(1.0))
     torch.testing.assert_close(weights[1] / weights[0], (shares[0] / shares[1]) ** 0.5)
@@ -92,8 +99,8 @@ def test_folded_starting_weights_compute_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", recipe_names())
 def test_recipes_are_complete_and_consistent(name: str) -> None:
     recipe = load_recipe(name)
-    assert recipe.task == name
-    assert set(recipe.scored) <= set(recipe.classes)
+    assert recipe.task.name == name
+    assert set(recipe.task.scored) <= set(recipe.task.classes)
     assert all(stage.crop % 32 == 0 for stage in (recipe.encoder_stage, recipe.head_stage))
     assert recipe.encoder_stage.encoder_rate > 0
     assert recipe.head_stage.encoder_rate == 0
@@ -104,3 +111,56 @@ def test_a_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
     path.write_text("colour = 'blue'\n" + path.read_text())
     with pytest.raises(ValueError, match="not a complete recipe"):
         load_recipe(str(path))
+
+
+def test_the_flat_keys_of_a_recipe_fill_its_task(tmp_path: Path) -> None:
+    path = Path(make_recipe(tmp_path))
+    recipe = load_recipe(str(path))
+    assert (recipe.task.name, recipe.task.kind, recipe.task.widths) == ("made-task", "segmentation", (8,))
+    assert recipe.task.classes == ("dark", "bright")
+    written = tomllib.loads(path.read_text())
+    assert as_tuples(recipe.flat()) == as_tuples(
+        written | {key: as_tuples(written[key]) for key in ("encoder_stage", "head_stage")}
+    )
+
+
+def test_a_recipe_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    path = Path(make_recipe(tmp_path))
+    path.write_text(path.read_text().replace('"segmentation"', '"colouring"'))
+    with pytest.raises(ValueError, match=r"made\.toml: kind must be one of .*depth.*, got 'colouring'"):
+        load_recipe(str(path))
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_the_scores_that_are_kept_belong_to_their_recipe(name: str) -> None:
+    """Their checksum is of the recipe as it was written, whatever holds it in memory."""
+    recipe = load_recipe(name)
+    records = [json.loads(path.read_text()) for path in (pretrained_folder() / name / "runs").glob("*.json")]
+    assert records
+    for record in records:
+        assert record["recipe_sha256"] == recipe_digest(recipe, record["trained"])
+
+
+# Twice as large, its columns 1 to 4 and all of its four rows, mirrored.
+FRAMING = Framing(factor=2.0, height=4, width=6, top=0, left=1, side=4, mirrored=True)
+SMALL = Framing(factor=1.0, height=2, width=3, top=0, left=0, side=4, mirrored=False)
+
+
+def test_classes_follow_the_augmented_picture() -> None:
+    labels = Labels(np.array([[1, 2, 3], [4, 5, 255]], np.uint8))
+    found = TRUTHS["segmentation"].framed(labels, FRAMING).classes
+    assert found.tolist() == [[3, 2, 2, 1], [3, 2, 2, 1], [255, 5, 5, 4], [255, 5, 5, 4]]
+    found = TRUTHS["segmentation"].framed(labels, SMALL).classes
+    assert found.tolist() == [[1, 2, 3, 255], [4, 5, 255, 255], [255] * 4, [255] * 4]
+
+
+def test_depths_follow_too_and_what_looks_twice_as_large_is_half_as_far() -> None:
+    depth = Depth(np.array([[1, 2, 3], [4, 5, 0]], np.float32))
+    found = TRUTHS["depth"].framed(depth, FRAMING).metres
+    assert found.tolist() == [[1.5, 1, 1, 0.5], [1.5, 1, 1, 0.5], [0, 2.5, 2.5, 2], [0, 2.5, 2.5, 2]]
+    assert TRUTHS["depth"].framed(depth, SMALL).metres.tolist() == [
+        [1, 2, 3, 0],
+        [4, 5, 0, 0],
+        [0] * 4,
+        [0] * 4,
+    ]

@@ -33,17 +33,17 @@ def folder() -> Path:
 @pytest.mark.parametrize(("task", "split", "count"), SPLITS)
 def test_splits_are_complete_and_labels_are_classes(task: str, split: str, count: int) -> None:
     recipe = load_recipe(task)
-    data = PictureData(folder(), recipe.dataset, split)
+    data = PictureData(folder(), recipe.task.dataset, split, recipe.task.kind)
     assert len(data) == count
     for index in range(0, count, 20):
-        values = np.unique(data[index].label)
-        assert set(values.tolist()) <= {*range(len(recipe.classes)), 255}
+        values = np.unique(data[index].truth.classes)
+        assert set(values.tolist()) <= {*range(len(recipe.task.classes)), 255}
 
 
 @pytest.mark.parametrize("task", list(FLOORS))
 def test_shipped_weights_reproduce_their_scores(task: str) -> None:
     manifest, recipe = load_manifest(), load_recipe(task)
-    data = PictureData(folder(), recipe.dataset, recipe.test_split)
+    data = PictureData(folder(), recipe.task.dataset, recipe.test_split, recipe.task.kind)
     found = evaluate(manifest, task, ["bilinear"], data, device=torch.device("cpu"))["bilinear"]
     entry = manifest.entry(task, "bilinear")
     assert found.miou == pytest.approx(entry.miou, abs=1e-3)

@@ -92,7 +92,7 @@ def test_bfloat16_on_the_cpu_learns_much_the_same_and_the_log_tells(workshop: Pa
 
 def test_heads_of_a_seed_start_alike_outside_their_upsamplers(workshop: Path) -> None:
     recipe = load_recipe(str(workshop / "made.toml"))
-    encoder = new_encoder(recipe)
+    encoder = new_encoder(recipe.task)
     first, second = (make_head(recipe, encoder, name, 7) for name in ("bilinear", "dysample+"))
     mine = second.state_dict()
     for key, value in first.state_dict().items():

@@ -25,7 +25,8 @@ def make_weights(folder: Path) -> Path:
     import torch
     from torch import nn
 
-    from dysample.models.manifest import Manifest, Task
+    from dysample.models.manifest import Manifest
+    from dysample.models.tasks import Task
     from dysample.models.weights import new_encoder, new_head
     from dysample.training.ship import write_manifest
 

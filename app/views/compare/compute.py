@@ -1,46 +1,30 @@
 """Comparisons of upsamplers on one picture."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from statistics import median
+from typing import Any
 
 import numpy as np
 import streamlit as st
 import torch
-from jaxtyping import Float
 
-from app.records import Answer, Compared, Comparison, Picture, Values
+from app.records import Answer, Compared, Comparison, Picture, Said
 from app.settings import CompareSettings, Source
 from app.shared.networks import head, maps
 from app.shared.photos import manifest, picture
 from dysample.models.host import decode
-from dysample.models.manifest import Kind, Task, WeightsEntry
+from dysample.models.manifest import WeightsEntry
+from dysample.models.tasks import KINDS, Task
 from dysample.ops.registry import OPERATORS
-from dysample.scores.depth import (
-    DepthDifference,
-    DepthRanges,
-    DepthScore,
-    depth_difference,
-    depth_metrics,
-    depth_ranges,
-    has_truth,
-    liveliest_depth_window,
-)
-from dysample.scores.segmentation import (
-    Difference,
-    SegmentationScore,
-    SegmentationScorer,
-    Window,
-    difference,
-    liveliest_window,
-)
+from dysample.scores.scorers import SCORERS
 
 _REPEAT_WITHIN = 0.15  # seconds in which a head is timed again, so that small pictures are timed well
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def answer(source: Source, task: str, longer_side: int, upsampler: str) -> Answer:
+def answer(source: Source, task: str, longer_side: int, upsampler: str) -> Answer[Any]:
     """What a network with one upsampler says of a picture; the encoder runs once for all of them.
 
     Raises:
@@ -52,20 +36,9 @@ def answer(source: Source, task: str, longer_side: int, upsampler: str) -> Answe
     network = head(task, upsampler)
     with torch.inference_mode():
         output, seconds = _timed(lambda: decode(network, found, height, width).output)
-        values = _VALUES[manifest().task(task).kind](output)
+        annotation = KINDS[manifest().task(task).kind].annotation(output)
     parameters = sum(parameter.numel() for parameter in network.upsamplers.parameters())
-    return Answer(values, seconds, encoder_seconds, parameters)
-
-
-def _classes(logits: Float[torch.Tensor, "1 k h w"]) -> Values:
-    return logits.argmax(1)[0].to(torch.uint8).numpy()
-
-
-def _metres(depths: Float[torch.Tensor, "1 1 h w"]) -> Values:
-    return depths[0, 0].float().contiguous().numpy()
-
-
-_VALUES: dict[Kind, Callable[[torch.Tensor], Values]] = {"segmentation": _classes, "depth": _metres}
+    return Answer(annotation, seconds, encoder_seconds, parameters)
 
 
 def warm(source: Source, settings: CompareSettings, tell: Callable[[str, float], None]) -> None:
@@ -89,7 +62,7 @@ def warm(source: Source, settings: CompareSettings, tell: Callable[[str, float],
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def comparison(source: Source, settings: CompareSettings) -> Comparison:
+def comparison(source: Source, settings: CompareSettings) -> Comparison[Any]:
     """Ask the network with every upsampler that is wanted, and compare the answers with bilinear's.
 
     Raises:
@@ -127,8 +100,11 @@ CLOSE_UP_SIDE = 96  # pixels of the working picture that a close-up shows
 
 
 def compare(
-    task: Task, picture: Picture, answers: Mapping[str, Answer], entries: Mapping[str, WeightsEntry]
-) -> Comparison:
+    task: Task,
+    picture: Picture[Said],
+    answers: Mapping[str, Answer[Said]],
+    entries: Mapping[str, WeightsEntry],
+) -> Comparison[Said]:
     """Compare upsamplers with bilinear.
 
     Args:
@@ -137,86 +113,47 @@ def compare(
         answers: By upsampler; bilinear's must be among them.
         entries: Weights of the upsamplers to show, in their order.
     """
-    reference = answers[REFERENCE].values
+    reference = answers[REFERENCE].annotation
     compared = tuple(
         _compared(task, entry, answers[name], reference, picture) for name, entry in entries.items()
     )
-    shown = [each.answer.values for each in compared]
-    measures = _MEASURES[task.kind]
+    shown, scoring = [each.answer.annotation for each in compared], SCORERS[task.kind]
     return Comparison(
         task=task,
         picture=picture,
         reference=reference,
         reference_label=OPERATORS[REFERENCE].label,
         compared=compared,
-        window=measures.window(shown, reference),
-        ranges=measures.ranges(shown, reference, picture.truth),
+        window=scoring.window(shown, CLOSE_UP_SIDE, reference),
+        ranges=scoring.ranges(shown, reference, picture.truth),
     )
 
 
-def close_up(whole: Comparison) -> Comparison:
+def close_up(whole: Comparison[Said]) -> Comparison[Said]:
     """The part of a comparison in which the upsamplers differ most, compared anew; its colours stay."""
-    part = whole.window.slices
-    truth = whole.picture.truth
+    part, truth = whole.window.slices, whole.picture.truth
     picture = replace(
         whole.picture,
         image=np.ascontiguousarray(whole.picture.image[part]),
-        truth=None if truth is None else np.ascontiguousarray(truth[part]),
+        truth=None if truth is None else truth.part(*part),
     )
-    reference = np.ascontiguousarray(whole.reference[part])
-    compared: list[Compared] = []
+    reference = whole.reference.part(*part)
+    compared: list[Compared[Said]] = []
     for each in whole.compared:
-        answer = replace(each.answer, values=np.ascontiguousarray(each.answer.values[part]))
+        answer = replace(each.answer, annotation=each.answer.annotation.part(*part))
         compared.append(_compared(whole.task, each.weights, answer, reference, picture))
     return replace(whole, picture=picture, reference=reference, compared=tuple(compared))
 
 
 def _compared(
-    task: Task, entry: WeightsEntry, answer: Answer, reference: Values, picture: Picture
-) -> Compared:
-    measures, name, truth = _MEASURES[task.kind], entry.upsampler, picture.truth
+    task: Task, entry: WeightsEntry, answer: Answer[Said], reference: Said, picture: Picture[Said]
+) -> Compared[Said]:
+    scoring, name, truth = SCORERS[task.kind], entry.upsampler, picture.truth
     return Compared(
         name=name,
         label=OPERATORS[name].label,
         answer=answer,
-        difference=None if name == REFERENCE else measures.difference(answer.values, reference),
-        score=None if truth is None else measures.score(answer.values, truth, task),
+        difference=None if name == REFERENCE else scoring.difference(answer.annotation, reference),
+        score=None if truth is None else scoring.score(task, answer.annotation, truth),
         weights=entry,
     )
-
-
-def _class_score(labels: Values, truth: Values, task: Task) -> SegmentationScore:
-    scorer = SegmentationScorer(len(task.classes))
-    scorer.update(labels, truth)
-    return scorer.score([task.classes.index(name) for name in task.scored])
-
-
-def _depth_score(depths: Values, truth: Values, task: Task) -> DepthScore | None:
-    """Of all pixels with a truth: a picture of any shape, and a part of one, has no Eigen crop."""
-    return DepthScore(*depth_metrics(depths, truth).tolist(), pictures=1) if has_truth(truth).any() else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Measures:
-    """How answers of one kind are held against each other; the reference comes after the answers."""
-
-    difference: Callable[[Values, Values], Difference | DepthDifference]
-    score: Callable[[Values, Values, Task], SegmentationScore | DepthScore | None]
-    window: Callable[[Sequence[Values], Values], Window]
-    ranges: Callable[[Sequence[Values], Values, Values | None], DepthRanges | None]
-
-
-_MEASURES: dict[Kind, _Measures] = {
-    "segmentation": _Measures(
-        difference,
-        _class_score,
-        lambda shown, reference: liveliest_window(shown, CLOSE_UP_SIDE, reference=reference),
-        lambda shown, reference, truth: None,
-    ),
-    "depth": _Measures(
-        depth_difference,
-        _depth_score,
-        lambda shown, reference: liveliest_depth_window(shown, CLOSE_UP_SIDE, reference=reference),
-        lambda shown, reference, truth: depth_ranges(shown, reference=reference, truth=truth),
-    ),
-}

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from app.records import ColourBar, Compared, Comparison, Layer, Legend, LegendEntry, Values
+from app.records import ColourBar, Compared, Comparison, Layer, Legend, LegendEntry
 from app.settings import Show
 from app.shared.drawing import class_png
 from app.theme import LEVELS, depth_colours, signed_colours
-from dysample.models.manifest import Task
+from dysample.models.tasks import Depth, Task
 from dysample.scores.depth import DepthDifference, DepthScore, error_map, has_truth
 
 _UNKNOWN = 255
@@ -58,17 +58,20 @@ def sentence(task: Task) -> str:
     return "This network tells how many metres away every pixel is, whatever it sees. Near is bright."
 
 
-def panes(comparison: Comparison, show: Show) -> tuple[Layer, ...]:
+def panes(comparison: Comparison[Depth], show: Show) -> tuple[Layer, ...]:
     """One layer for each upsampler, and the truth as well where it is known and depths are shown."""
     scale = scale_of(comparison, show)
     layers = tuple(_pane(comparison, each, show, scale) for each in comparison.compared)
     truth = comparison.picture.truth
     if truth is None or show != "answers":
         return layers
-    return (*layers, Layer("Truth", "Measured by a depth sensor", _png(_known(truth), scale), "True depths"))
+    return (
+        *layers,
+        Layer("Truth", "Measured by a depth sensor", _png(_known(truth.metres), scale), "True depths"),
+    )
 
 
-def legend(comparison: Comparison, show: Show) -> Legend:
+def legend(comparison: Comparison[Depth], show: Show) -> Legend:
     """The scale as a bar, and as one entry for each shade, so that a pixel's value can be read."""
     scale = scale_of(comparison, show)
     shares = [level / (LEVELS - 1) for level in range(LEVELS)]
@@ -78,7 +81,7 @@ def legend(comparison: Comparison, show: Show) -> Legend:
     return Legend(tuple(map(LegendEntry, names, scale.colours)), bar)
 
 
-def scale_of(comparison: Comparison, show: Show) -> Scale:
+def scale_of(comparison: Comparison[Depth], show: Show) -> Scale:
     """The scale of what is shown.
 
     Raises:
@@ -101,35 +104,35 @@ def _signed(title: str, unit: str, reach: float, *, fine: str, ends: tuple[str, 
     return Scale(title, unit, -reach, reach, signed_colours(), "+.3g", fine, ends)
 
 
-def _pane(comparison: Comparison, each: Compared, show: Show, scale: Scale) -> Layer:
-    values, truth = each.answer.values, comparison.picture.truth
+def _pane(comparison: Comparison[Depth], each: Compared[Depth], show: Show, scale: Scale) -> Layer:
+    values, truth = each.answer.annotation.metres, comparison.picture.truth
     note = change_note(each, comparison.reference_label)
     if show == "changes":
         alt = f"Where {each.label} is nearer or farther than {comparison.reference_label}"
-        return Layer(each.label, note, _png(values - comparison.reference, scale), alt)
+        return Layer(each.label, note, _png(values - comparison.reference.metres, scale), alt)
     if show == "errors" and truth is not None:
         alt = f"Where {each.label} is too near or too far"
-        error = 100 * error_map(values, truth, signed=True)
+        error = 100 * error_map(values, truth.metres, signed=True)
         return Layer(each.label, _error_note(each), _png(error, scale), alt)
     nearest, farthest = float(values.min()), float(values.max())
     alt = f"Depth with {each.label}, from {nearest:.1f} to {farthest:.1f} m"
     return Layer(each.label, note, _png(values, scale), alt)
 
 
-def change_note(each: Compared, reference_label: str) -> str:
+def change_note(each: Compared[Depth], reference_label: str) -> str:
     """How far the depths are from the reference, in words."""
     if not isinstance(each.difference, DepthDifference):
         return "The reference that the others are held against"
     return f"{100 * each.difference.mean:.1f} cm from {reference_label} on average"
 
 
-def _error_note(each: Compared) -> str:
+def _error_note(each: Compared[Depth]) -> str:
     if not isinstance(each.score, DepthScore) or each.score.abs_rel is None:
         return "No pixel here has a true depth"
     return f"{100 * each.score.abs_rel:.1f} % off on average, {each.score.rms:.2f} m RMS"
 
 
-def _known(truth: Values) -> Float32[np.ndarray, "h w"]:
+def _known(truth: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     return np.where(has_truth(truth), truth, np.nan).astype(np.float32)
 
 

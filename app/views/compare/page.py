@@ -4,6 +4,7 @@ import html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -15,35 +16,17 @@ from app.shared import drawing as layers
 from app.shared.subject import choose_picture
 from app.views.compare import compute, numbers, sheet
 from app.views.compare.compute import close_up
-from app.views.compare.kinds import drawing
-from dysample.models.manifest import Kind, WeightsError
+from app.views.compare.kinds import Drawing, Number, drawing
+from dysample.models.hub import WeightsError
 
 # What the Compare page shows beside the pictures: legend, table, downloads.
 
 
 # 254 gaps lie between the shades of a scale; every second is enough to draw all of it.
 _STOPS_APART = 2
-_MAPS: dict[Kind, tuple[str, str]] = {
-    "segmentation": ("Label maps (ZIP of PNG)", "labels"),
-    "depth": ("Depth maps (ZIP of 16-bit PNG and NPY)", "depths"),
-}
 _FORMATS = {
     "Head (ms)": ("%.1f", "All but the encoder: ×2 upsamplers, fusion and prediction, on this machine."),
     "Upsampler parameters": ("localized", "Learned numbers in the head's ×2 upsamplers together."),
-    "Pixels changed (%)": ("%.2f", "Pixels with another class than with bilinear."),
-    "Changed at boundaries (%)": ("%.2f", "The same, within 2 % of the diagonal around class boundaries."),
-    "mIoU here (%)": ("%.2f", "Mean intersection over union on this one picture."),
-    "Boundary IoU here (%)": ("%.2f", "Boundary IoU (Cheng et al. 2021) on this one picture."),
-    "mIoU on test (%)": ("%.2f", "On the task's test pictures; one training run, so small gaps mean little."),
-    "Boundary IoU on test (%)": ("%.2f", "On the task's test pictures; one training run."),
-    "Mean change (cm)": ("%.2f", "Mean distance of the depths from bilinear's."),
-    "Largest change (cm)": ("%.1f", "The same for the one pixel that is farthest off."),
-    "δ1 here (%)": ("%.2f", "Pixels of this picture less than a factor of 1.25 from the true depth."),
-    "AbsRel here (%)": ("%.2f", "Mean error as a share of the true depth, on this one picture."),
-    "RMS here (m)": ("%.3f", "Root mean square error on this one picture."),
-    "δ1 on test (%)": ("%.2f", "On the task's test pictures, within the Eigen crop; one training run."),
-    "AbsRel on test (%)": ("%.2f", "On the task's test pictures, within the Eigen crop; one training run."),
-    "RMS on test (m)": ("%.3f", "On the task's test pictures, within the Eigen crop; one training run."),
 }
 
 
@@ -81,29 +64,31 @@ def _bar(bar: ColourBar) -> str:
     )
 
 
-def _numbers(columns: Mapping[str, Sequence[str] | Sequence[float | None]]) -> None:
+def _numbers(
+    columns: Mapping[str, Sequence[str] | Sequence[float | None]], numbers: Sequence[Number]
+) -> None:
     """Draw the table of numbers; a dash where there is none."""
+    formats = _FORMATS | {number.title: (number.form, number.words) for number in numbers}
     settings = {
-        name: st.column_config.NumberColumn(help=_FORMATS[name][1], format=_FORMATS[name][0])
+        name: st.column_config.NumberColumn(help=formats[name][1], format=formats[name][0])
         for name in columns
-        if name in _FORMATS
+        if name in formats
     }
     st.dataframe(dict(columns), hide_index=True, column_config=settings, placeholder="–", key="numbers")
 
 
 def _downloads(
-    name: str, *, sheet: Callable[[], bytes], kind: Kind, maps: Callable[[], bytes], record: str
+    name: str, *, sheet: Callable[[], bytes], draw: Drawing[Any], maps: Callable[[], bytes], record: str
 ) -> None:
     """Draw the downloads; pictures are made only when they are asked for."""
-    words, ending = _MAPS[kind]
     with st.container(horizontal=True):
         st.download_button(
             "Picture (PNG, 300 dpi)", sheet, f"{name}.png", "image/png", key="get_sheet", on_click="ignore"
         )
         st.download_button(
-            words,
+            draw.maps_title,
             maps,
-            f"{name}-{ending}.zip",
+            f"{name}-{draw.maps_ending}.zip",
             "application/zip",
             key="get_maps",
             on_click="ignore",
@@ -153,11 +138,11 @@ def page() -> None:
     _show(comparison, picture, settings)
 
 
-def _show(comparison: Comparison, picture: Source, settings: CompareSettings) -> None:
-    kind, draw = comparison.task.kind, drawing(comparison.task)
+def _show(comparison: Comparison[Any], picture: Source, settings: CompareSettings) -> None:
+    draw = drawing(comparison.task)
     usual = View(opacity=draw.opacity)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        show = controls.show_choice(kind, truth=comparison.picture.truth is not None)
+        show = controls.show_choice(draw.answers, truth=comparison.picture.truth is not None)
         mode = controls.mode_choice()
     _pictures(_drawn(comparison, show), mode, usual)
     st.subheader("Where they differ most")
@@ -166,11 +151,11 @@ def _show(comparison: Comparison, picture: Source, settings: CompareSettings) ->
     view = replace(_CLOSE_UP, opacity=max(_CLOSE_UP.opacity, draw.opacity))
     _close_up(_drawn(part, show), view, key=f"close_up-{part.window.x}-{part.window.y}")
     st.subheader("In numbers")
-    _numbers(numbers.columns(comparison))
+    _numbers(numbers.columns(comparison), draw.numbers)
     _downloads(
         f"{settings.task}-{Path(picture.name).stem}",
         sheet=lambda: sheet.printed(comparison, show, opacity=_view(usual).opacity, title=picture.name),
-        kind=kind,
+        draw=draw,
         maps=lambda: draw.maps(comparison),
         record=numbers.as_json(comparison, settings, picture.name),
     )
@@ -186,7 +171,7 @@ class _Drawn:
     legend: Legend
 
 
-def _drawn(comparison: Comparison, show: Show) -> _Drawn:
+def _drawn(comparison: Comparison[Any], show: Show) -> _Drawn:
     image, draw = comparison.picture.image, drawing(comparison.task)
     return _Drawn(
         layers.photo_png(image),

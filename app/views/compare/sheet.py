@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -81,7 +82,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 # A comparison to take away as one picture at print size.
 
 
-def printed(comparison: Comparison, show: Show, *, opacity: float, title: str) -> bytes:
+def printed(comparison: Comparison[Any], show: Show, *, opacity: float, title: str) -> bytes:
     """The photograph and all panes as shown, as PNG at print size.
 
     Args:

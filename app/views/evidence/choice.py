@@ -11,7 +11,7 @@ from app.memory import keep, restore
 from app.shared.controls import segments
 from app.views.evidence import compute
 from app.views.evidence.compute import Missing
-from dysample.models.manifest import Kind
+from dysample.models.tasks import Kind
 from dysample.scores.evidence import Evidence, Trained
 from dysample.scores.specs import score_spec
 

@@ -15,7 +15,8 @@ from dysample.measure.case import BenchCase
 from dysample.measure.complexity import META, Host, Site, added_parameters, site_macs
 from dysample.measure.macs import UNIT, Cost
 from dysample.models.host import encode
-from dysample.models.manifest import Kind, pretrained_folder
+from dysample.models.manifest import pretrained_folder
+from dysample.models.tasks import Kind
 from dysample.models.weights import new_encoder, new_head
 from dysample.ops.registry import OPERATORS
 from dysample.scores.evidence import Evidence, EvidenceError, read_evidence
@@ -76,8 +77,8 @@ class Latencies:
 
 def tasks(kind: Kind | None = None) -> dict[str, str]:
     """Titles of the tasks that can be trained, by name; of one kind, or of all."""
-    recipes = map(load_recipe, recipe_names())
-    return {each.task: each.title for each in recipes if kind in (None, each.kind)}
+    found = [load_recipe(name).task for name in recipe_names()]
+    return {task.name: task.title for task in found if kind in (None, task.kind)}
 
 
 def ablated(name: str) -> str:
@@ -89,7 +90,7 @@ def evidence(task: str, part: str = "") -> Evidence | Missing:
     """The evidence of a task, or of an ablation of it, as it lies in the folder of the weights."""
     path = pretrained_folder() / task / (f"evidence-{part}.json" if part else "evidence.json")
     if not path.is_file():
-        subject = f"This ablation of {load_recipe(task).title}" if part else load_recipe(task).title
+        subject = f"This ablation of {load_recipe(task).task.title}" if part else load_recipe(task).task.title
         sweep = f"--ablation {part}" if part else task
         commands = (f"python -m dysample sweep {sweep}", f"python -m dysample evaluate {task} --runs runs")
         offered = not part or ablated(part) == task
@@ -182,18 +183,18 @@ def task_costs(task: str) -> tuple[UpsamplerCost, ...]:
 
 def working_size(task: str) -> tuple[int, int]:
     """Height and width of a picture of 3:4 at a task's working size."""
-    side = load_recipe(task).working_side
+    side = load_recipe(task).task.working_side
     return side * 3 // 4, side
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def task_sites(task: str) -> tuple[Site, ...]:
     """Which maps a task's network enlarges; it is made without numbers and asked."""
-    recipe = load_recipe(task)
+    made = load_recipe(task).task
     with warnings.catch_warnings(), torch.inference_mode(), META:
         warnings.simplefilter("ignore")  # of the encoder's package, about its own imports
-        encoder = new_encoder(recipe).eval()
-        head = new_head(recipe, encoder.channels, "nearest").eval()
+        encoder = new_encoder(made).eval()
+        head = new_head(made, encoder.channels, "nearest").eval()
         steps = head.intermediates(encode(encoder, torch.empty(1, 3, *working_size(task)))).steps
     return tuple(Site(step.input.shape[1], step.guide.shape[1], *step.input.shape[2:]) for step in steps)
 

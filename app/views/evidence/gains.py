@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from dysample.models.manifest import Kind
+from dysample.models.tasks import Kind
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import operator_spec
 from dysample.scores.evidence import Evidence, EvidenceRow, HeadlineValue, Trained
 from dysample.scores.paper import PaperTable, paper_table
+from dysample.scores.scorers import SCORERS
 from dysample.scores.specs import ScoreSpec, score_spec
 
 Family = Literal["fixed", "convolution", "kernel", "guided", "points"]
@@ -37,10 +38,6 @@ SYMBOLS: Mapping[Family, str] = {
 }
 # The authors' page of segmentation code says of SegFormer-B1 that its mIoU on ADE20K is unstable by so much.
 PAPER_NOISE: Mapping[tuple[str, str], float] = {("table4", "miou"): 0.5}
-_COUNTERPARTS: Mapping[Kind, tuple[str, Mapping[str, str]]] = {
-    "segmentation": ("table4", {"miou": "miou", "boundary_miou": "biou"}),
-    "depth": ("table9", {}),  # its columns have the names of our scores
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +143,13 @@ def noise(evidence: Evidence, score: str, trained: Trained) -> float | None:
 
 def counterpart(kind: Kind, score: str) -> tuple[str, str]:
     """Table and column of the paper that hold a score for all upsamplers."""
-    table, columns = _COUNTERPARTS[kind]
-    return table, columns.get(score, score)
+    scoring = SCORERS[kind]
+    return scoring.paper, scoring.columns.get(score, score)
 
 
 def counterpart_kind(table: str) -> Kind | None:
     """The kind of task that a table of the paper can be compared with; None for the others."""
-    return next((kind for kind, (name, _) in _COUNTERPARTS.items() if name == table), None)
+    return next((kind for kind, scoring in SCORERS.items() if scoring.paper == table), None)
 
 
 def paper_scores(name: str, column: str) -> tuple[PaperScore, ...]:

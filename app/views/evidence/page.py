@@ -30,7 +30,7 @@ from app.views.evidence.gains import (
     unit,
 )
 from app.views.evidence.scatter import ABLATIONS, beside_the_paper, groups_alt, groups_figure
-from dysample.models.manifest import Kind
+from dysample.models.tasks import Kind
 from dysample.ops.registry import operator_spec
 from dysample.scores.evidence import Evidence, Trained
 from dysample.scores.paper import TABLES, paper_table
@@ -114,7 +114,7 @@ def paper_section() -> None:
         f"{table.title}. {table.source}. Numbers as printed; “added” is what the paper prints with a plus."
     )
     kind = counterpart_kind(name)
-    if kind is None:
+    if kind is None or not compute.tasks(kind):
         prose("evidence", "alone")
     else:
         _our_scores(kind)

@@ -15,7 +15,7 @@ from app.views.point.compute import Seen
 from app.views.point.controls import Beneath, asked_cell, cell_map, forget_cell, remember_cell
 from app.views.point.figures import Pane, Scene, footprints, window_figure
 from dysample.explain.footprint import group_count
-from dysample.models.manifest import WeightsError
+from dysample.models.hub import WeightsError
 from dysample.ops.registry import OPERATORS
 from dysample.types import KernelRecord, SamplingRecord
 

@@ -7,7 +7,8 @@ from PIL import Image
 
 from app.records import Answer, Comparison, Picture
 from app.views.compare.compute import compare
-from dysample.models.manifest import Kind, Task, WeightsEntry
+from dysample.models.manifest import WeightsEntry
+from dysample.models.tasks import Annotation, Kind, Task
 
 HEIGHT, WIDTH = 120, 160
 
@@ -15,10 +16,10 @@ HEIGHT, WIDTH = 120, 160
 def made_comparison(
     kind: Kind,
     classes: tuple[str, ...],
-    truth: np.ndarray,
+    truth: Annotation,
     *,
-    right: np.ndarray,
-    wrong: np.ndarray,
+    right: Annotation,
+    wrong: Annotation,
     scores: dict[str, float],
 ) -> Comparison:
     """Bilinear gives the right answers, nearest the wrong ones; the picture is noise."""
@@ -44,8 +45,8 @@ def made_comparison(
         task,
         Picture(image, truth, (HEIGHT, WIDTH)),
         {
-            name: Answer(values, head_seconds=0.02, encoder_seconds=0.1, parameters=7)
-            for name, values in answers.items()
+            name: Answer(said, head_seconds=0.02, encoder_seconds=0.1, parameters=7)
+            for name, said in answers.items()
         },
         {
             name: WeightsEntry(

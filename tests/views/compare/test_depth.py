@@ -13,10 +13,10 @@ from PIL import Image
 from app.records import Comparison
 from app.settings import CompareSettings
 from app.theme import FARTHER, LEVELS, NEARER, depth_colours, signed_colours
-from app.views.compare import depth_panes
-from app.views.compare import numbers as archives
+from app.views.compare import archive, depth_panes, numbers
 from app.views.compare import sheet as export
 from app.views.compare.compute import close_up
+from dysample.models.tasks import Depth
 from tests.views.compare.made import HEIGHT, WIDTH, decoded, made_comparison
 
 SCORES = {"delta1": 0.75, "abs_rel": 0.125, "rms": 0.5}
@@ -34,7 +34,7 @@ def comparison() -> Comparison:
     truth[0, 0] = 0
     wrong = right.copy()
     wrong[BLOCK] += 0.5
-    return made_comparison("depth", (), truth, right=right, wrong=wrong, scores=SCORES)
+    return made_comparison("depth", (), Depth(truth), right=Depth(right), wrong=Depth(wrong), scores=SCORES)
 
 
 def rgb(colour: str) -> tuple[int, ...]:
@@ -42,9 +42,9 @@ def rgb(colour: str) -> tuple[int, ...]:
 
 
 def test_the_table_holds_the_numbers_of_the_block(comparison: Comparison) -> None:
-    columns = archives.columns(comparison)
+    columns = numbers.columns(comparison)
     known = HEIGHT * WIDTH - 1
-    block = comparison.picture.truth[BLOCK]
+    block = comparison.picture.truth.metres[BLOCK]
     assert columns["Mean change (cm)"] == [pytest.approx(50 * 80 / (HEIGHT * WIDTH), rel=1e-5), None]
     assert columns["Largest change (cm)"] == [pytest.approx(50, rel=1e-5), None]
     # Half a metre is less than a quarter of any depth of the block, which begins at 4.5 m.
@@ -58,7 +58,7 @@ def test_the_table_holds_the_numbers_of_the_block(comparison: Comparison) -> Non
 
 def test_without_truth_there_are_no_errors_and_no_scores_of_the_picture(comparison: Comparison) -> None:
     blind = replace(comparison, picture=replace(comparison.picture, truth=None))
-    assert not [title for title in archives.columns(blind) if "here" in title]
+    assert not [title for title in numbers.columns(blind) if "here" in title]
     assert [layer.title for layer in depth_panes.panes(blind, "answers")] == ["Nearest", "Bilinear"]
 
 
@@ -68,7 +68,7 @@ def test_the_close_up_holds_the_block_and_keeps_the_colours(comparison: Comparis
     assert (window.y <= 20, window.y + window.size >= 28) == (True, True)
     difference = part.compared[0].difference
     assert difference is not None
-    assert archives.columns(part)["Mean change (cm)"][0] == pytest.approx(50 * 80 / window.size**2, rel=1e-5)
+    assert numbers.columns(part)["Mean change (cm)"][0] == pytest.approx(50 * 80 / window.size**2, rel=1e-5)
     assert part.ranges == comparison.ranges
     whole, cut = (depth_panes.panes(each, "answers")[1].png for each in (comparison, part))
     np.testing.assert_array_equal(decoded(whole)[window.slices], decoded(cut))
@@ -139,27 +139,27 @@ def test_the_bar_of_changes_is_even_about_zero(comparison: Comparison) -> None:
 
 
 def test_the_archive_holds_millimetres_and_metres(comparison: Comparison) -> None:
-    with zipfile.ZipFile(io.BytesIO(archives.depth_maps(comparison))) as archive:
+    with zipfile.ZipFile(io.BytesIO(archive.depth_maps(comparison))) as files:
         for name, depths in (
-            ("nearest", comparison.compared[0].answer.values),
-            ("bilinear", comparison.compared[1].answer.values),
-            ("truth", comparison.picture.truth),
+            ("nearest", comparison.compared[0].answer.annotation.metres),
+            ("bilinear", comparison.compared[1].answer.annotation.metres),
+            ("truth", comparison.picture.truth.metres),
         ):
-            metres = np.load(io.BytesIO(archive.read(f"{name}.npy")))
+            metres = np.load(io.BytesIO(files.read(f"{name}.npy")))
             assert metres.dtype == np.float32
             np.testing.assert_array_equal(metres, depths)
-            with Image.open(io.BytesIO(archive.read(f"{name}.png"))) as picture:
+            with Image.open(io.BytesIO(files.read(f"{name}.png"))) as picture:
                 assert picture.mode.startswith("I")
                 np.testing.assert_allclose(np.asarray(picture), 1000 * metres, atol=0.5 + 1e-3)
-        assert "millimetres" in archive.read("units.txt").decode()
+        assert "millimetres" in files.read("units.txt").decode()
 
 
 def test_the_record_and_the_sheet_can_be_taken_away(comparison: Comparison) -> None:
     settings = CompareSettings("t", ("nearest", "bilinear"), 160)
-    numbers = json.loads(archives.as_json(comparison, settings, "made.png"))
-    assert numbers["ranges"]["far"] == pytest.approx(5.0)
-    assert numbers["upsamplers"]["nearest"]["score_here"]["delta1"] == 1
-    assert numbers["upsamplers"]["nearest"]["difference"]["largest"] == pytest.approx(0.5, rel=1e-5)
+    record = json.loads(numbers.as_json(comparison, settings, "made.png"))
+    assert record["ranges"]["far"] == pytest.approx(5.0)
+    assert record["upsamplers"]["nearest"]["score_here"]["delta1"] == 1
+    assert record["upsamplers"]["nearest"]["difference"]["largest"] == pytest.approx(0.5, rel=1e-5)
     with Image.open(io.BytesIO(export.printed(comparison, "answers", opacity=1.0, title="made"))) as sheet:
         pixels = np.asarray(sheet.convert("RGB"))
     for colour in (depth_colours()[0], depth_colours()[LEVELS // 2]):

@@ -137,11 +137,11 @@ def test_a_picture_gives_each_task_its_own_truth() -> None:
     depth = load_manifest().task("made-depth")
     found = picture.truth(depth)
     assert found is not None
-    np.testing.assert_allclose(found, made_truth() / 1000, atol=1e-6)
-    classes = load_recipe("indoor-segmentation").classes
+    np.testing.assert_allclose(found.metres, made_truth() / 1000, atol=1e-6)
+    classes = load_recipe("indoor-segmentation").task.classes
     labels = picture.truth(replace(depth, kind="segmentation", classes=classes))
     assert labels is not None
-    assert (labels == 1).all()  # stored from 1 on, and all are the second class
+    assert (labels.classes == 1).all()  # stored from 1 on, and all are the second class
     assert picture.truth(replace(depth, kind="segmentation", classes=("sky",))) is None
 
 
@@ -151,8 +151,8 @@ def test_a_reduced_truth_mixes_no_depths() -> None:
 
     reduced = picture(Source(PICTURE), "made-depth", 32)
     assert reduced.truth is not None
-    assert reduced.truth.shape == (24, 32)
-    millimetres = np.round(1000 * reduced.truth).astype(int)
+    assert reduced.truth.metres.shape == (24, 32)
+    millimetres = np.round(1000 * reduced.truth.metres).astype(int)
     assert set(millimetres.ravel()) <= {0, *range(1000, 4200, 50)}
 
 

@@ -13,10 +13,10 @@ from app.records import Comparison, Picture
 from app.settings import CompareSettings
 from app.shared import drawing
 from app.theme import CHANGED, class_colours
-from app.views.compare import numbers as archives
-from app.views.compare import panes
+from app.views.compare import archive, numbers, panes
 from app.views.compare import sheet as export
 from app.views.compare.compute import close_up
+from dysample.models.tasks import Labels
 from dysample.training.recipe import load_recipe, recipe_names
 from tests.views.compare.made import HEIGHT, WIDTH, decoded, made_comparison
 
@@ -34,7 +34,9 @@ def comparison() -> Comparison:
     wrong[20:28, 140:150] = 1
     right = np.where(truth == 255, 0, truth).astype(np.uint8)
     wrong = np.where(wrong == 255, 0, wrong).astype(np.uint8)
-    return made_comparison("segmentation", CLASSES, truth, right=right, wrong=wrong, scores=SCORES)
+    return made_comparison(
+        "segmentation", CLASSES, Labels(truth), right=Labels(right), wrong=Labels(wrong), scores=SCORES
+    )
 
 
 def test_differences_and_scores_are_those_of_the_block(comparison: Comparison) -> None:
@@ -72,7 +74,7 @@ def test_class_layers_have_the_colours_of_the_classes(comparison: Comparison) ->
 
 @pytest.mark.parametrize("recipe", recipe_names())
 def test_no_two_classes_of_a_task_have_one_colour(recipe: str) -> None:
-    classes = load_recipe(recipe).classes
+    classes = load_recipe(recipe).task.classes
     assert len(set(class_colours(classes))) == len(classes)
 
 
@@ -91,29 +93,31 @@ def test_the_legend_names_the_classes_that_occur_commonest_first(comparison: Com
 
 def test_the_table_and_the_json_tell_the_same(comparison: Comparison) -> None:
     settings = CompareSettings("t", ("nearest", "bilinear"), 160)
-    numbers = json.loads(archives.as_json(comparison, settings, "made.png"))
-    columns = archives.columns(comparison)
+    record = json.loads(numbers.as_json(comparison, settings, "made.png"))
+    columns = numbers.columns(comparison)
     assert columns["Pixels changed (%)"][0] == pytest.approx(
-        100 * numbers["upsamplers"]["nearest"]["difference"]["share"]
+        100 * record["upsamplers"]["nearest"]["difference"]["share"]
     )
     assert columns["Head (ms)"] == [20.0, 20.0]
     assert columns["mIoU on test (%)"] == [50.0, 50.0]
-    assert numbers["working_size"] == [HEIGHT, WIDTH]
+    assert record["working_size"] == [HEIGHT, WIDTH]
 
 
 def test_without_truth_there_are_no_scores_of_the_picture(comparison: Comparison) -> None:
-    columns = archives.columns(comparison)
+    columns = numbers.columns(comparison)
     assert "mIoU here (%)" in columns
     blind = dataclasses.replace(comparison, picture=Picture(comparison.picture.image, None, (HEIGHT, WIDTH)))
-    assert "mIoU here (%)" not in archives.columns(blind)
+    assert "mIoU here (%)" not in numbers.columns(blind)
 
 
 def test_label_maps_keep_the_class_indices(comparison: Comparison) -> None:
-    with zipfile.ZipFile(io.BytesIO(archives.label_maps(comparison))) as archive:
-        with Image.open(io.BytesIO(archive.read("nearest.png"))) as picture:
+    with zipfile.ZipFile(io.BytesIO(archive.label_maps(comparison))) as files:
+        with Image.open(io.BytesIO(files.read("nearest.png"))) as picture:
             assert picture.mode == "P"
-            np.testing.assert_array_equal(np.asarray(picture), comparison.compared[0].answer.values)
-        assert archive.read("classes.txt").decode().splitlines() == [
+            np.testing.assert_array_equal(
+                np.asarray(picture), comparison.compared[0].answer.annotation.classes
+            )
+        assert files.read("classes.txt").decode().splitlines() == [
             "0 sky",
             "1 tree",
             "2 road",
