@@ -95,7 +95,7 @@ def test_star_import():
 def test_recipes_are_read_without_the_extra():
     program = (
         "import sys; sys.modules['cv2'] = None;"
-        "from dysample.training import load_recipe; print(load_recipe('indoor-depth').task)\n"
+        "from dysample.training import load_recipe; print(load_recipe('indoor-depth').task.name)\n"
         "try:\n    from dysample.training import PictureData\n"
         "except ImportError as error:\n    print(type(error).__name__, error)"
     )

@@ -22,7 +22,6 @@ with needed_for("dysample.training"):
     import cv2
 
 
-
 @dataclass(frozen=True, slots=True)
 class LabelledPicture:
     """One picture with its truth."""
