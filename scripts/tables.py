@@ -7,33 +7,39 @@ from pathlib import Path
 
 from app.pages import PAGES
 from dysample.models.manifest import Manifest, WeightsEntry, load_manifest
+from dysample.models.tasks import Task
 from dysample.ops.registry import OPERATORS
+from dysample.scores.scorers import SCORERS
+from dysample.scores.specs import ScoreSpec, score_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 RESULTS = ROOT / "docs" / "results.md"
-TASKS = ("street-segmentation", "everyday-segmentation", "indoor-segmentation", "indoor-depth")
-HEADER = (
-    "upsampler",
-    *("street mIoU", "boundary", "everyday mIoU", "boundary", "indoor mIoU", "boundary"),
-    *("depth δ1 ↑", "AbsRel ↓", "RMS (m) ↓"),
-)
+FIRST = "| upsampler |"  # what the table of scores begins with
+ARROWS = {"higher": "↑", "lower": "↓"}
 
 
 def score_table(manifest: Manifest) -> str:
-    """Return the scores as a Markdown table, one row for every operator."""
-    heads = {task: {entry.upsampler: entry for entry in manifest.heads(task)} for task in TASKS}
-    rows = [HEADER, ("---",) * len(HEADER)]
+    """Return the scores as a Markdown table, one row for every operator, the columns by the tasks' kinds."""
+    columns = [(task, score_spec(name)) for task in manifest.tasks for name in SCORERS[task.kind].shown]
+    heads = {(entry.task, entry.upsampler): entry for entry in manifest.weights}
+    rows = [["upsampler", *(_title(task, spec) for task, spec in columns)], ["---"] * (1 + len(columns))]
     for name, operator in OPERATORS.items():
-        cells = [cell for task in TASKS for cell in _cells(heads[task][name])]
-        rows.append((operator.label, *cells))
+        cells = [_cell(heads.get((task.name, name)), spec) for task, spec in columns]
+        rows.append([operator.label, *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _cells(entry: WeightsEntry) -> tuple[str, ...]:
-    shares = [100 * score for score in (entry.miou, entry.boundary_miou) if score is not None]
-    depths = [score for score in (entry.delta1, entry.abs_rel, entry.rms) if score is not None]
-    return (*(f"{score:.2f}" for score in shares), *(f"{score:.3f}" for score in depths))
+def _title(task: Task, spec: ScoreSpec) -> str:
+    """Of a column; the task is named above the first of its scores."""
+    unit = f" ({spec.unit})" if spec.unit else ""
+    title = f"{spec.label}{unit} {ARROWS[spec.better]}"
+    return f"{task.title}: {title}" if spec.name == SCORERS[task.kind].shown[0] else title
+
+
+def _cell(entry: WeightsEntry | None, spec: ScoreSpec) -> str:
+    value = None if entry is None else getattr(entry, spec.name)
+    return "–" if value is None else spec.printed(value)
 
 
 def page_table() -> str:
@@ -51,7 +57,7 @@ def with_pages(text: str, table: str) -> str:
 
 def with_scores(text: str, table: str) -> str:
     """Return the results with a new table of scores in the place of the old one."""
-    begin = text.index(f"| {HEADER[0]} | {HEADER[1]} ")
+    begin = text.index(FIRST)
     return text[:begin] + table + text[text.index("\n\n", begin) :]
 
 

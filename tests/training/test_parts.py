@@ -124,6 +124,7 @@ def test_the_flat_keys_of_a_recipe_fill_its_task(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.unhooked
 def test_a_recipe_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     path = Path(make_recipe(tmp_path))
     path.write_text(path.read_text().replace('"segmentation"', '"colouring"'))
@@ -158,9 +159,5 @@ def test_depths_follow_too_and_what_looks_twice_as_large_is_half_as_far() -> Non
     depth = Depth(np.array([[1, 2, 3], [4, 5, 0]], np.float32))
     found = TRUTHS["depth"].framed(depth, FRAMING).metres
     assert found.tolist() == [[1.5, 1, 1, 0.5], [1.5, 1, 1, 0.5], [0, 2.5, 2.5, 2], [0, 2.5, 2.5, 2]]
-    assert TRUTHS["depth"].framed(depth, SMALL).metres.tolist() == [
-        [1, 2, 3, 0],
-        [4, 5, 0, 0],
-        [0] * 4,
-        [0] * 4,
-    ]
+    found = TRUTHS["depth"].framed(depth, SMALL).metres
+    assert found.tolist() == [[1, 2, 3, 0], [4, 5, 0, 0], [0] * 4, [0] * 4]
