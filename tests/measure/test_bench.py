@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from dysample import geometry
-from dysample.kernels.choice import KERNELS, Implementation, choose
+from dysample.kernels.choice import Implementation, choose
+from dysample.kernels.operator import KERNELS
 from dysample.measure import bench
 from dysample.measure.bench import measure
 from dysample.measure.case import BenchCase, conditions, prepare
