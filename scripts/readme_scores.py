@@ -3,10 +3,12 @@
 python scripts/readme_scores.py
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from dysample.models.manifest import Manifest, WeightsEntry, load_manifest
 from dysample.ops.registry import OPERATORS
+from dysample.scores.evidence import NOTHING
 
 README = Path(__file__).parent.parent / "README.md"
 TASKS = ("street-segmentation", "everyday-segmentation", "indoor-segmentation", "indoor-depth")
@@ -18,13 +20,21 @@ HEADER = (
 
 
 def score_table(manifest: Manifest) -> str:
-    """One row for every operator, in Markdown."""
+    """One row for every operator that has weights, in Markdown; a dash where a task has none."""
     heads = {task: {entry.upsampler: entry for entry in manifest.heads(task)} for task in TASKS}
     rows = [HEADER, ("---",) * len(HEADER)]
     for name, operator in OPERATORS.items():
-        cells = [cell for task in TASKS for cell in _cells(heads[task][name])]
-        rows.append((operator.label, *cells))
+        if any(name in heads[task] for task in TASKS):
+            cells = [cell for task in TASKS for cell in _cells_of(heads[task], name)]
+            rows.append((operator.label, *cells))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cells_of(heads: Mapping[str, WeightsEntry], upsampler: str) -> tuple[str, ...]:
+    if upsampler in heads:
+        return _cells(heads[upsampler])
+    others = next(iter(heads.values()))
+    return (NOTHING,) * len(_cells(others))
 
 
 def _cells(entry: WeightsEntry) -> tuple[str, ...]:

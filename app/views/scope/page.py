@@ -112,9 +112,6 @@ def _after(squash: Squash, found: Disorder, extent: tuple[float, float], *, mark
 # The section about the dynamic scope of a trained network (Eq. 5).
 
 
-_DYNAMIC = ("dysample+", "dysample-s+")
-
-
 def dynamic_section() -> None:
     """Draw the section."""
     prose("scope", "dynamic")
@@ -125,8 +122,12 @@ def dynamic_section() -> None:
     if compute.dynamic_groups(subject, network.step):
         _scopes(subject, network.step)
     else:
-        st.info(f"{OPERATORS[subject.upsampler].label} predicts no scope: only DySample+ and DySample-S+ do.")
-        offer(_DYNAMIC, networks.trained(subject.task))
+        others = {name: spec.label for name, spec in OPERATORS.items() if spec.options.get("dynamic_scope")}
+        st.info(
+            f"{OPERATORS[subject.upsampler].label} predicts no scope: "
+            f"only {' and '.join(others.values())} do."
+        )
+        offer(list(others), networks.trained(subject.task))
 
 
 @st.fragment
