@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dysample.kernels import operator, plain
-from dysample.kernels.choice import Implementation, choose, is_opaque
+from dysample.kernels.choice import Implementation, read
 from dysample.tracing import is_traced
 
 InitialGrid = Literal["bilinear", "nearest"]
@@ -113,9 +112,7 @@ def sample(
     _check_points(x, points)
     # Half types cannot tell the positions of a large map apart.
     wide = coordinate_dtype(torch.promote_types(x.dtype, points.dtype))
-    points = points.to(wide).expand(x.shape[0], -1, -1, -1, -1)
-    name = choose(x, points, implementation)
-    return operator.read(x, points, name) if is_opaque(name) else plain.read(x, points)
+    return read(x, points.to(wide).expand(x.shape[0], -1, -1, -1, -1), implementation)
 
 
 def _check_points(x: Tensor, points: Tensor) -> None:
@@ -149,13 +146,19 @@ def check_initial(initial: InitialGrid) -> None:
         raise ValueError(f"initial must be 'bilinear' or 'nearest', got {initial!r}")
 
 
-def check_map(x: Tensor) -> None:
-    """Raise an error if `x` is not a batch of non-empty feature maps.
+def check_map(x: Tensor, channels: int | None = None) -> None:
+    """Raise an error if `x` is not a batch of non-empty feature maps, or has other channels.
+
+    Args:
+        x: The tensor to check.
+        channels: Number of channels that it must have; None for any.
 
     Raises:
-        ValueError: `x` does not have four dimensions, or has no rows or columns.
+        ValueError: `x` does not have four dimensions, has no rows or columns, or other channels.
     """
     if x.ndim != 4:
         raise ValueError(f"input must have shape (batch, channels, height, width), got {tuple(x.shape)}")
     if x.shape[2] == 0 or x.shape[3] == 0:
         raise ValueError(f"input must have at least one row and one column, got {tuple(x.shape)}")
+    if channels is not None and x.shape[1] != channels:
+        raise ValueError(f"input must have channels={channels}, got {x.shape[1]}")

@@ -20,11 +20,14 @@ ARROWS = {"higher": "↑", "lower": "↓"}
 
 
 def score_table(manifest: Manifest) -> str:
-    """Return the scores as a Markdown table, one row for every operator, the columns by the tasks' kinds."""
+    """Return the scores as a Markdown table: a row for every trained operator, columns by the tasks' kinds."""
     columns = [(task, score_spec(name)) for task in manifest.tasks for name in SCORERS[task.kind].shown]
     heads = {(entry.task, entry.upsampler): entry for entry in manifest.weights}
     rows = [["upsampler", *(_title(task, spec) for task, spec in columns)], ["---"] * (1 + len(columns))]
+    trained = {upsampler for _, upsampler in heads}
     for name, operator in OPERATORS.items():
+        if name not in trained:
+            continue
         cells = [_cell(heads.get((task.name, name)), spec) for task, spec in columns]
         rows.append([operator.label, *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -1,46 +1,99 @@
-"""The table of implementations, and which of them reads a given map."""
+"""Which implementation serves a call: the one place that decides, once for every call.
+
+`read` reads a map at points that are given, `upsample` decides on the points as well.
+"""
 
 import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Literal, Protocol
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from dysample.kernels import native, plain, triton
+from dysample.kernels import operator, plain
 from dysample.kernels.native import LANES
+from dysample.kernels.operator import KERNELS
+from dysample.tracing import is_for_elsewhere, is_traced
 
 Implementation = Literal["auto", "plain", "native", "triton"]
 VARIABLE = "DYSAMPLE_KERNEL"
 
 
-class Kernel(Protocol):
-    """What a module of this package offers. `FOLLOWS_LAYOUT`: results are stored as the map is."""
+def upsample(
+    x: Float[Tensor, "b c h w"],
+    initial: Float[Tensor, "1 1 2 H W"],
+    offset: nn.Conv2d,
+    scope: nn.Conv2d | None,
+    *,
+    factor: float,
+    scale: int,
+    groups: int,
+) -> Float[Tensor, "b c H W"] | None:
+    """Enlarge a map as DySample does (Eqs. 1-5) without its steps, where nobody can tell the difference.
 
-    FOLLOWS_LAYOUT: bool
+    Args:
+        x: The low-res map.
+        initial: Where the points start.
+        offset: Predicts offsets; with fewer inputs than the map has channels, from the channels of a
+            pixel, dealt out to its places (PL).
+        scope: Predicts scopes; None for static ones.
+        factor: Static scope, or the value at which dynamic ones start.
+        scale: Enlargement s.
+        groups: Groups of channels.
 
-    def why_not(self) -> str | None:
-        """Why it cannot be used in this process, or None."""
-        ...
-
-    def why_not_for(self, x: Tensor, points: Tensor) -> str | None:
-        """Why it cannot read this map at these points, or None."""
-        ...
-
-    def read(self, x: Tensor, points: Tensor) -> Tensor:
-        """Read the map."""
-        ...
-
-    def gradients(self, slope: Tensor, x: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradients of the map and of the points."""
-        ...
+    Returns:
+        The enlarged map; None where torch or the user has to see the steps, which are then the caller's.
+    """
+    if not fuses(x, initial, offset, scope):
+        return None
+    scope_weights = (None, None) if scope is None else (scope.weight, scope.bias)
+    points = operator.decide(x, offset.weight, offset.bias, *scope_weights, initial, factor, scale, groups)
+    return operator.sample(x, points, "native")
 
 
-# The first that can is taken; the last always can.
-KERNELS: dict[str, Kernel] = {"native": native, "triton": triton, "plain": plain}
+def fuses(x: Tensor, initial: Tensor, *linears: nn.Conv2d | None) -> bool:
+    """Whether compiled code may stand for the convolutions and all that follows them.
+
+    It has no derivatives, is unknown to other runtimes and not seen by hooks or autocast; and the user
+    may want PyTorch's own functions.
+    """
+    if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or is_for_elsewhere():
+        return False
+    for linear in linears:
+        if linear is not None and not _is_plain(linear):
+            return False
+    return not _has_tangent(x) and choose(x, initial, None) == "native"
+
+
+def _is_plain(linear: nn.Conv2d) -> bool:
+    """Whether a module is the convolution that was built, and nobody listens to it."""
+    hooks: Any = linear._forward_hooks or linear._forward_pre_hooks  # pyright: ignore[reportPrivateUsage]
+    return type(linear) is nn.Conv2d and not hooks and not _has_tangent(linear.weight)
+
+
+def _has_tangent(tensor: Tensor) -> bool:
+    """Whether somebody differentiates forward; compiled code does not."""
+    return not is_traced() and operator.is_tracked(tensor)
+
+
+def read(
+    x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"], implementation: Implementation | None
+) -> Float[Tensor, "b c H W"]:
+    """Read a map at points, by the implementation that `choose` names.
+
+    Compiled code sees one operator even of PyTorch's own functions: it would take `grid_sample` apart,
+    which makes it several times slower on the CPU.
+
+    Raises:
+        ValueError: As `choose`.
+    """
+    name = choose(x, points, implementation)
+    if name == "plain" and (is_for_elsewhere() or not is_traced()):
+        return plain.read(x, points)
+    return operator.read(x, points, name)
 
 
 def choose(
@@ -70,7 +123,7 @@ def choose(
         if reason is not None:
             raise ValueError(f"implementation={implementation!r} cannot read this map, because {reason}")
         return implementation
-    if for_other_runtimes():
+    if is_for_elsewhere():
         return "plain"
     return next(name for name, kernel in KERNELS.items() if kernel.why_not_for(x, points) is None)
 
@@ -86,21 +139,6 @@ def check_implementation(name: str, what: str) -> None:
     reason = None if name == "auto" else KERNELS[name].why_not()
     if reason is not None:
         raise ValueError(f"{what} is {name!r}, which is not there, because {reason}")
-
-
-def is_opaque(name: str) -> bool:
-    """Whether torch must see one operator instead of what an implementation does.
-
-    Compiled code would take `grid_sample` apart, which makes it several times slower on the CPU.
-    """
-    compiling = torch.compiler.is_compiling()  # pyright: ignore[reportPrivateImportUsage]
-    return name != "plain" or (compiling and not for_other_runtimes())
-
-
-def for_other_runtimes() -> bool:
-    """Whether the operations are recorded to be run elsewhere, where our operator may not exist."""
-    exporting = torch.compiler.is_exporting()  # pyright: ignore[reportPrivateImportUsage]
-    return exporting or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
 
 
 def environment() -> str:

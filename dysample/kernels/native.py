@@ -1,4 +1,4 @@
-"""Reading at points by a C library on the CPU: in float32, in both memory layouts, forward and backward."""
+"""Deciding where to read and reading there by a C library on the CPU: in float32, in both memory layouts."""
 
 import ctypes
 import importlib.machinery
@@ -198,6 +198,57 @@ def gradients(
     outputs = (scratch.data_ptr(), of_x.data_ptr(), of_points.data_ptr())
     library().dysample_backward(job, SETS.index(chosen), workers, *inputs, *outputs)
     return of_x.to(x.dtype), of_points[0] if job.parts == 1 else of_points.sum(0)
+
+
+def decide(
+    x: Float[Tensor, "b c h w"],
+    weight: Float[Tensor, "rows inputs 1 1"],
+    bias: Float[Tensor, " rows"] | None,
+    scope_weight: Float[Tensor, "rows inputs 1 1"] | None,
+    scope_bias: Float[Tensor, " rows"] | None,
+    initial: Float[Tensor, "1 1 2 H W"],
+    factor: float,
+    scale: int,
+    groups: int,
+    instructions: InstructionSet | None = None,
+) -> Float[Tensor, "b g 2 H W"]:
+    """Decide where to read a map (Eqs. 2-5), in one pass over it, where torch takes seven.
+
+    Args:
+        x: The low-res map; half types are read in float32.
+        weight: Of the convolution that predicts offsets; with fewer inputs than the map has channels,
+            from the channels of a pixel, dealt out to its places (PL).
+        bias: Of the same.
+        scope_weight: Of the convolution that predicts scopes; None for static ones.
+        scope_bias: Of the same.
+        initial: Where the points start.
+        factor: Static scope, or the value at which dynamic ones start.
+        scale: Enlargement s.
+        groups: Groups of channels.
+        instructions: One that this processor has; None for what suits the number of rows.
+    """
+    chosen = instructions or suitable(weight.shape[0] // 2)
+    form = layout(x)
+    source = x.float().contiguous(memory_format=form)
+    weights = [
+        None if each is None else each.float().contiguous()
+        for each in (weight, bias, scope_weight, scope_bias)
+    ]
+    lanes = LANES[chosen]
+    batch, channels, height, width = x.shape
+    subs, rows = channels // weight.shape[1], weight.shape[0]
+    padded, last = -(-rows // (2 * lanes)) * 2 * lanes, form == torch.channels_last
+    plan = Plan(batch, channels, groups, height, width, scale, last, subs, rows, padded, factor)
+    result = torch.empty(batch, groups, 2, *initial.shape[3:])
+    workers = min(threads(result), max(1, batch * height))
+    every = padded if scope_weight is None else 2 * padded
+    scratch = torch.empty(
+        (1 + weight.shape[1]) * every + workers * BLOCK * (channels + subs * (every + rows))
+    )
+    arrays = (source, *weights, initial, scratch, result)
+    addresses = [None if each is None else each.data_ptr() for each in arrays]
+    library().dysample_points(plan, SETS.index(chosen), workers, *addresses)
+    return result
 
 
 def _job(x: Tensor, points: Tensor, layout: torch.memory_format, lanes: int, *, workers: int) -> Job:

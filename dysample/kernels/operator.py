@@ -1,20 +1,51 @@
-"""The operator `dysample::sample`: what torch knows of implementations that it cannot look into."""
+"""The operators `dysample::sample` and `dysample::decide`: what torch knows of what it cannot look into."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from dysample.kernels import native, plain
-from dysample.kernels.choice import KERNELS
+from dysample.kernels import native, plain, triton
+
+
+class Kernel(Protocol):
+    """What a module of this package offers. `FOLLOWS_LAYOUT`: results are stored as the map is."""
+
+    FOLLOWS_LAYOUT: bool
+
+    def why_not(self) -> str | None:
+        """Why it cannot be used in this process, or None."""
+        ...
+
+    def why_not_for(self, x: Tensor, points: Tensor) -> str | None:
+        """Why it cannot read this map at these points, or None."""
+        ...
+
+    def read(self, x: Tensor, points: Tensor) -> Tensor:
+        """Read the map."""
+        ...
+
+    def gradients(self, slope: Tensor, x: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradients of the map and of the points."""
+        ...
+
+
+# The first that can is taken; the last always can.
+KERNELS: dict[str, Kernel] = {"native": native, "triton": triton, "plain": plain}
+
 
 # Defined by hand: `torch.library.custom_op` would cost small maps more than the reading does.
 _LIBRARY = torch.library.Library("dysample", "FRAGMENT")
+_LIBRARY.define(
+    "decide(Tensor x, Tensor weight, Tensor? bias, Tensor? scope_weight, Tensor? scope_bias, "
+    "Tensor initial, float factor, int scale, int groups) -> Tensor"
+)
 _LIBRARY.define("sample(Tensor x, Tensor points, str implementation) -> Tensor")
 _LIBRARY.define(
     "sample_backward(Tensor slope, Tensor x, Tensor points, str implementation) -> (Tensor, Tensor)"
 )
+decide = torch.ops.dysample.decide.default
 sample = torch.ops.dysample.sample.default
 sample_backward = torch.ops.dysample.sample_backward.default
 
@@ -27,6 +58,7 @@ def _sample_backward(slope: Tensor, x: Tensor, points: Tensor, implementation: s
     return KERNELS[implementation].gradients(slope, x, points)
 
 
+_LIBRARY.impl("decide", native.decide, "CompositeExplicitAutograd")
 _LIBRARY.impl("sample", _sample, "CompositeExplicitAutograd")
 _LIBRARY.impl("sample_backward", _sample_backward, "CompositeExplicitAutograd")
 
@@ -47,6 +79,21 @@ def _shapes(slope: Tensor, x: Tensor, points: Tensor, implementation: str) -> tu
     )
 
 
+def _decided(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    scope_weight: Tensor | None,
+    scope_bias: Tensor | None,
+    initial: Tensor,
+    factor: float,
+    scale: int,
+    groups: int,
+) -> Tensor:
+    return torch.empty(x.shape[0], groups, 2, *initial.shape[3:], dtype=torch.float32, device=x.device)
+
+
+torch.library.register_fake(decide, _decided, lib=_LIBRARY)
 torch.library.register_fake(sample, _shape, lib=_LIBRARY)
 torch.library.register_fake(sample_backward, _shapes, lib=_LIBRARY)
 

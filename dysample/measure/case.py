@@ -5,7 +5,7 @@ import os
 import shlex
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import torch
@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from dysample.geometry import coordinate_dtype
 from dysample.kernels.choice import VARIABLE, Implementation, choose
 from dysample.measure.timing import Clock
-from dysample.ops.dysample import DySample
 from dysample.ops.registry import OPERATORS, build, operator_spec
 
 DTypeName = Literal["float32", "bfloat16", "float16"]
@@ -100,7 +99,7 @@ class Prepared:
 
 def reads_at_points(operator: str) -> bool:
     """Whether there is a choice of implementations for an operator."""
-    return operator_spec(operator).factory is DySample
+    return operator_spec(operator).family == "points"
 
 
 def prepare(case: BenchCase) -> Prepared:
@@ -209,7 +208,7 @@ class Asked:
         threads: CPU threads.
     """
 
-    operators: Sequence[str] = tuple(OPERATORS)
+    operators: Sequence[str] = field(default_factory=lambda: tuple(OPERATORS))
     sizes: Sequence[MapSize] = (PAPER_SIZE,)
     layouts: Sequence[Layout] = get_args(Layout)[:1]
     implementations: Sequence[Implementation] = ("auto",)

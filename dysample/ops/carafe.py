@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dysample.geometry import check_map
 from dysample.ops.upsampler import Upsampler
 from dysample.reassembly import reassemble
 from dysample.types import KernelRecord
@@ -40,7 +41,7 @@ class CARAFE(Upsampler):
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
         """
-        self.check_input(x)
+        check_map(x, self.channels)
         logits = F.pixel_shuffle(self.encode(self.compress(x)), self.scale)
         return KernelRecord(logits.softmax(1).unflatten(1, (KERNEL, KERNEL)), self.scale)
 

@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dysample.geometry import check_map
 from dysample.ops.upsampler import Upsampler, check_only_scale
 
 
@@ -30,5 +31,5 @@ class Deconvolution(Upsampler):
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
         """
-        self.check_input(x)
+        check_map(x, self.channels)
         return self.conv(x).to(x.dtype)

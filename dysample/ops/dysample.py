@@ -15,12 +15,13 @@ from dysample.geometry import (
     InitialGrid,
     cached_positions,
     check_initial,
+    check_map,
     check_scale,
     coordinate_dtype,
     initial_positions,
     sample,
 )
-from dysample.kernels import plan
+from dysample.kernels.choice import upsample
 from dysample.ops.upsampler import Upsampler
 from dysample.types import SamplingRecord
 
@@ -97,10 +98,8 @@ class DySample(Upsampler):
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
         """
-        self.check_input(x)
-        scope, raw = self._predict(x)
-        initial = initial_positions(x.shape[2], x.shape[3], scale=self.scale, like=x, initial=self.initial)
-        return SamplingRecord(initial=initial, offset=scope * raw, scope=scope)
+        check_map(x, self.channels)
+        return self._move(x, initial_positions(*x.shape[2:], scale=self.scale, like=x, initial=self.initial))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
         """Enlarge `x` s times: decide, then read.
@@ -108,24 +107,19 @@ class DySample(Upsampler):
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
         """
-        self.check_input(x)
-        initial = cached_positions(x.shape[2], x.shape[3], scale=self.scale, like=x, initial=self.initial)
-        if plan.serves(x, initial, self.offset, self.scope):
-            scope = (None, None) if self.scope is None else (self.scope.weight, self.scope.bias)
-            options = self.scope_factor, self.scale, self.groups
-            points = plan.decide(x, self.offset.weight, self.offset.bias, *scope, initial, *options)
-            return sample(x, points)
-        scope, raw = self._predict(x)
-        return sample(x, initial + scope * raw)
+        check_map(x, self.channels)
+        initial = cached_positions(*x.shape[2:], scale=self.scale, like=x, initial=self.initial)
+        factor, scale, groups = self.scope_factor, self.scale, self.groups
+        output = upsample(x, initial, self.offset, self.scope, factor=factor, scale=scale, groups=groups)
+        return sample(x, self._move(x, initial).points) if output is None else output
 
-    def _predict(
-        self, x: Float[Tensor, "b c h w"]
-    ) -> tuple[float | Float[Tensor, "b g 2 H W"], Float[Tensor, "b g 2 H W"]]:
-        """The scope and the raw offset of every point."""
+    def _move(self, x: Float[Tensor, "b c h w"], initial: Float[Tensor, "1 1 2 H W"]) -> SamplingRecord:
+        """Predict how far every point moves from where it starts (Eqs. 2-5)."""
         raw = self._per_point(self.offset, x)
         if self.scope is None:
-            return self.scope_factor, raw
-        return 2 * self.scope_factor * torch.sigmoid(self._per_point(self.scope, x)), raw
+            return SamplingRecord(initial, self.scope_factor * raw, self.scope_factor)
+        scope = 2 * self.scope_factor * torch.sigmoid(self._per_point(self.scope, x))
+        return SamplingRecord(initial, scope * raw, scope)
 
     def _per_point(self, linear: nn.Conv2d, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b g 2 H W"]:
         """Predict (x, y) for every output point; channels are ordered (axis, group, sub-row, sub-column)."""

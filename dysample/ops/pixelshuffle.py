@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dysample.geometry import check_map
 from dysample.ops.upsampler import Upsampler
 
 
@@ -28,5 +29,5 @@ class PixelShuffle(Upsampler):
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
         """
-        self.check_input(x)
+        check_map(x, self.channels)
         return F.pixel_shuffle(self.conv(x), self.scale).to(x.dtype)

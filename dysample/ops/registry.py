@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from jaxtyping import Float
@@ -21,6 +21,17 @@ from dysample.ops.sapa import SAPA
 # What the table of operators says of each.
 
 
+Family = Literal["fixed", "convolution", "kernel", "guided", "points"]
+Start = Literal[
+    "nothing to learn",
+    "near bilinear",
+    "near an average",
+    "random kernel",
+    "random gain",
+    "random filters",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class OperatorSpec:
     """One row of the table.
@@ -29,6 +40,12 @@ class OperatorSpec:
         label: Name for people.
         factory: Makes the operator, from channels, the keyword scale and the options.
         summary: One sentence: how it decides what an output pixel holds.
+        family: What kind of upsampler it is: fixed interpolation, a convolution between all channels,
+            learned kernels, those with a guide, or points that move.
+        start: What it does before it has learned anything.
+        convolutions: What its convolutions and products compute, to follow "most of the time goes to";
+            empty where it has none.
+        in_paper: Whether the paper's tables compare it.
         options: What the row fixes of the factory's options.
         paper: Who published it and where, short; empty for textbook interpolation.
         year: Of that paper; None for textbook interpolation.
@@ -41,6 +58,11 @@ class OperatorSpec:
     label: str
     factory: Callable[..., nn.Module]
     summary: str
+    _: KW_ONLY
+    family: Family
+    start: Start
+    convolutions: str = ""
+    in_paper: bool = False
     options: Mapping[str, object] = field(default_factory=dict[str, object])
     paper: str = ""
     year: int | None = None
@@ -56,11 +78,20 @@ class OperatorSpec:
 def _dysample(
     label: str, summary: str, *, style: Style, groups: int, dynamic_scope: bool, constraints: str
 ) -> OperatorSpec:
+    convolutions = (
+        "convolutions that predict offsets and scope"
+        if dynamic_scope
+        else "convolution that predicts offsets"
+    )
     return OperatorSpec(
         label,
         DySample,
         summary,
-        {"style": style, "groups": groups, "dynamic_scope": dynamic_scope},
+        family="points",
+        start="near bilinear",
+        convolutions=f"the 1×1 {convolutions}",
+        in_paper=True,
+        options={"style": style, "groups": groups, "dynamic_scope": dynamic_scope},
         paper="Liu et al., ICCV",
         year=2023,
         constraints=constraints,
@@ -68,12 +99,30 @@ def _dysample(
 
 
 OPERATORS: dict[str, OperatorSpec] = {
-    "nearest": OperatorSpec("Nearest", Nearest, "Copies the low-res pixel it lies in."),
-    "bilinear": OperatorSpec("Bilinear", Bilinear, "Blends the four nearest low-res pixels."),
+    "nearest": OperatorSpec(
+        "Nearest",
+        Nearest,
+        "Copies the low-res pixel it lies in.",
+        family="fixed",
+        start="nothing to learn",
+        in_paper=True,
+    ),
+    "bilinear": OperatorSpec(
+        "Bilinear",
+        Bilinear,
+        "Blends the four nearest low-res pixels.",
+        family="fixed",
+        start="nothing to learn",
+        in_paper=True,
+    ),
     "deconv": OperatorSpec(
         "Deconvolution",
         Deconvolution,
         "Spreads every low-res pixel over its surroundings with a learned 3×3 filter between all channels.",
+        family="convolution",
+        start="random filters",
+        convolutions="the transposed 3×3 convolution between all channels",
+        in_paper=True,
         paper="Zeiler et al., CVPR",
         year=2010,
         constraints="any channels, scale 2",
@@ -83,6 +132,10 @@ OPERATORS: dict[str, OperatorSpec] = {
         "Pixel shuffle",
         PixelShuffle,
         "Predicts the output pixels of a low-res pixel with a 3×3 convolution and lays them out.",
+        family="convolution",
+        start="random filters",
+        convolutions="the 3×3 convolution between all channels",
+        in_paper=True,
         paper="Shi et al., CVPR",
         year=2016,
         has_footprint=False,
@@ -91,6 +144,10 @@ OPERATORS: dict[str, OperatorSpec] = {
         "CARAFE",
         CARAFE,
         "Weighs 5×5 low-res pixels with a kernel that the low-res features predict.",
+        family="kernel",
+        start="near an average",
+        convolutions="the convolutions that predict kernels",
+        in_paper=True,
         paper="Wang et al., ICCV",
         year=2019,
     ),
@@ -98,6 +155,10 @@ OPERATORS: dict[str, OperatorSpec] = {
         "IndexNet",
         IndexNet,
         "Multiplies the low-res pixel it lies in by a gain that the guide predicts.",
+        family="guided",
+        start="random gain",
+        convolutions="the convolutions that predict gains from the guide",
+        in_paper=True,
         paper="Lu et al., ICCV",
         year=2019,
         constraints="any channels, scale 2",
@@ -107,6 +168,10 @@ OPERATORS: dict[str, OperatorSpec] = {
         "A2U",
         A2U,
         "Weighs 3×3 low-res pixels with one kernel per image, scaled by the guide's affinity.",
+        family="guided",
+        start="near an average",
+        convolutions="the convolutions that compare with the guide",
+        in_paper=True,
         paper="Dai et al., CVPR",
         year=2021,
         constraints="a guide whose channels are a multiple of 32, scale 2",
@@ -116,6 +181,10 @@ OPERATORS: dict[str, OperatorSpec] = {
         "FADE",
         FADE,
         "Weighs 5×5 low-res pixels with a kernel that guide and low-res features predict together.",
+        family="guided",
+        start="random kernel",
+        convolutions="the convolutions that predict kernels from both maps",
+        in_paper=True,
         paper="Lu et al., ECCV",
         year=2022,
         needs_guide=True,
@@ -124,6 +193,10 @@ OPERATORS: dict[str, OperatorSpec] = {
         "SAPA-B",
         SAPA,
         "Weighs 5×5 low-res pixels by their similarity to the guide.",
+        family="guided",
+        start="near an average",
+        convolutions="the products that compare with the guide",
+        in_paper=True,
         paper="Lu et al., NeurIPS",
         year=2022,
         constraints="channels of map and guide a multiple of 32, any scale",

@@ -24,16 +24,6 @@ class Upsampler(nn.Module):
         self.channels = channels
         self.scale = scale
 
-    def check_input(self, x: Tensor) -> None:
-        """Refuse what the operator is not made for.
-
-        Raises:
-            ValueError: `x` is not a batch of non-empty maps with the right number of channels.
-        """
-        check_map(x)
-        if x.shape[1] != self.channels:
-            raise ValueError(f"input must have channels={self.channels}, got {x.shape[1]}")
-
     def extra_repr(self) -> str:
         """Name the options in the printed module."""
         return f"{self.channels}, scale={self.scale}"
@@ -83,9 +73,10 @@ class GuidedUpsampler(Upsampler):
         """Refuse a map or a guide that the operator is not made for; gives the guide, in the map's dtype.
 
         Raises:
-            ValueError: `x` is not as `check_input` wants it, or the guide is missing or of another shape.
+            ValueError: `x` is not a batch of non-empty maps with the right number of channels, or the guide
+                is missing or of another shape.
         """
-        self.check_input(x)
+        check_map(x, self.channels)
         expected = (x.shape[0], self.guide_channels, x.shape[2] * self.scale, x.shape[3] * self.scale)
         if guide is None:
             raise ValueError(f"{type(self).__name__} needs a guide of shape {expected}, got none")

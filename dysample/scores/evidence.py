@@ -278,7 +278,6 @@ def _value(name: str, index: int, runs: Sequence[Run], reference: Sequence[Run])
 
 
 NOTHING = "–"
-_BEGIN_AT_RANDOM = ("deconv", "pixelshuffle")
 _SHORT_TRAINING = (
     "All heads learned for the same few hundred steps. Deconvolution and pixel shuffle begin with random "
     "filters, where the others begin near an interpolation or an average: so short a training tells little "
@@ -302,7 +301,8 @@ def evidence_table(evidence: Evidence) -> str:
 
 def short_training(evidence: Evidence) -> str:
     """What a short training means for some of the rows; empty if these are not there."""
-    random = any(row.trained == "heads" and row.upsampler in _BEGIN_AT_RANDOM for row in evidence.rows)
+    heads = [row.upsampler for row in evidence.rows if row.trained == "heads"]
+    random = any(operator_spec(name).start == "random filters" for name in heads)
     return _SHORT_TRAINING if random else ""
 
 

@@ -1,6 +1,6 @@
 """The Triton kernels in Triton's interpreter, against slow loops in float64.
 
-Run by `test_kernels_triton.py` in a process of its own: the interpreter is chosen before Triton is imported.
+Run by `test_triton.py` in a process of its own: the interpreter is chosen before Triton is imported.
 """
 
 import math

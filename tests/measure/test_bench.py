@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from dysample import geometry
-from dysample.kernels.choice import KERNELS, Implementation, choose
+from dysample.kernels import choice
+from dysample.kernels.choice import Implementation, choose
+from dysample.kernels.operator import KERNELS
 from dysample.measure import bench
 from dysample.measure.bench import measure
 from dysample.measure.case import BenchCase, conditions, prepare
@@ -137,7 +138,7 @@ def test_the_implementation_that_is_asked_for_reads(
         used.append(choose(*arguments))
         return used[-1]
 
-    monkeypatch.setattr(geometry, "choose", spy)
+    monkeypatch.setattr(choice, "choose", spy)
     row = measure(replace(CASE, operator="dysample", implementation=implementation), rounds=1)
     assert used[0] == row.implementation
     assert implementation in ("auto", row.implementation)

@@ -12,7 +12,7 @@ from dysample.ops.registry import OPERATORS, build
 pytestmark = pytest.mark.unhooked
 CHANNELS, HEIGHT, WIDTH = 32, 3, 5
 GUIDED = ["indexnet", "a2u", "fade", "sapa"]
-LEARNED = [name for name in OPERATORS if name not in ("nearest", "bilinear")]
+LEARNED = [name for name, spec in OPERATORS.items() if spec.family != "fixed"]
 every = pytest.mark.parametrize("name", OPERATORS)
 guided = pytest.mark.parametrize("name", GUIDED)
 learned = pytest.mark.parametrize("name", LEARNED)

@@ -14,7 +14,6 @@ from dysample.geometry import sample
 from dysample.ops.registry import OPERATORS, build, operator_spec
 
 CHANNELS = 32  # a multiple of all group counts
-every = pytest.mark.parametrize("name", OPERATORS)
 
 
 def make(name: str, scale: int = 2, seed: int = 0) -> nn.Module:
@@ -35,51 +34,6 @@ def maps(name: str, *shape: int, scale: int = 2, seed: int = 1) -> tuple[Tensor,
     return operator_spec(name).inputs(x, guide)
 
 
-@every
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 4), (5, 7), (8, 3)])
-def test_sizes(name: str, height: int, width: int):
-    inputs = maps(name, 2, height, width)
-    before = [x.clone() for x in inputs]
-    output = make(name)(*inputs)
-    assert output.shape == (2, CHANNELS, 2 * height, 2 * width)
-    assert output.isfinite().all()
-    assert all(torch.equal(x, y) for x, y in zip(inputs, before, strict=True)), "inputs are read only"
-
-
-@every
-def test_pictures_of_a_batch_do_not_mix(name: str):
-    op, inputs = make(name), maps(name, 3, 4, 5)
-    alone = [op(*(x[k : k + 1] for x in inputs)) for k in range(3)]
-    torch.testing.assert_close(op(*inputs), torch.cat(alone))
-    assert op(*(x[:0] for x in inputs)).shape == (0, CHANNELS, 8, 10)
-
-
-@every
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_output_has_the_type_of_the_input(name: str, dtype: torch.dtype):
-    inputs = maps(name, 1, 3, 4)
-    output = make(name).to(dtype)(*(x.to(dtype) for x in inputs))
-    assert output.dtype == dtype
-    torch.testing.assert_close(output.float(), make(name)(*inputs), rtol=0, atol=0.05)
-
-
-@every
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
-def test_autocast_keeps_the_type(name: str, dtype: torch.dtype):
-    inputs = tuple(x.to(dtype) for x in maps(name, 1, 3, 4))
-    with torch.autocast("cpu", torch.bfloat16):
-        output = make(name)(*inputs)
-    assert output.dtype == dtype
-    torch.testing.assert_close(output.float(), make(name)(*maps(name, 1, 3, 4)), rtol=0, atol=0.05)
-
-
-@every
-def test_memory_layout_does_not_matter(name: str):
-    inputs = maps(name, 2, 4, 5)
-    last = tuple(x.to(memory_format=torch.channels_last) for x in inputs)
-    torch.testing.assert_close(make(name)(*last), make(name)(*inputs))
-
-
 class OneDevice(TorchFunctionMode):
     """Fails when a tensor is made on another device, to be copied over."""
 
@@ -95,53 +49,87 @@ class OneDevice(TorchFunctionMode):
         return result
 
 
-@every
-def test_everything_happens_on_the_device_of_the_input(name: str):
-    op, inputs = make(name).to("meta"), tuple(x.to("meta") for x in maps(name, 1, 3, 4))
-    with OneDevice("meta"):
-        assert op(*inputs).shape == (1, CHANNELS, 6, 8)
+class Contract:
+    """Holds of every row of `OPERATORS`; run it with the name of a new one too."""
+
+    @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 4), (5, 7), (8, 3)])
+    def test_sizes(self, name: str, height: int, width: int):
+        inputs = maps(name, 2, height, width)
+        before = [x.clone() for x in inputs]
+        output = make(name)(*inputs)
+        assert output.shape == (2, CHANNELS, 2 * height, 2 * width)
+        assert output.isfinite().all()
+        assert all(torch.equal(x, y) for x, y in zip(inputs, before, strict=True)), "inputs are read only"
+
+    def test_pictures_of_a_batch_do_not_mix(self, name: str):
+        op, inputs = make(name), maps(name, 3, 4, 5)
+        alone = [op(*(x[k : k + 1] for x in inputs)) for k in range(3)]
+        torch.testing.assert_close(op(*inputs), torch.cat(alone))
+        assert op(*(x[:0] for x in inputs)).shape == (0, CHANNELS, 8, 10)
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+    def test_output_has_the_type_of_the_input(self, name: str, dtype: torch.dtype):
+        inputs = maps(name, 1, 3, 4)
+        output = make(name).to(dtype)(*(x.to(dtype) for x in inputs))
+        assert output.dtype == dtype
+        torch.testing.assert_close(output.float(), make(name)(*inputs), rtol=0, atol=0.05)
+
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+    def test_autocast_keeps_the_type(self, name: str, dtype: torch.dtype):
+        inputs = tuple(x.to(dtype) for x in maps(name, 1, 3, 4))
+        with torch.autocast("cpu", torch.bfloat16):
+            output = make(name)(*inputs)
+        assert output.dtype == dtype
+        torch.testing.assert_close(output.float(), make(name)(*maps(name, 1, 3, 4)), rtol=0, atol=0.05)
+
+    def test_memory_layout_does_not_matter(self, name: str):
+        inputs = maps(name, 2, 4, 5)
+        last = tuple(x.to(memory_format=torch.channels_last) for x in inputs)
+        torch.testing.assert_close(make(name)(*last), make(name)(*inputs))
+
+    def test_everything_happens_on_the_device_of_the_input(self, name: str):
+        op, inputs = make(name).to("meta"), tuple(x.to("meta") for x in maps(name, 1, 3, 4))
+        with OneDevice("meta"):
+            assert op(*inputs).shape == (1, CHANNELS, 6, 8)
+
+    def test_gradients_of_the_inputs(self, name: str):
+        op = make(name).double()
+        inputs = tuple(x.double().requires_grad_() for x in maps(name, 1, 2, 3))
+        assert torch.autograd.gradcheck(op, inputs, fast_mode=True)
+
+    def test_every_parameter_learns(self, name: str):
+        op = make(name)
+        inputs = tuple(x.requires_grad_() for x in maps(name, 2, 3, 4))
+        op(*inputs).square().sum().backward()
+        assert all(x.grad is not None for x in inputs)
+        for key, parameter in op.named_parameters():
+            assert parameter.grad is not None, key
+            assert parameter.grad.any(), key
+
+    def test_copies(self, name: str):
+        op, inputs = make(name), maps(name, 1, 3, 4)
+        loaded = build(name, CHANNELS).eval()
+        loaded.load_state_dict(op.state_dict())
+        for other in (loaded, copy.deepcopy(op), pickle.loads(pickle.dumps(op))):
+            assert torch.equal(other(*inputs), op(*inputs))
+
+    @pytest.mark.parametrize("scale", [3, 4])
+    def test_other_scales(self, name: str, scale: int):
+        """Right, or refused at once."""
+        channels = CHANNELS * scale**2
+        try:
+            op = build(name, channels, scale=scale).eval()
+        except ValueError as error:
+            assert "scale" in str(error)  # noqa: PT017
+            return
+        x = torch.randn(1, channels, 2, 3, generator=torch.Generator().manual_seed(0))
+        guide = torch.zeros(1, channels, 2 * scale, 3 * scale)
+        assert op(*operator_spec(name).inputs(x, guide)).shape == (1, channels, 2 * scale, 3 * scale)
 
 
-@every
-def test_gradients_of_the_inputs(name: str):
-    op = make(name).double()
-    inputs = tuple(x.double().requires_grad_() for x in maps(name, 1, 2, 3))
-    assert torch.autograd.gradcheck(op, inputs, fast_mode=True)
-
-
-@every
-def test_every_parameter_learns(name: str):
-    op = make(name)
-    inputs = tuple(x.requires_grad_() for x in maps(name, 2, 3, 4))
-    op(*inputs).square().sum().backward()
-    assert all(x.grad is not None for x in inputs)
-    for key, parameter in op.named_parameters():
-        assert parameter.grad is not None, key
-        assert parameter.grad.any(), key
-
-
-@every
-def test_copies(name: str):
-    op, inputs = make(name), maps(name, 1, 3, 4)
-    loaded = build(name, CHANNELS).eval()
-    loaded.load_state_dict(op.state_dict())
-    for other in (loaded, copy.deepcopy(op), pickle.loads(pickle.dumps(op))):
-        assert torch.equal(other(*inputs), op(*inputs))
-
-
-@every
-@pytest.mark.parametrize("scale", [3, 4])
-def test_other_scales(name: str, scale: int):
-    """Right, or refused at once."""
-    channels = CHANNELS * scale**2
-    try:
-        op = build(name, channels, scale=scale).eval()
-    except ValueError as error:
-        assert "scale" in str(error)  # noqa: PT017
-        return
-    x = torch.randn(1, channels, 2, 3, generator=torch.Generator().manual_seed(0))
-    guide = torch.zeros(1, channels, 2 * scale, 3 * scale)
-    assert op(*operator_spec(name).inputs(x, guide)).shape == (1, channels, 2 * scale, 3 * scale)
+@pytest.mark.parametrize("name", OPERATORS)
+class TestRows(Contract):
+    """Those of the package."""
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ HOST_OF = {
     "table8": "panoptic-fpn",
     "table9": "depthformer",
 }
-LEARNED = [name for name in OPERATORS if name not in ("nearest", "bilinear")]
+LEARNED = [name for name, spec in OPERATORS.items() if spec.in_paper and spec.family != "fixed"]
 
 
 def printed(table: str, column: str) -> dict[str, str]:

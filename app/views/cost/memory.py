@@ -11,7 +11,7 @@ from app.views.cost.rows import label
 from dysample.measure.bench import BenchRow
 from dysample.measure.profile import PARTS, CallParts
 from dysample.measure.profile import Part as CallPart
-from dysample.ops.registry import OPERATORS
+from dysample.ops.registry import OPERATORS, operator_spec
 
 _PEAK, _KEPT = "#0072B2", "#E69F00"  # Okabe-Ito blue and orange
 _TRUE, _PAPER = "#0072B2", "#D55E00"
@@ -165,17 +165,6 @@ _COLOURS: Mapping[CallPart, str] = {
     "moving": "#009E73",
     "overhead": "#7F7F7F",
 }
-_CONVOLUTIONS: Mapping[str, str] = {
-    "deconv": "the transposed 3×3 convolution between all channels",
-    "pixelshuffle": "the 3×3 convolution between all channels",
-    "carafe": "the convolutions that predict kernels",
-    "indexnet": "the convolutions that predict gains from the guide",
-    "a2u": "the convolutions that compare with the guide",
-    "fade": "the convolutions that predict kernels from both maps",
-    "sapa": "the products that compare with the guide",
-    **dict.fromkeys(("dysample", "dysample-s"), "the 1×1 convolution that predicts offsets"),
-    **dict.fromkeys(("dysample+", "dysample-s+"), "the 1×1 convolutions that predict offsets and scope"),
-}
 _OTHERS: Mapping[CallPart, str] = {
     "reading": "reading the map and writing the output",
     "arithmetic": "arithmetic on single values",
@@ -224,7 +213,8 @@ def shares_alt(calls: Sequence[CallParts]) -> str:
 def dominating(call: CallParts) -> str:
     """What takes most of a call, such as "the 3×3 convolution between all channels (81 %)"."""
     part = call.largest
-    words = _CONVOLUTIONS.get(call.case.operator, NAMES[part]) if part == "convolution" else _OTHERS[part]
+    own = operator_spec(call.case.operator).convolutions or NAMES[part]
+    words = own if part == "convolution" else _OTHERS[part]
     return f"{words} ({100 * call.share(part):.0f} %)"
 
 

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from app.views.evidence.gains import Family, family
 from dysample.measure.bench import GIGA, BenchRow
 from dysample.measure.case import Layout, MapSize
 from dysample.measure.timing import Race, Spread
-from dysample.ops.registry import OPERATORS
+from dysample.ops.registry import OPERATORS, Family
 
 Pass = Literal["forward", "training"]
 LAYOUTS: dict[Layout, str] = {"nchw": "NCHW", "channels_last": "channels last"}
@@ -100,7 +99,7 @@ def timed(rows: Iterable[BenchRow], which: Pass) -> tuple[Timed, ...]:
         run, clock = race(row, which), row.case.clock
         if run is not None:
             ratio, took, beside = run.ratio(clock), run.candidate.by(clock), run.baseline.by(clock)
-            kind = family(row.case.operator)
+            kind = OPERATORS[row.case.operator].family
             found.append(Timed(row, label(row), kind, ratio, took, beside))
     return tuple(sorted(found, key=lambda each: each.ratio.median))
 

@@ -10,9 +10,10 @@ from jaxtyping import Shaped
 
 from app.shared.drawing import Part, plain
 from app.views.cost.rows import Pass, Timed, floor, number, size_of, timed
-from app.views.evidence.gains import COLOURS, FAMILIES, SYMBOLS, Family
+from app.views.evidence.gains import COLOURS, FAMILIES, SYMBOLS
 from dysample.measure.bench import BenchRow
 from dysample.measure.timing import Spread
+from dysample.ops.registry import Family
 
 LINE = "#7F7F7F"  # reads on white and on black
 _ROW, _AROUND = 34, 150  # CSS pixels of a row, and of what is around the axes

@@ -13,18 +13,16 @@ from app.views.evidence.gains import (
     COLOURS,
     FAMILIES,
     VERDICTS,
-    Family,
     Gain,
     Pair,
     PaperScore,
-    family,
     number,
     paper_scores,
     unit,
 )
 from app.views.evidence.scatter import label_positions
 from app.views.evidence.tables import Columns
-from dysample.ops.registry import OPERATORS
+from dysample.ops.registry import OPERATORS, Family
 from dysample.scores.paper import paper_table
 from dysample.scores.specs import ScoreSpec
 
@@ -182,17 +180,16 @@ def paper_bubbles(measured: Mapping[str, tuple[float, str]] | None) -> tuple[Bub
             continue
         latency, latency_source = clock[each.upsampler]
         cell = operations[each.upsampler]
+        spec = OPERATORS[each.upsampler]
         words = (
-            f"{OPERATORS[each.upsampler].label}<br>mIoU {each.value:.2f} % ({each.source})"
+            f"{spec.label}<br>mIoU {each.value:.2f} % ({each.source})"
             f"<br>{cell} G{' added' if cell.startswith('+') else ', whole network'} ({each.source})"
             f"<br>{latency:.2f} × bilinear ({latency_source})"
         )
         # The network with bilinear interpolation is what the others add to.
         macs = float(cell) if cell.startswith("+") else 0.0
-        kind = family(each.upsampler)
-        own = spread if kind == "points" else 0.0
-        label = OPERATORS[each.upsampler].label
-        found.append(Bubble(label, kind, each.value, latency, macs, words, own))
+        own = spread if spec.family == "points" else 0.0
+        found.append(Bubble(spec.label, spec.family, each.value, latency, macs, words, own))
     return tuple(found)
 
 
@@ -224,10 +221,7 @@ def printed_latencies() -> Mapping[str, tuple[float, str]]:
     """What the paper's text says, as times bilinear's latency: for DySample's four the middle of a range."""
     found = {"bilinear": (1.0, _printed("bilinear"))}
     low, high = _ratios(_ALL_FOUR)
-    for name in OPERATORS:
-        if family(name) == "points":
-            found[name] = ((low + high) / 2, _printed(_ALL_FOUR))
-    return found
+    return found | dict.fromkeys(_all_four(), ((low + high) / 2, _printed(_ALL_FOUR)))
 
 
 def printed_spread() -> float:
@@ -238,8 +232,11 @@ def printed_spread() -> float:
 
 def printed_ranges() -> Mapping[str, tuple[float, float]]:
     """Times bilinear's latency, from and to, of those that the paper's text gives a number for."""
-    points = {name: _ratios(_ALL_FOUR) for name in OPERATORS if family(name) == "points"}
-    return {"bilinear": _ratios("bilinear"), **points}
+    return {"bilinear": _ratios("bilinear"), **dict.fromkeys(_all_four(), _ratios(_ALL_FOUR))}
+
+
+def _all_four() -> tuple[str, ...]:
+    return tuple(name for name, spec in OPERATORS.items() if spec.in_paper and spec.family == "points")
 
 
 def _ratios(name: str) -> tuple[float, float]:

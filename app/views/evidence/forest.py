@@ -12,14 +12,13 @@ from app.views.evidence.gains import (
     COLOURS,
     FAMILIES,
     SYMBOLS,
-    Family,
     Gain,
     compared,
     number,
     unit,
     value_of,
 )
-from dysample.ops.registry import operator_spec
+from dysample.ops.registry import Family, operator_spec
 from dysample.scores.evidence import Evidence, EvidenceRow, Trained
 from dysample.scores.specs import ScoreSpec, score_spec
 

@@ -6,14 +6,12 @@ from itertools import combinations
 from typing import Literal
 
 from dysample.models.tasks import Kind
-from dysample.ops.dysample import DySample
-from dysample.ops.registry import operator_spec
+from dysample.ops.registry import Family, operator_spec
 from dysample.scores.evidence import Evidence, EvidenceRow, HeadlineValue, Trained
 from dysample.scores.paper import PaperTable, paper_table
 from dysample.scores.scorers import SCORERS
 from dysample.scores.specs import ScoreSpec, score_spec
 
-Family = Literal["fixed", "convolution", "kernel", "guided", "points"]
 FAMILIES: Mapping[Family, str] = {
     "fixed": "fixed interpolation",
     "convolution": "convolution",
@@ -89,18 +87,6 @@ class PaperScore:
     source: str
 
 
-def family(upsampler: str) -> Family:
-    """The kind of an upsampler, from the table of operators."""
-    spec = operator_spec(upsampler)
-    if spec.factory is DySample:
-        return "points"
-    if not spec.has_footprint:
-        return "convolution"
-    if spec.needs_guide:
-        return "guided"
-    return "kernel" if spec.paper else "fixed"
-
-
 def gains(evidence: Evidence, score: str, trained: Trained) -> tuple[Gain, ...]:
     """All rows that were trained one way, the best on top."""
     spec = score_spec(score)
@@ -111,11 +97,11 @@ def gains(evidence: Evidence, score: str, trained: Trained) -> tuple[Gain, ...]:
 def gain(row: EvidenceRow, score: str) -> Gain:
     """One score of a row, as printed."""
     factor, value = score_spec(score).factor, value_of(row, score)
-    deviation, found = value.spread.deviation, value.difference
+    deviation, found, spec = value.spread.deviation, value.difference, operator_spec(row.upsampler)
     return Gain(
         upsampler=row.upsampler,
-        label=operator_spec(row.upsampler).label,
-        family=family(row.upsampler),
+        label=spec.label,
+        family=spec.family,
         mean=factor * value.spread.mean,
         deviation=None if deviation is None else factor * deviation,
         value=factor * found.value if found else None,

@@ -10,10 +10,10 @@ from jaxtyping import Float64, Shaped
 
 from app.shared.drawing import Part, plain
 from app.views.evidence.forest import LINE, band, families_of, interval_bars, marker, reach
-from app.views.evidence.gains import FAMILIES, VERDICTS, Family, Gain, Pair, gain, number, source, unit
+from app.views.evidence.gains import FAMILIES, VERDICTS, Gain, Pair, gain, number, source, unit
 from app.views.evidence.tables import TITLES, TRAINED, Cells, Columns, shown
 from dysample.ops.dysample import DySample
-from dysample.ops.registry import operator_spec
+from dysample.ops.registry import Family, operator_spec
 from dysample.scores.evidence import Evidence, EvidenceRow, Trained
 from dysample.scores.paper import paper_table
 from dysample.scores.specs import ScoreSpec, score_spec

@@ -59,7 +59,6 @@ _WORDS: Mapping[str, str] = {
     "r101": "ResNet-101",
     "swin-b": "Swin-B",
     "swin-l": "Swin-L",
-    **{name: spec.label for name, spec in OPERATORS.items()},
 }
 
 
@@ -175,4 +174,4 @@ def shown(text: str) -> str | float:
     try:
         return float(text)
     except ValueError:
-        return _WORDS.get(text, text)
+        return OPERATORS[text].label if text in OPERATORS else _WORDS.get(text, text)

@@ -156,6 +156,9 @@ def _deployed(choice: ModelChoice, swap: SwapChoice, plan: Plan) -> None:
 def _paper(to: str) -> None:
     st.subheader("What the paper measured")
     found, name = paper.paper_gains(), paper.named(to)
+    if not OPERATORS[name].in_paper:
+        st.caption(f"The paper has no numbers of {OPERATORS[name].label}.")
+        return
     if not any(name in each.gains for each in found):
         st.caption(f"The paper swaps {OPERATORS[name].label} out, not in: it is what gains are counted from.")
         return
@@ -228,8 +231,9 @@ def _left_alone(found: Survey) -> None:
     if never:
         st.markdown(f"**Left alone** ({len(never)})")
         controls.lines([f"{words.site_words(site)}: {site.reason}" for site in never])
+    guided = ", ".join(spec.label for spec in OPERATORS.values() if spec.needs_guide)
     st.caption(
-        "Operators with a guide (IndexNet, A2U, FADE, SAPA-B) cannot be swapped in: which map would guide "
+        f"Operators with a guide ({guided}) cannot be swapped in: which map would guide "
         "them is not to be seen from a call. In a network of your own, call `up(x, guide)` there."
     )
 

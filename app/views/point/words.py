@@ -9,6 +9,7 @@ from app.views.point.figures import Pane, Scene, weights_in
 from dysample.explain.footprint import Move, Pair
 from dysample.explain.offsets import CellWindow
 from dysample.explain.one_point import OnePoint
+from dysample.ops.registry import operator_spec
 
 LANDING = (
     "It lands *a* low-res pixels to the right of a pixel's centre and *b* below it. That pixel and its three "
@@ -17,30 +18,22 @@ LANDING = (
 Table = dict[str, list[str]]
 Data = dict[str, Shaped[np.ndarray, "..."]]
 
-_FIXED = ("nearest", "bilinear")
-# What the weights at the start are good for, by name in the table of operators.
-_STARTS = {
-    "carafe": "near an average",
-    "a2u": "near an average",
-    "sapa": "near an average",
-    "fade": "random kernel",
-    "indexnet": "random gain",
-}
-_START = "near bilinear"
 _WHOLE = 0.999
 _AGREES = 1e-4  # of the largest value: what single precision may lose in positions and sums
 
 
 def status(name: str, *, trained: bool) -> str:
     """Whether an operator was trained, in few words; `name` as in `OPERATORS`."""
-    if name in _FIXED:
-        return "nothing to learn"
+    start = operator_spec(name).start
+    if start == "nothing to learn":
+        return start
     return "trained" if trained else "untrained: random start"
 
 
 def start(name: str, *, trained: bool) -> str:
     """What an operator's weights are like as long as it is untrained; empty where that does not matter."""
-    return "" if trained or name in _FIXED else _STARTS.get(name, _START)
+    start = operator_spec(name).start
+    return "" if trained or start == "nothing to learn" else start
 
 
 def window_caption(scene: Scene) -> str:

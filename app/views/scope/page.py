@@ -20,8 +20,6 @@ from dysample.geometry import InitialGrid
 from dysample.ops.registry import OPERATORS
 from dysample.scores.paper import paper_table
 
-_OFFERED = ("dysample+", "dysample-s+")
-
 
 def page() -> None:
     """Draw the page."""
@@ -113,8 +111,12 @@ def _dynamic() -> None:
     if compute.dynamic_groups(subject, network.step):
         _dynamic_scopes(subject, network.step)
     else:
-        st.info(f"{OPERATORS[subject.upsampler].label} predicts no scope: only DySample+ and DySample-S+ do.")
-        offer(_OFFERED, networks.trained(subject.task))
+        others = {name: spec.label for name, spec in OPERATORS.items() if spec.options.get("dynamic_scope")}
+        st.info(
+            f"{OPERATORS[subject.upsampler].label} predicts no scope: "
+            f"only {' and '.join(others.values())} do."
+        )
+        offer(list(others), networks.trained(subject.task))
 
 
 @st.fragment

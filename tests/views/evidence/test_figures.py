@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.views.evidence.forest import class_gains, class_map, forest, forest_data, outside, reach
-from app.views.evidence.gains import COLOURS, family, gains, noise
+from app.views.evidence.gains import COLOURS, gains, noise
 from app.views.evidence.words import verdict
 from dysample.ops.registry import OPERATORS
 from dysample.scores.evidence import Evidence
@@ -32,10 +32,10 @@ def test_marks_can_be_seen_on_white_and_on_black():
 
 
 def test_families_are_what_the_operators_are():
-    assert {name for name in OPERATORS if family(name) == "points"} == {
+    assert {name for name, spec in OPERATORS.items() if spec.family == "points"} == {
         "dysample", "dysample+", "dysample-s", "dysample-s+"
     }  # fmt: skip
-    assert [family(name) for name in ("nearest", "deconv", "carafe", "sapa", "indexnet")] == [
+    assert [OPERATORS[name].family for name in ("nearest", "deconv", "carafe", "sapa", "indexnet")] == [
         "fixed", "convolution", "kernel", "guided", "guided"
     ]  # fmt: skip
 

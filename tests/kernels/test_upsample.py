@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dysample.geometry import initial_positions
-from dysample.kernels import plan
+from dysample.kernels import choice, native, operator
 from dysample.kernels.native import LANES
 from dysample.measure.macs import count_macs
 from dysample.ops.dysample import DySample
@@ -18,7 +18,7 @@ STYLES = list(product(["lp", "pl"], [False, True]))
 styles = pytest.mark.parametrize(("style", "dynamic"), STYLES)
 
 
-def operator(style, dynamic: bool, *, scale: int = 2, groups: int = 4, initial="bilinear") -> DySample:
+def moving(style, dynamic: bool, *, scale: int = 2, groups: int = 4, initial="bilinear") -> DySample:
     """With weights that move points by pixels, and with both biases."""
     torch.manual_seed(scale)
     options = {"style": style, "dynamic_scope": dynamic, "initial": initial}
@@ -35,7 +35,7 @@ def operator(style, dynamic: bool, *, scale: int = 2, groups: int = 4, initial="
     ("scale", "groups", "initial"), [(2, 4, "bilinear"), (3, 1, "nearest"), (4, 2, "bilinear")]
 )
 def test_points_are_those_of_the_plan(style, dynamic: bool, scale: int, groups: int, initial):
-    up = operator(style, dynamic, scale=scale, groups=groups, initial=initial)
+    up = moving(style, dynamic, scale=scale, groups=groups, initial=initial)
     x = torch.randn(2, up.channels, 5, 19)
     grid = initial_positions(5, 19, scale=scale, like=x, initial=initial)
     with torch.no_grad():
@@ -43,7 +43,7 @@ def test_points_are_those_of_the_plan(style, dynamic: bool, scale: int, groups: 
         up.float()
         scope = (None, None) if up.scope is None else (up.scope.weight, up.scope.bias)
         for instructions, form in product(LANES, FORMATS):
-            found = plan.points(
+            found = native.decide(
                 x.to(memory_format=form),
                 *(up.offset.weight, up.offset.bias, *scope, grid),
                 factor=up.scope_factor,
@@ -60,7 +60,7 @@ def test_points_are_those_of_the_plan(style, dynamic: bool, scale: int, groups: 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_it_gives_what_the_steps_give(style, dynamic: bool, form: torch.memory_format, dtype: torch.dtype):
     """Rounding apart: half types are convolved in float32 here."""
-    up = operator(style, dynamic).to(dtype)
+    up = moving(style, dynamic).to(dtype)
     x = torch.randn(2, up.channels, 9, 33).to(dtype).to(memory_format=form)
     with torch.no_grad():
         output = up(x)
@@ -72,7 +72,7 @@ def test_it_gives_what_the_steps_give(style, dynamic: bool, form: torch.memory_f
 
 
 def test_threads_share_the_rows():
-    up = operator("lp", True)
+    up = moving("lp", True)
     x = torch.randn(1, up.channels, 130, 140)
     before, outputs = torch.get_num_threads(), list[Tensor]()
     try:
@@ -89,7 +89,7 @@ def test_threads_share_the_rows():
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1e30])
 @styles
 def test_wild_maps_stay_in_bounds(style, dynamic: bool, bad: float):
-    up = operator(style, dynamic)
+    up = moving(style, dynamic)
     x = torch.randn(1, up.channels, 6, 7)
     x[0, :, 2, 3] = bad
     with torch.no_grad():
@@ -101,13 +101,13 @@ def test_wild_maps_stay_in_bounds(style, dynamic: bool, bad: float):
 def served(up: DySample) -> bool:
     x = torch.randn(1, up.channels, 3, 3)
     grid = initial_positions(3, 3, scale=2, like=x, initial="bilinear")
-    return plan.serves(x, grid, up.offset, up.scope)
+    return choice.fuses(x, grid, up.offset, up.scope)
 
 
 def test_it_serves_only_where_nobody_looks(monkeypatch: pytest.MonkeyPatch):
     """Gradients, autocast, hooks, other modules in the convolution's place, another wish."""
     monkeypatch.delenv("DYSAMPLE_KERNEL", raising=False)
-    up = operator("lp", True)
+    up = moving("lp", True)
     assert not served(up)
     with torch.no_grad():
         assert served(up)
@@ -127,7 +127,7 @@ def test_it_serves_only_where_nobody_looks(monkeypatch: pytest.MonkeyPatch):
 
 @styles
 def test_operations_are_counted_as_of_the_steps(style, dynamic: bool):
-    up = operator(style, dynamic)
+    up = moving(style, dynamic)
     x = torch.randn(2, up.channels, 4, 5)
     assert count_macs(up, x) == count_macs(up.to("meta"), x.to("meta"))
 
@@ -135,18 +135,18 @@ def test_operations_are_counted_as_of_the_steps(style, dynamic: bool):
 @pytest.mark.unhooked
 @styles
 def test_torch_finds_no_fault(style, dynamic: bool):
-    up = operator(style, dynamic)
+    up = moving(style, dynamic)
     x = torch.randn(1, up.channels, 3, 4)
     grid = initial_positions(3, 4, scale=2, like=x, initial="bilinear")
     scope = (None, None) if up.scope is None else (up.scope.weight.detach(), up.scope.bias.detach())
     arguments = (x, up.offset.weight.detach(), up.offset.bias.detach(), *scope, grid, 0.25, 2, 4)
-    torch.library.opcheck(plan.decide, arguments)
+    torch.library.opcheck(operator.decide, arguments)
 
 
 @pytest.mark.unhooked
 @styles
 def test_compiled_code_calls_it_too(style, dynamic: bool):
-    up = operator(style, dynamic)
+    up = moving(style, dynamic)
     x = torch.randn(1, up.channels, 5, 6)
     names: list[str] = []
 

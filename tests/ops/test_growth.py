@@ -1,0 +1,206 @@
+"""What a new operator costs: a row that is neither in the paper nor trained breaks nothing."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+import streamlit as st
+import torch.nn.functional as F
+from jaxtyping import Float
+from streamlit.testing.v1 import AppTest
+from torch import Tensor, nn
+
+from app.shared import networks
+from app.views.evidence.bubbles import paper_bubbles, printed_ranges
+from app.views.evidence.tables import shown
+from app.views.model.paper import paper_gains
+from dysample import cli
+from dysample.geometry import check_map
+from dysample.measure.case import Asked
+from dysample.measure.complexity import HOSTS, ParameterCount, host_complexity
+from dysample.measure.complexity_table import host_section
+from dysample.models.manifest import load_manifest
+from dysample.models.weights import load_host
+from dysample.ops.registry import OPERATORS, OperatorSpec, build, canonical_name, operator_spec
+from dysample.ops.upsampler import Upsampler
+from dysample.reassembly import reassemble
+from dysample.types import KernelRecord
+from scripts import readme_scores
+from tests.ops.test_operators import Contract
+from tests.views.opened import open_page
+
+
+class GainedNearest(Upsampler):
+    """Nearest interpolation, where every low-res pixel gets a learned gain for all channels."""
+
+    def __init__(self, channels: int, *, scale: int = 2) -> None:
+        """Make an upsampler for maps of `channels` channels.
+
+        Raises:
+            ValueError: `channels` is not a positive integer, or `scale` not an integer of at least 2.
+        """
+        super().__init__(channels, scale=scale)
+        self.predict = nn.Conv2d(channels, 1, kernel_size=1)
+
+    def plan(self, x: Float[Tensor, "b c h w"]) -> KernelRecord:
+        """Decide on the gain of every output pixel: kernels of one pixel.
+
+        Raises:
+            ValueError: `x` is not a batch of non-empty maps with the right number of channels.
+        """
+        check_map(x, self.channels)
+        gain = self.predict(x).sigmoid()
+        return KernelRecord(F.interpolate(gain, scale_factor=float(self.scale)).unsqueeze(1), self.scale)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
+        """Enlarge `x` s times: decide, then sum.
+
+        Raises:
+            ValueError: `x` is not a batch of non-empty maps with the right number of channels.
+        """
+        return reassemble(x, self.plan(x).weights, scale=self.scale)
+
+
+NAME = "gained"
+SPEC = OperatorSpec(
+    "Gained nearest",
+    GainedNearest,
+    "Multiplies the low-res pixel it lies in by a gain that the low-res features predict.",
+    family="kernel",
+    start="random gain",
+)
+
+
+@pytest.fixture(autouse=True)
+def _grown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The table with a row more; what was kept of the shorter one is forgotten, and the other way round."""
+    monkeypatch.delenv("DYSAMPLE_DATA", raising=False)
+    monkeypatch.setitem(OPERATORS, NAME, SPEC)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.mark.parametrize("name", [NAME])
+class TestContract(Contract):
+    """It owes its users what all others do."""
+
+
+def test_it_is_found_by_its_name():
+    assert canonical_name(NAME) == NAME
+    assert operator_spec(NAME) is SPEC
+    assert isinstance(build(NAME, 8), GainedNearest)
+    with pytest.raises(ValueError, match="gained has no options"):
+        build(f"{NAME}@groups=2", 8)
+
+
+def test_the_paper_has_no_numbers_of_it():
+    assert "Gained nearest" not in {each.label for each in paper_bubbles(None)}
+    assert NAME not in printed_ranges()
+    assert not any(NAME in each.gains for each in paper_gains())
+    assert shown(NAME) == "Gained nearest"
+
+
+def test_a_new_way_to_move_points_gets_none_of_the_papers_latencies(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(OPERATORS, NAME, replace(SPEC, family="points"))
+    assert {each.label for each in paper_bubbles(None)} == {
+        *("Bilinear", "DySample", "DySample+", "DySample-S", "DySample-S+")
+    }
+    assert NAME not in printed_ranges()
+
+
+def test_what_it_costs_in_the_papers_networks_is_counted():
+    found = host_complexity(HOSTS["segformer-b1"])
+    row = found.rows[-1]
+    assert row.upsampler == NAME
+    # Six sites; of every low-res pixel one product with 256 weights, and its 4 x 256 outputs with the gain.
+    assert row.parameters == ParameterCount(6 * 257, 6 * 256)
+    assert row.macs.value == row.macs_paper_rule.value == 14592 * (256 + 4 * 256)
+    assert (row.paper_parameters, row.paper_macs, row.notes) == (None, None, ())
+    assert "| Gained nearest | 1,542 | 1,536 | – | 0.019 G | 0.019 G | – |  |" in host_section(found)
+
+
+def test_it_has_no_weights_and_that_is_said():
+    manifest = load_manifest()
+    for task in manifest.tasks:
+        assert "Gained nearest" in networks.untrained(task.name)
+        assert NAME not in networks.trained(task.name)
+        with pytest.raises(ValueError, match=f"has no weights for '{NAME}'"):
+            load_host(task.name, upsampler=NAME)
+
+
+def test_the_readme_lists_it_once_it_has_weights():
+    manifest = load_manifest()
+    assert "Gained nearest" not in readme_scores.score_table(manifest)
+    entry = replace(manifest.entry("indoor-depth", "carafe"), upsampler=NAME)
+    line = readme_scores.score_table(replace(manifest, weights=(*manifest.weights, entry))).splitlines()[-1]
+    assert line.startswith("| Gained nearest | – | – | – | – | – | – | 0.")
+    assert line.count("|") == readme_scores.score_table(manifest).splitlines()[-1].count("|")
+
+
+def test_the_commands_know_it(capsys: pytest.CaptureFixture[str]):
+    assert NAME in Asked().operators
+    options = ["--upsampler", NAME, "--size", "8x4x4"]
+    assert cli.main(["bench", *options, "--rounds", "1", "--no-memory"]) == 0
+    assert "Gained nearest" in capsys.readouterr().out
+    assert cli.main(["profile", *options]) == 0
+    assert "Gained nearest" in capsys.readouterr().out
+
+
+def opened(address: str, prepare: Callable[[AppTest], object] = lambda app: None) -> AppTest:
+    """A page after its first run."""
+    app = open_page(address)
+    prepare(app)
+    app.run()
+    assert not app.exception
+    assert not app.error
+    return app
+
+
+def written(app: AppTest) -> str:
+    return "\n".join(each.value for each in (*app.markdown, *app.caption, *app.info))
+
+
+def test_compare_names_it_and_does_not_offer_it():
+    app = opened("compare")
+    assert "no weights for this task have been trained yet: Gained nearest." in written(app)
+    (pills,) = (each for each in app.get("button_group") if each.key == "up")
+    assert "Gained nearest" not in pills.options
+
+
+def test_one_point_shows_what_it_starts_from():
+    app = opened("point", lambda app: app.query_params.update({"cell": "8,12"}))
+    charts = [json.loads(each.proto.spec) for each in app.get("plotly_chart")]
+    texts = [text for chart in charts for trace in chart["data"] for text in trace.get("text") or ()]
+    (title,) = (text for text in texts if ">Gained nearest<" in text)
+    assert "untrained: random start" in title
+    assert "random gain" in title
+
+
+def test_your_model_takes_it_and_says_that_the_paper_does_not():
+    app = opened("model")
+    app.selectbox(key="model_to").set_value(NAME).run()
+    assert not app.exception
+    assert not app.error
+    assert next(each.value for each in app.metric if each.label == "Sites swapped") == "5 of 5"
+    assert "The paper has no numbers of Gained nearest." in written(app)
+
+
+def test_cost_offers_it():
+    app = opened("cost")
+    (pills,) = (each for each in app.get("button_group") if each.key == "cost_up")
+    assert "Gained nearest" in pills.options
+
+
+@pytest.mark.parametrize("section", ["Measured here", "Beside the paper", "Score and cost", "Ablations"])
+def test_evidence_stays_as_it_is(section: str):
+    app = opened("evidence")
+    next(each for each in app.get("button_group") if each.key == "evidence_section").set_value(section).run()
+    assert not app.exception
+    assert not app.error
+    assert "Gained nearest" not in written(app)
+    tables = [each.value for each in app.dataframe]
+    assert not any("Gained nearest" in table.to_string() for table in tables)
