@@ -20,7 +20,7 @@ ARROWS = {"higher": "↑", "lower": "↓"}
 
 
 def score_table(manifest: Manifest) -> str:
-    """Return the scores as a Markdown table: a row for every trained operator, columns by the tasks' kinds."""
+    """Return the scores as a Markdown table: a row for every trained operator, columns by the tasks."""
     columns = [(task, score_spec(name)) for task in manifest.tasks for name in SCORERS[task.kind].shown]
     heads = {(entry.task, entry.upsampler): entry for entry in manifest.weights}
     rows = [["upsampler", *(_title(task, spec) for task, spec in columns)], ["---"] * (1 + len(columns))]

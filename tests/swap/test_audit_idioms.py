@@ -13,7 +13,8 @@ import transformers
 from torch import Tensor, nn
 
 from dysample import audit, swap_upsamplers
-from tests.swap.networks import Interpolating, picture, zero_offsets
+from dysample.trial.plan import zero_offsets
+from tests.swap.networks import Interpolating, picture
 
 KERNEL = torch.ones(8, 8, 2, 2)
 CUBE = torch.ones(8, 8, 1, 2, 2)

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from dysample import swap_upsamplers
-from tests.swap.networks import Everything, Interpolating, Nested, picture, zero_offsets
+from dysample.trial.plan import zero_offsets
+from tests.swap.networks import Everything, Interpolating, Nested, picture
 
 
 @pytest.mark.parametrize("to", ["sapa", "fade", "a2u", "indexnet"])

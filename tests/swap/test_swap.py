@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from dysample import swap_upsamplers
-from tests.swap.networks import Interpolating, picture, zero_offsets
+from dysample.trial.plan import zero_offsets
+from tests.swap.networks import Interpolating, picture
 from tests.swap.test_audit import _Pyramid
 
 

@@ -97,7 +97,7 @@ def test_depths_lie_on_the_photograph_with_their_truth() -> None:
     data = viewer(app)
     assert [layer["title"] for layer in data["layers"]] == ["Nearest", "Bilinear", "DySample+", "Truth"]  # pyright: ignore[reportIndexIssue, reportGeneralTypeIssues]
     assert data["size"] == [SIDES[1], SIDES[0]]
-    assert data["view"]["opacity"] == 1  # pyright: ignore[reportIndexIssue]
+    assert data["value"]["opacity"] == 1  # pyright: ignore[reportIndexIssue]
     (bar,) = [each.proto.body for each in app.get("html") if "Legend" in each.proto.body]
     assert "Depth (m)" in bar
     assert "near" in bar

@@ -89,7 +89,7 @@ def test_the_address_gives_the_same_view(app: AppTest) -> None:
     assert list(app.dataframe[0].value["Upsampler"]) == ["Bilinear", "DySample-S+"]
     data = viewer(app)
     assert data["mode"] == "slider"
-    assert data["view"] == {"x": 0.25, "y": 0.5, "zoom": 4.0, "opacity": 0.8, "split": 0.3}
+    assert data["value"] == {"x": 0.25, "y": 0.5, "zoom": 4.0, "opacity": 0.8, "split": 0.3}
     assert max(data["size"]) == 480  # pyright: ignore[reportArgumentType]
     assert app.query_params["picture"] == "coffee"
 
