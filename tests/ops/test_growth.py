@@ -26,7 +26,7 @@ from dysample.ops.registry import OPERATORS, OperatorSpec, build, canonical_name
 from dysample.ops.upsampler import Upsampler
 from dysample.reassembly import reassemble
 from dysample.types import KernelRecord
-from scripts import readme_scores
+from scripts import tables
 from tests.ops.test_operators import Contract
 from tests.views.opened import open_page
 
@@ -134,11 +134,14 @@ def test_it_has_no_weights_and_that_is_said():
 
 def test_the_readme_lists_it_once_it_has_weights():
     manifest = load_manifest()
-    assert "Gained nearest" not in readme_scores.score_table(manifest)
+    assert "Gained nearest" not in tables.score_table(manifest)
     entry = replace(manifest.entry("indoor-depth", "carafe"), upsampler=NAME)
-    line = readme_scores.score_table(replace(manifest, weights=(*manifest.weights, entry))).splitlines()[-1]
-    assert line.startswith("| Gained nearest | – | – | – | – | – | – | 0.")
-    assert line.count("|") == readme_scores.score_table(manifest).splitlines()[-1].count("|")
+    header, *_, line = tables.score_table(replace(manifest, weights=(*manifest.weights, entry))).splitlines()
+    titles, cells = header.strip("| ").split(" | "), line.strip("| ").split(" | ")
+    assert cells == ["Gained nearest", *["–"] * 6, *cells[7:]]
+    assert titles[7] == "Indoor depth: δ1 ↑"
+    assert len(titles) == len(cells) == 10
+    assert all(0 < float(cell) < 1 for cell in cells[7:])
 
 
 def test_the_commands_know_it(capsys: pytest.CaptureFixture[str]):
