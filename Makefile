@@ -10,16 +10,17 @@ PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 py
 
 BIN := .venv/bin
 HOOK := --jaxtyping-packages=dysample,beartype.beartype
-# A file's tests stay in one process, for they share servers and browsers.
-PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+# A file's tests stay in one process, for they share browsers; files begin in the order of tests/conftest.py.
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 # The shape hook gets in the way of torch.compile and torch.export, so their tests run without it.
 UNHOOKED := $(PYTEST) -o addopts="--strict-markers --strict-config"
 
-.PHONY: help setup app test check test-data test-gpu clean
+.PHONY: help setup app test test-fast check test-data test-gpu clean
 
 help:
 	@echo "make app          start the app (PORT=$(PORT))"
 	@echo "make test         run the linter and the tests"
+	@echo "make test-fast    run the tests that take no browser, no training and no other processes"
 	@echo "make check        run the linter, the formatter, the type checker and the import rules"
 	@echo "make test-data    run the tests that need the data sets in the folder DYSAMPLE_DATA"
 	@echo "make test-gpu     run the tests that need a CUDA device"
@@ -36,6 +37,9 @@ test: .venv/.test
 	$(BIN)/python -m ruff check .
 	CHROME="$$($(BIN)/python scripts/machine.py browser)" && export CHROME && \
 	$(PYTEST) && $(UNHOOKED) -m "unhooked and not data and not gpu"
+
+test-fast: .venv/.test
+	$(PYTEST) -m "not unhooked and not data and not gpu and not browser and not slow"
 
 check: .venv/.dev
 	$(BIN)/python -m ruff check .

@@ -39,6 +39,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 _SERVERS: "list[subprocess.Popen[bytes]]" = []
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, for many tests wait for browsers and other processes."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with files whose tests take long, so that no process is left alone with one at the end."""
+    long = {
+        item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")
+    }
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
     """One headless browser for the tests of a module.
