@@ -27,9 +27,9 @@ _STARTS = {
     "indexnet": "random gain",
 }
 _START = "near bilinear"
-_WHOLE = 0.999  # sums of weights below this are less than one
-_TERMS = 4  # of a kernel's sum that are written out
+_WHOLE = 0.999
 _AGREES = 1e-4  # of the largest value: what single precision may lose in positions and sums
+_TERMS = 4  # of a kernel's sum that are written out
 
 
 def status(name: str, *, trained: bool) -> str:
