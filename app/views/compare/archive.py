@@ -1,4 +1,4 @@
-"""The maps of a comparison as files for other programs."""
+"""ZIP archives of the maps of a comparison, for other programs."""
 
 import io
 import zipfile
@@ -14,7 +14,7 @@ from app.theme import class_colours
 from dysample.models.tasks import Depth, Labels
 from dysample.scores.depth import has_truth
 
-_MOST = 65535  # millimetres that 16 bits can hold
+_MOST_MM = 65535  # what 16 bits can hold
 _DEPTHS = """\
 *.png  depth in millimetres, 16 bits, 0 where it is not known
 *.npy  depth in metres, NumPy float32 (rows, columns), 0 where it is not known
@@ -22,7 +22,7 @@ _DEPTHS = """\
 
 
 def label_maps(comparison: Comparison[Labels]) -> bytes:
-    """A ZIP of palette PNGs whose indices are the classes, and the list of the classes."""
+    """Return a ZIP of palette PNGs whose indices are the classes, and of the list of classes."""
     colours = class_colours(comparison.task.classes)
     lines = [f"{index} {name}" for index, name in enumerate(comparison.task.classes)]
     files = {f"{name}.png": class_png(labels.classes, colours) for name, labels in _maps(comparison)}
@@ -30,7 +30,7 @@ def label_maps(comparison: Comparison[Labels]) -> bytes:
 
 
 def depth_maps(comparison: Comparison[Depth]) -> bytes:
-    """A ZIP of each depth map as PNG of 16 bits in millimetres and as NPY in metres, and a word on both."""
+    """Return a ZIP of depth maps as 16-bit PNG in millimetres and as NPY in metres, with a note on units."""
     files: dict[str, bytes] = {}
     for name, depth in _maps(comparison):
         depths = np.where(has_truth(depth.metres), depth.metres, 0).astype(np.float32)
@@ -39,13 +39,13 @@ def depth_maps(comparison: Comparison[Depth]) -> bytes:
 
 
 def _maps(comparison: Comparison[Said]) -> Iterator[tuple[str, Said]]:
-    yield from ((each.name, each.answer.annotation) for each in comparison.compared)
+    yield from ((row.name, row.answer.annotation) for row in comparison.compared)
     if comparison.picture.truth is not None:
         yield "truth", comparison.picture.truth
 
 
 def _millimetres_png(depths: Float32[np.ndarray, "h w"]) -> bytes:
-    millimetres = np.round(1000 * depths.astype(np.float64)).clip(0, _MOST).astype(np.uint16)
+    millimetres = np.round(1000 * depths.astype(np.float64)).clip(0, _MOST_MM).astype(np.uint16)
     return cv2.imencode(".png", millimetres)[1].tobytes()
 
 

@@ -1,4 +1,4 @@
-"""A comparison of depth maps as panes: depths, differences or errors, on one scale for all panes."""
+"""A comparison of depth maps as panes: depths, changes or errors, on one colour scale for all panes."""
 
 from dataclasses import dataclass
 
@@ -18,17 +18,17 @@ _TICKS = 5
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What the shades of the panes mean.
+    """The colour scale of the panes.
 
     Attributes:
         title: Quantity and unit.
-        unit: For a reading under the pointer.
+        unit: Unit of a value under the pointer.
         low: Value of the first shade.
-        high: Value of the last.
+        high: Value of the last shade.
         colours: The shades.
         form: Format of a number on the bar.
-        fine: Format of a reading.
-        ends: What the two ends mean.
+        fine: Format of a value under the pointer.
+        ends: Meaning of the two ends.
     """
 
     title: str
@@ -41,27 +41,27 @@ class Scale:
     ends: tuple[str, str]
 
     def text(self, share: float, form: str) -> str:
-        """The value at a place from 0 to 1 along the scale; the ends stand for all beyond them, too."""
+        """Return the value at a place along the scale, 0 to 1; the ends include everything beyond them."""
         beyond = {0.0: "≤ ", 1.0: "≥ "}.get(share, "")
         number = f"{self.low + share * (self.high - self.low):{form}}"
         return beyond + (number if float(number) else number.lstrip("+-")).replace("-", "−")
 
     def levels(self, values: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-        """Index of each pixel's shade; 255 where the value is not finite."""
+        """Return the index of each pixel's shade; 255 where the value is not finite."""
         shares = np.nan_to_num((values - self.low) / (self.high - self.low)).clip(0, 1)
         indices = np.round(shares * (LEVELS - 1)).astype(np.uint8)
         return np.where(np.isfinite(values), indices, np.uint8(_UNKNOWN))
 
 
 def sentence(task: Task) -> str:
-    """What a task's networks answer with."""
-    return "This network tells how many metres away every pixel is, whatever it sees. Near is bright."
+    """Return a sentence on the output of a task's networks."""
+    return "This network estimates how many metres away every pixel is, whatever it sees. Near is bright."
 
 
 def panes(comparison: Comparison[Depth], show: Show) -> tuple[Layer, ...]:
-    """One layer for each upsampler, and the truth as well where it is known and depths are shown."""
+    """Return a layer per upsampler, then one of the truth if it is known and depths are shown."""
     scale = scale_of(comparison, show)
-    layers = tuple(_pane(comparison, each, show, scale) for each in comparison.compared)
+    layers = tuple(_pane(comparison, row, show, scale) for row in comparison.compared)
     truth = comparison.picture.truth
     if truth is None or show != "answers":
         return layers
@@ -72,7 +72,7 @@ def panes(comparison: Comparison[Depth], show: Show) -> tuple[Layer, ...]:
 
 
 def legend(comparison: Comparison[Depth], show: Show) -> Legend:
-    """The scale as a bar, and as one entry for each shade, so that a pixel's value can be read."""
+    """Return the scale as a bar, and as one entry per shade, from which the viewer reads a pixel's value."""
     scale = scale_of(comparison, show)
     shares = [level / (LEVELS - 1) for level in range(LEVELS)]
     names = [f"{scale.text(share, scale.fine)} {scale.unit}" for share in shares]
@@ -82,10 +82,10 @@ def legend(comparison: Comparison[Depth], show: Show) -> Legend:
 
 
 def scale_of(comparison: Comparison[Depth], show: Show) -> Scale:
-    """The scale of what is shown.
+    """Return the colour scale of the panes.
 
     Raises:
-        ValueError: The comparison is not one of depths.
+        ValueError: If the comparison is not one of depths.
     """
     ranges = comparison.ranges
     if ranges is None:
@@ -104,32 +104,32 @@ def _signed(title: str, unit: str, reach: float, *, fine: str, ends: tuple[str, 
     return Scale(title, unit, -reach, reach, signed_colours(), "+.3g", fine, ends)
 
 
-def _pane(comparison: Comparison[Depth], each: Compared[Depth], show: Show, scale: Scale) -> Layer:
-    values, truth = each.answer.annotation.metres, comparison.picture.truth
-    note = change_note(each, comparison.reference_label)
+def _pane(comparison: Comparison[Depth], row: Compared[Depth], show: Show, scale: Scale) -> Layer:
+    values, truth = row.answer.annotation.metres, comparison.picture.truth
+    note = change_note(row, comparison.reference_label)
     if show == "changes":
-        alt = f"Where {each.label} is nearer or farther than {comparison.reference_label}"
-        return Layer(each.label, note, _png(values - comparison.reference.metres, scale), alt)
+        alt = f"Where {row.label} is nearer or farther than {comparison.reference_label}"
+        return Layer(row.label, note, _png(values - comparison.reference.metres, scale), alt)
     if show == "errors" and truth is not None:
-        alt = f"Where {each.label} is too near or too far"
+        alt = f"Where {row.label} is too near or too far"
         error = 100 * error_map(values, truth.metres, signed=True)
-        return Layer(each.label, _error_note(each), _png(error, scale), alt)
+        return Layer(row.label, _error_note(row), _png(error, scale), alt)
     nearest, farthest = float(values.min()), float(values.max())
-    alt = f"Depth with {each.label}, from {nearest:.1f} to {farthest:.1f} m"
-    return Layer(each.label, note, _png(values, scale), alt)
+    alt = f"Depth with {row.label}, from {nearest:.1f} to {farthest:.1f} m"
+    return Layer(row.label, note, _png(values, scale), alt)
 
 
-def change_note(each: Compared[Depth], reference_label: str) -> str:
-    """How far the depths are from the reference, in words."""
-    if not isinstance(each.difference, DepthDifference):
-        return "The reference that the others are held against"
-    return f"{100 * each.difference.mean:.1f} cm from {reference_label} on average"
+def change_note(row: Compared[Depth], reference_label: str) -> str:
+    """Return a note on how far the depths are from the reference."""
+    if not isinstance(row.difference, DepthDifference):
+        return "The reference that the others are compared with"
+    return f"{100 * row.difference.mean:.1f} cm from {reference_label} on average"
 
 
-def _error_note(each: Compared[Depth]) -> str:
-    if not isinstance(each.score, DepthScore) or each.score.abs_rel is None:
+def _error_note(row: Compared[Depth]) -> str:
+    if not isinstance(row.score, DepthScore) or row.score.abs_rel is None:
         return "No pixel here has a true depth"
-    return f"{100 * each.score.abs_rel:.1f} % off on average, {each.score.rms:.2f} m RMS"
+    return f"{100 * row.score.abs_rel:.1f} % off on average, {row.score.rms:.2f} m RMS"
 
 
 def _known(truth: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:

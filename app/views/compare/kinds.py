@@ -1,4 +1,4 @@
-"""How the answers of each kind of task are drawn, put into numbers and taken away: the one table of it."""
+"""`DRAWINGS`: how outputs of each kind of task are drawn, listed in numbers, and downloaded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ class Number:
     """A column of the table of numbers.
 
     Attributes:
-        title: Its heading, with the unit.
-        record: What of a `Compared` holds the number.
-        field: Name of the number there.
-        form: How it is printed, as in C.
-        words: What it is, for people.
-        factor: What to multiply it by.
+        title: Heading, with the unit.
+        record: Field of `Compared` whose record holds the number.
+        field: Name of the number in that record.
+        form: Printf-style format.
+        words: Help text of the column.
+        factor: Factor from the stored number to the shown one.
     """
 
     title: str
@@ -30,26 +30,26 @@ class Number:
     words: str
     factor: float = 1.0
 
-    def of(self, each: Compared[Any]) -> float | None:
-        """The number of one upsampler; None where there is none."""
-        value: float | None = getattr(getattr(each, self.record), self.field, None)
+    def of(self, row: Compared[Any]) -> float | None:
+        """Return the number of one upsampler; None where there is none."""
+        value: float | None = getattr(getattr(row, self.record), self.field, None)
         return None if value is None else self.factor * value
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing(Generic[Said]):
-    """What there is for one kind of answers.
+    """How the page shows the outputs of one kind of task.
 
     Attributes:
-        answers: What the answers are called where people choose what to see.
-        sentence: What a task's networks answer with.
-        panes: One layer for each upsampler, and the truth where it is known and answers are shown.
-        legend: What the colours of these layers mean.
-        opacity: Of the layers over the photograph to begin with, 0 to 1.
+        answers: Label of the outputs in the choice of what to show.
+        sentence: Returns a sentence on the output of a task's networks.
+        panes: Returns a layer per upsampler, then one of the truth if it is known and answers are shown.
+        legend: Returns the legend of these layers.
+        opacity: Initial opacity of the layers over the photograph, 0 to 1.
         numbers: Columns of the table.
-        maps: A ZIP of the answers themselves.
-        maps_title: What the ZIP is called, for people.
-        maps_ending: How the name of its file ends.
+        maps: Returns a ZIP of the outputs.
+        maps_title: Label of its download.
+        maps_ending: Ending of its file name, before the extension.
     """
 
     answers: str
@@ -125,7 +125,7 @@ DRAWINGS: dict[Kind, Drawing[Any]] = {
         sentence=depth_panes.sentence,
         panes=depth_panes.panes,
         legend=depth_panes.legend,
-        opacity=1.0,  # through a photograph, the shades of a scale could not be told
+        opacity=1.0,  # translucent shades of a scale could not be told apart
         numbers=(
             Number(
                 "Mean change (cm)",
@@ -172,5 +172,5 @@ DRAWINGS: dict[Kind, Drawing[Any]] = {
 
 
 def drawing(task: Task) -> Drawing[Any]:
-    """What there is for the kind of a task."""
+    """Return how outputs of a task are shown."""
     return DRAWINGS[task.kind]

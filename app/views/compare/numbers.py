@@ -1,4 +1,4 @@
-"""The numbers of a comparison as columns, and as JSON."""
+"""The numbers of a comparison: as the columns of a table, and as JSON."""
 
 import json
 from dataclasses import asdict
@@ -13,21 +13,21 @@ Column = list[str] | list[float | None]
 
 
 def columns(comparison: Comparison[Any]) -> dict[str, Column]:
-    """One row for each upsampler; columns of this picture's scores only where its truth is known."""
+    """Return one row per upsampler; scores on this picture are left out where its truth is unknown."""
     rows = comparison.compared
     table: dict[str, Column] = {
-        "Upsampler": [each.label for each in rows],
-        "Head (ms)": [1000 * each.answer.head_seconds for each in rows],
-        "Upsampler parameters": [float(each.answer.parameters) for each in rows],
+        "Upsampler": [row.label for row in rows],
+        "Head (ms)": [1000 * row.answer.head_seconds for row in rows],
+        "Upsampler parameters": [float(row.answer.parameters) for row in rows],
     }
     for number in drawing(comparison.task).numbers:
         if number.record != "score" or comparison.picture.truth is not None:
-            table[number.title] = [number.of(each) for each in rows]
+            table[number.title] = [number.of(row) for row in rows]
     return table
 
 
 def as_json(comparison: Comparison[Any], settings: CompareSettings, source: str) -> str:
-    """Everything that is shown as a number, with what it takes to see it again."""
+    """Return every number on the page as JSON, with the settings and versions that reproduce it."""
     height, width = comparison.picture.image.shape[:2]
     record = {
         "picture": source,
@@ -37,17 +37,17 @@ def as_json(comparison: Comparison[Any], settings: CompareSettings, source: str)
         "reference": comparison.reference_label,
         "ranges": asdict(comparison.ranges) if comparison.ranges else None,
         "encoder_seconds": comparison.compared[0].answer.encoder_seconds,
-        "upsamplers": {each.name: _numbers(each) for each in comparison.compared},
+        "upsamplers": {row.name: _numbers(row) for row in comparison.compared},
         "versions": {name: version(name) for name in ("dysample-lab", "torch", "streamlit")},
     }
     return json.dumps(record, indent=1)
 
 
-def _numbers(each: Compared[Any]) -> dict[str, object]:
+def _numbers(row: Compared[Any]) -> dict[str, object]:
     return {
-        "head_seconds": each.answer.head_seconds,
-        "upsampler_parameters": each.answer.parameters,
-        "difference": asdict(each.difference) if each.difference else None,
-        "score_here": asdict(each.score) if each.score else None,
-        "weights": asdict(each.weights),
+        "head_seconds": row.answer.head_seconds,
+        "upsampler_parameters": row.answer.parameters,
+        "difference": asdict(row.difference) if row.difference else None,
+        "score_here": asdict(row.score) if row.score else None,
+        "weights": asdict(row.weights),
     }

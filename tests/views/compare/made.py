@@ -1,4 +1,4 @@
-"""Comparisons of two upsamplers on answers made by hand."""
+"""Comparisons of two upsamplers on hand-made outputs."""
 
 import io
 
@@ -22,7 +22,7 @@ def made_comparison(
     wrong: Annotation,
     scores: dict[str, float],
 ) -> Comparison:
-    """Bilinear gives the right answers, nearest the wrong ones; the picture is noise."""
+    """Compare nearest with bilinear on a picture of noise: bilinear is right, nearest wrong."""
     task = Task(
         name="t",
         kind=kind,
@@ -45,8 +45,8 @@ def made_comparison(
         task,
         Picture(image, truth, (HEIGHT, WIDTH)),
         {
-            name: Answer(said, head_seconds=0.02, encoder_seconds=0.1, parameters=7)
-            for name, said in answers.items()
+            name: Answer(output, head_seconds=0.02, encoder_seconds=0.1, parameters=7)
+            for name, output in answers.items()
         },
         {
             name: WeightsEntry(
@@ -58,6 +58,6 @@ def made_comparison(
 
 
 def decoded(png: bytes) -> np.ndarray:
-    """The pixels of a PNG, with alpha."""
+    """Return the RGBA pixels of a PNG."""
     with Image.open(io.BytesIO(png)) as picture:
         return np.asarray(picture.convert("RGBA"))

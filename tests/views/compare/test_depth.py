@@ -1,4 +1,4 @@
-"""Comparisons of depth maps made by hand: numbers, shades, files."""
+"""Comparisons of hand-made depth maps: numbers, shades, files."""
 
 import io
 import json
@@ -70,12 +70,12 @@ def test_the_close_up_holds_the_block_and_keeps_the_colours(comparison: Comparis
     assert difference is not None
     assert numbers.columns(part)["Mean change (cm)"][0] == pytest.approx(50 * 80 / window.size**2, rel=1e-5)
     assert part.ranges == comparison.ranges
-    whole, cut = (depth_panes.panes(each, "answers")[1].png for each in (comparison, part))
+    whole, cut = (depth_panes.panes(shown, "answers")[1].png for shown in (comparison, part))
     np.testing.assert_array_equal(decoded(whole)[window.slices], decoded(cut))
 
 
 def test_all_panes_share_a_range_that_holds_nearly_all_depths(comparison: Comparison) -> None:
-    """The hundredth and the ninety-ninth part of 1 + 0 ... 159 / 40 metres, rounded outwards."""
+    """The range is the 1st to 99th percentile of 1 + 0 ... 159 / 40 metres, rounded outwards."""
     ranges = comparison.ranges
     assert ranges is not None
     assert ranges.near == pytest.approx(1.0)
@@ -85,7 +85,7 @@ def test_all_panes_share_a_range_that_holds_nearly_all_depths(comparison: Compar
         level = round((column / 40) / 4 * (LEVELS - 1))
         assert tuple(nearest[60, column, :3]) == rgb(depth_colours()[level])
         assert tuple(truth[60, column, :3]) == rgb(depth_colours()[level])
-    assert truth[0, 0, 3] == 0  # nobody knows that pixel
+    assert truth[0, 0, 3] == 0  # its depth is unknown
     assert (nearest[..., 3] == 255).all()
 
 
@@ -124,11 +124,11 @@ def test_a_reading_is_the_depth_of_the_pixel(comparison: Comparison) -> None:
     assert legend.bar is not None
     assert legend.bar.ends == ("near", "far")
     assert [text for _, text in legend.bar.ticks] == ["≤ 1", "2", "3", "4", "≥ 5"]
-    by_colour = {rgb(each.colour): each.name for each in legend.entries}
+    by_colour = {rgb(entry.colour): entry.name for entry in legend.entries}
     pixels = decoded(depth_panes.panes(comparison, "answers")[1].png)
     for column in (30, 77, 120):
-        said = float(by_colour[tuple(pixels[60, column, :3])].removesuffix(" m"))
-        assert said == pytest.approx(1 + column / 40, abs=4 / (LEVELS - 1))
+        reading = float(by_colour[tuple(pixels[60, column, :3])].removesuffix(" m"))
+        assert reading == pytest.approx(1 + column / 40, abs=4 / (LEVELS - 1))
 
 
 def test_the_bar_of_changes_is_even_about_zero(comparison: Comparison) -> None:
@@ -154,7 +154,7 @@ def test_the_archive_holds_millimetres_and_metres(comparison: Comparison) -> Non
         assert "millimetres" in files.read("units.txt").decode()
 
 
-def test_the_record_and_the_sheet_can_be_taken_away(comparison: Comparison) -> None:
+def test_the_record_and_the_sheet_can_be_downloaded(comparison: Comparison) -> None:
     settings = CompareSettings("t", ("nearest", "bilinear"), 160)
     record = json.loads(numbers.as_json(comparison, settings, "made.png"))
     assert record["ranges"]["far"] == pytest.approx(5.0)

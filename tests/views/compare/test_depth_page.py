@@ -28,7 +28,7 @@ PAGES = ["offsets", "point", "anatomy", "scope"]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Weights of a depth task, and pictures with depths."""
+    """Return folders of weights for a depth task, and of pictures with depths."""
     return make_weights(tmp_path_factory.mktemp("weights")), make_pictures(tmp_path_factory.mktemp("data"))
 
 
@@ -52,12 +52,12 @@ def opened(address: str, **query: str) -> AppTest:
 
 
 def viewer(app: AppTest) -> dict[str, object]:
-    sent = [json.loads(each.proto.json) for each in app.get("bidi_component")]
+    sent = [json.loads(part.proto.json) for part in app.get("bidi_component")]
     return next(data for data in sent if "layers" in data)
 
 
 def predicted(folder: Path, upsampler: str) -> np.ndarray:
-    """Depths of the whole network, put together without the app."""
+    """Return the depths of the whole network, run without the app."""
     from dysample.models.weights import load_host
 
     picture = cv2.imread(str(folder / "nyuv2" / "rgb" / "p0.jpg"))
@@ -98,7 +98,7 @@ def test_depths_lie_on_the_photograph_with_their_truth() -> None:
     assert [layer["title"] for layer in data["layers"]] == ["Nearest", "Bilinear", "DySample+", "Truth"]  # pyright: ignore[reportIndexIssue, reportGeneralTypeIssues]
     assert data["size"] == [SIDES[1], SIDES[0]]
     assert data["value"]["opacity"] == 1  # pyright: ignore[reportIndexIssue]
-    (bar,) = [each.proto.body for each in app.get("html") if "Legend" in each.proto.body]
+    (bar,) = [part.proto.body for part in app.get("html") if "Legend" in part.proto.body]
     assert "Depth (m)" in bar
     assert "near" in bar
 
@@ -106,7 +106,7 @@ def test_depths_lie_on_the_photograph_with_their_truth() -> None:
 @pytest.mark.parametrize(
     ("show", "words"), [("Changes from bilinear", "from Bilinear on average"), ("Errors", "off on average")]
 )
-def test_changes_and_errors_are_told_in_the_notes(show: str, words: str) -> None:
+def test_notes_report_changes_and_errors(show: str, words: str) -> None:
     data = viewer(opened("", show=show))
     assert words in data["layers"][0]["note"]  # pyright: ignore[reportIndexIssue]
 
@@ -126,7 +126,7 @@ def test_pictures_of_two_tasks_are_in_the_gallery_once() -> None:
     assert (first.title, second.title) == ("Indoor 1", "Indoor 2")
 
 
-def test_a_picture_gives_each_task_its_own_truth() -> None:
+def test_a_picture_has_a_truth_for_each_task() -> None:
     from dataclasses import replace
 
     from app.shared.photos import gallery_items
@@ -135,9 +135,9 @@ def test_a_picture_gives_each_task_its_own_truth() -> None:
 
     picture = next(item for item in gallery_items() if item.key == PICTURE).load()
     depth = load_manifest().task("made-depth")
-    found = picture.truth(depth)
-    assert found is not None
-    np.testing.assert_allclose(found.metres, made_truth() / 1000, atol=1e-6)
+    depths = picture.truth(depth)
+    assert depths is not None
+    np.testing.assert_allclose(depths.metres, made_truth() / 1000, atol=1e-6)
     classes = load_recipe("indoor-segmentation").task.classes
     labels = picture.truth(replace(depth, kind="segmentation", classes=classes))
     assert labels is not None
@@ -145,7 +145,7 @@ def test_a_picture_gives_each_task_its_own_truth() -> None:
     assert picture.truth(replace(depth, kind="segmentation", classes=("sky",))) is None
 
 
-def test_a_reduced_truth_mixes_no_depths() -> None:
+def test_reducing_a_truth_mixes_no_depths() -> None:
     from app.settings import Source
     from app.shared.photos import picture
 
@@ -158,14 +158,14 @@ def test_a_reduced_truth_mixes_no_depths() -> None:
 
 @pytest.mark.parametrize("address", PAGES)
 @pytest.mark.parametrize("upsampler", ["DySample+", "CARAFE"])
-def test_explorer_pages_look_into_depth_networks(address: str, upsampler: str) -> None:
+def test_explorer_pages_open_depth_networks(address: str, upsampler: str) -> None:
     query = {"scope": {"section": "Dynamic scope"}, "anatomy": {"anatomy_on": "Picture"}}.get(address, {})
     app = opened(address, op=upsampler, **query)
     assert not app.exception
     assert not app.error
     steps = [box.options for box in app.selectbox if box.label == "Upsampling step"]
     for options in steps:
-        assert [each.partition(":")[0] for each in options] == ["d16", "d8", "d4", "d2"]
+        assert [option.partition(":")[0] for option in options] == ["d16", "d8", "d4", "d2"]
 
 
 @pytest.mark.parametrize(("step", "cells"), [("d16", (2, 2)), ("d2", (16, 16))])

@@ -1,4 +1,4 @@
-"""The pictures and numbers of a comparison, on label maps made by hand."""
+"""Panes, numbers and files of a comparison of hand-made label maps."""
 
 import dataclasses
 import io
@@ -69,7 +69,7 @@ def test_class_layers_have_the_colours_of_the_classes(comparison: Comparison) ->
     colours = [tuple(bytes.fromhex(colour[1:])) for colour in class_colours(CLASSES)]
     for y, x, index in ((0, 5, 0), (24, 145, 1), (100, 3, 2)):
         assert tuple(pixels[y, x]) == (*colours[index], 255)
-    assert decoded(shown[2].png)[0, 0, 3] == 0  # nobody knows that pixel
+    assert decoded(shown[2].png)[0, 0, 3] == 0  # its class is unknown
 
 
 @pytest.mark.parametrize("recipe", recipe_names())
@@ -91,7 +91,7 @@ def test_the_legend_names_the_classes_that_occur_commonest_first(comparison: Com
     assert [item.name for item in panes.legend(comparison, "answers").entries] == ["road", "sky", "tree"]
 
 
-def test_the_table_and_the_json_tell_the_same(comparison: Comparison) -> None:
+def test_the_table_and_the_json_agree(comparison: Comparison) -> None:
     settings = CompareSettings("t", ("nearest", "bilinear"), 160)
     record = json.loads(numbers.as_json(comparison, settings, "made.png"))
     columns = numbers.columns(comparison)

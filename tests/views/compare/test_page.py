@@ -31,8 +31,8 @@ def png(height: int = 40, width: int = 56) -> bytes:
 
 
 def viewer(app: AppTest, number: int = 0) -> dict[str, object]:
-    """What the n-th picture viewer of the page was sent."""
-    sent = [json.loads(each.proto.json) for each in app.get("bidi_component")]
+    """Return the data sent to the n-th picture viewer of the page."""
+    sent = [json.loads(part.proto.json) for part in app.get("bidi_component")]
     return [data for data in sent if "layers" in data][number]
 
 
@@ -57,11 +57,11 @@ def test_first_visit_compares_the_usual_upsamplers(app: AppTest) -> None:
 def test_upsamplers_without_weights_are_named_and_not_offered(
     app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """In a copy of the weights whose list leaves two of them out."""
+    """Two upsamplers are left out of the manifest of a copy of the weights."""
     copy = tmp_path / "pretrained"
     shutil.copytree(pretrained_folder(), copy)
     known = load_manifest()
-    kept = tuple(each for each in known.weights if each.upsampler not in ("nearest", "dysample-s"))
+    kept = tuple(entry for entry in known.weights if entry.upsampler not in ("nearest", "dysample-s"))
     write_manifest(replace(known, folder=copy, weights=kept))
     monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(copy))
     st.cache_resource.clear()
@@ -76,7 +76,7 @@ def test_upsamplers_without_weights_are_named_and_not_offered(
     st.cache_resource.clear()
 
 
-def test_the_address_gives_the_same_view(app: AppTest) -> None:
+def test_an_address_restores_the_view(app: AppTest) -> None:
     app.query_params["picture"] = "coffee"
     app.query_params["task"] = "Everyday photographs"
     app.query_params["up"] = ["Bilinear", "DySample-S+"]
@@ -115,7 +115,7 @@ def test_an_uploaded_photograph_takes_the_place_of_the_gallery(app: AppTest) -> 
 
 
 @pytest.mark.parametrize("data", [b"", b"not a picture", png()[:100], png(8, 8)])
-def test_a_broken_file_gives_a_sentence_and_costs_nothing(app: AppTest, data: bytes) -> None:
+def test_a_broken_file_is_explained_and_changes_nothing(app: AppTest, data: bytes) -> None:
     app.run()
     before = titles(app)
     app.file_uploader[0].upload("broken.png", data).run()
@@ -147,9 +147,7 @@ def test_no_upsampler_asks_for_one(app: AppTest) -> None:
     assert "at least one" in app.info[0].value
 
 
-def test_missing_weights_are_a_sentence(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_missing_weights_are_explained(app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from app.shared import photos
 
     photos.manifest.clear()
