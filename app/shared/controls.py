@@ -1,4 +1,4 @@
-"""The pages' controls: each draws itself, binds itself to the URL and returns a value."""
+"""Controls that several pages share: each draws itself, binds itself to the URL and returns a value."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar, cast
@@ -15,25 +15,25 @@ _SHOW: dict[Show, str] = {"changes": "Changes from bilinear", "errors": "Errors"
 _MODES: dict[Mode, str] = {"panes": "Side by side", "slider": "Before / after"}
 _AS_TRAINED = -1
 _SIDES = {_AS_TRAINED: "As trained", 480: "480 px", 640: "640 px", 960: "960 px", 0: "Full size"}
-_EXPLORED = "dysample+"
+_USUAL_UPSAMPLER = "dysample+"
 _USUAL_UPSAMPLERS = ("nearest", "bilinear", "dysample", "dysample+")
 _STEP_HELP = (
-    "Every step enlarges one of the network's feature maps. Sizes are those of the maps, for which a picture "
-    "is padded to a multiple of 32 pixels."
+    "Every step enlarges one of the network's feature maps. Sizes are those of the maps; the picture is "
+    "padded to a multiple of 32 pixels first."
 )
 _SIDE_HELP = (
-    "Larger pictures are reduced to this; the usual is the size of the pictures that the network was trained "
-    "on. In larger ones things look larger to it, and so nearer."
+    "Larger pictures are reduced to this; by default to the size that the network was trained on. In larger "
+    "pictures things look larger to the network, and so nearer."
 )
 
 
 def task_choice(tasks: Mapping[str, str]) -> str:
-    """Choose what is asked of every pixel; `tasks` holds titles by name."""
+    """Choose a task; `tasks` holds titles by name."""
     return segments("What the network knows", tasks, key="task")
 
 
 def upsampler_choice(labels: Mapping[str, str]) -> tuple[str, ...]:
-    """Choose any number of upsamplers; `labels` holds names for people, in the table's order."""
+    """Choose any number of upsamplers; `labels` holds display names in the table's order."""
     chosen = st.pills(
         "Upsamplers",
         list(labels),
@@ -47,8 +47,8 @@ def upsampler_choice(labels: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def one_upsampler_choice(labels: Mapping[str, str]) -> str:
-    """Choose one upsampler; `labels` holds names for people, in the table's order."""
-    usual = _EXPLORED if _EXPLORED in labels else None
+    """Choose one upsampler; `labels` holds display names in the table's order."""
+    usual = _USUAL_UPSAMPLER if _USUAL_UPSAMPLER in labels else None
     return dropdown("Upsampler", labels, usual=usual, width=170, key="op")
 
 
@@ -56,18 +56,18 @@ def step_choice(labels: Mapping[str, str], *, usual: str) -> str:
     """Choose one of a network's upsampling steps.
 
     Args:
-        labels: Names for people by step.
-        usual: The step to begin with.
+        labels: Display names by step.
+        usual: The default.
     """
     return dropdown("Upsampling step", labels, usual=usual, width=260, key="step", words=_STEP_HELP)
 
 
 def offer(wanted: Sequence[str], labels: Mapping[str, str]) -> None:
-    """Draw buttons that put another upsampler in the place of the chosen one.
+    """Draw buttons that replace the chosen upsampler with another.
 
     Args:
-        wanted: Names of those to offer; what has no weights is left out.
-        labels: Names for people of those that have weights.
+        wanted: Names of the upsamplers to offer; those without weights are left out.
+        labels: Display names of the upsamplers that have weights.
     """
     with st.container(horizontal=True):
         for name in wanted:
@@ -81,7 +81,7 @@ def _take_upsampler(name: str) -> None:
 
 
 def untrained_note(labels: Sequence[str]) -> None:
-    """Name the upsamplers that are not offered, and why."""
+    """Draw a note on which upsamplers are not offered, and why."""
     if labels:
         st.caption(
             f"Not offered, because no weights for this task have been trained yet: {', '.join(labels)}. "
@@ -93,18 +93,18 @@ def working_side_choice(trained: int) -> int:
     """Choose the longer side, in pixels, that a larger picture is reduced to; 0 keeps its size.
 
     Args:
-        trained: Longer side of the pictures that the network was trained on; the usual choice.
+        trained: Longer side of the pictures that the network was trained on; the default.
     """
     chosen = dropdown("Longer side", _SIDES, width=140, key="side", words=_SIDE_HELP)
     return trained if chosen == _AS_TRAINED else chosen
 
 
 def show_choice(answers: str, *, truth: bool) -> Show:
-    """Choose what lies over the photograph.
+    """Choose the layers over the photograph.
 
     Args:
-        answers: What the networks' answers are called.
-        truth: Whether it is known; else there are no errors to show.
+        answers: Label of the networks' outputs.
+        truth: Whether the truth is known; without it errors are not offered.
     """
     names: dict[Show, str] = {"answers": answers, **_SHOW}
     options: list[Show] = ["answers", "changes", "errors"] if truth else ["answers", "changes"]
@@ -126,7 +126,7 @@ def mode_choice() -> Mode:
 
 
 def two_of(layers: Sequence[Layer]) -> tuple[Layer, Layer]:
-    """Choose what stands on either side of the before/after bar."""
+    """Choose the layers on either side of the before/after bar."""
     by_title = {layer.title: layer for layer in layers}
     titles = list(by_title)
     before, after = st.columns(2)
@@ -150,17 +150,17 @@ def segments(
     wrap: bool | None = None,
     remember: bool = True,
 ) -> T:
-    """Choose one of several options side by side; the choice is in the address.
+    """Choose one of several options side by side, and keep the choice in the address.
 
     Args:
         label: Label of the control.
         names: Display names by option.
         key: Key in the address and in the memory.
-        usual: The option to begin with; by default the first.
+        usual: The default; None for the first option.
         words: Help text.
-        hidden: Show the label to screen readers only.
-        wrap: Take another line where the window is narrow; None leaves it to Streamlit.
-        remember: Keep the choice when the visitor goes to another page.
+        hidden: Whether to show the label to screen readers only.
+        wrap: Whether to wrap in a narrow window; None leaves it to Streamlit.
+        remember: Whether to keep the choice when the visitor goes to another page.
     """
     options = list(names)
     if remember:
@@ -192,16 +192,16 @@ def dropdown(
     words: str | None = None,
     remember: bool = True,
 ) -> T:
-    """Choose one of many options from a list; the choice is in the address.
+    """Choose one of many options from a list, and keep the choice in the address.
 
     Args:
         label: Label of the control.
         names: Display names by option.
         key: Key in the address and in the memory.
-        usual: The option to begin with; by default the first.
+        usual: The default; None for the first option.
         width: Width in CSS pixels.
         words: Help text.
-        remember: Keep the choice when the visitor goes to another page.
+        remember: Whether to keep the choice when the visitor goes to another page.
     """
     options = list(names)
     if remember:
@@ -220,7 +220,7 @@ def dropdown(
 
 
 def table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:
-    """Draw a table of finished numbers; `label` is its text alternative."""
+    """Draw a table of formatted numbers; `label` is its text alternative."""
     st.table(dict(columns), border="horizontal", hide_index=True, alt=label)
 
 

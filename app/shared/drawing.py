@@ -1,4 +1,4 @@
-"""What figures have in common: a layout that the page's theme shines through."""
+"""What figures share: a layout without colours of its own, and label maps and masks as lossless PNG."""
 
 import io
 from collections.abc import Sequence
@@ -14,20 +14,21 @@ Part = dict[str, object]  # of a Plotly figure
 
 CLEAR = "rgba(0, 0, 0, 0)"
 LEGEND = {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"}
+_ZLIB_LEVEL = 1  # a third larger than the default, many times faster
 
 
 def plain(
     height: int, *, above: int = 10, below: int = 10, left: int = 10, right: int = 10, legend: bool = False
 ) -> Part:
-    """No background, and no text with a colour of its own.
+    """Return a layout with a transparent background and text in the colours of the theme.
 
     Args:
-        height: Of the figure in CSS pixels.
-        above: Room above the axes in CSS pixels, for titles and the legend.
-        below: Room below.
-        left: Room to the left; axes take what they need.
-        right: Room to the right.
-        legend: Whether there is one, along the upper edge.
+        height: Height of the figure in CSS pixels.
+        above: Margin above the axes in CSS pixels, for titles and the legend.
+        below: Margin below.
+        left: Margin to the left; axes take what they need.
+        right: Margin to the right.
+        legend: Whether to show a legend along the upper edge.
     """
     return {
         "height": height,
@@ -39,12 +40,6 @@ def plain(
     }
 
 
-# Label maps and masks as lossless PNG: one colour a class, exactly one pixel a pixel.
-
-
-_FAST = 1  # zlib level: a third larger than the default, many times faster
-
-
 def picture_trace(image: UInt8[np.ndarray, "h w 3"], *, pixel: float) -> go.Image:
     """Return a picture as a trace whose pixels are squares of side `pixel`, from (0, 0) on."""
     source = png_data_uri(photo_png(image))
@@ -52,12 +47,12 @@ def picture_trace(image: UInt8[np.ndarray, "h w 3"], *, pixel: float) -> go.Imag
 
 
 def photo_png(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    """A photograph as PNG."""
+    """Return a photograph as PNG."""
     return _png(Image.fromarray(image))
 
 
 def class_png(labels: UInt8[np.ndarray, "h w"], colours: Sequence[str]) -> bytes:
-    """Class indices as a palette PNG whose indices are the classes; 255 is transparent.
+    """Return a palette PNG whose indices are the classes; 255 is transparent.
 
     Args:
         labels: Class indices, 255 where there is none.
@@ -67,7 +62,7 @@ def class_png(labels: UInt8[np.ndarray, "h w"], colours: Sequence[str]) -> bytes
 
 
 def class_image(labels: UInt8[np.ndarray, "h w"], colours: Sequence[str]) -> Image.Image:
-    """As `class_png`, as a picture."""
+    """Return a picture whose palette indices are the classes."""
     picture = Image.fromarray(labels)
     palette = [channel for colour in colours for channel in ImageColor.getrgb(colour)[:3]]
     picture.putpalette(palette + [127] * (768 - len(palette)))
@@ -75,7 +70,7 @@ def class_image(labels: UInt8[np.ndarray, "h w"], colours: Sequence[str]) -> Ima
 
 
 def mask_png(mask: Bool[np.ndarray, "h w"], colour: str) -> bytes:
-    """A mask as a palette PNG: `colour` where it holds, transparent elsewhere."""
+    """Return a mask as a palette PNG: `colour` where it is true, transparent elsewhere."""
     picture = class_image(np.where(mask, 0, 255).astype(np.uint8), [colour])
     return _png(picture, transparency=255)
 
@@ -83,5 +78,5 @@ def mask_png(mask: Bool[np.ndarray, "h w"], colour: str) -> bytes:
 def _png(picture: Image.Image, transparency: int | None = None) -> bytes:
     target = io.BytesIO()
     options = {} if transparency is None else {"transparency": transparency}
-    picture.save(target, "PNG", compress_level=_FAST, **options)
+    picture.save(target, "PNG", compress_level=_ZLIB_LEVEL, **options)
     return target.getvalue()

@@ -1,4 +1,4 @@
-"""Pictures: the gallery, visitors' own, reduced to working size."""
+"""Pictures: the gallery and visitors' own, reduced to working size."""
 
 import os
 from collections.abc import Callable
@@ -24,9 +24,6 @@ from dysample.training.data import PictureData
 from dysample.training.recipe import Recipe, load_recipe, recipe_names
 from dysample.training.truth import DataError
 
-# The gallery: photographs and made scenes that everybody has, and data sets where they lie.
-
-
 _SCENE_SIZE = (480, 640)
 _PREVIEW_SIZE = (156, 208)
 _PER_DATASET = 8
@@ -41,11 +38,11 @@ _PHOTOGRAPHS = {
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A picture to compare on, with its truth where that is known.
+    """A picture, with its truth where that is known.
 
     Attributes:
         image: RGB.
-        truth: What a task asks for; None where nobody knows any of it.
+        truth: Returns the truth of a task; None where it is unsources.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -54,15 +51,15 @@ class Photograph:
 
 @dataclass(frozen=True, slots=True)
 class GalleryItem:
-    """One picture of the gallery.
+    """A picture of the gallery.
 
     Attributes:
         key: Name in the URL.
-        title: Name for people.
-        credit: Author and terms, or how it was made.
-        section: Heading that it stands under.
-        load: Reads or makes the picture.
-        preview: Does so for a thumbnail; may be smaller.
+        title: Display name.
+        credit: Author and licence, or how the picture was made.
+        section: Heading of its group.
+        load: Reads or renders the picture.
+        preview: Reads or renders it for a thumbnail, perhaps smaller.
     """
 
     key: str
@@ -74,12 +71,12 @@ class GalleryItem:
 
 
 def gallery_items() -> tuple[GalleryItem, ...]:
-    """Everything there is on this machine: data sets only where `DYSAMPLE_DATA` names their folder."""
+    """Return all pictures on this machine; those of data sets only if `DYSAMPLE_DATA` names their folder."""
     return (*_photographs(), *_scenes(), *_dataset_pictures())
 
 
 def without_truth(image: UInt8[np.ndarray, "h w 3"]) -> Photograph:
-    """A picture that nobody has labelled."""
+    """Return a picture whose truth is unsources."""
     return Photograph(image, lambda task: None)
 
 
@@ -107,14 +104,14 @@ def _scenes() -> list[GalleryItem]:
             scene.title,
             f"Made by this program, with exact labels. {scene.sentence}",
             "Made scenes with exact labels",
-            partial(_made, scene.key, _SCENE_SIZE),
-            partial(_made, scene.key, _PREVIEW_SIZE),
+            partial(_rendered, scene.key, _SCENE_SIZE),
+            partial(_rendered, scene.key, _PREVIEW_SIZE),
         )
         for scene in scenes.SCENES
     ]
 
 
-def _made(key: str, size: tuple[int, int]) -> Photograph:
+def _rendered(key: str, size: tuple[int, int]) -> Photograph:
     scene = scenes.render(key, height=size[0], width=size[1])
     return Photograph(scene.image, partial(scenes.annotation, scene))
 
@@ -124,31 +121,31 @@ def _dataset_pictures() -> list[GalleryItem]:
     if not folder:
         return []
     items: list[GalleryItem] = []
-    for recipes in _by_pictures().values():
+    for recipes in _recipes_by_pictures().values():
         try:
-            known = tuple(
+            sources = tuple(
                 (recipe, PictureData(Path(folder), recipe.task.dataset, recipe.test_split, recipe.task.kind))
                 for recipe in recipes
             )
         except DataError:
             continue  # that data set is not on this machine
-        items += _spread(known)
+        items += _spread(sources)
     return items
 
 
-def _by_pictures() -> dict[tuple[str, str], list[Recipe]]:
-    """The recipes by what they are tested on: tasks may share pictures, each with a truth of its own."""
-    found: dict[tuple[str, str], list[Recipe]] = {}
+def _recipes_by_pictures() -> dict[tuple[str, str], list[Recipe]]:
+    """Return the recipes by data set and split: tasks may share pictures, each with a truth of its own."""
+    recipes: dict[tuple[str, str], list[Recipe]] = {}
     for name in recipe_names():
         recipe = load_recipe(name)
-        found.setdefault((recipe.task.dataset, recipe.test_split), []).append(recipe)
-    return found
+        recipes.setdefault((recipe.task.dataset, recipe.test_split), []).append(recipe)
+    return recipes
 
 
-def _spread(known: tuple[tuple[Recipe, PictureData], ...]) -> list[GalleryItem]:
-    """A few pictures from all over a data set."""
-    recipe, data = known[0]
-    title = _in_common([each.task.title for each, _ in known]) or recipe.task.dataset
+def _spread(sources: tuple[tuple[Recipe, PictureData], ...]) -> list[GalleryItem]:
+    """Return a few pictures, spread evenly over a data set."""
+    recipe, data = sources[0]
+    title = _in_common([other.task.title for other, _ in sources]) or recipe.task.dataset
     step = max(1, len(data) // _PER_DATASET)
     return [
         GalleryItem(
@@ -156,47 +153,47 @@ def _spread(known: tuple[tuple[Recipe, PictureData], ...]) -> list[GalleryItem]:
             f"{title} {number}",
             f"{recipe.task.dataset}, {data.names[index]}. {recipe.task.licence}.",
             f"{recipe.task.dataset}: {recipe.test_split} pictures with truth",
-            partial(_measured, known, index),
-            partial(_measured, known, index),
+            partial(_measured, sources, index),
+            partial(_measured, sources, index),
         )
         for number, index in enumerate(range(0, len(data), step)[:_PER_DATASET], start=1)
     ]
 
 
 def _in_common(titles: list[str]) -> str:
-    """The words that titles begin with alike."""
-    return " ".join(words[0] for words in takewhile(_alike, zip(*map(str.split, titles), strict=False)))
+    """Return the words that all titles begin with."""
+    return " ".join(words[0] for words in takewhile(_all_equal, zip(*map(str.split, titles), strict=False)))
 
 
-def _alike(words: tuple[str, ...]) -> bool:
+def _all_equal(words: tuple[str, ...]) -> bool:
     return len(set(words)) == 1
 
 
-def _measured(known: tuple[tuple[Recipe, PictureData], ...], index: int) -> Photograph:
+def _measured(sources: tuple[tuple[Recipe, PictureData], ...], index: int) -> Photograph:
     def truth(task: Task) -> Annotation | None:
-        for recipe, data in known:
+        for recipe, data in sources:
             if (recipe.task.kind, recipe.task.classes) == (task.kind, task.classes):
                 return data[index].truth
         return None
 
-    return Photograph(known[0][1][index].image, truth)
+    return Photograph(sources[0][1][index].image, truth)
 
 
 @st.cache_resource(show_spinner=False)
 def manifest() -> manifests.Manifest:
-    """The list of the trained weights."""
+    """Load the manifest of the trained weights."""
     return manifests.load_manifest()
 
 
 @st.cache_resource(show_spinner=False)
 def gallery() -> dict[str, GalleryItem]:
-    """The gallery by key."""
+    """Return the gallery by key."""
     return {item.key: item for item in gallery_items()}
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def thumbnail(key: str, height: int) -> bytes:
-    """A small PNG of a gallery picture."""
+    """Return a small PNG of a gallery picture."""
     image = gallery()[key].preview().image
     width = max(1, round(image.shape[1] * height / image.shape[0]))
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -208,7 +205,7 @@ def photograph(source: Source) -> Photograph:
     """Read a picture at its own size.
 
     Raises:
-        ImageError: The file cannot be used.
+        ImageError: If the file cannot be used.
     """
     if source.data is not None:
         return without_truth(images.to_uint8(images.decode(source.data)))
@@ -217,29 +214,29 @@ def photograph(source: Source) -> Photograph:
 
 @st.cache_data(show_spinner=False, max_entries=8)
 def picture(source: Source, task: str, longer_side: int) -> Picture[Any]:
-    """Read a picture and reduce it.
+    """Read a picture and reduce it to working size.
 
     Raises:
-        ImageError: The file cannot be used.
+        ImageError: If the file cannot be used.
     """
-    found = photograph(source)
-    height, width = found.image.shape[:2]
-    truth = found.truth(manifest().task(task))
+    full = photograph(source)
+    height, width = full.image.shape[:2]
+    truth = full.truth(manifest().task(task))
     if 0 < longer_side < max(height, width):
         factor = longer_side / max(height, width)
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
-        reduced = cv2.resize(found.image, size, interpolation=cv2.INTER_AREA)
+        reduced = cv2.resize(full.image, size, interpolation=cv2.INTER_AREA)
         truth = None if truth is None else truth.resized(size[1], size[0])
         return Picture(reduced, truth, (height, width))
-    return Picture(found.image, truth, (height, width))
+    return Picture(full.image, truth, (height, width))
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
 def padded(subject: Subject) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture as the network sees it: continued at the right and the bottom to whole coarsest pixels.
+    """Return the picture as the network sees it: padded at the right and below to the coarsest stride.
 
     Raises:
-        ImageError: The file cannot be used.
+        ImageError: If the file cannot be used.
     """
     image = picture(subject.source, subject.task, subject.longer_side).image
     below, right = (-side % STRIDES[-1] for side in image.shape[:2])

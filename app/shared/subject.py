@@ -1,4 +1,4 @@
-"""What the pages share: choosing a picture and a network, remembered from page to page."""
+"""Choosing a picture and a network, remembered from page to page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,38 +14,19 @@ from dysample.models.hub import WeightsError
 from dysample.types import Prediction
 
 _THUMBNAIL = 156  # rows: twice what is shown, for dense screens
-
-
-def choose_picture() -> Source:
-    """Draw upload, camera and gallery; the visitor's own picture goes before the gallery's."""
-    chooser, upload = st.columns([3, 1], gap="large")
-    with upload:
-        own = uploaded_picture(key="own")
-    with chooser:
-        if own is not None and _readable(Source(*own)):
-            st.info(f"You see your photograph {own[0]}. Remove it to choose from the gallery.")
-            return Source(*own)
-        gallery = photos.gallery()
-        asked = st.query_params.get("picture", kept("picture", ""))
-        thumbnails = [
-            Thumbnail(item.key, item.title, item.section, photos.thumbnail(item.key, _THUMBNAIL), item.title)
-            for item in gallery.values()
-        ]
-        selected = asked if asked in gallery else thumbnails[0].key
-        key = picture_gallery(thumbnails, selected=selected, key="gallery")
-        st.query_params["picture"] = keep("picture", key)
-        st.caption(gallery[key].credit)
-        return Source(key)
+_TYPES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "avif")
+_MOST_MB = 25
+_CAMERA_PX = 480  # width on the page, where there is room
 
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """What an explorer page looks into.
+    """The subject of an explorer page.
 
     Attributes:
         subject: The picture and the network.
-        prediction: The network's answer, with every upsampling on the way.
-        step: Name of the upsampling to look at.
+        prediction: The network's output, with all upsampling steps.
+        step: Name of the chosen step.
     """
 
     subject: Subject
@@ -54,7 +35,11 @@ class Explored:
 
 
 def choose_network() -> Explored | None:
-    """Draw the choice of picture, task, upsampler and step; None, with a sentence, if weights are missing."""
+    """Draw the choice of picture, task, upsampler and step.
+
+    Returns:
+        The choice; None, after an error message, if the weights or the picture cannot be used.
+    """
     try:
         manifest = photos.manifest()
     except WeightsError as error:
@@ -65,7 +50,7 @@ def choose_network() -> Explored | None:
         source = choose_picture()
     row = st.container(horizontal=True, vertical_alignment="bottom")
     with row:
-        task = controls.task_choice({each.name: each.title for each in manifest.tasks})
+        task = controls.task_choice({task.name: task.title for task in manifest.tasks})
         upsampler = controls.one_upsampler_choice(networks.trained(task))
     with pictures:
         longer_side = controls.working_side_choice(manifest.task(task).working_side)
@@ -87,24 +72,46 @@ def _predict(subject: Subject) -> Prediction | None:
         return None
 
 
-def step_labels(found: Prediction) -> Mapping[str, str]:
-    """Names for people of a network's upsampling steps."""
+def step_labels(prediction: Prediction) -> Mapping[str, str]:
+    """Return the display names of a network's upsampling steps."""
     return {
-        each.name: f"{each.name}: {each.input.shape[3]}×{each.input.shape[2]} → "
-        f"{each.output.shape[3]}×{each.output.shape[2]}"
-        for each in found.steps
+        step.name: f"{step.name}: {step.input.shape[3]}×{step.input.shape[2]} → "
+        f"{step.output.shape[3]}×{step.output.shape[2]}"
+        for step in prediction.steps
     }
 
 
-def usual_step(found: Prediction) -> str:
-    """The last step of the second coarsest size: enough cells to see structure, few enough to read."""
-    heights = {each.input.shape[2] for each in found.steps}
+def usual_step(prediction: Prediction) -> str:
+    """Return the last step of the second coarsest size: enough cells to see structure, few enough to read."""
+    heights = {step.input.shape[2] for step in prediction.steps}
     second = min(heights - {min(heights)}, default=min(heights))
-    return next(each.name for each in reversed(found.steps) if each.input.shape[2] == second)
+    return next(step.name for step in reversed(prediction.steps) if step.input.shape[2] == second)
+
+
+def choose_picture() -> Source:
+    """Draw upload, camera and gallery; the visitor's own picture takes precedence over the gallery's."""
+    chooser, upload = st.columns([3, 1], gap="large")
+    with upload:
+        own = uploaded_picture(key="own")
+    with chooser:
+        if own is not None and _readable(Source(*own)):
+            st.info(f"You see your photograph {own[0]}. Remove it to choose from the gallery.")
+            return Source(*own)
+        gallery = photos.gallery()
+        wanted = st.query_params.get("picture", kept("picture", ""))
+        thumbnails = [
+            Thumbnail(item.key, item.title, item.section, photos.thumbnail(item.key, _THUMBNAIL), item.title)
+            for item in gallery.values()
+        ]
+        selected = wanted if wanted in gallery else thumbnails[0].key
+        key = picture_gallery(thumbnails, selected=selected, key="gallery")
+        st.query_params["picture"] = keep("picture", key)
+        st.caption(gallery[key].credit)
+        return Source(key)
 
 
 def _readable(source: Source) -> bool:
-    """Whether a file is a picture; if not, say why and leave the gallery in its place."""
+    """Return whether a file is a picture; if not, draw why."""
     try:
         photos.photograph(source)
     except ImageError as error:
@@ -113,22 +120,14 @@ def _readable(source: Source) -> bool:
     return True
 
 
-# The visitor's own picture: a file, or the camera.
-
-
-_TYPES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "avif")
-_MOST_MB = 25
-_CAMERA_PX = 480  # width on the page, where there is room
-
-
 def uploaded_picture(*, key: str) -> tuple[str, bytes] | None:
-    """Draw a field for a file and, where it is asked for, the camera.
+    """Draw a field for a file and, on request, the camera.
 
     Args:
         key: Unique on the page.
 
     Returns:
-        Name and bytes of the file that came last and is still there, or None. It stays from page to page.
+        Name and bytes of the latest file that has not been removed, or None. It is kept from page to page.
     """
     kept_as, touched = f"{key}.picture", f"{key}.touched"
     upload = st.file_uploader(
@@ -143,12 +142,12 @@ def uploaded_picture(*, key: str) -> tuple[str, bytes] | None:
     wanted = st.toggle(
         "Use the camera",
         help="Your browser will ask for permission. It lets pages use the camera only on this machine or "
-        "through https.",
+        "over https.",
         key=f"{key}-use-camera",
         on_change=keep,
         args=(touched, True),
     )
-    # Drawing the camera asks for permission at once, so nobody gets it unasked.
+    # Drawing the camera asks for permission at once, so it is drawn on request only.
     shot = (
         st.camera_input(
             "Take a photograph",
@@ -169,7 +168,7 @@ def uploaded_picture(*, key: str) -> tuple[str, bytes] | None:
     st.session_state[memory] = arrived
     if arrived:
         keep(kept_as, (files[arrived[-1]].name, files[arrived[-1]].getvalue()))
-    elif kept(touched, False):  # taken away here, not left behind on another page
+    elif kept(touched, False):  # removed here, not merely absent from another page
         forget(kept_as)
     forget(touched)
     if not arrived and kept(kept_as, None) is not None:

@@ -1,4 +1,4 @@
-"""The prose of the pages: one `texts.md` a page, in sections under headings."""
+"""The prose of the pages: a `texts.md` for each page, in sections under headings."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -13,6 +13,6 @@ def sections(address: str) -> Mapping[str, str]:
 
 
 def split(text: str, mark: str) -> Mapping[str, str]:
-    """Return the sections of a text whose headings begin with a mark, such as ``"## "``."""
+    """Return the sections of a text by heading; headings begin with a mark, for example ``"## "``."""
     parts = (part.partition("\n") for part in text.strip().removeprefix(mark).split(f"\n{mark}"))
     return {heading.strip(): body.strip() for heading, _, body in parts}

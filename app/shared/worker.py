@@ -1,4 +1,4 @@
-"""Commands of `python -m dysample` in processes of their own, one at a time, so that pages need not wait."""
+"""A queue of `python -m dysample` commands, run one at a time in processes of their own."""
 
 import atexit
 import contextlib
@@ -15,25 +15,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, Literal
 
-State = Literal["waiting", "running", "done", "failed", "cancelled"]
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 MOST_WAITING = 8
-# A job whose page asks no more has lost its visitor, and others may be waiting.
+# A job that no page polls has lost its visitor, and others may be waiting.
 ABANDONED_S = 60.0
 _TICK_S = 0.2
 _STEP = re.compile(r"(\d+)/(\d+) (.*)")
 
 
 class BusyError(Exception):
-    """Too many jobs wait already."""
+    """Raised when too many jobs are waiting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is.
+    """The progress of a job.
 
     Attributes:
-        words: What it does, for people.
-        share: How much is done, 0 to 1.
+        words: The present step, for people.
+        share: The share that is done, 0 to 1.
     """
 
     words: str
@@ -41,60 +41,61 @@ class Progress:
 
 
 class Job:
-    """One command. Its steps are lines such as ``2/5 Timing both`` that it writes to stderr.
+    """A command in a process of its own.
 
-    Lines of JSON that it writes there are kept for whoever can read them.
+    The command reports on stderr: a line such as ``2/5 Timing both`` is its present step, and a line that
+    begins with a brace is JSON, kept in `json_lines`.
 
     Attributes:
-        arguments: Of `python -m dysample`.
-        limit_s: Seconds after which it is ended.
-        state: Where it stands.
-        output: What it printed, once it is done.
-        error: A sentence that says why it failed.
+        arguments: Arguments of `python -m dysample`.
+        limit_s: Seconds after which the process is killed.
+        state: State of the job.
+        output: Standard output, once the job is done.
+        error: A sentence on why the job failed.
     """
 
     def __init__(self, arguments: Iterable[str], *, limit_s: float) -> None:
-        """Prepare; `start` makes jobs and puts them in line."""
+        """Prepare a job; use `start` to make one and queue it."""
         self.arguments = tuple(arguments)
         self.limit_s = limit_s
-        self.state: State = "waiting"
+        self.state: JobState = "waiting"
         self.output = ""
         self.error = ""
         self._steps: list[str] = []
-        self._told: list[str] = []
-        self._said: list[str] = []
-        self._looked = time.monotonic()
+        self._json_lines: list[str] = []
+        self._other_lines: list[str] = []
+        self._polled_at = time.monotonic()
         self._process: subprocess.Popen[str] | None = None
 
     @property
     def going(self) -> bool:
-        """Whether it waits or runs."""
+        """Whether the job waits or runs."""
         return self.state in ("waiting", "running")
 
     @property
-    def told(self) -> tuple[str, ...]:
-        """The lines of JSON so far."""
-        return tuple(self._told)
+    def json_lines(self) -> tuple[str, ...]:
+        """The lines of JSON on stderr so far."""
+        return tuple(self._json_lines)
 
-    def look(self) -> Progress:
-        """How far it is; to be asked at least every `ABANDONED_S` while somebody waits for it."""
-        self._looked = time.monotonic()
+    def poll(self) -> Progress:
+        """Return the progress; a job that is not polled for `ABANDONED_S` is cancelled."""
+        self._polled_at = time.monotonic()
         if self.state == "waiting":
             return Progress("Waiting for the measurement of another visitor", 0.0)
-        found = _STEP.fullmatch(self._steps[-1]) if self._steps else None
-        if found is None:
+        step = _STEP.fullmatch(self._steps[-1]) if self._steps else None
+        if step is None:
             return Progress("Starting", 0.0)
-        return Progress(found[3], (int(found[1]) - 1) / int(found[2]))
+        return Progress(step[3], (int(step[1]) - 1) / int(step[2]))
 
     def cancel(self) -> None:
-        """End it, if it has not ended; it leaves nothing behind."""
+        """Cancel the job if it waits or runs, and kill its processes."""
         if self.going:
             self.state = "cancelled"
         if self._process is not None:
-            _end(self._process)
+            _kill(self._process)
 
     def run(self) -> None:
-        """Do it in this thread, unless it was cancelled."""
+        """Run the job in this thread, unless it was cancelled or abandoned."""
         if self.state != "waiting" or self._abandoned():
             self.state = "cancelled"
             return
@@ -126,13 +127,13 @@ class Job:
             elif time.monotonic() - began > self.limit_s:
                 self.error = f"It was ended: it took more than {self.limit_s:.0f} s."
                 self.state = "failed"
-                _end(process)
+                _kill(process)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_TICK_S)
 
     def _listen(self, stream: IO[str] | None) -> None:
         for line in map(str.strip, stream or ()):
-            lines = self._told if line.startswith("{") else self._said
+            lines = self._json_lines if line.startswith("{") else self._other_lines
             (self._steps if _STEP.fullmatch(line) else lines).append(line)
 
     def _finish(self, status: int, printed: str) -> None:
@@ -141,19 +142,17 @@ class Job:
         if status == 0:
             self.output, self.state = printed, "done"
             return
-        last = next((line for line in reversed(self._said) if line), "")
-        told = last.startswith("dysample: ")
-        self.error = (
-            last.removeprefix("dysample: ") if told else f"Its process ended with status {status}. {last}"
-        )
+        last = next((line for line in reversed(self._other_lines) if line), "")
+        message = last.removeprefix("dysample: ")
+        self.error = message if message != last else f"Its process ended with status {status}. {last}"
         self.state = "failed"
 
     def _abandoned(self) -> bool:
-        return time.monotonic() - self._looked > ABANDONED_S
+        return time.monotonic() - self._polled_at > ABANDONED_S
 
 
-class _Line:
-    """The jobs that wait, and the thread that does them one after the other."""
+class _Queue:
+    """The waiting jobs, and the thread that runs them one after the other."""
 
     def __init__(self) -> None:
         self.waiting: queue.Queue[Job] = queue.Queue(MOST_WAITING)
@@ -161,7 +160,7 @@ class _Line:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    def join(self, job: Job) -> None:
+    def add(self, job: Job) -> None:
         try:
             self.waiting.put_nowait(job)
         except queue.Full:
@@ -185,27 +184,27 @@ class _Line:
             self.running.cancel()
 
 
-_LINE = _Line()
-atexit.register(_LINE.stop)
+_QUEUE = _Queue()
+atexit.register(_QUEUE.stop)
 
 
 def start(arguments: Iterable[str], *, limit_s: float) -> Job:
-    """Put a command in line.
+    """Queue a command.
 
     Args:
-        arguments: Of `python -m dysample`.
-        limit_s: Seconds that it may take.
+        arguments: Arguments of `python -m dysample`.
+        limit_s: Seconds after which its process is killed.
 
     Raises:
-        BusyError: Too many wait already.
+        BusyError: If too many jobs are waiting.
     """
     job = Job(arguments, limit_s=limit_s)
-    _LINE.join(job)
+    _QUEUE.add(job)
     return job
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """End a process and those that it started."""
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Kill a process and those that it started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

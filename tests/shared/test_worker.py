@@ -1,4 +1,4 @@
-"""Commands in processes of their own: one after the other, with progress, cancelled, ended, in sentences."""
+"""The queue of commands: order, progress, cancelling, time limit, failures."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ PATIENCE_S = 120
 
 @pytest.fixture
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Puts a program in the place of `python -m dysample`."""
+    """Return a function that puts a program in the place of `python -m dysample`."""
 
     def write(text: str) -> None:
         path = tmp_path / "program.py"
@@ -32,18 +32,18 @@ def wait(job: Job, until: Callable[[Job], bool] = lambda job: not job.going) -> 
     deadline = time.monotonic() + PATIENCE_S
     while not until(job):
         assert time.monotonic() < deadline, job.state
-        job.look()
+        job.poll()
         time.sleep(0.02)
 
 
-def test_the_output_of_a_command() -> None:
+def test_output_is_kept() -> None:
     job = worker.start(["audit", "--help"], limit_s=PATIENCE_S)
     wait(job)
     assert job.state == "done"
     assert "usage: dysample audit" in job.output
 
 
-def test_a_bad_option_is_the_command_s_own_sentence() -> None:
+def test_an_error_message_of_the_command_is_the_error() -> None:
     job = worker.start(["audit", "--model", "torch.nn:Nothing"], limit_s=PATIENCE_S)
     wait(job)
     assert (job.state, job.error) == ("failed", "torch.nn has no function 'Nothing'")
@@ -52,11 +52,11 @@ def test_a_bad_option_is_the_command_s_own_sentence() -> None:
 def test_progress_and_cancelling(script: Callable[[str], None]) -> None:
     script("import sys, time\nprint('2/4 Half way', file=sys.stderr, flush=True)\ntime.sleep(100)")
     job = worker.start([], limit_s=PATIENCE_S)
-    wait(job, lambda job: job.look().words == "Half way")
-    assert job.look().share == 0.25
+    wait(job, lambda job: job.poll().words == "Half way")
+    assert job.poll().share == 0.25
     behind = worker.start([], limit_s=PATIENCE_S)
     time.sleep(0.1)
-    assert behind.look().words.startswith("Waiting")
+    assert behind.poll().words.startswith("Waiting")
     job.cancel()
     wait(behind, lambda job: job.state == "running")
     behind.cancel()
@@ -64,14 +64,14 @@ def test_progress_and_cancelling(script: Callable[[str], None]) -> None:
     assert (job.state, behind.state) == ("cancelled", "cancelled")
 
 
-def test_what_takes_too_long_is_ended(script: Callable[[str], None]) -> None:
+def test_a_job_past_its_limit_is_killed(script: Callable[[str], None]) -> None:
     script("import time\ntime.sleep(100)")
     job = worker.start([], limit_s=0.3)
     wait(job)
     assert (job.state, job.error) == ("failed", "It was ended: it took more than 0 s.")
 
 
-def test_a_job_that_nobody_looks_at_is_ended(
+def test_a_job_that_nobody_polls_is_cancelled(
     script: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script("import time\ntime.sleep(100)")
@@ -83,7 +83,7 @@ def test_a_job_that_nobody_looks_at_is_ended(
     assert job.state == "cancelled"
 
 
-def test_a_crash_is_a_sentence(script: Callable[[str], None]) -> None:
+def test_a_crash_is_explained(script: Callable[[str], None]) -> None:
     script("import os\nos.abort()")
     job = worker.start([], limit_s=PATIENCE_S)
     wait(job)
@@ -91,7 +91,7 @@ def test_a_crash_is_a_sentence(script: Callable[[str], None]) -> None:
     assert job.error.startswith("Its process ended with status -6.")
 
 
-def test_too_many_are_turned_away(script: Callable[[str], None]) -> None:
+def test_too_many_jobs_are_refused(script: Callable[[str], None]) -> None:
     script("import time\ntime.sleep(100)")
     jobs = [worker.start([], limit_s=PATIENCE_S)]
     wait(jobs[0], lambda job: job.state == "running")

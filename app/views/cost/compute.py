@@ -29,7 +29,7 @@ from dysample.measure.machine import this_machine
 from dysample.measure.profile import ProfileReport
 from dysample.measure.profile import from_json as profile_from_json
 
-State = Literal["waiting", "running", "finished", "cancelled", "failed"]
+RunState = Literal["waiting", "running", "finished", "cancelled", "failed"]
 MOST_CHANNELS, MOST_SIDE = 512, 512
 MOST_NUMBERS = 2**22  # in a map: the paper's has 3.7 million
 LIMIT_S = 300.0  # for the benchmark; as much again for the profile, which needs far less
@@ -62,7 +62,7 @@ class Measurement:
             raise
 
     @property
-    def state(self) -> State:
+    def state(self) -> RunState:
         """Where it stands; the profile may fail without the benchmark."""
         jobs = (self._bench, self._profile)
         if any(job.state == "cancelled" for job in jobs):
@@ -89,7 +89,7 @@ class Measurement:
 
     def look(self) -> worker.Progress:
         """How far it is; to be asked again and again while somebody waits for it."""
-        first, second = self._bench.look(), self._profile.look()
+        first, second = self._bench.poll(), self._profile.poll()
         if self._bench.state == "waiting":
             return worker.Progress(first.words, 0.0)
         if not self._bench.going:
@@ -192,7 +192,7 @@ def _rows(job: Job) -> tuple[BenchRow, ...]:
 def _told(job: Job) -> list[Progress]:
     """What a benchmark told; a process that is ended may leave half a line."""
     found: list[Progress] = []
-    for line in job.told:
+    for line in job.json_lines:
         with contextlib.suppress(ValueError):
             found.append(from_line(line))
     return found

@@ -15,10 +15,10 @@ from dysample.explain.learn_tasks import Task
 from dysample.geometry import InitialGrid
 from dysample.ops.dysample import Style
 
-Origin = Literal["rings", "photo"]
+PictureOrigin = Literal["rings", "photo"]
 Extent = Literal["detail", "whole"]
-State = Literal["ready", "going", "paused", "finished"]
-_ORIGINS: Mapping[Origin, str] = {"rings": "Rings", "photo": "Photograph"}
+LearnState = Literal["ready", "going", "paused", "finished"]
+_ORIGINS: Mapping[PictureOrigin, str] = {"rings": "Rings", "photo": "Photograph"}
 _TASKS: Mapping[Task, str] = {"picture": "Undo a ×2 reduction", "mask": "Enlarge a coarse mask"}
 _GRIDS: Mapping[InitialGrid, str] = {"bilinear": "Bilinear", "nearest": "Nearest"}
 _STYLES: Mapping[Style, str] = {"lp": "LP", "pl": "PL"}
@@ -42,7 +42,7 @@ _PACER = component(
 )
 
 
-def problem_choice() -> tuple[Origin, Task, int, int]:
+def problem_choice() -> tuple[PictureOrigin, Task, int, int]:
     """Choose what to learn from, what to learn, the upsampling factor, and the picture's side in pixels."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         origin = segments("Learn from", _ORIGINS, usual="rings", wrap=True, key="learn_from")
@@ -80,7 +80,7 @@ def settings_choice() -> tuple[LearnSettings, int, int]:
 
 
 def commands(
-    state: State,
+    state: LearnState,
     *,
     start: Callable[[], None],
     go: Callable[[], None],

@@ -73,7 +73,7 @@ def _run(choice: LearnChoice) -> Run | None:
     return run
 
 
-def _state(run: Run) -> controls.State:
+def _state(run: Run) -> controls.LearnState:
     if run.finished:
         return "finished"
     if run.going:

@@ -127,7 +127,7 @@ def _watch(stage: Stage) -> None:
     if job is None or not job.going:
         st.rerun()
         return
-    now = job.look()
+    now = job.poll()
     progress(now.words, now.share, cancel=job.cancel, key=f"model_cancel_{stage}")
 
 

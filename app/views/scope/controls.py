@@ -12,9 +12,9 @@ from dysample.explain.overlap import Overlap
 from dysample.explain.scope import AXES, Axis
 from dysample.geometry import InitialGrid
 
-Origin = Edge | Literal["features"]
+MapOrigin = Edge | Literal["features"]
 _GRIDS: Mapping[InitialGrid, str] = {"bilinear": "Bilinear", "nearest": "Nearest"}
-_ORIGINS: Mapping[Origin, str] = {
+_ORIGINS: Mapping[MapOrigin, str] = {
     "vertical": "Vertical edge",
     "horizontal": "Horizontal edge",
     "diagonal": "Diagonal edge",
@@ -83,7 +83,7 @@ def group_choice(groups: int) -> int | None:
     return None if group == -1 else group
 
 
-def origin_choice() -> Origin:
+def origin_choice() -> MapOrigin:
     """Choose the map to enlarge."""
     return segments("Map", _ORIGINS, key="disorder_map")
 
