@@ -1,4 +1,4 @@
-"""Swaps in networks that are known here: counted without computing, by shapes alone."""
+"""Surveys and costs of swaps in known networks, counted from shapes alone, and the check of factories."""
 
 import os
 import re
@@ -19,20 +19,20 @@ _NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 def factories() -> tuple[str, ...]:
-    """Modules and packages whose factories visitors may name: what `DYSAMPLE_FACTORIES` lists."""
+    """Return the modules and packages in `DYSAMPLE_FACTORIES`, whose factories visitors may name."""
     return tuple(filter(None, re.split(r"[\s,]+", os.environ.get(_FACTORIES, ""))))
 
 
 def check_factory(name: str) -> None:
-    """Make sure that a factory may be called here.
+    """Check that a factory may be called here.
 
     Raises:
-        ValueError: It is not named as ``package.module:function``, or not in what is allowed.
+        ValueError: If it is not named as ``package.module:function``, or its module is not allowed.
     """
     if not _NAME.fullmatch(name):
-        raise ValueError(f"A factory is named as in package.module:function, got {name!r}.")
+        raise ValueError(f"A factory must be named as in package.module:function, got {name!r}.")
     module = name.partition(":")[0]
-    if not any(module == each or module.startswith(f"{each}.") for each in factories()):
+    if not any(module == allowed or module.startswith(f"{allowed}.") for allowed in factories()):
         raise ValueError(
             f"This server does not allow factories of {module}; it allows those of {', '.join(factories())}."
         )
@@ -40,41 +40,41 @@ def check_factory(name: str) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def survey(choice: ModelChoice) -> Survey:
-    """What a network enlarges and costs as it is.
+    """Survey a network as it is: its sites and costs.
 
     Raises:
-        ValueError: There is no such network, or it does not take pictures of this size.
+        ValueError: If there is no such network, or it does not take pictures of this size.
     """
     model, picture = _shapes(choice)
     try:
         return survey_of(model, picture)
     except (RuntimeError, TypeError, IndexError) as error:
-        said = " ".join(str(error).split())[:300]
+        reason = " ".join(str(error).split())[:300]
         raise ValueError(
-            f"This network does not take pictures of {choice.height}×{choice.width} pixels: {said}"
+            f"This network does not take pictures of {choice.height}×{choice.width} pixels: {reason}"
         ) from error
 
 
 @st.cache_data(show_spinner=False, max_entries=128)
 def costs(choice: ModelChoice, plan: Plan) -> SwapCosts:
-    """What it costs after a swap.
+    """Count what a network costs after a swap.
 
     Raises:
-        ValueError: An operator cannot be at its site.
+        ValueError: If an operator cannot be at its site.
     """
     return swap_costs(*_shapes(choice), plan)
 
 
-def plan_of(found: Survey, swap: SwapChoice) -> Plan:
-    """Which operator goes to which site."""
-    return planned(audit_of(found), swap.to, swap.exceptions)
+def plan_of(survey: Survey, swap: SwapChoice) -> Plan:
+    """Return which operator goes to which site."""
+    return planned(audit_of(survey), swap.to, swap.exceptions)
 
 
 def _shapes(choice: ModelChoice) -> tuple[nn.Module, torch.Tensor]:
-    """The network and a picture without numbers."""
+    """Return the network and a picture on the meta device."""
     try:
         with META:
             model = smp_model(choice.name)
-    except RuntimeError:  # some encoders look at numbers while they are made
+    except RuntimeError:  # some encoders read values of tensors in their constructors
         model = smp_model(choice.name).to(META)
     return model.eval(), torch.empty(1, 3, choice.height, choice.width, device=META)

@@ -1,4 +1,4 @@
-"""The controls of the page about one's own model."""
+"""Controls of the page about one's own model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -8,30 +8,30 @@ import streamlit as st
 from app.memory import keep, restore
 from app.shared.controls import segments
 
-Origin = Literal["smp", "factory"]
+ModelOrigin = Literal["smp", "factory"]
 AS_ABOVE = "as above"
 LEAVE = ""
-_ORIGINS: Mapping[Origin, str] = {"smp": "A known network", "factory": "Your own factory"}
+_ORIGINS: Mapping[ModelOrigin, str] = {"smp": "A known network", "factory": "Your own factory"}
 _LEAST, _MOST, _STEP = 32, 768, 32
 
 
-def origin_choice() -> Origin:
+def origin_choice() -> ModelOrigin:
     """Choose where the model comes from."""
     return segments("Model", _ORIGINS, key="model_from", hidden=True)
 
 
 def family_choice(labels: Mapping[str, str]) -> str:
-    """Choose a decoder; `labels` holds names for people."""
+    """Choose a decoder; `labels` holds display names."""
     return _select("Network", labels, key="model_family", usual="Unet", width=170)
 
 
 def encoder_choice(names: Sequence[str]) -> str:
-    """Choose an encoder of those that the decoder takes."""
+    """Choose one of the encoders that the decoder takes."""
     return _select("Encoder", {name: name for name in names}, key="model_encoder", usual=names[0], width=210)
 
 
 def operator_choice(labels: Mapping[str, str]) -> str:
-    """Choose the upsampler for all sites that are swapped unasked."""
+    """Choose the upsampler for all sites that are swapped by default."""
     return _select("Put in", labels, key="model_to", usual="dysample+", width=170)
 
 
@@ -56,7 +56,7 @@ def size_choice(usual: int) -> tuple[int, int]:
     """Choose rows and columns of the picture.
 
     Args:
-        usual: Pixels of either to begin with.
+        usual: Default of both in pixels.
     """
     sides = list[int]()
     for label, name in (("Rows (px)", "rows"), ("Columns (px)", "columns")):
@@ -70,7 +70,7 @@ def size_choice(usual: int) -> tuple[int, int]:
 
 
 def factory_choice() -> str:
-    """Name a factory; empty at first."""
+    """Draw a field for the name of a factory; empty by default."""
     key = "model_factory"
     if key not in st.session_state and key not in st.query_params:
         st.session_state[key] = st.session_state.get(f"kept.{key}", "")
@@ -81,13 +81,13 @@ def factory_choice() -> str:
 
 
 def site_choice(label: str, options: Mapping[str, str], *, model: str, usual: str) -> str:
-    """Choose what a site gets: an operator, `AS_ABOVE`, or `LEAVE`.
+    """Choose an operator, `AS_ABOVE`, or `LEAVE` for a site.
 
     Args:
-        label: Of the site, for screen readers.
-        options: Names for people.
-        model: The choice is that of one model alone.
-        usual: The option to begin with.
+        label: Label of the site, for screen readers.
+        options: Display names by option.
+        model: Name of the model; each model keeps choices of its own.
+        usual: The default.
     """
     key = f"model_site:{model}:{label}"
     restore(key, options)
@@ -104,7 +104,7 @@ def site_choice(label: str, options: Mapping[str, str], *, model: str, usual: st
 
 
 def glance(figures: Sequence[tuple[str, str, str, str]]) -> None:
-    """Draw the numbers that matter most, each with its label, what it means and how it was had."""
+    """Draw the headline numbers: label, value, note below, help text."""
     with st.container(horizontal=True, gap="small", key="model-glance"):
         for label, value, below, words in figures:
             st.metric(
@@ -118,7 +118,7 @@ def lines(texts: Sequence[str]) -> None:
 
 
 def code(python: str, command: str) -> None:
-    """Draw the code that does the same, to copy."""
+    """Draw code to copy that makes the same swap."""
     python_tab, command_tab = st.tabs(["Python", "Command line"])
     with python_tab:
         st.code(python, language="python", wrap_lines=True)

@@ -1,4 +1,4 @@
-"""A model as a flow of maps: down through the encoder, and up again by every enlargement."""
+"""Drawing of a model as a flow of maps: down the encoder, and up again through its enlargements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,18 +24,19 @@ FATES: Mapping[Fate, str] = {
 _COLOURS: Mapping[Fate, str] = {"swapped": MARGINAL, "possible": CHANGED, "alone": "#9AA3AE"}
 _SYMBOLS: Mapping[Fate, str] = {"swapped": "circle", "possible": "square", "alone": "diamond"}
 _HEIGHT = 400
-_REACH = 0.36  # of a column, to either side: how far an enlargement's arrow goes
+_REACH = 0.36  # half the length of an enlargement's arrow, in columns
+_SILENT: Part = {"hoverinfo": "skip", "showlegend": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One enlargement in the drawing.
+    """An enlargement in the drawing.
 
     Attributes:
         site: The enlargement.
         fate: What the plan does with it.
-        column: Its place along the flow.
-        parents: Enlargements that its map went through last, by their `order`.
+        column: Position along the flow.
+        parents: `order` of the enlargements that its map went through last.
     """
 
     site: Site
@@ -44,48 +45,48 @@ class Node:
     parents: tuple[int, ...]
 
 
-def fate(site: Site, plan: Plan) -> Fate:
-    """What a plan does with a site."""
-    if any(each.site == site.name for each in plan):
+def _fate(site: Site, plan: Plan) -> Fate:
+    """Return what a plan does with a site."""
+    if any(swap.site == site.name for swap in plan):
         return "swapped"
     return "alone" if site.choice == "never" else "possible"
 
 
 def nodes(survey: Survey, plan: Plan) -> tuple[Node, ...]:
-    """All enlargements, in columns behind those of the encoder."""
-    sites = [each.site for each in survey.sites]
+    """Return all enlargements, in columns behind those of the encoder."""
+    sites = [surveyed.site for surveyed in survey.sites]
     above = {site.order: set(site.after) for site in sites}
     first = len(survey.levels) + 1
     return tuple(
-        Node(site, fate(site, plan), first + index, _direct(site, above)) for index, site in enumerate(sites)
+        Node(site, _fate(site, plan), first + index, _direct(site, above)) for index, site in enumerate(sites)
     )
 
 
 def _direct(site: Site, above: Mapping[int, set[int]]) -> tuple[int, ...]:
-    """Those before a site that no other one lies in between."""
+    """Return the sites before a site with no other site in between."""
     passed = set[int]().union(*(above[order] for order in site.after))
     return tuple(order for order in site.after if order not in passed)
 
 
 def flow(survey: Survey, plan: Plan) -> go.Figure:
     """Draw a model: sizes of maps upwards, the order of the calls to the right."""
-    found = nodes(survey, plan)
-    traces = [_links(survey, found), _encoder(survey)]
-    for each in FATES:
-        there = [node for node in found if node.fate == each]
-        if there:
-            traces += [_arrows(there, each), _marks(there, each)]
-    layout: Part = {"xaxis": _x_axis(survey, found), "yaxis": _y_axis(survey), "hovermode": "closest"}
+    drawn = nodes(survey, plan)
+    traces = [_links(survey, drawn), _encoder(survey)]
+    for fate in FATES:
+        alike = [node for node in drawn if node.fate == fate]
+        if alike:
+            traces += [_arrows(alike, fate), _marks(alike, fate)]
+    layout: Part = {"xaxis": _x_axis(survey, drawn), "yaxis": _y_axis(survey), "hovermode": "closest"}
     layout["hoverlabel"] = {"align": "left"}
     return go.Figure(traces, layout | plain(_HEIGHT, above=44, below=34, left=10, legend=True))
 
 
-def _links(survey: Survey, found: Sequence[Node]) -> Part:
-    ends = {node.site.order: node for node in found}
+def _links(survey: Survey, drawn: Sequence[Node]) -> Part:
+    ends = {node.site.order: node for node in drawn}
     x, y = list[float | None](), list[float | None]()
-    for node in found:
+    for node in drawn:
         to = (node.column - _REACH, log2(node.site.input[-2]))
-        begin = [(ends[each].column + _REACH, log2(ends[each].site.output[-2])) for each in node.parents]
+        begin = [(ends[order].column + _REACH, log2(ends[order].site.output[-2])) for order in node.parents]
         for start in begin or _level(survey, node.site):
             x += [start[0], to[0], None]
             y += [start[1], to[1], None]
@@ -93,11 +94,8 @@ def _links(survey: Survey, found: Sequence[Node]) -> Part:
     return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": stroke, **_SILENT}
 
 
-_SILENT: Part = {"hoverinfo": "skip", "showlegend": False}
-
-
 def _level(survey: Survey, site: Site) -> list[tuple[float, float]]:
-    """The last map of the encoder that has the size of a site's input."""
+    """Return the last map of the encoder that has the size of a site's input."""
     same = [index for index, shape in enumerate(survey.levels, start=1) if shape[-2] == site.input[-2]]
     return [(float(same[-1]), log2(site.input[-2]))] if same else []
 
@@ -122,33 +120,33 @@ def _encoder(survey: Survey) -> Part:
     }
 
 
-def _arrows(there: Sequence[Node], each: Fate) -> Part:
+def _arrows(drawn: Sequence[Node], fate: Fate) -> Part:
     x, y = list[float | None](), list[float | None]()
-    for node in there:
+    for node in drawn:
         x += [node.column - _REACH, node.column + _REACH, None]
         y += [log2(node.site.input[-2]), log2(node.site.output[-2]), None]
-    stroke: Part = {"color": _COLOURS[each], "width": 4}
+    stroke: Part = {"color": _COLOURS[fate], "width": 4}
     return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": stroke, **_SILENT}
 
 
-def _marks(there: Sequence[Node], each: Fate) -> Part:
-    middle = [(log2(node.site.input[-2]) + log2(node.site.output[-2])) / 2 for node in there]
+def _marks(drawn: Sequence[Node], fate: Fate) -> Part:
+    middle = [(log2(node.site.input[-2]) + log2(node.site.output[-2])) / 2 for node in drawn]
     return {
         "type": "scatter",
         "mode": "markers+text",
-        "x": [node.column for node in there],
+        "x": [node.column for node in drawn],
         "y": middle,
-        "text": [str(node.site.order) for node in there],
+        "text": [str(node.site.order) for node in drawn],
         "textfont": {"size": 12, "color": "#000000"},
-        "marker": {"color": _COLOURS[each], "size": 21, "symbol": _SYMBOLS[each]},
-        "hovertext": [hover_words(node.site) for node in there],
+        "marker": {"color": _COLOURS[fate], "size": 21, "symbol": _SYMBOLS[fate]},
+        "hovertext": [hover_words(node.site) for node in drawn],
         "hovertemplate": "%{hovertext}<extra></extra>",
-        "name": FATES[each],
+        "name": FATES[fate],
     }
 
 
 def hover_words(site: Site) -> str:
-    """A site in a few lines, for the pointer."""
+    """Return a site in a few lines, for the pointer."""
     corners = ", corners aligned" if site.align_corners else ""
     scale = f" ×{site.scale}" if site.scale else ""
     lines = [
@@ -170,8 +168,8 @@ def _wrapped(text: str, width: int = 48) -> list[str]:
     return lines
 
 
-def _x_axis(survey: Survey, found: Sequence[Node]) -> Part:
-    encoder, decoder = len(survey.levels) / 2, [node.column for node in found]
+def _x_axis(survey: Survey, drawn: Sequence[Node]) -> Part:
+    encoder, decoder = len(survey.levels) / 2, [node.column for node in drawn]
     places = [encoder] if survey.levels else [0.0]
     names = ["encoder" if survey.levels else "picture"]
     if decoder:
@@ -184,9 +182,9 @@ def _x_axis(survey: Survey, found: Sequence[Node]) -> Part:
 
 def _y_axis(survey: Survey) -> Part:
     shapes = [survey.input, *survey.levels]
-    shapes += [shape for each in survey.sites for shape in (each.site.input, each.site.output)]
+    shapes += [shape for surveyed in survey.sites for shape in (surveyed.site.input, surveyed.site.output)]
     rows = sorted({shape[-2] for shape in shapes})
-    ticks: Part = {"tickvals": [log2(each) for each in rows], "ticktext": [str(each) for each in rows]}
+    ticks: Part = {"tickvals": [log2(row) for row in rows], "ticktext": [str(row) for row in rows]}
     room = [log2(rows[0]) - 0.6, log2(rows[-1]) + 0.5]
     return {"title": {"text": "rows of the map (pixels)"}, "zeroline": False, "range": room, **ticks}
 
@@ -196,8 +194,8 @@ def _shape(shape: Sequence[int]) -> str:
 
 
 def flow_data(survey: Survey) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-    """The numbers behind the drawing."""
-    sites = [each.site for each in survey.sites]
+    """Return the numbers behind the drawing."""
+    sites = [surveyed.site for surveyed in survey.sites]
     return {
         "levels": np.array([shape[1:] for shape in survey.levels]),
         "names": np.array([site.name for site in sites]),

@@ -1,4 +1,4 @@
-"""What the paper measured when it swapped: gains over the interpolation of each network, with the noise."""
+"""Gains of the paper's swaps over the interpolation that each network had, with the noise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from dysample.ops.registry import OPERATORS
 from dysample.scores.paper import paper_table
 
 NOISE = PAPER_NOISE["table4", "miou"]
-_ROW, _AROUND = 34, 110
+_ROW, _AROUND = 34, 110  # CSS pixels of a row, and around all rows
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class _TableScore:
     """A score in a table of the paper."""
 
     table: str
@@ -35,19 +35,19 @@ _RESNETS = {"r50": "R50", "r101": "R101"}
 _SWINS = {"swin-b": "Swin-B", "swin-l": "Swin-L"}
 _MASKED = {"bbox": "boxes", "segm": "masks"}
 _SOURCES = (
-    _Source("table4", "SegFormer-B1, ADE20K", "miou", "bilinear", "mIoU", noisy=True),
+    _TableScore("table4", "SegFormer-B1, ADE20K", "miou", "bilinear", "mIoU", noisy=True),
     *(
-        _Source(
+        _TableScore(
             "table5", f"MaskFormer {name}, ADE20K", "miou", "nearest", "mIoU", {"backbone": key}, noisy=True
         )
         for key, name in _SWINS.items()
     ),
     *(
-        _Source("table6", f"Faster R-CNN {name}, COCO", "ap", "nearest", "AP", {"backbone": key})
+        _TableScore("table6", f"Faster R-CNN {name}, COCO", "ap", "nearest", "AP", {"backbone": key})
         for key, name in _RESNETS.items()
     ),
     *(
-        _Source(
+        _TableScore(
             "table7",
             f"Mask R-CNN {name}, COCO {what}",
             "ap",
@@ -59,24 +59,24 @@ _SOURCES = (
         for task, what in _MASKED.items()
     ),
     *(
-        _Source("table8", f"Panoptic FPN {name}, COCO", "pq", "nearest", "PQ", {"backbone": key})
+        _TableScore("table8", f"Panoptic FPN {name}, COCO", "pq", "nearest", "PQ", {"backbone": key})
         for key, name in _RESNETS.items()
     ),
-    _Source("table9", "DepthFormer, NYU Depth V2", "delta1", "bilinear", "δ1", factor=100.0),
+    _TableScore("table9", "DepthFormer, NYU Depth V2", "delta1", "bilinear", "δ1", factor=100.0),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PaperGain:
-    """What upsamplers gained in one network of the paper.
+    """Gains of the upsamplers in one network of the paper.
 
     Attributes:
         label: Network and data.
-        unit: The score.
+        unit: Name of the score.
         table: Number of the table.
         baseline: Name of the interpolation that the network had.
-        gains: Differences from that in points (hundredths), by the name of the upsampler.
-        noisy: Whether the authors name a noise for these data.
+        gains: Differences from the baseline in points (hundredths), by name of the upsampler.
+        noisy: Whether the authors state a noise for these data.
     """
 
     label: str
@@ -88,11 +88,11 @@ class PaperGain:
 
 
 def paper_gains() -> tuple[PaperGain, ...]:
-    """All networks of tables 4 to 9."""
+    """Return the gains in all networks of tables 4 to 9."""
     return tuple(map(_gain, _SOURCES))
 
 
-def _gain(source: _Source) -> PaperGain:
+def _gain(source: _TableScore) -> PaperGain:
     table = paper_table(source.table)
     number = table.title.partition(":")[0]
     for column, value in source.rows.items():
@@ -107,12 +107,12 @@ def _gain(source: _Source) -> PaperGain:
     return PaperGain(source.label, source.unit, number, source.baseline, gains, source.noisy)
 
 
-def named(to: str) -> str:
-    """The row of the paper that an operator is, options left out."""
+def base_name(to: str) -> str:
+    """Return the name of an operator without its options."""
     return to.partition("@")[0]
 
 
-def paper_figure(found: Sequence[PaperGain], to: str) -> go.Figure:
+def paper_figure(networks: Sequence[PaperGain], to: str) -> go.Figure:
     """Draw the gains of one upsampler among those of all others."""
     others = [name for name in OPERATORS if name != to]
     quiet: Part = {
@@ -122,46 +122,46 @@ def paper_figure(found: Sequence[PaperGain], to: str) -> go.Figure:
         "symbol": "line-ns-open",
         "line": {"width": 2},
     }
-    own = _dots(found, [to]) | {
+    own = _dots(networks, [to]) | {
         "mode": "markers+text",
-        "text": [f"{each.gains[to]:+.1f}".replace("-", "−") for each in found if to in each.gains],
+        "text": [f"{row.gains[to]:+.1f}".replace("-", "−") for row in networks if to in row.gains],
         "textposition": "top center",
         "marker": {"color": ACROSS, "size": 12},
         "name": OPERATORS[to].label,
     }
     rows: Part = {
-        "tickvals": list(range(len(found))),
-        "ticktext": [f"{each.label}, {each.unit}" for each in found],
-        "range": [len(found) - 0.4, -0.8],
+        "tickvals": list(range(len(networks))),
+        "ticktext": [f"{row.label}, {row.unit}" for row in networks],
+        "range": [len(networks) - 0.4, -0.8],
         "showgrid": False,
         "zeroline": False,
     }
     gains: Part = {"title": {"text": "gain (points)"}, "zeroline": True}
-    noisy = [index for index, each in enumerate(found) if each.noisy]
-    layout: Part = {"xaxis": gains, "yaxis": rows, "shapes": _band(noisy, len(found))}
-    height = _AROUND + _ROW * len(found)
-    traces = [_dots(found, others) | {"marker": quiet, "name": "other upsamplers"}, own]
+    noisy = [index for index, row in enumerate(networks) if row.noisy]
+    layout: Part = {"xaxis": gains, "yaxis": rows, "shapes": _band(noisy, len(networks))}
+    height = _AROUND + _ROW * len(networks)
+    traces = [_dots(networks, others) | {"marker": quiet, "name": "other upsamplers"}, own]
     return go.Figure(traces, layout | plain(height, above=40, below=44, legend=True))
 
 
-def _dots(found: Sequence[PaperGain], names: Sequence[str]) -> Part:
-    """The gains of some upsamplers, network by network."""
-    there = [(row, each, name) for row, each in enumerate(found) for name in names if name in each.gains]
+def _dots(rows: Sequence[PaperGain], names: Sequence[str]) -> Part:
+    """Return the gains of some upsamplers, network by network."""
+    dots = [(at, row, name) for at, row in enumerate(rows) for name in names if name in row.gains]
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": [each.gains[name] for _, each, name in there],
-        "y": [row for row, _, _ in there],
+        "x": [row.gains[name] for _, row, name in dots],
+        "y": [at for at, _, _ in dots],
         "hovertext": [
-            f"{OPERATORS[name].label}: {each.gains[name]:+.2f} {each.unit}, {each.table}"
-            for _, each, name in there
+            f"{OPERATORS[name].label}: {row.gains[name]:+.2f} {row.unit}, {row.table}"
+            for _, row, name in dots
         ],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }
 
 
 def _band(noisy: Sequence[int], count: int) -> list[Part]:
-    """The noise over the rows that the authors name it for, and its edges through all."""
+    """Return the noise as a band over the rows that the authors state it for, and as lines through all."""
     band: Part = {"type": "rect", "x0": -NOISE, "x1": NOISE, "y0": noisy[0] - 0.5, "y1": noisy[-1] + 0.5}
     band |= {"fillcolor": IGNORED, "opacity": 0.3, "line": {"width": 0}, "layer": "below"}
     edge: Part = {"type": "line", "y0": -0.6, "y1": count - 0.4, "layer": "below"}
@@ -169,30 +169,30 @@ def _band(noisy: Sequence[int], count: int) -> list[Part]:
     return [band, *(edge | {"x0": at, "x1": at} for at in (-NOISE, NOISE))]
 
 
-def paper_caption(found: Sequence[PaperGain], to: str) -> str:
-    """Sources, and what the noise says."""
-    own = [each.gains[to] for each in found if to in each.gains]
+def paper_caption(rows: Sequence[PaperGain], to: str) -> str:
+    """Return the caption: sources, and how many gains are within the noise."""
+    own = [row.gains[to] for row in rows if to in row.gains]
     within = sum(abs(value) <= NOISE for value in own)
     noise = "https://github.com/tiny-smart/segmentation-with-upsamplers"
     return (
         f"Tables 4 to 9 of the paper: {OPERATORS[to].label} less the interpolation that each network had, "
         f"one run each; δ1 in hundredths. {within} of {len(own)} gains are within ±{NOISE}, the noise that "
-        f"the authors [name for ADE20K]({noise}) (grey band). For the other data they name none: the dotted "
-        "lines are a yardstick there. What your model gains cannot be told from this: train both, with "
-        "several seeds."
+        f"the authors [state for ADE20K]({noise}) (grey band). For the other data they state none; the "
+        "dotted lines are a yardstick there. What your model gains cannot be told from this: train both, "
+        "with several seeds."
     )
 
 
-def paper_alt(found: Sequence[PaperGain], to: str) -> str:
-    """The figure in words."""
-    each = [f"{one.label} {one.gains[to]:+.1f} {one.unit}" for one in found if to in one.gains]
-    return f"Gains of {OPERATORS[to].label} over interpolation in the paper: {'; '.join(each)}."
+def paper_alt(rows: Sequence[PaperGain], to: str) -> str:
+    """Return the figure in words."""
+    gains = [f"{row.label} {row.gains[to]:+.1f} {row.unit}" for row in rows if to in row.gains]
+    return f"Gains of {OPERATORS[to].label} over interpolation in the paper: {'; '.join(gains)}."
 
 
-def paper_data(found: Sequence[PaperGain], to: str) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-    """The numbers behind the figure."""
-    there = [each for each in found if to in each.gains]
+def paper_data(rows: Sequence[PaperGain], to: str) -> Mapping[str, Shaped[np.ndarray, "..."]]:
+    """Return the numbers behind the figure."""
+    shown = [row for row in rows if to in row.gains]
     return {
-        "network": np.array([each.label for each in there]),
-        "gain": np.array([each.gains[to] for each in there]),
+        "network": np.array([row.label for row in shown]),
+        "gain": np.array([row.gains[to] for row in shown]),
     }

@@ -1,4 +1,4 @@
-"""What a swap changes, costs and allows, in words and short tables."""
+"""What a swap changes, costs and allows, in words and short tables, and as Python code."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,28 @@ from dysample.trial.plan import Plan, Start
 from dysample.trial.report import TrialReport
 from dysample.trial.survey import PlacedSite, Survey, SwapCosts
 
-_ROUNDING = 1e-5  # of the largest output: what other orders of summation come to in float32
+_ROUNDING = 1e-5  # of the largest output: what another order of summation changes in float32
 NOTHING = "–"
+OUTCOMES: Mapping[AttemptOutcome, str] = {
+    "yes": ":green[✓]",
+    "differs": ":orange[≠]",
+    "no": ":red[✗]",
+    "not installed": "–",
+}
+_PRESS = "Press “Measure on this machine” below."
+_RATIO = "CPU time of the swapped model over the original’s, in turns: median and quartiles of the rounds."
+_RUNTIMES = Path(__file__).with_name("runtimes.toml")
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """One number of the glance.
+class HeadlineNumber:
+    """A headline number of the page.
 
     Attributes:
-        label: What it is.
+        label: Name of the number.
         value: The number, or a dash.
-        below: What it means, short.
-        help: How it was had.
+        below: Short note below it.
+        help: How it was measured or counted.
     """
 
     label: str
@@ -42,8 +51,8 @@ class Figure:
 
 def glance(
     survey: Survey, costs: SwapCosts, plan: Plan, measured: TrialReport | None, tried: TrialReport | None
-) -> tuple[Figure, ...]:
-    """What changes, what it costs, whether it can be deployed."""
+) -> tuple[HeadlineNumber, ...]:
+    """Return the headline numbers: what changes, what it costs, whether it can be deployed."""
     return (
         _sites(survey, plan),
         _parameters(survey, costs),
@@ -54,62 +63,66 @@ def glance(
     )
 
 
-def _sites(survey: Survey, plan: Plan) -> Figure:
-    possible = sum(each.site.choice != "never" for each in survey.sites)
+def _sites(survey: Survey, plan: Plan) -> HeadlineNumber:
+    possible = sum(surveyed.site.choice != "never" for surveyed in survey.sites)
     help = "Enlargements that get an upsampler, of all places where the model changes the size of a map."
-    return Figure("Sites swapped", f"{len(plan)} of {len(survey.sites)}", f"{possible} could be", help)
+    return HeadlineNumber(
+        "Sites swapped", f"{len(plan)} of {len(survey.sites)}", f"{possible} could be", help
+    )
 
 
-def _parameters(survey: Survey, costs: SwapCosts) -> Figure:
+def _parameters(survey: Survey, costs: SwapCosts) -> HeadlineNumber:
     more = costs.parameters - survey.parameters
     help = f"{survey.parameters:,} before, {costs.parameters:,} after; counted."
-    return Figure("Parameters", f"{more:+,}", _percent(more, survey.parameters), help)
+    return HeadlineNumber("Parameters", f"{more:+,}", _percent(more, survey.parameters), help)
 
 
-def _macs(survey: Survey, costs: SwapCosts) -> Figure:
+def _macs(survey: Survey, costs: SwapCosts) -> HeadlineNumber:
     before, after = survey.macs.value, costs.macs.value
     if before is None or after is None:
-        return Figure("Operations (MACs)", NOTHING, "cannot be counted", _why(survey.macs, costs.macs))
+        return HeadlineNumber(
+            "Operations (MACs)", NOTHING, "cannot be counted", _why(survey.macs, costs.macs)
+        )
     help = (
         f"{_giga(before)} before, {_giga(after)} after: multiply-accumulates of the whole model for one "
         "picture, counted operation by operation. What the paper calls FLOPs."
     )
-    return Figure("Operations (MACs)", f"+{_giga(after - before)}", _percent(after - before, before), help)
+    return HeadlineNumber(
+        "Operations (MACs)", f"+{_giga(after - before)}", _percent(after - before, before), help
+    )
 
 
-def _time(measured: TrialReport | None) -> Figure:
+def _time(measured: TrialReport | None) -> HeadlineNumber:
     if measured is None or measured.race is None:
-        return Figure("Time, here", NOTHING, "not measured yet", "Press “Measure on this machine” below.")
+        return HeadlineNumber("Time, here", NOTHING, "not measured yet", _PRESS)
     ratio = measured.race.busy_ratio
-    return Figure("Time, here", f"× {ratio.median:.2f}", f"{ratio.lower:.2f} to {ratio.upper:.2f}", _RATIO)
+    return HeadlineNumber(
+        "Time, here", f"× {ratio.median:.2f}", f"{ratio.lower:.2f} to {ratio.upper:.2f}", _RATIO
+    )
 
 
-_PRESS = "Press “Measure on this machine” below."
-_RATIO = "CPU time of the swapped model over the original’s, in turns: median and quartiles of the rounds."
-
-
-def _output(measured: TrialReport | None) -> Figure:
+def _output(measured: TrialReport | None) -> HeadlineNumber:
     label = "Zero-offset error"
     if measured is None or measured.start is None:
-        return Figure(label, NOTHING, "not checked yet", _PRESS)
-    found = measured.start.zero_offsets
-    if found.value is None:
-        return Figure(label, NOTHING, "no DySample here", f"Not compared: {found.method}.")
-    same = found.value < _ROUNDING
+        return HeadlineNumber(label, NOTHING, "not checked yet", _PRESS)
+    error = measured.start.zero_offsets
+    if error.value is None:
+        return HeadlineNumber(label, NOTHING, "no DySample here", f"Not compared: {error.method}.")
+    same = error.value < _ROUNDING
     below = "as the original’s" if same else "not the original’s"
-    return Figure(label, scientific(found.value), below, f"{_sentence(found.method)}.")
+    return HeadlineNumber(label, scientific(error.value), below, f"{_sentence(error.method)}.")
 
 
-def _deploys(tried: TrialReport | None) -> Figure:
+def _deploys(tried: TrialReport | None) -> HeadlineNumber:
     if tried is None or not tried.attempts:
-        return Figure("Deploys", NOTHING, "not tried yet", "Press “Try to deploy it” below.")
-    good = sum(each.outcome == "yes" for each in tried.attempts)
-    names = ", ".join(each.name for each in tried.attempts if each.outcome == "yes") or "nothing"
-    return Figure("Deploys", f"{good} of {len(tried.attempts)}", "tried here", f"Worked: {names}.")
+        return HeadlineNumber("Deploys", NOTHING, "not tried yet", "Press “Try to deploy it” below.")
+    good = sum(attempt.outcome == "yes" for attempt in tried.attempts)
+    names = ", ".join(attempt.name for attempt in tried.attempts if attempt.outcome == "yes") or "nothing"
+    return HeadlineNumber("Deploys", f"{good} of {len(tried.attempts)}", "tried here", f"Worked: {names}.")
 
 
 def flow_caption(survey: Survey, name: str) -> str:
-    """What the drawing shows and what it cannot."""
+    """Return the caption of the drawing: what it shows and what it leaves out."""
     lines = [
         f"{name} with a picture of {_shape(survey.input)}. Every arrow is an enlargement, from the size of "
         "its input to that of its output, with its number in the list below; point at it for shapes, mode "
@@ -123,14 +136,14 @@ def flow_caption(survey: Survey, name: str) -> str:
     lines.append(
         "Connections without an enlargement, such as those of skips, are not drawn."
         if survey.several_sizes
-        else "The model took no picture of another size, so scales that depend on it could not be told."
+        else "The model took no picture of another size, so scales that depend on its size are unknown."
     )
     return " ".join(lines)
 
 
 def flow_alt(survey: Survey, plan: Plan) -> str:
-    """The drawing in words."""
-    down = " to ".join(str(each[-2]) for each in (survey.input, *survey.levels))
+    """Return the drawing in words."""
+    down = " to ".join(str(shape[-2]) for shape in (survey.input, *survey.levels))
     parts = list[str]()
     for node in nodes(survey, plan):
         site = node.site
@@ -139,7 +152,7 @@ def flow_alt(survey: Survey, plan: Plan) -> str:
 
 
 def site_words(site: Site) -> str:
-    """Number, name and place in the code; below, shapes and mode."""
+    """Return number, name and source line of a site; below them shapes and mode."""
     times = f", called {site.times} times" if site.times > 1 else ""
     corners = ", corners aligned" if site.align_corners else ""
     scale = f" ×{site.scale}" if site.scale else ""
@@ -150,12 +163,12 @@ def site_words(site: Site) -> str:
 
 
 def option_label(operator: str, parameters: int) -> str:
-    """An operator with what it brings."""
+    """Return the label of an operator with the parameters that it adds."""
     return f"{OPERATORS[operator].label}, +{parameters:,}" if parameters else OPERATORS[operator].label
 
 
 def placed_words(placed: PlacedSite) -> str:
-    """What is at a site after the swap."""
+    """Return what the upsampler at a site adds."""
     repeated = f", {len(placed.scales)} times ×{placed.scales[0]}" if len(placed.scales) > 1 else ""
     gone = f", −{placed.removed:,} that were there" if placed.removed else ""
     macs = "" if placed.macs.value is None else f", {_giga(placed.macs.value)} MACs"
@@ -163,8 +176,8 @@ def placed_words(placed: PlacedSite) -> str:
 
 
 def samples_points(plan: Plan) -> bool:
-    """Whether an operator of a plan samples at points, of which exporters know `GridSample` alone."""
-    return any(operator_spec(each.operator).factory is DySample for each in plan)
+    """Return whether an operator of a plan samples at points, which exporters know as `GridSample` alone."""
+    return any(operator_spec(swap.operator).factory is DySample for swap in plan)
 
 
 def _percent(part: float, whole: float) -> str:
@@ -187,19 +200,11 @@ def _shape(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape[1:]))
 
 
-# What was measured of a swap, in sentences and a short table.
-
-
-OUTCOMES: Mapping[AttemptOutcome, str] = {
-    "yes": ":green[✓]",
-    "differs": ":orange[≠]",
-    "no": ":red[✗]",
-    "not installed": "–",
-}
+# --- Measurements ---
 
 
 def start_sentences(start: Start) -> tuple[str, ...]:
-    """The check of the output before training, sentence by sentence."""
+    """Return sentences on the check of the output before training."""
     lines = list[str]()
     if start.zero_offsets.value is not None:
         kind = (
@@ -214,7 +219,7 @@ def start_sentences(start: Start) -> tuple[str, ...]:
     if start.interpolated.value is not None:
         lines.append(
             f"From plain interpolation at the same places, step by step, it is "
-            f"**{scientific(start.interpolated.value)}**: this is rounding always."
+            f"**{scientific(start.interpolated.value)}**: this is always rounding."
         )
     if start.fresh.value is None:
         lines.append(f"Fresh from the swap, outputs cannot be compared: {start.fresh.method}.")
@@ -227,27 +232,29 @@ def start_sentences(start: Start) -> tuple[str, ...]:
 
 
 def race_columns(race: Race) -> Mapping[str, Sequence[str]]:
-    """Times before and after."""
+    """Return a table of the times before and after."""
     rows = (("Original", race.baseline), ("Swapped", race.candidate))
     return {
         "Model": [name for name, _ in rows] + ["Swapped / original"],
-        "Wall clock (ms)": [_spread(each.wall, 1) for _, each in rows] + [f"× {_spread(race.wall_ratio, 2)}"],
-        "CPU time (ms)": [_spread(each.busy, 1) for _, each in rows] + [f"× {_spread(race.busy_ratio, 2)}"],
+        "Wall clock (ms)": [_spread(timing.wall, 1) for _, timing in rows]
+        + [f"× {_spread(race.wall_ratio, 2)}"],
+        "CPU time (ms)": [_spread(timing.busy, 1) for _, timing in rows]
+        + [f"× {_spread(race.busy_ratio, 2)}"],
     }
 
 
 def race_caption(report: TrialReport) -> str:
-    """How the times were measured."""
+    """Return a caption on how the times were measured."""
     threads = "one thread" if report.threads == 1 else f"{report.threads} threads"
     return (
         f"Medians, with quartiles in brackets, of {report.rounds} rounds; the models took turns in one "
         f"process with {threads}, in eval mode, float32. {machine_words(report.machine)} {report.date}. CPU "
-        "time is disturbed least by what else the machine does."
+        "time is disturbed least by other work of the machine."
     )
 
 
 def machine_words(machine: Machine) -> str:
-    """Where something was measured."""
+    """Return the machine in words."""
     load = "" if machine.load is None else f", load before {machine.load:.1f}"
     return (
         f"{machine.processor}, {machine.cores} cores{load}; PyTorch {machine.torch}, dysample-lab "
@@ -256,7 +263,7 @@ def machine_words(machine: Machine) -> str:
 
 
 def attempt_words(attempt: Attempt) -> str:
-    """One thing that was tried, in a line."""
+    """Return an attempt in a line."""
     sign, parts = OUTCOMES[attempt.outcome], [attempt.how]
     if attempt.difference.value is not None:
         parts.append(f"difference {scientific(attempt.difference.value)} of the largest output")
@@ -268,7 +275,7 @@ def attempt_words(attempt: Attempt) -> str:
 
 
 def scientific(value: float) -> str:
-    """A small number, such as 1.6e−02; zero is 0."""
+    """Return a small number in scientific notation, for example 1.6e−02; zero is 0."""
     return "0" if value == 0 else f"{value:.1e}".replace("e-", "e−")
 
 
@@ -276,20 +283,17 @@ def _spread(spread: Spread, digits: int) -> str:
     return f"{spread.median:,.{digits}f} ({spread.lower:,.{digits}f} to {spread.upper:,.{digits}f})"
 
 
-# What is known of runtimes from elsewhere.
-
-
-_FILE = Path(__file__).with_name("runtimes.toml")
+# --- Runtimes ---
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit of a runtime.
+    """A known limit of a runtime.
 
     Attributes:
         name: The runtime.
-        said: What is said of it, a sentence without its subject.
-        source: Where it is said.
+        said: The limit, a sentence without its subject.
+        source: Address of the source.
     """
 
     name: str
@@ -299,22 +303,22 @@ class Limit:
 
 @cache
 def limits() -> tuple[Limit, ...]:
-    """All of them, in the order of the page."""
-    return tuple(Limit(**each) for each in tomllib.loads(_FILE.read_text(encoding="utf-8"))["limit"])
+    """Return all limits in the order of the page."""
+    return tuple(Limit(**row) for row in tomllib.loads(_RUNTIMES.read_text(encoding="utf-8"))["limit"])
 
 
 def limit_words(limit: Limit) -> str:
-    """One in a line, with its source."""
+    """Return a limit in a line, with a link to its source."""
     thread = "/".join(limit.source.removeprefix("https://github.com/").split("/")[1:])
     number = thread.replace("/issues/", " #").replace("/pull/", " #")
     return f"**{limit.name}** {limit.said} [{number}]({limit.source})"
 
 
-# The Python code that makes the swap of the page.
+# --- Python code ---
 
 
 def python_code(name: str, survey: Survey, plan: Plan) -> str:
-    """Code that can be run as it is and gives `swapped` and, for each operator, a report."""
+    """Return code that runs as it is, defines `swapped`, and prints a report for each operator."""
     size = ", ".join(map(str, survey.input))
     lines = [*_imports(name), "", *_model(name), f"picture = torch.rand({size})", ""]
     return "\n".join([*lines, *_swaps([each.site for each in survey.sites], plan)]) + "\n"
@@ -342,11 +346,11 @@ def _model(name: str) -> Sequence[str]:
 def _swaps(sites: Sequence[Site], plan: Plan) -> Sequence[str]:
     if not plan:
         return ("swapped = model  # nothing is swapped",)
-    operators, lines, source = dict.fromkeys(each.operator for each in plan), list[str](), "model"
-    unasked = [site.name for site in sites if site.choice == "swap"]
+    operators, lines, source = dict.fromkeys(swap.operator for swap in plan), list[str](), "model"
+    by_default = [site.name for site in sites if site.choice == "swap"]
     for operator in operators:
-        names = [each.site for each in plan if each.operator == operator]
-        if len(operators) == 1 and names == unasked:
+        names = [swap.site for swap in plan if swap.operator == operator]
+        if len(operators) == 1 and names == by_default:
             lines.append(f'swapped, report = swap_upsamplers({source}, picture, "{operator}")')
         else:
             lines += [

@@ -1,4 +1,4 @@
-"""The page about one's own model without a browser: choices in, the library's own numbers out."""
+"""The page about one's own model without a browser: it shows the library's own numbers."""
 
 import time
 
@@ -21,7 +21,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 def metric(app: AppTest, label: str) -> str:
-    return next(each.value for each in app.metric if each.label == label)
+    return next(metric.value for metric in app.metric if metric.label == label)
 
 
 def press(app: AppTest, key: str) -> None:
@@ -32,8 +32,8 @@ def press(app: AppTest, key: str) -> None:
 def wait(app: AppTest, words: str) -> None:
     """Run the page again until a job has ended."""
     deadline = time.monotonic() + PATIENCE_S
-    while not any(words in each.label for each in app.button):
-        assert time.monotonic() < deadline, [each.value for each in app.error]
+    while not any(words in button.label for button in app.button):
+        assert time.monotonic() < deadline, [error.value for error in app.error]
         time.sleep(2)  # running the page takes time from the job
         app.run()
         assert not app.exception
@@ -47,7 +47,7 @@ def test_it_opens_with_the_costs_of_a_unet(app: AppTest) -> None:
     assert metric(app, "Parameters") == f"{report.parameters:+,}"
     assert metric(app, "Deploys") == "–"
     assert len(app.get("plotly_chart")) == 2
-    python, command = (each.value for each in app.code)
+    python, command = (code.value for code in app.code)
     assert 'smp.Unet("resnet18", encoder_weights=None, classes=21)' in python
     assert command.startswith(f"python -m dysample trial --model {UNET} --input 1x3x256x256 --to dysample+")
 
@@ -64,17 +64,17 @@ def test_a_site_gets_an_operator_of_its_own(app: AppTest) -> None:
     assert '"carafe", where=["decoder.blocks.0[0]"]' in app.code[0].value
 
 
-def test_aligned_corners_are_left_until_asked_for(app: AppTest) -> None:
+def test_aligned_corners_are_left_by_default(app: AppTest) -> None:
     app.query_params["model_family"] = "PAN"
     app.query_params["model_encoder"] = "mobilenet_v2"
     app.run()
     assert not app.exception
     assert metric(app, "Sites swapped").startswith("0 of ")
     assert app.button(key="model_begin_measure").disabled
-    assert any("aligns corners" in each.value for each in app.caption)
+    assert any("aligns corners" in caption.value for caption in app.caption)
 
 
-def test_a_size_that_does_not_fit_is_a_sentence(app: AppTest) -> None:
+def test_a_size_that_does_not_fit_is_explained(app: AppTest) -> None:
     app.query_params["model_family"] = "FPN"
     app.query_params["model_rows_256"] = "250"
     app.run()
@@ -90,8 +90,8 @@ def test_plain_interpolation_has_no_gains_in_the_paper(app: AppTest) -> None:
     app.run()
     assert not app.exception
     assert len(app.get("plotly_chart")) == 1
-    assert any("swaps Bilinear out, not in" in each.value for each in app.caption)
-    assert any("limits are of sampling at points" in each.value for each in app.caption)
+    assert any("swaps Bilinear out, not in" in caption.value for caption in app.caption)
+    assert any("limits concern sampling at points" in caption.value for caption in app.caption)
 
 
 def test_factories_are_not_called_unless_the_server_allows_them(
@@ -101,7 +101,7 @@ def test_factories_are_not_called_unless_the_server_allows_them(
     app.query_params["model_factory"] = "tests.swap.networks:Nested"
     app.run()
     assert not app.exception
-    assert any("does not let visitors name factories" in each.value for each in app.markdown)
+    assert any("does not let visitors name factories" in text.value for text in app.markdown)
     assert not app.text_input
     monkeypatch.setenv("DYSAMPLE_FACTORIES", "my_package, tests.views.anatomy.made")
     app.run()
@@ -117,19 +117,21 @@ def test_a_factory_is_looked_at_and_measured_in_another_process(
     monkeypatch.setenv("DYSAMPLE_FACTORIES", "tests")
     app.query_params["model_from"] = "Your own factory"
     app.query_params["model_factory"] = "tests.swap.networks:Nested"
-    app.query_params["model_rows_256"] = app.query_params["model_columns_256"] = "32"  # it enlarges much
+    app.query_params["model_rows_256"] = app.query_params["model_columns_256"] = (
+        "32"  # it has many enlargements
+    )
     app.run()
     wait(app, "Measure on this machine")
     assert metric(app, "Sites swapped") == "5 of 6"
     press(app, "model_begin_measure")
     wait(app, "Measure on this machine again")
     assert metric(app, "Time, here").startswith("× ")
-    assert any("of the swapped model is" in each.value for each in app.markdown)
+    assert any("of the swapped model is" in text.value for text in app.markdown)
     assert len(app.table) == 1
 
 
-def test_a_process_that_fails_is_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker.sys, "executable", "/bin/cat")  # which knows no -m and ends at once
+def test_a_failed_process_is_explained(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker.sys, "executable", "/bin/cat")  # it knows no -m and ends at once
     app.run()
     press(app, "model_begin_measure")
     wait(app, "Measure on this machine")
