@@ -1,4 +1,4 @@
-"""Arrows from initial to sampling positions, and what their colours mean: what the offset canvas draws."""
+"""Offsets as coloured arrows, as the offset canvas draws them, with the maps beneath."""
 
 import io
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from dysample.explain.offsets import OffsetField
 
 @dataclass(frozen=True, slots=True)
 class ColourScale:
-    """What the arrows' colours mean.
+    """The colour scale of arrows.
 
     Attributes:
         name: The quantity with its unit, for example ``"Length of the offset in low-res pixels"``.
-        low: What colour 0 stands for.
-        high: What colour 255 stands for.
+        low: Meaning of colour 0.
+        high: Meaning of colour 255.
         colours: Red, green and blue from 0 to 255.
     """
 
@@ -30,8 +30,8 @@ class ColourScale:
 
     def __post_init__(self) -> None:
         if self.colours.shape != (256, 3) or self.colours.dtype != np.uint8:
-            found = f"{self.colours.dtype} {self.colours.shape}"
-            raise ValueError(f"colours must be uint8 of shape (256, 3), got {found}")
+            got = f"{self.colours.dtype} {self.colours.shape}"
+            raise ValueError(f"colours must be uint8 of shape (256, 3), got {got}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +61,25 @@ class OffsetArrows:
             raise ValueError(f"values must be uint8, got {self.values.dtype}")
 
     def points_per_cell(self, size: tuple[int, int]) -> int:
-        """How many points a cell has in each direction.
+        """Return the number of points of a cell in each direction.
 
         Args:
             size: Width and height of the low-res map in pixels.
 
         Raises:
-            ValueError: If the points are no whole multiple of the map.
+            ValueError: If the points are not a whole multiple of the map.
         """
         rows, columns = self.values.shape
         scale = columns // size[0]
         if scale < 1 or (columns, rows) != (scale * size[0], scale * size[1]):
-            raise ValueError(f"{columns}×{rows} points are no whole multiple of a map of {size[0]}×{size[1]}")
+            raise ValueError(
+                f"{columns}×{rows} points are not a whole multiple of a map of {size[0]}×{size[1]}"
+            )
         return scale
 
 
-# Offsets as coloured arrows, and the pictures beneath them.
-
-
 def map_png(pixels: UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]) -> bytes:
-    """A map as PNG, one pixel a cell or finer."""
+    """Return a map as PNG, one pixel per cell or finer."""
     target = io.BytesIO()
     Image.fromarray(pixels).save(target, "PNG", compress_level=1)
     return target.getvalue()
@@ -89,13 +88,13 @@ def map_png(pixels: UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]) -> by
 def arrows(
     initial: Float32[np.ndarray, "H W 2"], field: OffsetField, group: int, colour: ArrowColour, longest: float
 ) -> OffsetArrows:
-    """One group's offsets as arrows.
+    """Return one group's offsets as arrows.
 
     Args:
-        initial: Where the points start.
+        initial: Initial positions of the points.
         field: The offsets.
         group: Index of the group.
-        colour: What the colours mean.
+        colour: The quantity that colours show.
         longest: Length in low-res pixels that has the last colour; longer arrows have it, too.
     """
     end = initial + field.vectors[group]
@@ -107,7 +106,7 @@ def arrows(
 
 
 def colour_scale(colour: ArrowColour, longest: float) -> ColourScale:
-    """What the colours of `arrows` mean."""
+    """Return the colour scale of `arrows`."""
     if colour == "length":
         return ColourScale(
             "Length of the offset in low-res pixels", "0", f"{longest:.2f} or more", sequential_colours()
@@ -118,14 +117,14 @@ def colour_scale(colour: ArrowColour, longest: float) -> ColourScale:
 
 
 def longest_shown(field: OffsetField) -> float:
-    """The length that has the last colour: all but the longest hundredth of the arrows are told apart."""
+    """Return the length that has the last colour: the 99th percentile, so that few arrows share it."""
     return max(float(np.quantile(field.lengths, 0.99)), 1e-6)
 
 
 def overview_step(points: int) -> int:
-    """Every how many-th point to draw when the whole map is shown, so that arrows stay apart.
+    """Return the step between the points to draw when the whole map is shown, so that arrows stay apart.
 
     Args:
-        points: Points along the longer side.
+        points: Number of points along the longer side.
     """
     return max(1, round(points / 45))

@@ -1,4 +1,4 @@
-"""Drawing a component whose value page and browser may both change."""
+"""Draw a component whose value page and browser may both change."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -29,12 +29,12 @@ def mount(
     """Draw a component, keep its exchange with the browser, and return the value that is shown.
 
     Args:
-        component: Its script reads and reports the value by the functions of exchange.js.
-        data: What else the browser needs.
-        value: What to show. Pass back what was returned before, or another value to change it.
-        read: Makes a value of JSON that the browser sent; None if it makes no sense: browsers are not
-            trusted, and what there is to choose from changes.
-        write: Makes JSON of a value.
+        component: A component whose script reads and reports the value by the functions of exchange.js.
+        data: Other data for the browser.
+        value: The value to show. Pass back the value returned before, or another to change it.
+        read: Turns JSON from the browser into a value, or None if it is invalid: browsers are not trusted,
+            and the options change.
+        write: Turns a value into JSON.
         patience_s: How long after a report of the browser `value` may be an earlier one that the page
             does not ask for.
         key: Unique on the page.

@@ -1,4 +1,4 @@
-"""Who wins when page and browser both change a value."""
+"""The exchange of a value that page and browser both change."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 
 from app.components.exchange import Exchange, Report
 
-COFFEE, ROCKET, UNASKED = Report("coffee"), Report("rocket"), None
+COFFEE, ROCKET, NO_REPORT = Report("coffee"), Report("rocket"), None
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ COFFEE, ROCKET, UNASKED = Report("coffee"), Report("rocket"), None
             id="the same picture is chosen again",
         ),
         pytest.param(
-            [("cat", COFFEE, 10, "coffee", 0), ("coffee", UNASKED, 20, "coffee", 1)],
-            id="elements drawn anew are told what is chosen",
+            [("cat", COFFEE, 10, "coffee", 0), ("coffee", NO_REPORT, 20, "coffee", 1)],
+            id="elements drawn anew receive the choice",
         ),
         pytest.param(
             [("cat", COFFEE, 10, "coffee", 0), ("coffee", ROCKET, 10, "rocket", 0)],
@@ -84,13 +84,13 @@ COFFEE, ROCKET, UNASKED = Report("coffee"), Report("rocket"), None
             [
                 ("cat", COFFEE, 10, "coffee", 0),
                 ("rocket", COFFEE, 20, "rocket", 1),
-                ("rocket", UNASKED, 30, "rocket", 2),
-                ("rocket", UNASKED, 31, "rocket", 2),
+                ("rocket", NO_REPORT, 30, "rocket", 2),
+                ("rocket", NO_REPORT, 31, "rocket", 2),
             ],
-            id="elements drawn anew are told once, even what was sent before",
+            id="elements drawn anew receive a value once, even one sent before",
         ),
         pytest.param(
-            [("cat", UNASKED, 10, "cat", 0), ("rocket", UNASKED, 10.1, "rocket", 1)],
+            [("cat", NO_REPORT, 10, "cat", 0), ("rocket", NO_REPORT, 10.1, "rocket", 1)],
             id="a place in the URL that arrives late",
         ),
     ],
@@ -109,7 +109,7 @@ Place = tuple[float, float]
 
 
 def run(*runs: tuple[Place, Report[Place] | None]) -> Exchange[Place]:
-    """What an exchange has become after runs of a page that may be as late as it likes."""
+    """Return an exchange after runs of a page with endless patience."""
     exchange = Exchange.start(runs[0][0])
     for second, (passed, report) in enumerate(runs):
         exchange = exchange.advance(passed, report, now=100.0 * second, patience_s=math.inf)

@@ -1,4 +1,4 @@
-"""The figure with its caption, text alternative and downloads, without a browser."""
+"""The figure block without a browser: caption, text alternative, downloads."""
 
 import io
 import json
@@ -35,7 +35,7 @@ def script() -> None:
 
 @pytest.fixture
 def downloads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Callable[[], bytes], str]]:
-    """What the page passes to Streamlit's download buttons: label, content, file name."""
+    """Record the arguments of Streamlit's download buttons: label, content, file name."""
     passed: list[tuple[str, Callable[[], bytes], str]] = []
     draw = st.download_button
 
@@ -47,7 +47,7 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Callable[[], b
     return passed
 
 
-def test_words_and_settings_arrive(downloads: list[object]) -> None:
+def test_texts_and_settings_reach_the_browser(downloads: list[object]) -> None:
     app = AppTest.from_function(script, default_timeout=PATIENCE_S).run()
     assert not app.exception
     assert [caption.value for caption in app.caption] == ["Lengths in **px**.", "Bare."]
@@ -66,7 +66,7 @@ def test_words_and_settings_arrive(downloads: list[object]) -> None:
     assert len(app.get("download_button")) == len(downloads) == 1
 
 
-def test_the_data_are_those_that_were_passed(downloads: list[tuple[str, Callable[[], bytes], str]]) -> None:
+def test_the_download_holds_the_arrays(downloads: list[tuple[str, Callable[[], bytes], str]]) -> None:
     AppTest.from_function(script, default_timeout=PATIENCE_S).run()
     ((label, make, file_name),) = downloads
     assert (label, file_name) == ("Data (NPZ)", "länge-c3_0-group-1.npz")
@@ -78,12 +78,12 @@ def test_the_data_are_those_that_were_passed(downloads: list[tuple[str, Callable
 
 
 @pytest.mark.parametrize("argument", ["caption", "alt", "name"])
-def test_words_must_not_be_missing(argument: str) -> None:
+def test_texts_must_not_be_empty(argument: str) -> None:
     with pytest.raises(ValueError, match=f"{argument} must not be empty"):
         figure_block(go.Figure(), **(WORDS | {argument: " "}))
 
 
 @pytest.mark.parametrize("trace", [go.Scattergl(), go.Surface(), go.Splom()])
-def test_what_cannot_be_saved_is_refused(trace: object) -> None:
+def test_traces_that_cannot_be_saved_are_refused(trace: object) -> None:
     with pytest.raises(ValueError, match=f"draws as SVG, got '{trace.type}'"):
         figure_block(go.Figure([go.Bar(), trace]), **WORDS)

@@ -1,4 +1,4 @@
-"""The gallery's logic, and the field for the visitor's own picture, without a browser."""
+"""The gallery, and the field for the visitor's own picture, without a browser."""
 
 import json
 from typing import cast
@@ -49,14 +49,16 @@ def test_a_deep_link_is_chosen_and_sections_keep_their_order() -> None:
     sent = data(app)
     assert sent["value"] == "fence"
     sections = cast(list[dict[str, list[dict[str, str]]]], sent["sections"])
-    assert [(section["title"], [each["key"] for each in section["thumbnails"]]) for section in sections] == [
+    assert [
+        (section["title"], [thumbnail["key"] for thumbnail in section["thumbnails"]]) for section in sections
+    ] == [
         ("Photographs", ["cat", "coffee", "rocket"]),
         ("Scenes", ["fence"]),
     ]
     assert sections[0]["thumbnails"][1]["picture"] == "data:image/png;base64,UE5H"
 
 
-def test_a_choice_arrives_and_no_picture_travels_again() -> None:
+def test_a_choice_is_returned_and_no_picture_is_sent_again() -> None:
     app = AppTest.from_function(gallery_script, default_timeout=PATIENCE_S).run()
     before = data(app)
     app.session_state["gallery"] = {"report": {"value": "rocket", "answers": 0}}
@@ -79,7 +81,7 @@ def test_a_choice_arrives_and_no_picture_travels_again() -> None:
         {},
     ],
 )
-def test_what_a_browser_cannot_mean_is_ignored(state: dict[str, object]) -> None:
+def test_invalid_reports_are_ignored(state: dict[str, object]) -> None:
     app = AppTest.from_function(gallery_script, default_timeout=PATIENCE_S)
     app.session_state["gallery"] = state
     app.run()
@@ -91,12 +93,12 @@ def test_what_a_browser_cannot_mean_is_ignored(state: dict[str, object]) -> None
     ("keys", "rule"),
     [(["cat", "cat"], "a key of its own"), (["coffee"], "selected must be one of"), ([], "must be one of")],
 )
-def test_gallery_states_its_rules(keys: list[str], rule: str) -> None:
+def test_gallery_checks_its_arguments(keys: list[str], rule: str) -> None:
     with pytest.raises(ValueError, match=rule):
         picture_gallery([thumbnail(key) for key in keys], selected="cat", key="gallery")
 
 
-def test_a_file_is_returned_and_limits_are_told() -> None:
+def test_a_file_is_returned_and_its_limits_are_stated() -> None:
     app = AppTest.from_function(own_script, default_timeout=PATIENCE_S).run()
     assert app.text[0].value == "nothing"
     (field,) = app.file_uploader
@@ -108,7 +110,7 @@ def test_a_file_is_returned_and_limits_are_told() -> None:
     assert app.run().text[0].value == "street.png b'one'"
 
 
-def test_the_newest_picture_wins_and_the_camera_waits_to_be_asked() -> None:
+def test_the_newest_picture_wins_and_the_camera_starts_on_request() -> None:
     app = AppTest.from_function(own_script, default_timeout=PATIENCE_S).run()
     assert not app.camera_input
     app.file_uploader[0].upload("street.png", b"one", "image/png")

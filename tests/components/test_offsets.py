@@ -1,4 +1,4 @@
-"""The offset canvas's Python side, without a browser."""
+"""The offset canvas without a browser: data sent, choices returned, arguments checked."""
 
 import base64
 import json
@@ -47,7 +47,7 @@ def report(app: AppTest, cell: object, answers: object = 0) -> None:
     assert not app.exception
 
 
-def test_arrays_travel_as_bytes_in_rows() -> None:
+def test_arrays_are_sent_as_bytes_in_rows() -> None:
     data, arrows = sent(run_canvas()), field(SIZE)
     for name, array in (("start", arrows.start), ("end", arrows.end), ("values", arrows.values)):
         received = np.frombuffer(base64.b64decode(data[name]), array.dtype.newbyteorder("<"))
@@ -57,7 +57,7 @@ def test_arrays_travel_as_bytes_in_rows() -> None:
     assert data["background"] == "data:image/png;base64,UE5H"
 
 
-def test_a_choice_arrives_and_no_arrow_travels_again() -> None:
+def test_a_choice_is_returned_and_no_arrow_is_sent_again() -> None:
     app = run_canvas()
     before = sent(app)
     report(app, [5, 3])
@@ -89,7 +89,7 @@ def test_a_choice_on_a_larger_map_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("cell", [[6, 0], [0, 4], [-1, 0], [1], ["1", "2"], [0.5, 1], "1,2", None])
-def test_what_a_browser_cannot_mean_is_ignored(cell: object) -> None:
+def test_invalid_reports_are_ignored(cell: object) -> None:
     app = run_canvas()
     report(app, cell)
     assert app.text[0].value == "None"
@@ -98,9 +98,9 @@ def test_what_a_browser_cannot_mean_is_ignored(cell: object) -> None:
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
-        ({"size": (5, 4)}, "12×8 points are no whole multiple of a map of 5×4"),
-        ({"size": (6, 2)}, "no whole multiple"),
-        ({"size": (24, 16)}, "no whole multiple"),
+        ({"size": (5, 4)}, "12×8 points are not a whole multiple of a map of 5×4"),
+        ({"size": (6, 2)}, "not a whole multiple"),
+        ({"size": (24, 16)}, "not a whole multiple"),
         ({"cell": (6, 0)}, "column below 6 and a row below 4"),
         ({"cell": (0, -1)}, "a row below 4"),
         ({"step": 0}, "step must be at least 1, got 0"),
@@ -109,7 +109,7 @@ def test_what_a_browser_cannot_mean_is_ignored(cell: object) -> None:
         ({"across": 0}, "across must be at least 1"),
     ],
 )
-def test_canvas_states_its_rules(options: dict[str, Any], rule: str) -> None:
+def test_canvas_checks_its_arguments(options: dict[str, Any], rule: str) -> None:
     arguments = {"size": SIZE, "scale": scale(single=True), "label": "Offsets", "key": "canvas", **options}
     with pytest.raises(ValueError, match=rule):
         offset_canvas(b"PNG", field(SIZE), **arguments)

@@ -1,4 +1,4 @@
-"""The viewer's record, its text in the URL, and the viewer's Python side."""
+"""The viewer without a browser: its view, the view in the URL, and the value returned."""
 
 import math
 from dataclasses import asdict
@@ -21,7 +21,7 @@ USER = View(x=0.2, y=0.7, zoom=3.5)
         (View(x=0.123456, y=1e-6, zoom=10.25), "0.123456,0.000001,10.25,0.6,0.5"),
     ],
 )
-def test_query_is_short_and_comes_back(view: View, query: str) -> None:
+def test_a_query_is_short_and_restores_the_view(view: View, query: str) -> None:
     assert view.to_query() == query
     assert View.from_query(query) == view
 
@@ -55,12 +55,12 @@ def test_a_view_survives_its_way_through_the_url(share: float) -> None:
 @pytest.mark.parametrize(
     "values", [{"x": 1.1}, {"y": -0.1}, {"zoom": 0.5}, {"opacity": 2}, {"split": math.nan}]
 )
-def test_view_states_its_limits(values: dict[str, float]) -> None:
+def test_view_checks_its_limits(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(values))} must be from"):
         View(**values)
 
 
-def test_page_gets_what_the_browser_reports() -> None:
+def test_the_page_receives_the_reported_view() -> None:
     page = AppTest.from_file(ROOT / "tests" / "browser" / "pages" / "viewer_page.py", default_timeout=120)
     page.session_state["main"] = {"report": {"value": asdict(USER), "answers": 0}}
     page.run()

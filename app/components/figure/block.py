@@ -1,4 +1,4 @@
-"""A figure of a page: the chart, its caption, a text for screen readers, and downloads for print."""
+"""A figure of a page: chart, caption, text alternative, and downloads for print."""
 
 import io
 import re
@@ -18,7 +18,7 @@ __all__ = ["figure_block"]
 
 _CONFIG = {
     "displaylogo": False,
-    # What stays: zoom, pan and reset. Pictures are saved below, without the theme's colours.
+    # Zoom, pan and reset remain. Pictures are saved below the chart, without the theme's colours.
     "modeBarButtonsToRemove": ["toImage", "zoomIn2d", "zoomOut2d", "autoScale2d"],
 }
 _WEBGL = {
@@ -35,8 +35,8 @@ _WEBGL = {
     "volume",
 }
 
-# Streamlit's greys are too faint for small print: in the light theme axes and titles have a contrast of 3.7
-# to 1 and captions of 4.3, where 4.5 are wanted.
+# Streamlit's greys are too faint for small print: in the light theme the contrast of axes and titles is 3.7
+# to 1 and that of captions 4.3, where accessibility requires 4.5.
 _LEGIBLE = """<style>
 .{block} .stPlotlyChart text[style*="fill: rgb(128, 132, 149)"] {{ fill: currentcolor !important; }}
 .{block} [data-testid=stCaptionContainer] {{ opacity: 0.8; }}
@@ -63,14 +63,14 @@ def figure_block(
 ) -> None:
     """Draw a figure with its caption, a text alternative and downloads.
 
-    The pictures are made in the browser, as large as the chart is drawn there: SVG, and PNG with
-    300 pixels for each inch of 96 CSS pixels, dark on white in every theme.
+    The browser saves pictures at the size of the chart on the page: SVG, and PNG with 300 pixels per inch of
+    96 CSS pixels, dark on white in every theme.
 
     Args:
-        figure: Made of traces that Plotly draws as SVG; subplots are welcome.
-        caption: Below the chart; Markdown, with units.
-        alt: What the chart shows, with its numbers, for people who cannot see it.
-        name: Short, for people: names the buttons for screen readers, and the files.
+        figure: A figure of traces that Plotly draws as SVG, perhaps with subplots.
+        caption: Markdown below the chart, with units.
+        alt: The chart in words, with its numbers, for screen readers.
+        name: Short display name, used for the files and the labels of the buttons.
         data: Arrays behind the figure by name, for download as NPZ.
         key: Unique on the page.
 
@@ -99,7 +99,7 @@ def figure_block(
 
 
 def _npz(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> bytes:
-    """The arrays as a compressed NPZ file."""
+    """Return the arrays as a compressed NPZ file."""
     stream = io.BytesIO()
     np.savez_compressed(stream, **dict[str, Any](arrays))
     return stream.getvalue()
@@ -115,7 +115,7 @@ def _check(figure: go.Figure, words: Mapping[str, str]) -> None:
 
 
 def _css_class(key: str) -> str:
-    """The class that Streamlit gives to the container of a key."""
+    """Return the class that Streamlit gives to the container of a key."""
     return "st-key-" + re.sub(r"[^a-zA-Z0-9_-]", "-", key.strip())
 
 

@@ -1,4 +1,4 @@
-"""The gallery: thumbnails in sections, of which one is chosen."""
+"""The gallery: thumbnails in sections, one of them chosen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ _COMPONENT = component(
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """One picture to choose.
+    """A picture to choose.
 
     Attributes:
-        key: What choosing it returns.
+        key: Key that choosing it returns.
         title: Short name, shown under the picture.
-        section: Heading that it stands under.
-        png: Small PNG, shown 104×78 CSS pixels large; twice that is sharp on dense screens.
+        section: Heading of its section.
+        png: Small PNG, shown at 104×78 CSS pixels; twice that is sharp on dense screens.
         alt: The picture in words, for screen readers.
     """
 
@@ -40,16 +40,16 @@ class Thumbnail:
 
 
 def picture_gallery(thumbnails: Sequence[Thumbnail], *, selected: str, key: str) -> str:
-    """Draw the gallery and return the key that is chosen.
+    """Draw the gallery and return the key of the chosen picture.
 
     Args:
-        thumbnails: In the order of the page; sections in the order of their first picture.
-        selected: Key of the picture to highlight. Pass back what was returned before, or another
-            key to choose that one instead of the user.
+        thumbnails: The pictures in the order of the page; sections follow their first picture.
+        selected: Key of the picture to highlight. Pass back the key returned before, or another to
+            change the user's choice.
         key: Unique on the page.
 
     Raises:
-        ValueError: If two thumbnails have one key, or none has the selected one.
+        ValueError: If two thumbnails have the same key, or none has the selected one.
     """
     keys = [thumbnail.key for thumbnail in thumbnails]
     if len(set(keys)) < len(keys):
@@ -66,7 +66,10 @@ def picture_gallery(thumbnails: Sequence[Thumbnail], *, selected: str, key: str)
 def _sections(thumbnails: Sequence[Thumbnail]) -> list[dict[str, object]]:
     titles = dict.fromkeys(thumbnail.section for thumbnail in thumbnails)
     return [
-        {"title": title, "thumbnails": [_described(each) for each in thumbnails if each.section == title]}
+        {
+            "title": title,
+            "thumbnails": [_described(thumbnail) for thumbnail in thumbnails if thumbnail.section == title],
+        }
         for title in titles
     ]
 

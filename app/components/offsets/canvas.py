@@ -15,7 +15,7 @@ from app.theme import CHANGED
 
 __all__ = ["ColourScale", "OffsetArrows", "offset_canvas"]
 
-Cell = tuple[int, int]
+CanvasCell = tuple[int, int]  # column, row
 
 _FOLDER = Path(__file__).parent
 _SHARED = ("../exchange.js", "../shared.js", "../printing.js")
@@ -35,30 +35,30 @@ def offset_canvas(
     scale: ColourScale,
     label: str,
     key: str,
-    cell: Cell | None = None,
+    cell: CanvasCell | None = None,
     step: int = 1,
     exaggeration: float = 1.0,
     across: int | None = None,
-) -> Cell | None:
-    """Draw the canvas and return the cell that is chosen.
+) -> CanvasCell | None:
+    """Draw the canvas and return the chosen cell.
 
-    In the browser it is ``data-*`` attributes of ``.frame`` that tell cell, zoom, arrows drawn and time.
+    In the browser, ``data-*`` attributes of ``.frame`` hold cell, zoom, number of arrows drawn, and time.
 
     Args:
-        background_png: What to see under the arrows, of any size; it is stretched over the map.
-        arrows: A whole number of them for each cell.
-        size: Width and height of the low-res map in pixels. Another size shows the map anew; other
-            arrows on a map of the same size leave the user's view alone.
-        scale: What the arrows' colours mean.
+        background_png: The picture under the arrows, of any size; it is stretched over the map.
+        arrows: The arrows, a whole number for each cell.
+        size: Width and height of the low-res map in pixels. Another size resets the user's view; other
+            arrows on a map of the same size leave it alone.
+        scale: The colour scale of the arrows.
         label: The picture in words, for screen readers.
         key: Unique on the page; also the name of saved files.
-        cell: Column and row of the cell to highlight. Pass back what was returned before, or another
-            cell to choose that one instead of the user.
-        step: The whole map is shown with every `step`-th point in both directions, and with more as
-            one zooms in.
+        cell: Column and row of the cell to highlight. Pass back the cell returned before, or another to
+            change the user's choice.
+        step: Draw every `step`-th point in both directions when the whole map is shown, and more as the
+            user zooms in.
         exaggeration: Factor of the arrows' length. The canvas states it where it is not 1.
-        across: How many cells to show along the longer side at first, about `cell`; None shows the
-            whole map. A value that is passed later moves the view.
+        across: Number of cells along the longer side of the first view, around `cell`; None shows the
+            whole map. A value passed later moves the view.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -77,7 +77,7 @@ def offset_canvas(
         "across": across,
     }
 
-    def read(sent: object) -> Cell | None:
+    def read(sent: object) -> CanvasCell | None:
         match sent:
             case [int(column), int(row)] if _inside((column, row), size):
                 return column, row
@@ -87,7 +87,9 @@ def offset_canvas(
     return mount(_COMPONENT, data, value=cell, read=read, key=key)
 
 
-def _check(size: Cell, cell: Cell | None, step: int, exaggeration: float, across: int | None) -> None:
+def _check(
+    size: tuple[int, int], cell: CanvasCell | None, step: int, exaggeration: float, across: int | None
+) -> None:
     if cell is not None and not _inside(cell, size):
         raise ValueError(f"cell must be a column below {size[0]} and a row below {size[1]}, got {cell}")
     if step < 1:
@@ -98,7 +100,7 @@ def _check(size: Cell, cell: Cell | None, step: int, exaggeration: float, across
         raise ValueError(f"across must be at least 1, got {across}")
 
 
-def _inside(cell: Cell, size: Cell) -> bool:
+def _inside(cell: CanvasCell, size: tuple[int, int]) -> bool:
     return all(0 <= index < length for index, length in zip(cell, size, strict=True))
 
 
@@ -113,6 +115,6 @@ def _encoded(arrows: OffsetArrows, scale: ColourScale) -> dict[str, object]:
 
 
 def _encode(array: Float32[np.ndarray, "..."] | UInt8[np.ndarray, "..."]) -> str:
-    """Little-endian bytes, row by row: a third of what the numbers would take as JSON."""
+    """Return little-endian bytes, row by row: a third of the size of JSON."""
     ordered = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return base64.b64encode(ordered.tobytes()).decode("ascii")

@@ -22,7 +22,7 @@ _COMPONENT = component(
     js=read_joined(_FOLDER, "../exchange.js", "../shared.js", "viewer.js", "hands.js", "drawing.js"),
 )
 
-# 64 screen pixels for each of 50,000 picture pixels in a frame of 320: nothing needs more.
+# A zoom of 1e4: 64 screen pixels for each of 50,000 picture pixels in a frame of 320.
 _LIMITS = {"x": (0.0, 1.0), "y": (0.0, 1.0), "zoom": (1.0, 1e4), "opacity": (0.0, 1.0), "split": (0.0, 1.0)}
 _DIGITS = 6  # as in tell() of hands.js
 
@@ -36,9 +36,9 @@ class View:
     Attributes:
         x: Centre from the left, as a share of the picture's width.
         y: Centre from the top, as a share of the picture's height.
-        zoom: Enlargement; 1 shows the whole picture. The window may allow less than is asked.
+        zoom: Enlargement; 1 shows the whole picture. The window may limit it further.
         opacity: Opacity of the layers over the photograph, 0 to 1.
-        split: Place of the before/after bar from the left, as a share of the frame's width.
+        split: Position of the before/after bar from the left, as a share of the frame's width.
     """
 
     x: float = 0.5
@@ -60,17 +60,17 @@ class View:
 
     @classmethod
     def from_query(cls, query: str) -> "View":
-        """Read what `to_query` wrote.
+        """Read a text that `to_query` wrote.
 
         Args:
-            query: Any text. A number that is missing or unreadable becomes that field's default,
-                one outside its limits the nearest limit.
+            query: Any text. A missing or unreadable number becomes the default of its field, a number
+                outside its limits the nearest limit.
         """
         return tolerant_view(dict(zip(_LIMITS, query.split(","), strict=False)))
 
 
 def tolerant_view(values: Mapping[str, object]) -> View:
-    """Make a view of values that came from outside: a URL or a browser."""
+    """Make a view of untrusted values, from a URL or a browser."""
     known = asdict(View())
     for name, (low, high) in _LIMITS.items():
         known[name] = min(high, max(low, _number(values.get(name), default=known[name])))
@@ -96,18 +96,18 @@ def compare_viewer(
     key: str,
     pane_width: int = 280,
 ) -> View:
-    """Draw the viewer and return what it shows.
+    """Draw the viewer and return the view.
 
     Args:
         photo_png: The photograph as PNG.
         layers: The pictures to compare; the slider shows the first two.
-        mode: One pane for each layer, or one pane with a before/after bar.
+        mode: Panes, one per layer, or a slider: one pane with a before/after bar.
         size: Width and height of the photograph and of every layer in pixels.
-        view: What to show. The user moves on from here; a different view passed later is taken
-            over, unless it is one that the page passed or was given since it last passed this one.
-        legend: Names of the layers' colours, for the reading under the pointer.
+        view: The view to start from; the user moves on from here. A different view passed later replaces
+            the user's, unless the page has passed it before or was given it since.
+        legend: Names of the layers' colours, for the readout under the pointer.
         key: Unique on the page.
-        pane_width: Least width of a pane in CSS pixels, where the window has it.
+        pane_width: Least width of a pane in CSS pixels, where the window is wide enough.
 
     Returns:
         The view when the user last let go.
@@ -130,7 +130,7 @@ def compare_viewer(
         "paneWidth": pane_width,
         "legend": [{"name": entry.name, "colour": entry.colour} for entry in legend],
     }
-    # For ever patient: a page may pass one view again and again, and never read what the user made of it.
+    # Endless patience: a page may pass the same view in every run and never read the user's.
     return mount(_COMPONENT, data, value=view, read=_read, write=asdict, patience_s=math.inf, key=key)
 
 
