@@ -1,4 +1,4 @@
-"""What the One point page computes once, to read many times."""
+"""Plans of all operators for a step, and the readings of one output pixel."""
 
 import contextlib
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ _SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """What one operator planned for an upsampling step.
+class OperatorPlan:
+    """The plan of one operator for an upsampling step.
 
     Attributes:
         name: Name in `OPERATORS`.
-        trained: Whether it did so in a network of its own; if not, it looks at the chosen network's maps
-            with the weights that it starts from.
+        trained: Whether the operator is trained and plans in its own network; if not, it plans with its
+            initial weights on the chosen network's maps.
         record: The plan.
     """
 
@@ -45,104 +45,104 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One output pixel, and what surrounds it.
+class PointView:
+    """An output pixel and its surroundings.
 
     Attributes:
         cell: Row and column of the low-res pixel that it lies in.
         point: The output pixel.
         points: All output pixels of the cell, row by row.
-        moved: Arrows of the cell's points by group; none for kernels.
-        others: What each operator reads for the same output pixel and channel, the chosen one first.
-        window: Cells that hold all of it.
+        arrows: Arrows of the cell's points by group; none for kernels.
+        readings: Readings of the same output pixel and channel by each operator, the chosen one first.
+        window: Cells that hold everything drawn.
     """
 
     cell: tuple[int, int]
     point: OnePoint
     points: tuple[OnePoint, ...]
-    moved: tuple[Arrows, ...]
-    others: tuple[tuple[Decided, Reading], ...]
+    arrows: tuple[Arrows, ...]
+    readings: tuple[tuple[OperatorPlan, Reading], ...]
     window: CellWindow
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def decided(subject: Subject, name: str) -> tuple[Decided, ...]:
-    """What every operator that has a footprint planned for a step, the chosen one first.
+def plans(subject: Subject, name: str) -> tuple[OperatorPlan, ...]:
+    """Return the plan of every operator with a footprint for a step, the chosen one first.
 
-    Operators that cannot have the network's number of channels are left out.
+    Operators that do not take the network's number of channels are left out.
 
     Raises:
-        ImageError: The picture cannot be used.
-        WeightsError: Weights are damaged.
+        ImageError: If the picture cannot be used.
+        WeightsError: If weights are damaged.
     """
     own = record(subject, name)
-    first = () if own is None else (Decided(subject.upsampler, True, own),)
-    others = [each for each, spec in OPERATORS.items() if spec.has_footprint and each != subject.upsampler]
+    first = () if own is None else (OperatorPlan(subject.upsampler, True, own),)
+    others = [op for op, spec in OPERATORS.items() if spec.has_footprint and op != subject.upsampler]
     with_weights = trained(subject.task)
-    found = (
+    other_plans = (
         _in_its_own_network(subject, other, name)
         if other in with_weights
         else _untrained(subject, other, name)
         for other in others
     )
-    return (*first, *(each for each in found if each is not None))
+    return (*first, *(plan for plan in other_plans if plan is not None))
 
 
-def _in_its_own_network(subject: Subject, upsampler: str, name: str) -> Decided:
+def _in_its_own_network(subject: Subject, upsampler: str, name: str) -> OperatorPlan:
     # Only the plan is kept: the maps of all networks together would be large.
-    found, _ = maps(subject.source, subject.task, subject.longer_side)
+    encoded, _ = maps(subject.source, subject.task, subject.longer_side)
     network = head(subject.task, upsampler)
     with torch.inference_mode():
-        (at,) = (each for each in network.intermediates(found).steps if each.name == name)
-        return Decided(upsampler, True, _plan(network.upsamplers[name], at))
+        (at,) = (step for step in network.intermediates(encoded).steps if step.name == name)
+        return OperatorPlan(upsampler, True, _plan(network.upsamplers[name], at))
 
 
-def _untrained(subject: Subject, upsampler: str, name: str) -> Decided | None:
+def _untrained(subject: Subject, upsampler: str, name: str) -> OperatorPlan | None:
     at = step(subject, name)
     with contextlib.suppress(ValueError), torch.inference_mode(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(_SEED)  # every visitor sees the same start
         op = build(upsampler, at.input.shape[1], guide_channels=at.guide.shape[1]).eval()
-        return Decided(upsampler, False, _plan(op, at))
+        return OperatorPlan(upsampler, False, _plan(op, at))
     return None
 
 
 def _plan(op: torch.nn.Module, at: Step) -> SamplingRecord | KernelRecord:
     record = decision(op, at.input, at.guide)
     if record is None:
-        raise ValueError(f"{type(op).__name__} plans nothing that could be shown")
+        raise ValueError(f"{type(op).__name__} has no plan to show")
     return record
 
 
-def see(subject: Subject, name: str, at: tuple[int, int], channel: int) -> Seen:
-    """Read one output pixel and what surrounds it; everything that is slow was decided before.
+def view_point(subject: Subject, name: str, at: tuple[int, int], channel: int) -> PointView:
+    """Read one output pixel and its surroundings; the slow part is cached in `plans`.
 
     Args:
         subject: The network and its picture.
-        name: An upsampling step, whose operator has a footprint.
+        name: Name of an upsampling step whose operator has a footprint.
         at: Row and column of the output pixel.
         channel: Channel of the map.
 
     Raises:
-        ValueError: The output has no such pixel, or the map no such channel.
+        ValueError: If the output has no such pixel, or the map no such channel.
     """
-    here, found = step(subject, name), decided(subject, name)
-    own = found[0].record
+    here, planned = step(subject, name), plans(subject, name)
+    own = planned[0].record
     height, width = here.input.shape[2:]
     scale = here.output.shape[2] // height
     cell = at[0] // scale, at[1] // scale
     pixels = [(cell[0] * scale + i, cell[1] * scale + j) for i in range(scale) for j in range(scale)]
     points = tuple(one_point(own, here.input, here.output, at=pixel, channel=channel) for pixel in pixels)
-    readings = tuple(reading(each.record, here.input, at=at, channel=channel) for each in found)
-    moved = cell_arrows(own, cell, scale=scale) if isinstance(own, SamplingRecord) else ()
-    shown = (*(each.reading for each in points), *readings)
-    window = shared_window(shown, moved, cell, height=height, width=width)
-    return Seen(
-        cell, points[pixels.index(at)], points, moved, tuple(zip(found, readings, strict=True)), window
+    readings = tuple(reading(plan.record, here.input, at=at, channel=channel) for plan in planned)
+    arrows = cell_arrows(own, cell, scale=scale) if isinstance(own, SamplingRecord) else ()
+    shown = (*(point.reading for point in points), *readings)
+    window = shared_window(shown, arrows, cell, height=height, width=width)
+    return PointView(
+        cell, points[pixels.index(at)], points, arrows, tuple(zip(planned, readings, strict=True)), window
     )
 
 
 def output_pixel(subject: Subject, name: str, cell: tuple[int, int], corner: int) -> tuple[int, int]:
-    """Row and column of an output pixel of a cell, which are counted row by row."""
+    """Return row and column of an output pixel; `corner` counts those of the cell row by row."""
     here = step(subject, name)
     scale = here.output.shape[2] // here.input.shape[2]
     i, j = divmod(corner, scale)
@@ -150,21 +150,21 @@ def output_pixel(subject: Subject, name: str, cell: tuple[int, int], corner: int
 
 
 def most_changed(subject: Subject, name: str, at: tuple[int, int], group: int) -> int:
-    """The channel of a group that the operator changed most at an output pixel."""
-    here, own = step(subject, name), decided(subject, name)[0].record
+    """Return the channel of a group that the operator changed most at an output pixel."""
+    here, own = step(subject, name), plans(subject, name)[0].record
     return most_changed_channel(own, here.input, here.output, at=at, group=group)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def usual_cell(subject: Subject, name: str) -> tuple[int, int]:
-    """Row and column of the cell to begin with."""
+    """Return row and column of the default cell."""
     height, width = step(subject, name).input.shape[2:]
     return liveliest_cell(record(subject, name), height=height, width=width)
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
 def mean_offsets(subject: Subject, name: str) -> Float32[np.ndarray, "h w 2"]:
-    """Mean offset (x, y) of all points of each cell, in low-res pixels; zero for kernels."""
+    """Return the mean offset (x, y) of each cell's points in low-res pixels; zero for kernels."""
     height, width = step(subject, name).input.shape[2:]
     planned = record(subject, name)
     if not isinstance(planned, SamplingRecord):
@@ -172,26 +172,23 @@ def mean_offsets(subject: Subject, name: str) -> Float32[np.ndarray, "h w 2"]:
     return offset_field(planned, height=height, width=width).by_cell.mean((0, 3, 4))
 
 
-# What lies beneath a window of the low-res map: the map, or the picture.
-
-
 @st.cache_data(show_spinner=False, max_entries=16)
 def norms(subject: Subject, name: str) -> Float32[np.ndarray, "h w"]:
-    """Euclidean length of the feature vectors of a step's low-res map."""
+    """Return the Euclidean lengths of the feature vectors of a step's low-res map."""
     return feature_norm(step(subject, name).input)
 
 
 def values(
     subject: Subject, name: str, channel: int | None, window: CellWindow
 ) -> Float32[np.ndarray, "r c"]:
-    """A channel of a step's low-res map; None is the Euclidean length of its feature vectors."""
+    """Return a channel of a step's low-res map in a window; for None, the lengths of its feature vectors."""
     here = step(subject, name).input
     whole = norms(subject, name) if channel is None else feature_channel(here, channel)
     return whole[window.row : window.row + window.rows, window.column : window.column + window.columns]
 
 
 def photo(subject: Subject, name: str, window: CellWindow) -> UInt8[np.ndarray, "h w 3"]:
-    """The part of the picture, as the network sees it, that the window covers."""
+    """Return the part of the picture, as the network sees it, that a window covers."""
     image = background(subject, name, "photo", 0)
     stride = image.shape[1] // step(subject, name).input.shape[3]
     rows = slice(stride * window.row, stride * (window.row + window.rows))

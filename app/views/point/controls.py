@@ -1,4 +1,4 @@
-"""The One point page's controls: cell, point, group, channel, and what lies beneath."""
+"""Controls of the One point page: cell, output pixel, channel, and background."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -20,24 +20,25 @@ _BENEATH: dict[Beneath, str] = {"norm": "Feature norm", "channel": "Channel", "p
 _BENEATH_HELP = (
     "The length of each low-res pixel's feature vector, the channel that is shown, or the picture."
 )
+_READABLE = 40  # arrows side by side in a small view
 CORNERS = ("Top left", "Top right", "Bottom left", "Bottom right")
 
 
 def cell_inputs(
-    cell: tuple[int, int], *, rows: int, columns: int, tell: Callable[[tuple[int, int]], None]
+    cell: tuple[int, int], *, rows: int, columns: int, store: Callable[[tuple[int, int]], None]
 ) -> None:
-    """Draw row and column of a cell as numbers.
+    """Draw fields for row and column of a cell.
 
     Args:
         cell: Row and column to show.
-        rows: Of the map.
-        columns: Of the map.
-        tell: Called with the row and column that the visitor enters.
+        rows: Rows of the map.
+        columns: Columns of the map.
+        store: Called with the row and column that the visitor enters.
     """
     keys = ("point_row", "point_column")
 
     def entered() -> None:
-        tell((st.session_state[keys[0]], st.session_state[keys[1]]))
+        store((st.session_state[keys[0]], st.session_state[keys[1]]))
 
     for key, name, index, count in zip(keys, ("Row", "Column"), cell, (rows, columns), strict=True):
         st.session_state[key] = index
@@ -67,8 +68,8 @@ def channel_choice(first: int, count: int, *, most_changed: Callable[[], int]) -
 
     Args:
         first: First channel of the group.
-        count: How many it has.
-        most_changed: Finds the channel of the group that the upsampler changed most.
+        count: Number of channels of the group.
+        most_changed: Returns the channel of the group that the upsampler changed most.
     """
     key = "point_channel"
 
@@ -98,28 +99,25 @@ def channel_choice(first: int, count: int, *, most_changed: Callable[[], int]) -
 
 
 def beneath_choice() -> Beneath:
-    """Choose what to see under the points."""
+    """Choose the background of the points."""
     return segments("Beneath", _BENEATH, wrap=True, key="point_beneath", words=_BENEATH_HELP, remember=False)
 
 
 def before_and_after(before: float, after: float) -> None:
-    """Draw the channel's value with nothing learned and as it is."""
+    """Draw the channel's value under plain interpolation, as it is, and the change."""
     with st.container(horizontal=True, gap="large"):
         st.metric("Before", f"{before:.4f}", width="content", help=_BEFORE)
         st.metric("After", f"{after:.4f}", width="content", help="The weighted sum.")
         st.metric("Change", f"{after - before:+.4f}", width="content")
 
 
-# The cell that is looked at: shared with other pages and with the address, as "row,column".
-
-
-def asked_cell(*, rows: int, columns: int, usual: Cell) -> Cell:
-    """The row and column that were chosen here, on another page or in the address.
+def chosen_cell(*, rows: int, columns: int, usual: Cell) -> Cell:
+    """Return the cell chosen here, on another page or in the address.
 
     Args:
-        rows: Of the map.
-        columns: Of the map.
-        usual: The cell to take where none was chosen that this map has.
+        rows: Rows of the map.
+        columns: Columns of the map.
+        usual: The default, also where the map has no such cell.
     """
     return read_cell(kept(CELL_KEY, st.query_params.get(CELL_KEY, "")), rows=rows, columns=columns) or usual
 
@@ -130,16 +128,10 @@ def remember_cell(cell: Cell) -> None:
 
 
 def forget_cell() -> None:
-    """Keep no cell: the usual one stays out of memory and address."""
+    """Remove the cell from memory and address, as the default cell is not kept there."""
     forget(CELL_KEY)
     if CELL_KEY in st.query_params:
         del st.query_params[CELL_KEY]
-
-
-# A small map of cells to choose from, under the mean offset of each.
-
-
-_READABLE = 40  # arrows side by side in a small view
 
 
 def cell_map(
@@ -150,10 +142,10 @@ def cell_map(
     label: str,
     key: str,
 ) -> tuple[int, int]:
-    """Draw the map and return the row and column of the chosen cell.
+    """Draw a small map of the cells' mean offsets, and return row and column of the chosen cell.
 
     Args:
-        background_png: What to see under the arrows.
+        background_png: The picture under the arrows.
         moves: Mean offset (x, y) of each cell's points in low-res pixels.
         cell: Row and column to highlight, unless another is chosen.
         label: The map in words, for screen readers.

@@ -1,4 +1,4 @@
-"""Figure 7, live: the cell's points over its surroundings, and what the chosen one is read from."""
+"""Figures of the One point page: a cell's points over the map (Figure 7), and all upsamplers' footprints."""
 
 import functools
 import math
@@ -18,18 +18,29 @@ from dysample.explain.one_point import OnePoint
 
 _DARK, _LIGHT = 26, 230  # grey levels, neither black nor white: halos must show
 _ASIDE_PX = 17
+SCALE = "Cividis"
+TICKS = (0.0, 0.04, 0.25, 0.5, 1.0)  # 0.04 is a 5 x 5 average, 0.25 one of 2 x 2
+_BLACK_READS_FROM = 0.47  # place on the scale from which black reads better than white
+_STILL = 0.02  # low-res pixels: an arrow shorter than this is drawn as a dot
+_COLUMNS = 3  # side by side: legible on a phone
+_GAP = 0.2  # of a window's side, between windows
+_TITLE = 0.39  # of a window's side, for three lines above
+_LIFT = 0.15  # cells between a title and its window
+_ROW_PX, _LEGEND_PX = 225, 60
+_ROOMY = 5  # most cells side by side with room for larger numbers
+_LEAST = 0.005  # smaller weights are left out
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """What the figure shows.
+class PointScene:
+    """The content of the window.
 
     Attributes:
         window: The cells.
-        cell: Row and column of the chosen one.
+        cell: Row and column of the chosen cell.
         beneath: A value for each cell of the window, or the photograph there.
-        quantity: What that value is; for hover and caption.
-        arrows: Those of the cell's points, by group; none for kernels.
+        quantity: Name of that value, for hover and caption.
+        arrows: Arrows of the cell's points by group; none for kernels.
         point: The chosen output pixel.
     """
 
@@ -41,14 +52,14 @@ class Scene:
     point: OnePoint
 
 
-def window_figure(scene: Scene) -> go.Figure:
+def window_figure(scene: PointScene) -> go.Figure:
     """Draw the window in low-res pixels, x to the right and y downwards."""
     traces = [_beneath(scene), *_grid(scene.window), *_outline(scene.cell), *_spokes(scene)]
-    # From dictionaries, in one call: every trace and every update of a figure is checked again.
+    # From dictionaries, in one call: Plotly validates every trace and update added later once more.
     return go.Figure([*traces, *arrow_traces(scene.arrows, scene.point.reading)], _layout(scene))
 
 
-def _layout(scene: Scene) -> Part:
+def _layout(scene: PointScene) -> Part:
     window = scene.window
     bare = {"automargin": False, "showgrid": False, "zeroline": False, "constrain": "domain"}
     return plain(560, legend=True) | {
@@ -69,7 +80,7 @@ def _layout(scene: Scene) -> Part:
     }
 
 
-def _beneath(scene: Scene) -> Part | go.Image:
+def _beneath(scene: PointScene) -> Part | go.Image:
     window, values = scene.window, scene.beneath
     if values.ndim == 3:
         side = window.rows / values.shape[0]
@@ -105,8 +116,8 @@ def _outline(cell: tuple[int, int]) -> list[Part]:
     return [line(x, y, "#000000", 6), line(x, y, CHANGED, 3)]
 
 
-def _spokes(scene: Scene) -> list[Part]:
-    """From where the map is read to the pixels that are read; kernels have no such place."""
+def _spokes(scene: PointScene) -> list[Part]:
+    """Return lines from the sampling position to the pixels that are read; none for kernels."""
     move = scene.point.reading.move
     if move is None:
         return []
@@ -118,12 +129,12 @@ def _spokes(scene: Scene) -> list[Part]:
     return [line(x, y, CHOSEN.halo, 4), line(x, y, CHOSEN.colour, 1.5, dash="dot")]
 
 
-def _labels(scene: Scene) -> list[dict[str, object]]:
-    """The weights at their pixels; for points moved aside, so that the arrow's head can be seen."""
-    found = scene.point.reading
-    several = len(found.weights) > 4
+def _labels(scene: PointScene) -> list[dict[str, object]]:
+    """Return the weights at their pixels; for points beside them, so that the arrow's head stays visible."""
+    reading = scene.point.reading
+    several = len(reading.weights) > 4
     labels: list[dict[str, object]] = []
-    for row, column, weight in zip(found.rows, found.columns, found.weights, strict=True):
+    for row, column, weight in zip(reading.rows, reading.columns, reading.weights, strict=True):
         label: dict[str, object] = {
             "x": column + 0.5,
             "y": row + 0.5,
@@ -135,38 +146,33 @@ def _labels(scene: Scene) -> list[dict[str, object]]:
             "font": {"color": ink(weight), "size": 12 if several else 14},
             "hovertext": f"row {row}, column {column}: weight {weight:.4f}",
         }
-        if found.move is not None:
-            label["xshift"] = _ASIDE_PX if column + 0.5 >= found.move.read[0] else -_ASIDE_PX
-            label["yshift"] = _ASIDE_PX if row + 0.5 <= found.move.read[1] else -_ASIDE_PX
+        if reading.move is not None:
+            label["xshift"] = _ASIDE_PX if column + 0.5 >= reading.move.read[0] else -_ASIDE_PX
+            label["yshift"] = _ASIDE_PX if row + 0.5 <= reading.move.read[1] else -_ASIDE_PX
         labels.append(label)
     return labels
 
 
-# How weights are coloured and written, alike in every picture of the One point page.
-
-
-SCALE = "Cividis"
-TICKS = (0.0, 0.04, 0.25, 0.5, 1.0)  # 0.04 is a 5 x 5 average, 0.25 one of 2 x 2
-_BLACK_READS_FROM = 0.47  # place on the scale from which black reads better than white
+# --- Colours and numbers of weights ---
 
 
 def shade(weights: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """Place on the colour scale, 0 to 1: the square root, that the small weights of large kernels show."""
+    """Return places on the colour scale, 0 to 1: square roots, so that small weights of kernels show."""
     return np.sqrt(np.clip(weights, 0, 1))
 
 
 def colour(weight: float) -> str:
-    """The colour of a weight."""
+    """Return the colour of a weight."""
     return _colours()[round(255 * float(shade(np.array(weight))))]
 
 
 def ink(weight: float) -> str:
-    """Black or white, whichever reads on a weight's colour."""
+    """Return black or white, whichever is legible on a weight's colour."""
     return "#000000" if shade(np.array(weight)) > _BLACK_READS_FROM else "#FFFFFF"
 
 
 def written(weight: float) -> str:
-    """A weight with two decimals, the zero before the point left out."""
+    """Return a weight with two decimals, without the zero before the point."""
     text = f"{weight:.2f}"
     return text[1:] if text.startswith("0.") else text
 
@@ -176,94 +182,84 @@ def _colours() -> tuple[str, ...]:
     return tuple(map(str, sample_colorscale(get_colorscale(SCALE), list(np.linspace(0, 1, 256)))))
 
 
-# Arrows from the initial to the sampling positions of one cell's points.
+# --- Arrows ---
 
 
-_STILL = 0.02  # low-res pixels: an arrow shorter than this is drawn as a dot
-_Path = Sequence[float | None] | np.ndarray
+_Coordinates = Sequence[float | None] | np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How arrows of one kind are drawn; kinds differ in thickness, so that colour is not needed."""
+class ArrowStyle:
+    """The style of one kind of arrows; kinds differ in thickness, so that colour is not needed."""
 
     colour: str
     halo: str
     width: float
 
 
-# Okabe-Ito, light on dark or dark on light: they read on any background.
-OTHERS = Look("#56B4E9", "#000000", 1.5)
-GROUP = Look("#F0E442", "#000000", 2.5)
-CHOSEN = Look("#D55E00", "#FFFFFF", 4)
+# Okabe-Ito colours, light on dark or dark on light: legible on any background.
+OTHERS = ArrowStyle("#56B4E9", "#000000", 1.5)
+GROUP = ArrowStyle("#F0E442", "#000000", 2.5)
+CHOSEN = ArrowStyle("#D55E00", "#FFFFFF", 4)
 
 
 def arrow_traces(arrows: Sequence[Arrows], chosen: Reading) -> list[Part]:
-    """Other groups first, then this group's other points, the chosen one last and on top.
+    """Return arrows as traces: other groups first, then the group's other points, the chosen one on top.
 
     Args:
-        arrows: Those of a cell's points, by group; none for kernels.
+        arrows: Arrows of a cell's points by group; none for kernels.
         chosen: The reading of the chosen point.
     """
     if not arrows:
         return []
     own = chosen.group
-    others = [each for index, each in enumerate(arrows) if index != own]
+    others = [group for index, group in enumerate(arrows) if index != own]
     here = (arrows[own].pixels == chosen.at).all(axis=1)
     kinds = [
         ("Other groups", OTHERS, others),
         (f"Group {own + 1}, other points", GROUP, [_only(arrows[own], ~here)]),
         ("Chosen point", CHOSEN, [_only(arrows[own], here)]),
     ]
-    return [trace for name, look, kind in kinds for trace in _kind(name, look, kind)]
+    return [trace for name, style, arrows in kinds for trace in _kind(name, style, arrows)]
 
 
 def _only(arrows: Arrows, chosen: Bool[np.ndarray, " n"]) -> Arrows:
     return Arrows(arrows.starts[chosen], arrows.ends[chosen], arrows.pixels[chosen])
 
 
-def _kind(name: str, look: Look, arrows: Sequence[Arrows]) -> list[Part]:
+def _kind(name: str, style: ArrowStyle, arrows: Sequence[Arrows]) -> list[Part]:
     if not arrows:
         return []
-    starts = np.concatenate([each.starts for each in arrows]).astype(float)
-    ends = np.concatenate([each.ends for each in arrows]).astype(float)
+    starts = np.concatenate([group.starts for group in arrows]).astype(float)
+    ends = np.concatenate([group.ends for group in arrows]).astype(float)
     gap = np.full_like(starts, np.nan)
     x, y = np.stack([starts, ends, gap], axis=1).reshape(-1, 2).T
     moved = np.hypot(*(ends - starts).T) > _STILL
-    symbols = [symbol for each in moved for symbol in ("circle", "arrow" if each else "circle", "circle")]
-    sizes = np.tile([2 * look.width + 2, 3 * look.width + 7, 0], len(starts))
-    halo = line(x, y, look.halo, look.width + 3)
-    marker = {"symbol": symbols, "size": sizes, "angleref": "previous", "color": look.colour, "opacity": 1}
+    symbols = [symbol for moves in moved for symbol in ("circle", "arrow" if moves else "circle", "circle")]
+    sizes = np.tile([2 * style.width + 2, 3 * style.width + 7, 0], len(starts))
+    halo = line(x, y, style.halo, style.width + 3)
+    marker = {"symbol": symbols, "size": sizes, "angleref": "previous", "color": style.colour, "opacity": 1}
     core: Part = {
         "type": "scatter",
         "x": x,
         "y": y,
         "mode": "lines+markers",
         "name": name,
-        "line": {"color": look.colour, "width": look.width},
-        "marker": marker | {"line": {"color": look.halo, "width": 1.5}},
+        "line": {"color": style.colour, "width": style.width},
+        "marker": marker | {"line": {"color": style.halo, "width": 1.5}},
         "hovertemplate": f"{name}<br>x %{{x:.3f}}, y %{{y:.3f}}<extra></extra>",
     }
     return [halo, core]
 
 
-def line(x: _Path, y: _Path, colour: str, width: float, *, dash: str = "solid") -> Part:
-    """A broken line that does not answer to the pointer."""
+def line(x: _Coordinates, y: _Coordinates, colour: str, width: float, *, dash: str = "solid") -> Part:
+    """Return a broken line without hover."""
     stroke = {"color": colour, "width": width, "dash": dash}
     drawn: Part = {"type": "scatter", "x": x, "y": y, "mode": "lines", "line": stroke}
     return drawn | {"hoverinfo": "skip", "showlegend": False}
 
 
-# The same output pixel under several upsamplers: what each reads, in one window and one colour scale.
-
-
-_COLUMNS = 3  # side by side: what can still be read on a telephone
-_GAP = 0.2  # of a window's side, between windows
-_TITLE = 0.39  # of a window's side, for three lines above
-_LIFT = 0.15  # cells between a title and its window
-_ROW_PX, _LEGEND_PX = 225, 60
-_ROOMY = 5  # cells side by side that have room for larger numbers
-_LEAST = 0.005  # smaller weights are written as nothing
+# --- Footprints ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,10 +267,10 @@ class Pane:
     """One upsampler's reading of the pixel.
 
     Attributes:
-        label: Name for people.
-        status: Whether it was trained, in few words.
-        start: What its weights at the start are like, if it was not.
-        reading: What it reads.
+        label: Display name.
+        status: Whether the upsampler is trained, in few words.
+        start: Description of its initial weights, if it is untrained.
+        reading: The pixels and weights that it reads.
     """
 
     label: str
@@ -286,12 +282,12 @@ class Pane:
 def footprints(panes: Sequence[Pane], window: CellWindow, *, cell: tuple[int, int]) -> go.Figure:
     """Draw the windows in rows of three, the weights as colours and numbers.
 
-    One image holds them all, which is drawn in a fraction of the time of as many charts. Its height is
-    fixed, so that titles have room however narrow it becomes: cells are square at some width only.
+    A single image holds all windows: the browser draws it in a fraction of the time of as many charts. Its
+    height is fixed, so that titles fit at any width; cells are square at one width only.
 
     Args:
-        panes: At least one.
-        window: Cells that are shown of each.
+        panes: The upsamplers, at least one.
+        window: The cells to show of each.
         cell: Row and column of the low-res pixel that the output pixel lies in.
     """
     corners = [_corner(index, window) for index in range(len(panes))]
@@ -304,7 +300,7 @@ def footprints(panes: Sequence[Pane], window: CellWindow, *, cell: tuple[int, in
         _places(panes, window, corners),
         _titles(panes, corners),
     ]
-    # From dictionaries, in one call: every trace and every update of a figure is checked again.
+    # From dictionaries, in one call: Plotly validates every trace and update added later once more.
     height = _LEGEND_PX + _ROW_PX * math.ceil(len(panes) / _COLUMNS)
     layout = plain(height) | {
         "xaxis": {"range": [-0.1, right + 0.1], "visible": False},
@@ -315,19 +311,19 @@ def footprints(panes: Sequence[Pane], window: CellWindow, *, cell: tuple[int, in
 
 
 def _corner(index: int, window: CellWindow) -> tuple[int, int]:
-    """Where the window of a pane begins, (x, y) in cells of the whole picture."""
+    """Return the left upper corner of a pane's window, (x, y) in cells of the whole image."""
     row, column = divmod(index, _COLUMNS)
     wide = window.columns + math.ceil(_GAP * window.columns)
     return column * wide, row * (window.rows + _above(window))
 
 
 def _above(window: CellWindow) -> int:
-    """Rows of the picture that a title takes."""
+    """Return the rows of the image that a title takes."""
     return math.ceil(_TITLE * window.rows)
 
 
 def weights_in(reading: Reading, window: CellWindow) -> Float[np.ndarray, "r c"]:
-    """The weights of a reading by cell of a window; zero where nothing is read."""
+    """Return the weights of a reading by cell of a window; zero where nothing is read."""
     weights = np.zeros((window.rows, window.columns))
     for row, column, weight in zip(reading.rows, reading.columns, reading.weights, strict=True):
         weights[row - window.row, column - window.column] += weight
@@ -362,7 +358,7 @@ def _weights(panes: Sequence[Pane], window: CellWindow, corners: Sequence[tuple[
 
 
 def _numbers(panes: Sequence[Pane], corners: Sequence[tuple[int, int]], window: CellWindow) -> Part:
-    """The weights that two decimals can tell from zero, out of the way of the dot."""
+    """Return the weights that two decimals distinguish from zero, clear of the dot."""
     places = [
         (left + column - window.column + 0.5, top + row - window.row + _height(pane), weight)
         for pane, (left, top) in zip(panes, corners, strict=True)
@@ -384,7 +380,7 @@ def _numbers(panes: Sequence[Pane], corners: Sequence[tuple[int, int]], window: 
 
 
 def _height(pane: Pane) -> float:
-    """Where numbers stand in their cells, from above."""
+    """Return the vertical position of numbers in their cells, from above."""
     if pane.reading.move is None:
         return 0.5
     return 0.25 if pane.reading.move.read[1] % 1 > 0.5 else 0.75
@@ -402,7 +398,7 @@ def _outlines(corners: Sequence[tuple[int, int]], window: CellWindow, cell: tupl
 
 
 def _places(panes: Sequence[Pane], window: CellWindow, corners: Sequence[tuple[int, int]]) -> Part:
-    """Where the map is read, for those that read it at a point."""
+    """Return dots where the map is read, for upsamplers that read it at a point."""
     places = [
         (left + pane.reading.move.read[0] - window.column, top + pane.reading.move.read[1] - window.row)
         for pane, (left, top) in zip(panes, corners, strict=True)
@@ -414,7 +410,7 @@ def _places(panes: Sequence[Pane], window: CellWindow, corners: Sequence[tuple[i
 
 
 def _titles(panes: Sequence[Pane], corners: Sequence[tuple[int, int]]) -> Part:
-    """Text as a trace: annotations take the browser ten times as long."""
+    """Return the titles as a trace: the browser draws it ten times as fast as annotations."""
     return {
         "type": "scatter",
         "x": [x for x, _ in corners],

@@ -1,11 +1,11 @@
-"""What the One point page says of its numbers: captions, texts for screen readers, tables."""
+"""Captions, text alternatives, tables and LaTeX equations of the One point page."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Shaped
 
-from app.views.point.figures import Pane, Scene, weights_in
+from app.views.point.figures import Pane, PointScene, weights_in
 from dysample.explain.footprint import Move, Pair
 from dysample.explain.offsets import CellWindow
 from dysample.explain.one_point import OnePoint
@@ -20,10 +20,11 @@ Data = dict[str, Shaped[np.ndarray, "..."]]
 
 _WHOLE = 0.999
 _AGREES = 1e-4  # of the largest value: what single precision may lose in positions and sums
+_TERMS = 4  # of a kernel's sum that are written out
 
 
 def status(name: str, *, trained: bool) -> str:
-    """Whether an operator was trained, in few words; `name` as in `OPERATORS`."""
+    """Return whether an operator was trained, in few words; `name` as in `OPERATORS`."""
     start = operator_spec(name).start
     if start == "nothing to learn":
         return start
@@ -31,58 +32,58 @@ def status(name: str, *, trained: bool) -> str:
 
 
 def start(name: str, *, trained: bool) -> str:
-    """What an operator's weights are like as long as it is untrained; empty where that does not matter."""
+    """Return what an untrained operator's weights are like; empty where that does not matter."""
     start = operator_spec(name).start
     return "" if trained or start == "nothing to learn" else start
 
 
-def window_caption(scene: Scene) -> str:
-    """What the window shows, with units."""
-    found = scene.point.reading
+def window_caption(scene: PointScene) -> str:
+    """Return the caption of the window, with units."""
+    reading = scene.point.reading
     beneath = scene.quantity
     if scene.beneath.ndim == 2:
         beneath += f", {scene.beneath.min():.3f} (dark) to {scene.beneath.max():.3f} (light)"
-    where = f"Output pixel row {found.at[0]}, column {found.at[1]}, channel {found.channel}."
-    if found.move is None:
+    where = f"Output pixel row {reading.at[0]}, column {reading.at[1]}, channel {reading.channel}."
+    if reading.move is None:
         return (
             f"{where} The numbers are the kernel's weights at the low-res pixels that they multiply; they "
-            f"sum to {found.total:.4f}. Beneath: {beneath}. Axes in low-res pixels."
+            f"sum to {reading.total:.4f}. Beneath: {beneath}. Axes in low-res pixels."
         )
     held = ""
-    if found.move.read != found.move.position:
-        held = f" It lies beyond the outermost pixels' centres and is read at {_place(found.move.read)}."
+    if reading.move.read != reading.move.position:
+        held = f" It lies beyond the outermost pixels' centres and is read at {_place(reading.move.read)}."
     return (
         f"{where} Arrows run from initial to sampling positions; the chosen point reads at "
-        f"{_place(found.move.position)}.{held} Dotted lines lead to the pixels it is read from, with their "
+        f"{_place(reading.move.position)}.{held} Dotted lines lead to the pixels it is read from, with their "
         f"bilinear weights. Beneath: {beneath}. Axes in low-res pixels, pixel centres at one half."
     )
 
 
-def window_alt(scene: Scene) -> str:
-    """The window in words."""
-    found = scene.point.reading
-    if found.move is None:
+def window_alt(scene: PointScene) -> str:
+    """Return the window in words."""
+    reading = scene.point.reading
+    if reading.move is None:
         start = (
-            f"A kernel of {len(found.weights)} weights around row {scene.cell[0]}, column {scene.cell[1]}."
+            f"A kernel of {len(reading.weights)} weights around row {scene.cell[0]}, column {scene.cell[1]}."
         )
     else:
         start = (
-            f"{sum(len(each.starts) for each in scene.arrows)} arrows in the cell at row {scene.cell[0]}, "
-            f"column {scene.cell[1]}. The chosen point of group {found.group + 1} moves from "
-            f"{_place(found.move.initial)} to {_place(found.move.position)} low-res pixels."
+            f"{sum(len(group.starts) for group in scene.arrows)} arrows in the cell at row {scene.cell[0]}, "
+            f"column {scene.cell[1]}. The chosen point of group {reading.group + 1} moves from "
+            f"{_place(reading.move.initial)} to {_place(reading.move.position)} low-res pixels."
         )
     return f"{start} {_read_from(scene.point)}"
 
 
 def _read_from(point: OnePoint) -> str:
-    found = point.reading
-    terms = sorted(zip(found.weights, found.rows, found.columns, strict=True), reverse=True)[:4]
-    each = ", ".join(f"row {row} column {column} {weight:.3f}" for weight, row, column in terms)
-    return f"Largest weights: {each}; all weights sum to {found.total:.3f}."
+    reading = point.reading
+    terms = sorted(zip(reading.weights, reading.rows, reading.columns, strict=True), reverse=True)[:4]
+    largest = ", ".join(f"row {row} column {column} {weight:.3f}" for weight, row, column in terms)
+    return f"Largest weights: {largest}; all weights sum to {reading.total:.3f}."
 
 
 def footprints_caption(panes: Sequence[Pane]) -> str:
-    """What the small multiples show, and why some sums are not one."""
+    """Return the caption of the footprints, with a reason why some sums are not one."""
     kernels = [pane.reading for pane in panes if pane.reading.move is None and len(pane.reading.weights) > 1]
     words = (
         f"Weights (no unit) of the same output pixel and channel, {panes[0].label} first; colour "
@@ -97,53 +98,55 @@ def footprints_caption(panes: Sequence[Pane]) -> str:
 
 
 def footprints_alt(panes: Sequence[Pane]) -> str:
-    """The small multiples in words."""
-    each = "; ".join(
+    """Return the footprints in words."""
+    footprints = "; ".join(
         f"{pane.label}, {pane.status} {pane.start}: {len(pane.reading.weights)} pixels, largest "
         f"weight {max(pane.reading.weights, default=0):.3f}, sum {pane.reading.total:.3f}"
         for pane in panes
     )
-    return f"Weights of one output pixel under {len(panes)} upsamplers. {each}."
+    return f"Weights of one output pixel under {len(panes)} upsamplers. {footprints}."
 
 
 def footprints_data(panes: Sequence[Pane], window: CellWindow) -> Data:
-    """The weights of each pane over the window."""
+    """Return the weights of each pane over the window."""
     return {pane.label: weights_in(pane.reading, window) for pane in panes}
 
 
-def window_data(scene: Scene) -> Data:
-    """The pixels that are read with weights and values, and the arrows by group."""
-    found = scene.point.reading
+def window_data(scene: PointScene) -> Data:
+    """Return the pixels that are read with weights and values, and the arrows by group."""
+    reading = scene.point.reading
     data = {
-        "rows": np.array(found.rows),
-        "columns": np.array(found.columns),
-        "weights": np.array(found.weights),
+        "rows": np.array(reading.rows),
+        "columns": np.array(reading.columns),
+        "weights": np.array(reading.weights),
         "values": np.array(scene.point.values),
         "output": np.array(scene.point.output),
         "beneath": scene.beneath,
     }
     if not scene.arrows:
         return data
-    starts, ends = [each.starts for each in scene.arrows], [each.ends for each in scene.arrows]
+    starts, ends = [group.starts for group in scene.arrows], [group.ends for group in scene.arrows]
     return {**data, "initial": np.stack(starts), "sampled": np.stack(ends)}
 
 
 def pixels_table(point: OnePoint) -> Table:
-    """The pixels of the sum, one in a row."""
-    found = point.reading
+    """Return a table of the pixels of the sum."""
+    reading = point.reading
     return {
-        "Row, column": [f"{row}, {column}" for row, column in zip(found.rows, found.columns, strict=True)],
-        "w": [f"{weight:.4f}" for weight in found.weights],
+        "Row, column": [
+            f"{row}, {column}" for row, column in zip(reading.rows, reading.columns, strict=True)
+        ],
+        "w": [f"{weight:.4f}" for weight in reading.weights],
         "x": [f"{value:.4f}" for value in point.values],
-        "w · x": [f"{w * x:.4f}" for w, x in zip(found.weights, point.values, strict=True)],
+        "w · x": [f"{w * x:.4f}" for w, x in zip(reading.weights, point.values, strict=True)],
         "Distance before": [f"{distance:.3f}" for distance in point.distances_before],
         "Distance after": [f"{distance:.3f}" for distance in point.distances],
     }
 
 
 def points_table(points: Sequence[OnePoint], names: Sequence[str]) -> Table:
-    """The points of a cell in one group; nothing for kernels."""
-    moves = [(each, each.reading.move) for each in points]
+    """Return a table of a cell's points in one group; without rows for kernels."""
+    moves = [(point, point.reading.move) for point in points]
     rows = [(name, point, move) for name, (point, move) in zip(names, moves, strict=True) if move is not None]
     corners = ("↖", "↗", "↙", "↘")
     return {
@@ -161,7 +164,7 @@ def points_table(points: Sequence[OnePoint], names: Sequence[str]) -> Table:
 
 
 def check(point: OnePoint) -> str:
-    """Whether the sum is what the operator gave."""
+    """Return a sentence on whether the sum agrees with the operator's output."""
     gap = abs(point.after - point.output)
     largest = max(1e-12, *(abs(value) for value in (*point.values, point.output)))
     if gap > _AGREES * largest:
@@ -173,7 +176,7 @@ def check(point: OnePoint) -> str:
 
 
 def moves(move: Move) -> str:
-    """What the equations of a move say."""
+    """Return a sentence on the equations of a move."""
     if not any(move.scope):
         return "Nothing is learned: the point stays where it starts (Eq. 3)."
     equation, kind = (5, "a predicted scope") if move.dynamic else (4, "a fixed scope")
@@ -184,20 +187,17 @@ def _place(pair: tuple[float, float], *, sign: str = "") -> str:
     return f"({pair[0]:{sign}.3f}, {pair[1]:{sign}.3f})"
 
 
-# One output pixel as equations with its numbers in, in LaTeX.
-
-
-_TERMS = 4  # of a kernel's sum that are written out
+# --- Equations ---
 
 
 def number(value: float) -> str:
-    """Four significant digits."""
+    """Return a number in LaTeX with four significant digits."""
     mantissa, _, exponent = f"{value:.4g}".partition("e")
     return rf"{mantissa}\cdot10^{{{int(exponent)}}}" if exponent else mantissa
 
 
 def move_latex(move: Move) -> str:
-    """From the raw offset to the sampling position (Eqs. 3-5)."""
+    """Return the equations from the raw offset to the sampling position (Eqs. 3-5)."""
     scope, offset = _pair(move.scope), _pair(move.offset)
     lines = [r"\mathcal{S} &= \mathcal{G} + \mathcal{O}"]
     if any(move.scope):
@@ -215,7 +215,7 @@ def move_latex(move: Move) -> str:
 
 
 def weights_latex(move: Move) -> str:
-    """The four bilinear weights, as areas."""
+    """Return the equations of the four bilinear weights, as areas."""
     a, b = ((place - 0.5) % 1 for place in move.read)
     names = (
         (r"\nwarrow", "(1-a)(1-b)"),
@@ -231,7 +231,7 @@ def weights_latex(move: Move) -> str:
 
 
 def sum_latex(point: OnePoint) -> str:
-    """The weighted sum, term by term; of a large kernel the largest terms and the sum of the others."""
+    """Return the weighted sum term by term; for a large kernel, its largest terms and the sum of the rest."""
     terms = list(zip(point.reading.weights, point.values, strict=True))
     if len(terms) > _TERMS:
         terms.sort(key=lambda term: -term[0])

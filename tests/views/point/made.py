@@ -1,4 +1,4 @@
-"""What the tests of the One point page share."""
+"""Fixtures of the One point page's tests: a network's step without the app, and the page's text."""
 
 from functools import cache
 from pathlib import Path
@@ -17,14 +17,14 @@ TASK = "everyday-segmentation"
 
 @cache
 def host_and_step(upsampler: str) -> tuple[TaskHost, Step]:
-    """The network's own step on the page's first picture, without the app's caches."""
+    """Return a network and its step on the page's first picture, without the app's caches."""
     path = next(Path(skimage.data.__file__).parent.glob("chelsea.*"))
     image = torch.from_numpy(to_uint8(decode(path.read_bytes())).copy())
     host = load_host(TASK, upsampler=upsampler)
     with torch.no_grad():
         steps = host.intermediates(image.permute(2, 0, 1)[None].float() / 255).steps
-    return host, next(each for each in steps if each.name == STEP)
+    return host, next(step for step in steps if step.name == STEP)
 
 
 def markdown(app: AppTest) -> str:
-    return "\n".join(each.value for each in app.markdown)
+    return "\n".join(text.value for text in app.markdown)

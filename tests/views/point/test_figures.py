@@ -1,4 +1,4 @@
-"""The One point page's figures, words and equations, against numbers put in by hand."""
+"""The One point page's figures, words and equations, against hand-made numbers."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from app.views.point import words
 from app.views.point.figures import (
     Pane,
-    Scene,
+    PointScene,
     colour,
     footprints,
     ink,
@@ -32,7 +32,7 @@ KERNEL = OnePoint(KERNEL_READING, (1.0, 2.0, 100.0), 0.5, 1.1, 1.1, (1.0, 2.0, 3
 
 
 def cell_arrows() -> tuple[Arrows, ...]:
-    """Two groups of a cell at row 4, column 4; only the first point of the second one moves."""
+    """Return two groups of the cell at row 4, column 4; only the first point of the second group moves."""
     starts = np.array([[4.25, 4.25], [4.75, 4.25], [4.25, 4.75], [4.75, 4.75]], np.float32)
     ends = starts.copy()
     ends[0] += (0.5, -0.25)
@@ -40,10 +40,10 @@ def cell_arrows() -> tuple[Arrows, ...]:
     return Arrows(starts, starts, pixels), Arrows(starts, ends, pixels)
 
 
-def scene(point: OnePoint = POINT) -> Scene:
+def scene(point: OnePoint = POINT) -> PointScene:
     values = np.arange(25, dtype=np.float32).reshape(5, 5)
     arrows = cell_arrows() if point.reading.move else ()
-    return Scene(WINDOW, (4, 4), values, "length of the feature vector", arrows, point)
+    return PointScene(WINDOW, (4, 4), values, "length of the feature vector", arrows, point)
 
 
 def test_the_window_has_values_arrows_and_weights_where_they_belong() -> None:
@@ -71,7 +71,7 @@ def test_a_kernel_has_weights_and_no_arrows() -> None:
 
 def test_the_photograph_covers_the_window() -> None:
     photo = np.zeros((40, 40, 3), np.uint8)
-    figure = window_figure(Scene(WINDOW, (4, 4), photo, "the picture", cell_arrows(), POINT))
+    figure = window_figure(PointScene(WINDOW, (4, 4), photo, "the picture", cell_arrows(), POINT))
     image = figure.data[0]
     side = 5 / 40
     assert (image.dx, image.dy) == (side, side)
@@ -98,7 +98,7 @@ def test_footprints_share_one_image_and_one_scale() -> None:
     assert image.hovertext[2][7] == "B<br>row 4, column 4: 0.5000"
 
 
-def test_footprints_say_status_sum_and_numbers() -> None:
+def test_footprints_show_status_sum_and_numbers() -> None:
     figure = footprints(panes(), WINDOW, cell=(4, 4))
     numbers, titles = (trace for trace in figure.data[1:] if trace.mode == "text")
     assert list(numbers.text[:6]) == [".38", ".12", ".38", ".12", ".50", ".25"]  # a thousandth is not written
@@ -110,9 +110,9 @@ def test_footprints_say_status_sum_and_numbers() -> None:
 
 
 def test_weights_outside_a_kernel_are_zero() -> None:
-    found = weights_in(KERNEL_READING, WINDOW)
-    assert found.sum() == pytest.approx(KERNEL_READING.total)
-    assert found[3, 1] == 0.001
+    weights = weights_in(KERNEL_READING, WINDOW)
+    assert weights.sum() == pytest.approx(KERNEL_READING.total)
+    assert weights[3, 1] == 0.001
 
 
 @pytest.mark.parametrize(("weight", "text"), [(1.0, "1.00"), (0.04, ".04"), (0.996, "1.00"), (1.2, "1.20")])
@@ -186,7 +186,7 @@ def test_captions_and_words_for_screen_readers() -> None:
         ("indexnet", False, "untrained: random start", "random gain"),
     ],
 )
-def test_what_is_said_of_training(name: str, trained: bool, status: str, start: str) -> None:
+def test_status_and_start_of_operators(name: str, trained: bool, status: str, start: str) -> None:
     assert (words.status(name, trained=trained), words.start(name, trained=trained)) == (status, start)
 
 

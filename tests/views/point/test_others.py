@@ -1,4 +1,4 @@
-"""The One point page with upsamplers that have no points, as if they were trained."""
+"""The One point page with upsamplers without points, as if they were trained."""
 
 import hashlib
 import shutil
@@ -27,12 +27,12 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 @pytest.fixture
 def with_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """A copy of the weights in which a kernel operator and one without a footprint count as trained."""
+    """Use a copy of the weights in which a kernel operator and one without a footprint count as trained."""
     copy = tmp_path / "pretrained"
     shutil.copytree(pretrained_folder(), copy)
     known = load_manifest()
     others = tuple(made_head(copy, upsampler) for upsampler in ("carafe", "deconv"))
-    kept = tuple(each for each in known.weights if each.upsampler not in ("carafe", "deconv"))
+    kept = tuple(entry for entry in known.weights if entry.upsampler not in ("carafe", "deconv"))
     write_manifest(replace(known, folder=copy, weights=(*kept, *others)))
     monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(copy))
     st.cache_resource.clear()
@@ -43,7 +43,7 @@ def with_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
 
 
 def made_head(folder: Path, upsampler: str) -> object:
-    """A head with random weights, written into a folder of weights; gives its entry."""
+    """Write a head with random weights into a folder of weights, and return its entry."""
     known = load_manifest()
     task = known.task(TASK)
     torch.manual_seed(0)
@@ -57,7 +57,7 @@ def made_head(folder: Path, upsampler: str) -> object:
 
 
 @pytest.mark.usefixtures("with_others")
-def test_kernels_are_shown_in_the_place_of_points(app: AppTest) -> None:
+def test_kernels_are_shown_instead_of_points(app: AppTest) -> None:
     app.query_params["cell"] = "0,0"
     app.query_params["op"] = "CARAFE"
     app.run()
@@ -73,7 +73,7 @@ def test_kernels_are_shown_in_the_place_of_points(app: AppTest) -> None:
 
 
 @pytest.mark.usefixtures("with_others")
-def test_without_a_footprint_the_page_says_why(app: AppTest) -> None:
+def test_without_a_footprint_the_page_explains_why(app: AppTest) -> None:
     app.query_params["op"] = "Deconvolution"
     app.run()
     assert not app.exception

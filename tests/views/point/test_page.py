@@ -1,4 +1,4 @@
-"""The One point page without a browser: its numbers, its cell, and every kind of upsampler."""
+"""The One point page without a browser: numbers, choice of cell, every kind of upsampler."""
 
 import json
 
@@ -21,22 +21,22 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 def read(x: Tensor, place: Tensor) -> Tensor:
-    """All channels of a map at (x, y), by torch's own sampler."""
+    """Return all channels of a map at (x, y), by torch's own sampler."""
     size = torch.tensor([x.shape[3], x.shape[2]])
     grid = (2 * place / size - 1).view(1, 1, 1, 2)
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)[0, :, 0, 0]
 
 
 def footprint_titles(app: AppTest) -> list[str]:
-    """What stands above the small multiples."""
-    charts = [json.loads(each.proto.spec) for each in app.get("plotly_chart")]
+    """Return the titles of the footprints."""
+    charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     texts = [trace.get("text", []) for chart in charts for trace in chart["data"]]
-    (titles,) = (text for text in texts if any("Σ" in each for each in text))
+    (titles,) = (text for text in texts if any("Σ" in line for line in text))
     return titles
 
 
 def test_the_numbers_are_those_of_the_network(app: AppTest) -> None:
-    """Row 8, column 12, its lower left point in group 2, channel 3 of the group: channel 35."""
+    """Compare the lower left point of row 8, column 12 in group 2, channel 3 of the group: channel 35."""
     app.query_params["cell"] = "8,12"
     app.run()
     assert not app.exception
@@ -48,7 +48,7 @@ def test_the_numbers_are_those_of_the_network(app: AppTest) -> None:
     record = host.operator(STEP).plan(step.input)
     at, channels = (17, 24), slice(32, 48)
     place = record.points[0, 2, :, *at]
-    metrics = {each.label: float(each.value) for each in app.metric}
+    metrics = {metric.label: float(metric.value) for metric in app.metric}
     assert metrics["After"] == pytest.approx(float(step.output[0, 35, *at]), abs=2e-4)
     before = read(step.input, record.initial[0, 0, :, *at])
     assert metrics["Before"] == pytest.approx(float(before[35]), abs=2e-4)
@@ -82,20 +82,20 @@ def test_the_cell_is_chosen_by_numbers_and_kept(app: AppTest) -> None:
     assert not app.exception
     assert app.session_state["kept.cell"] == "3,0"
     assert app.query_params["cell"] in ("3,0", ["3,0"])
-    assert "Output pixel row 6, column 0" in "".join(each.value for each in app.caption)
+    assert "Output pixel row 6, column 0" in "".join(caption.value for caption in app.caption)
 
 
-@pytest.mark.parametrize("asked", ["800,12", "a,b", "", "-1,2", "3"])
-def test_a_cell_that_is_not_there_becomes_the_liveliest(app: AppTest, asked: str) -> None:
-    app.query_params["cell"] = asked
+@pytest.mark.parametrize("text", ["800,12", "a,b", "", "-1,2", "3"])
+def test_a_cell_that_is_not_there_becomes_the_liveliest(app: AppTest, text: str) -> None:
+    app.query_params["cell"] = text
     app.run()
     assert not app.exception
     host, step = host_and_step("dysample+")
     length = host.operator(STEP).plan(step.input).offset[0].norm(dim=1).mean(0)
     by_cell = F.avg_pool2d(length[None, None], 2)[0, 0, 2:-2, 2:-2]
     expected = divmod(int(by_cell.argmax()), by_cell.shape[1])
-    found = [app.number_input(key=f"point_{name}").value for name in ("row", "column")]
-    assert found == [expected[0] + 2, expected[1] + 2]
+    cell = [app.number_input(key=f"point_{name}").value for name in ("row", "column")]
+    assert cell == [expected[0] + 2, expected[1] + 2]
 
 
 def test_the_most_changed_channel_and_what_lies_beneath(app: AppTest) -> None:
@@ -131,11 +131,11 @@ def test_every_footprint_is_there_and_labelled(app: AppTest) -> None:
     assert len(titles) == len(planned)
     trained = {entry.upsampler for entry in load_manifest().heads(TASK)} - {"nearest", "bilinear"}
     for name in planned:
-        (title,) = (each for each in titles if f">{OPERATORS[name].label}<" in each)
+        (title,) = (text for text in titles if f">{OPERATORS[name].label}<" in text)
         assert ("<br>trained<br>" in title) == (name in trained)
         assert ("untrained: random start" in title) == (name not in {*trained, "nearest", "bilinear"})
     assert "DySample+" in titles[0]
-    assert "Here kernels reach over the map's border" in "".join(each.value for each in app.caption)
+    assert "Here kernels reach over the map's border" in "".join(caption.value for caption in app.caption)
 
 
 def test_fixed_interpolation_says_so_and_offers_points(app: AppTest) -> None:
