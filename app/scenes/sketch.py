@@ -11,8 +11,8 @@ from app.scenes.canvas import Canvas, Colour
 from app.scenes.materials import Material
 from app.scenes.plants import LIGHT, draw_crown
 
-Pair = Sequence[int | float] | Float[np.ndarray, " 2"]
-Path = Sequence[Pair] | Float[np.ndarray, "n 2"]
+Position = Sequence[int | float] | Float[np.ndarray, " 2"]
+Path = Sequence[Position] | Float[np.ndarray, "n 2"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Sketch:
         """Fill an upright rectangle."""
         self.shape(((x0, y0), (x1, y0), (x1, y1), (x0, y1)), colour)
 
-    def oval(self, centre: Pair, radii: Sequence[float], colour: Colour, turn: float = 0.0) -> None:
+    def oval(self, centre: Position, radii: Sequence[float], colour: Colour, turn: float = 0.0) -> None:
         """Fill an ellipse, turned anticlockwise by an angle in radians."""
         angle = np.linspace(0, 2 * np.pi, 25)[:-1]
         x, y = radii[0] * np.cos(angle), radii[1] * np.sin(angle)

@@ -11,7 +11,7 @@ from app.theme import ACROSS, DOWN, MARGINAL
 from dysample.explain.offsets import OffsetField
 from dysample.explain.statistics import Histogram, OffsetRow, PointStatistics
 
-Columns = dict[str, list[str] | list[float] | list[float | None]]
+OffsetColumns = dict[str, list[str] | list[float] | list[float | None]]
 _HEIGHT = 320
 _GROUP_HEIGHT = 150
 _SMALL = {"size": 12}
@@ -126,7 +126,7 @@ def group_lengths_alt(field: OffsetField) -> str:
     return f"Lengths of the offsets of every output point, one picture a group. Mean lengths: {means}."
 
 
-def steps_table(rows: Sequence[OffsetRow], labels: Mapping[str, str]) -> Columns:
+def steps_table(rows: Sequence[OffsetRow], labels: Mapping[str, str]) -> OffsetColumns:
     """Return the statistics of all steps and groups as columns; lengths are in low-res pixels."""
     statistics = [row.statistics for row in rows]
     return {
@@ -146,7 +146,7 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def cell_table(field: OffsetField, row: int, column: int) -> Columns:
+def cell_table(field: OffsetField, row: int, column: int) -> OffsetColumns:
     """Return offset and scope of every point of a cell as columns, group by group, in low-res pixels."""
     places = list(np.ndindex(len(field.vectors), field.scale, field.scale))
     here = [(group, row * field.scale + i, column * field.scale + j) for group, i, j in places]
