@@ -1,4 +1,4 @@
-"""A visitor's benchmark on this server: two commands in line, and what is known of them so far."""
+"""A visitor's benchmark on this server, the committed benchmarks, and presets of map sizes."""
 
 import contextlib
 import os
@@ -35,17 +35,22 @@ MOST_NUMBERS = 2**22  # in a map: the paper's has 3.7 million
 LIMIT_S = 300.0  # for the benchmark; as much again for the profile, which needs far less
 ROUNDS = 5
 _SMALLEST_SIDE = 4
+_SMALL_MAP = MapSize(64, 32, 32)
+VARIABLE = "DYSAMPLE_BENCHMARK"
+COMMAND = f"python -m dysample bench --size {PAPER_SIZE} --json docs/benchmark.json"
+# Streamlit apps run from the repository; a wheel does not hold these files.
+_DOCS = APP.parent / "docs"
 
 
 class Measurement:
-    """What one choice asks for. It is in line from the beginning."""
+    """The benchmark and the profile of one choice, queued when it is made."""
 
     def __init__(self, choice: CostChoice) -> None:
-        """Put it in line.
+        """Queue the commands.
 
         Raises:
-            BusyError: Too many wait already.
-            ValueError: The choice is beyond the limits.
+            BusyError: If too many jobs are waiting.
+            ValueError: If the choice is beyond the limits.
         """
         check(choice)
         self.choice = choice
@@ -63,7 +68,7 @@ class Measurement:
 
     @property
     def state(self) -> RunState:
-        """Where it stands; the profile may fail without the benchmark."""
+        """State of the measurement; the profile may fail without the benchmark."""
         jobs = (self._bench, self._profile)
         if any(job.state == "cancelled" for job in jobs):
             return "cancelled"
@@ -75,41 +80,41 @@ class Measurement:
 
     @property
     def going(self) -> bool:
-        """Whether it waits or runs."""
+        """Whether the measurement waits or runs."""
         return self.state in ("waiting", "running")
 
     @property
     def outcome(self) -> str:
-        """How it ended before its time, in a sentence or two."""
+        """A sentence or two on why the measurement is incomplete."""
         total, done = len(self.choice.asked.cases()), len(_rows(self._bench))
         kept = f" {done} of {total} steps had been measured and are kept." if 0 < done < total else ""
         if self.state == "cancelled":
             return f"Cancelled.{kept}"
         return f"The measurement failed. {self._bench.error}{kept}"
 
-    def look(self) -> worker.Progress:
-        """How far it is; to be asked again and again while somebody waits for it."""
+    def poll(self) -> worker.Progress:
+        """Return the progress; a measurement that is not polled is cancelled."""
         first, second = self._bench.poll(), self._profile.poll()
         if self._bench.state == "waiting":
             return worker.Progress(first.words, 0.0)
         if not self._bench.going:
             return worker.Progress(f"Taking calls apart. {second.words}", 0.8 + 0.2 * second.share)
-        told = _told(self._bench)
-        if not told:
+        reports = _reports(self._bench)
+        if not reports:
             return worker.Progress("Starting, and measuring how fast this machine copies", 0.0)
-        now = told[-1]
+        now = reports[-1]
         number = min(now.done + (now.row is None), now.total)
         size = MapSize(now.case.channels, now.case.height, now.case.width)
         words = f"{number} of {now.total}: {name_of(now.case)}, {str(size).replace('x', '×')}"
         return worker.Progress(words, 0.8 * now.done / now.total)
 
     def cancel(self) -> None:
-        """End it now; what has been measured is kept."""
+        """Cancel the measurement; what has been measured is kept."""
         for job in (self._profile, self._bench):
             job.cancel()
 
     def result(self) -> CostResult | None:
-        """What has been measured so far; None if that is nothing."""
+        """Return what has been measured so far; None if nothing has."""
         report = self._report()
         rows = _rows(self._bench) if report is None else report.rows
         if not rows:
@@ -126,7 +131,7 @@ class Measurement:
         )
 
     def _start(self, command: str, *options: str) -> Job:
-        """Put a command line that begins with `python -m dysample` in line."""
+        """Queue a command line that begins with `python -m dysample`."""
         return worker.start([*shlex.split(command)[3:], *options], limit_s=LIMIT_S)
 
     def _report(self) -> BenchReport | None:
@@ -143,10 +148,10 @@ class Measurement:
 
 
 def check(choice: CostChoice) -> None:
-    """Refuse what would take this server too much memory or time.
+    """Check that a choice takes this server neither too much memory nor too much time.
 
     Raises:
-        ValueError: With the limit and the value.
+        ValueError: If it is beyond a limit.
     """
     size = choice.sizes[0]
     numbers = size.channels * size.height * size.width
@@ -164,7 +169,7 @@ def check(choice: CostChoice) -> None:
 
 
 def limits() -> str:
-    """What a visitor may ask for, and why, in sentences."""
+    """Return sentences on what a visitor may measure, and why."""
     return (
         f"At most {MOST_NUMBERS:,} numbers in a map, one processor core, and {LIMIT_S / 60:.0f} minutes: "
         "then it ends, and what it has is kept; so it does when you leave this page for more than "
@@ -174,23 +179,23 @@ def limits() -> str:
 
 
 def smaller(size: MapSize) -> tuple[MapSize, ...]:
-    """The same with sides of a half, a quarter and an eighth, as far as those have `_SMALLEST_SIDE`."""
+    """Return sizes with a half, a quarter and an eighth of the sides, down to `_SMALLEST_SIDE`."""
     parts = (MapSize(size.channels, size.height // part, size.width // part) for part in (2, 4, 8))
-    return tuple(each for each in parts if min(each.height, each.width) >= _SMALLEST_SIDE)
+    return tuple(part for part in parts if min(part.height, part.width) >= _SMALLEST_SIDE)
 
 
 def commands(choice: CostChoice) -> tuple[str, str]:
-    """The command lines of benchmark and profile that measure the same."""
+    """Return the command lines that repeat benchmark and profile."""
     bench = choice.asked.command(rounds=ROUNDS, backward=choice.backward, memory=choice.memory)
     return bench, command_line(choice.asked)
 
 
 def _rows(job: Job) -> tuple[BenchRow, ...]:
-    return tuple(progress.row for progress in _told(job) if progress.row is not None)
+    return tuple(progress.row for progress in _reports(job) if progress.row is not None)
 
 
-def _told(job: Job) -> list[Progress]:
-    """What a benchmark told; a process that is ended may leave half a line."""
+def _reports(job: Job) -> list[Progress]:
+    """Return the progress reports of a benchmark; a killed process may leave half a line."""
     found: list[Progress] = []
     for line in job.json_lines:
         with contextlib.suppress(ValueError):
@@ -198,29 +203,20 @@ def _told(job: Job) -> list[Progress]:
     return found
 
 
-# What lies measured beside the app, so that there is something to see before anybody measures.
-
-
-# Streamlit apps run from the repository; a wheel does not hold these files.
-_DOCS = APP.parent / "docs"
-VARIABLE = "DYSAMPLE_BENCHMARK"
-COMMAND = f"python -m dysample bench --size {PAPER_SIZE} --json docs/benchmark.json"
-
-
 def committed() -> CostResult | Missing:
-    """The benchmark of the repository with its profile."""
+    """Return the benchmark of the repository with its profile."""
     path = Path(os.environ.get(VARIABLE) or _DOCS / "benchmark.json")
     return _read(path, path.with_name("profile.json"))
 
 
 def committed_sizes() -> CostResult | Missing:
-    """The benchmark of the repository that has several sizes."""
+    """Return the benchmark of the repository over several sizes."""
     return _read(_DOCS / "benchmark-sizes.json", None)
 
 
 def _read(path: Path, profile: Path | None) -> CostResult | Missing:
     if not path.is_file():
-        return Missing(f"No benchmark is at hand: `{path.name}` is not beside the app.", (COMMAND,))
+        return Missing(f"There is no benchmark: `{path.name}` is not beside the app.", (COMMAND,))
     try:
         return _result(path, profile, os.stat(path).st_mtime_ns)
     except (OSError, ValueError) as error:
@@ -229,7 +225,7 @@ def _read(path: Path, profile: Path | None) -> CostResult | Missing:
 
 @st.cache_data(show_spinner=False, max_entries=8)
 def _result(path: Path, profile: Path | None, changed: int) -> CostResult:
-    """Read once for every version of the file."""
+    """Read a file once for each of its versions."""
     text = path.read_text(encoding="utf-8")
     report = from_json(text)
     return CostResult(
@@ -250,26 +246,17 @@ def _profile(path: Path | None) -> ProfileReport | None:
     return profile_from_json(path.read_text(encoding="utf-8"))
 
 
-# Sizes of maps to begin with: the paper's, a small one, and those that our own networks enlarge last.
-
-
-_SMALL = MapSize(64, 32, 32)
-
-
 def presets() -> dict[str, MapSize]:
-    """Sizes by name for people."""
-    found = {"The paper’s map": PAPER_SIZE, "A small map": _SMALL}
+    """Return sizes by display name: the paper's, a small one, and those that our networks enlarge last."""
+    sizes = {"The paper’s map": PAPER_SIZE, "A small map": _SMALL_MAP}
     for name, title in tasks().items():
         last = max(task_sites(name), key=lambda site: site.height * site.width)
-        found[f"{title}, last step"] = MapSize(last.channels, last.height, last.width)
-    return found
-
-
-# Parameters without biases and normalisation, as the paper counts them.
+        sizes[f"{title}, last step"] = MapSize(last.channels, last.height, last.width)
+    return sizes
 
 
 def weights(size: MapSize, rows: Iterable[BenchRow]) -> Mapping[str, int | None]:
-    """The weights of every operator that was made for such a map."""
+    """Return the weights of all measured operators, without biases and normalisation, as the paper counts."""
     site = Site(size.channels, size.channels, size.height, size.width)
     made = {row.case.operator for row in rows if row.parameters.value is not None}
     return {name: site_parameters(name, site).weights_only for name in made}

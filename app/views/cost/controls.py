@@ -1,4 +1,4 @@
-"""The controls of the page about cost."""
+"""Controls of the Cost page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeVar
@@ -46,7 +46,7 @@ def size_choice(*, most_channels: int, most_side: int) -> tuple[int, int, int]:
 
 
 def upsampler_choice(labels: Mapping[str, str]) -> tuple[str, ...]:
-    """Choose any number of upsamplers; `labels` holds names for people, in the table's order."""
+    """Choose any number of upsamplers; `labels` holds display names in the table's order."""
     names = list(labels)
     usual = [name for name in names if name in _USUAL_UPSAMPLERS]
     _restore_several("cost_up", names)
@@ -97,12 +97,12 @@ def measure_button(start: Callable[[], None], *, disabled: bool) -> None:
 
 
 def cancel_button(cancel: Callable[[], None]) -> None:
-    """Draw the button that ends it."""
+    """Draw the button that cancels a measurement."""
     st.button("Cancel", icon=":material/stop:", key="cost_cancel", on_click=cancel, width=160)
 
 
 def result_choice(titles: Sequence[str]) -> int:
-    """Choose whose figures are shown; the first at first."""
+    """Choose the result to show; by default the first."""
     if len(titles) == 1:
         return 0
     return segments("Show", dict(enumerate(titles)), key="cost_show", wrap=True)
@@ -126,7 +126,7 @@ def scores_choice() -> Scores:
 
 
 def report_download(text: str, name: str) -> None:
-    """Draw a button that saves a report."""
+    """Draw a button that downloads a report."""
     st.download_button(
         "All figures (JSON)",
         text,
@@ -150,7 +150,7 @@ def _number(label: str, key: str, most: int, usual: int) -> int:
 
 
 def _restore_several(key: str, options: Sequence[str]) -> None:
-    """As `restore`, for any number of options."""
+    """Restore a choice of any number of options."""
     value = st.session_state.get(f"kept.{key}")
     if key not in st.session_state and key not in st.query_params and value is not None:
-        st.session_state[key] = [each for each in value if each in options]
+        st.session_state[key] = [option for option in value if option in options]

@@ -17,7 +17,7 @@ from dysample.measure.case import MapSize
 from dysample.ops.registry import OPERATORS
 
 _RUN, _RESULT, _NOTICE = "cost.run", "cost.result", "cost.notice"
-_LOOK_S = 1.0
+_POLL_S = 1.0
 
 
 def page() -> None:
@@ -68,11 +68,11 @@ def _cancel() -> None:
     run.cancel()
 
 
-@st.fragment(run_every=_LOOK_S)
+@st.fragment(run_every=_POLL_S)
 def _wait(run: Measurement) -> None:
-    """Tell how far it is; the figure grows with every operator that is measured."""
-    standing = run.look()
-    st.progress(standing.share, standing.words)
+    """Draw the progress, and a figure that grows with every operator measured."""
+    progress = run.poll()
+    st.progress(progress.share, progress.words)
     if not run.going:
         _finish(run)
         st.rerun()
@@ -99,11 +99,11 @@ def _finish(run: Measurement) -> None:
 
 def _results() -> None:
     own, committed = kept(_RESULT, None), compute.committed()
-    there = [each for each in (own, committed) if isinstance(each, CostResult)]
+    there = [result for result in (own, committed) if isinstance(result, CostResult)]
     if isinstance(committed, Missing) and own is None:
         missing(committed.reason, committed.commands, damaged=committed.damaged)
         return
-    results_sections(there[controls.result_choice([each.title for each in there])])
+    results_sections(there[controls.result_choice([result.title for result in there])])
 
 
 page()

@@ -1,4 +1,4 @@
-"""What was measured, section by section."""
+"""The sections of a result: time, the paper, parts, sizes, score against time, counts, downloads."""
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ from dysample.scores.specs import ScoreSpec, score_spec
 
 @st.fragment
 def results_sections(result: CostResult) -> None:
-    """Draw all that is known of a result."""
+    """Draw all sections of a result."""
     with st.container(horizontal=True, gap="large"):
         way = _way(result)
         which = _which(result)
@@ -57,13 +57,13 @@ def results_sections(result: CostResult) -> None:
         _parts(result)
     with right:
         _sizes(result, rows, which)
-    bubbles_section(result, timed(first, which), way)
+    _bubbles(result, timed(first, which), way)
     _counts(result, first)
     _downloads(result)
 
 
 def bars_section(result: CostResult) -> None:
-    """Draw the bars of forward time alone, while there is more to come."""
+    """Draw the bars of forward time alone, while measuring goes on."""
     first = [row for row in result.rows if size_of(row) == size_of(result.rows[0])]
     _bars(result, first, "forward", key="cost-live-bars")
 
@@ -189,11 +189,8 @@ def _downloads(result: CostResult) -> None:
         controls.report_download(result.json, f"benchmark-{result.date[:10]}")
 
 
-# Figure 1 of the paper with times that were measured here.
-
-
-def bubbles_section(result: CostResult, found: Sequence[Timed], way: Way) -> None:
-    """Draw the section."""
+def _bubbles(result: CostResult, found: Sequence[Timed], way: Way) -> None:
+    """Draw Figure 1 of the paper with the measured times."""
     st.subheader("What it buys: score against time")
     times = {
         each.row.case.operator: (each.ratio.median, f"{number(each.milliseconds.median)} ms, {result.title}")
@@ -229,14 +226,14 @@ def _our_scores(times: dict[str, tuple[float, str]]) -> Drawn:
     chosen = choose_evidence()
     if chosen is None:
         return (), None, ""
-    found, spec = chosen.found, score_spec(chosen.score)
+    evidence, spec = chosen.evidence, score_spec(chosen.score)
     counted = evidence_compute.task_costs(chosen.task)
-    macs = {each.upsampler: each.macs.value / 1e9 for each in counted if each.macs.value is not None}
-    where = evidence_words.where(found)
+    macs = {cost.upsampler: cost.macs.value / 1e9 for cost in counted if cost.macs.value is not None}
+    where = evidence_words.where(evidence)
     height, width = evidence_compute.working_size(chosen.task)
-    drawn = our_bubbles(gains(found, chosen.score, chosen.trained), times, macs, spec, where)
+    drawn = our_bubbles(gains(evidence, chosen.score, chosen.trained), times, macs, spec, where)
     scores = (
-        f"{unit(spec)}: {found.title}, {where}; multiply-accumulates (true) of all upsamplers in that "
+        f"{unit(spec)}: {evidence.title}, {where}; multiply-accumulates (true) of all upsamplers in that "
         f"network, for one picture of {width}×{height} pixels."
     )
     return drawn, spec, scores

@@ -1,9 +1,9 @@
-"""What the sections about evidence share: which evidence, score and way of training to show."""
+"""Controls, tables and notes that sections about evidence share, and the choice of evidence."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import streamlit as st
 
@@ -15,53 +15,51 @@ from dysample.models.tasks import Kind
 from dysample.scores.evidence import Evidence, Trained
 from dysample.scores.specs import score_spec
 
+Clock = Literal["here", "paper"]
+_TRAINED: Mapping[Trained, str] = {"heads": "Heads on a shared encoder", "end-to-end": "End to end"}
+_CLOCKS: Mapping[Clock, str] = {"here": "Measured here", "paper": "Printed in the paper"}
+
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """What a section shows.
+class EvidenceChoice:
+    """The evidence that a section shows.
 
     Attributes:
         task: Name of the task.
-        found: Its evidence.
+        evidence: Evidence of the task.
         score: Name of the score.
         trained: How the rows were trained.
     """
 
     task: str
-    found: Evidence
+    evidence: Evidence
     score: str
     trained: Trained
 
 
-def choose_evidence(kind: Kind | None = None) -> Chosen | None:
-    """Draw the choices; None, with a sentence, where nothing was measured.
+def choose_evidence(kind: Kind | None = None) -> EvidenceChoice | None:
+    """Draw the choice of task, score and way of training.
 
     Args:
-        kind: Of the tasks to choose from; by default all.
+        kind: Kind of the tasks to choose from; by default all.
+
+    Returns:
+        The choice; None, after a note, where nothing was measured.
     """
     task = task_choice(compute.tasks(kind), kind)
-    found = compute.evidence(task)
-    if isinstance(found, Missing):
-        missing(found.reason, found.commands, damaged=found.damaged)
+    evidence = compute.evidence(task)
+    if isinstance(evidence, Missing):
+        missing(evidence.reason, evidence.commands, damaged=evidence.damaged)
         return None
     with st.container(horizontal=True, gap="large"):
-        score = score_choice(found.kind, found.headline)
-        trained = trained_choice(ways(found))
-    return Chosen(task, found, score, trained)
+        score = score_choice(evidence.kind, evidence.headline)
+        trained = trained_choice(ways(evidence))
+    return EvidenceChoice(task, evidence, score, trained)
 
 
-def ways(found: Evidence) -> tuple[Trained, ...]:
-    """How the rows were trained, in the order of the rows."""
-    return tuple(dict.fromkeys(row.trained for row in found.rows))
-
-
-# The controls, tables and notes of the page about evidence.
-
-
-Clock = Literal["here", "paper"]
-T = TypeVar("T")
-_TRAINED: Mapping[Trained, str] = {"heads": "Heads on a shared encoder", "end-to-end": "End to end"}
-_CLOCKS: Mapping[Clock, str] = {"here": "Measured here", "paper": "Printed in the paper"}
+def ways(evidence: Evidence) -> tuple[Trained, ...]:
+    """Return the ways in which rows were trained, in the order of the rows."""
+    return tuple(dict.fromkeys(row.trained for row in evidence.rows))
 
 
 def section_choice(titles: Sequence[str]) -> str:
@@ -70,7 +68,7 @@ def section_choice(titles: Sequence[str]) -> str:
 
 
 def task_choice(titles: Mapping[str, str], kind: Kind | None = None) -> str:
-    """Choose a task, of all or of one kind."""
+    """Choose a task; `kind` is that of the offered tasks."""
     return segments("Task", titles, key=f"evidence_task_{kind}" if kind else "evidence_task")
 
 
@@ -80,11 +78,11 @@ def score_choice(kind: Kind, scores: Sequence[str]) -> str:
     return segments("Score", labels, key=f"evidence_score_{kind}")
 
 
-def trained_choice(there: Sequence[Trained]) -> Trained:
-    """Choose how the networks were trained; there is nothing to choose where all were trained one way."""
-    if len(there) == 1:
-        return there[0]
-    return segments("Trained", {each: _TRAINED[each] for each in there}, key="evidence_trained")
+def trained_choice(offered: Sequence[Trained]) -> Trained:
+    """Choose how the networks were trained; not drawn where all were trained one way."""
+    if len(offered) == 1:
+        return offered[0]
+    return segments("Trained", {way: _TRAINED[way] for way in offered}, key="evidence_trained")
 
 
 def table_choice(titles: Mapping[str, str]) -> str:
@@ -110,11 +108,11 @@ def clock_choice() -> Clock:
 def table(
     columns: Mapping[str, Sequence[str | float | None]], formats: Mapping[str, str], *, key: str
 ) -> None:
-    """Draw a table that can be sorted; a dash where there is no number."""
+    """Draw a sortable table; a dash where there is no number."""
     settings = {
         name: st.column_config.NumberColumn(format=formats[name]) for name in columns if name in formats
     }
-    # A short table is shown whole.
+    # Rows of 35 px, so that a short table is shown whole.
     height = 35 * (1 + len(next(iter(columns.values())))) + 3
     st.dataframe(
         dict(columns),
@@ -127,7 +125,7 @@ def table(
 
 
 def table_download(text: Callable[[], str], name: str, *, key: str) -> None:
-    """Draw a button that saves a table."""
+    """Draw a button that downloads a table."""
     stem = re.sub(r"\W+", "-", name.lower())
     st.download_button(
         f"{name} (CSV)",
@@ -141,7 +139,7 @@ def table_download(text: Callable[[], str], name: str, *, key: str) -> None:
 
 
 def missing(reason: str, commands: Sequence[str], *, damaged: bool = False) -> None:
-    """Say that there is no number, and what makes it."""
+    """Draw why there is no number, and the commands that produce it."""
     if damaged:
         st.error(reason)
         return

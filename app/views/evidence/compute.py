@@ -1,4 +1,4 @@
-"""What is known of upsamplers: evidence beside the weights, and times in the repository."""
+"""Evidence beside the weights, times in the repository, and costs counted in the networks of the tasks."""
 
 import os
 import warnings
@@ -26,15 +26,16 @@ from dysample.training.recipe import ablation, load_recipe, recipe_names
 # Streamlit apps run from the repository; a wheel holds neither this file nor the weights.
 _BENCHMARK = APP.parent / "docs" / "benchmark.json"
 _BENCHMARK_VARIABLE = "DYSAMPLE_BENCHMARK"
+_SMALL = (4, 8)  # sides of the maps that multiplications are counted on
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Why there is no number.
+    """The reason for a missing number.
 
     Attributes:
         reason: A sentence or two.
-        commands: What makes it, one line each; none if nothing does.
+        commands: Command lines that produce it; none if nothing does.
         damaged: Whether there is a file that cannot be read.
     """
 
@@ -45,12 +46,12 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """What one enlargement takes.
+    """The latency of one enlargement.
 
     Attributes:
         upsampler: Name in `OPERATORS`.
-        milliseconds: Of a forward call.
-        ratio: To bilinear interpolation of the same map, formed in each round.
+        milliseconds: Time of a forward call.
+        ratio: Ratio to bilinear interpolation of the same map, formed in each round.
     """
 
     upsampler: str
@@ -63,10 +64,10 @@ class Latencies:
     """Measured times, and where and how they were measured.
 
     Attributes:
-        rows: In the order of the file.
+        rows: Latencies in the order of the file.
         machine: Processor or accelerator, and versions, for people.
-        command: What measured them.
-        date: When.
+        command: Command line that measured them.
+        date: Date of the measurement.
     """
 
     rows: tuple[Latency, ...]
@@ -76,18 +77,18 @@ class Latencies:
 
 
 def tasks(kind: Kind | None = None) -> dict[str, str]:
-    """Titles of the tasks that can be trained, by name; of one kind, or of all."""
-    found = [load_recipe(name).task for name in recipe_names()]
-    return {task.name: task.title for task in found if kind in (None, task.kind)}
+    """Return the titles of the tasks that can be trained by name; of one kind, or of all."""
+    known = [load_recipe(name).task for name in recipe_names()]
+    return {task.name: task.title for task in known if kind in (None, task.kind)}
 
 
 def ablated(name: str) -> str:
-    """The task that the package repeats an ablation of the paper with."""
+    """Return the task that the package repeats an ablation of the paper with."""
     return ablation(name).recipe
 
 
 def evidence(task: str, part: str = "") -> Evidence | Missing:
-    """The evidence of a task, or of an ablation of it, as it lies in the folder of the weights."""
+    """Return the evidence on a task, or on an ablation of it, from the folder of the weights."""
     path = pretrained_folder() / task / (f"evidence-{part}.json" if part else "evidence.json")
     if not path.is_file():
         subject = f"This ablation of {load_recipe(task).task.title}" if part else load_recipe(task).task.title
@@ -104,18 +105,18 @@ def evidence(task: str, part: str = "") -> Evidence | Missing:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _evidence(path: Path, changed: int) -> Evidence:
-    """Read once for every version of the file."""
+    """Read a file once for each of its versions."""
     return read_evidence(path)
 
 
 def latencies() -> Latencies | Missing:
-    """Times of one enlargement of the paper's map (Figure 1), from the benchmark of the repository."""
+    """Return times of one enlargement of the paper's map (Figure 1), from the repository's benchmark."""
     path = Path(os.environ.get(_BENCHMARK_VARIABLE) or _BENCHMARK)
     size = paper_table("figure8").column("input")[0]
     command = f"python -m dysample bench --size {size} --scale 2 --json docs/benchmark.json"
     if not path.is_file():
         return Missing(
-            "No times are at hand: `docs/benchmark.json` of the repository is not beside the app.", (command,)
+            "There are no times: `docs/benchmark.json` of the repository is not beside the app.", (command,)
         )
     try:
         report = from_json(path.read_text(encoding="utf-8"))
@@ -128,14 +129,14 @@ def latencies() -> Latencies | Missing:
 
 
 def _is_usual(row: BenchRow, size: str) -> bool:
-    """Whether a row is of maps of this size, read and laid out as usual."""
+    """Return whether a row is of maps of this size with default options and layout."""
     channels, height, width = map(int, size.split("x"))
-    asked = BenchCase(row.case.operator, channels, height, width)
-    return replace(row.case, dtype=asked.dtype, device=asked.device, threads=asked.threads) == asked
+    usual = BenchCase(row.case.operator, channels, height, width)
+    return replace(row.case, dtype=usual.dtype, device=usual.device, threads=usual.threads) == usual
 
 
 def _latency(row: BenchRow) -> Latency:
-    """By busy time, which other processes disturb least, but for several threads by the clock."""
+    """Return a latency by busy time, disturbed least by other processes; for several threads by the clock."""
     race = row.forward
     if race is None:
         raise ValueError(f"{row.case.operator} was not timed")
@@ -150,20 +151,14 @@ def _machine(report: BenchReport) -> str:
     return f"{where}, {case.dtype}, PyTorch {machine.torch}"
 
 
-# What upsamplers cost in the networks of the tasks, counted without computing.
-
-
-_SMALL = (4, 8)  # sides of the maps that multiplications are counted on
-
-
 @dataclass(frozen=True, slots=True)
 class UpsamplerCost:
-    """What an upsampler costs at all its places in a network.
+    """The cost of an upsampler at all its sites in a network.
 
     Attributes:
         upsampler: Name in `OPERATORS`.
         macs: Multiply-accumulates for one picture.
-        parameters: All numbers that training adjusts.
+        parameters: Number of all trained parameters.
     """
 
     upsampler: str
@@ -173,7 +168,7 @@ class UpsamplerCost:
 
 @st.cache_data(show_spinner="Counting multiplications …", max_entries=16)
 def task_costs(task: str) -> tuple[UpsamplerCost, ...]:
-    """What every upsampler costs in a task's own network, for one picture of its working size."""
+    """Return the cost of every upsampler in a task's network, for one picture of its working size."""
     sites = task_sites(task)
     host = Host(task, working_size(task), sites, None, "")
     return tuple(
@@ -182,17 +177,17 @@ def task_costs(task: str) -> tuple[UpsamplerCost, ...]:
 
 
 def working_size(task: str) -> tuple[int, int]:
-    """Height and width of a picture of 3:4 at a task's working size."""
+    """Return height and width of a 3:4 picture at a task's working size."""
     side = load_recipe(task).task.working_side
     return side * 3 // 4, side
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def task_sites(task: str) -> tuple[Site, ...]:
-    """Which maps a task's network enlarges; it is made without numbers and asked."""
+    """Return the maps that a task's network enlarges, found on the meta device."""
     made = load_recipe(task).task
     with warnings.catch_warnings(), torch.inference_mode(), META:
-        warnings.simplefilter("ignore")  # of the encoder's package, about its own imports
+        warnings.simplefilter("ignore")  # from the encoder's package, about its own imports
         encoder = new_encoder(made).eval()
         head = new_head(made, encoder.channels, "nearest").eval()
         steps = head.intermediates(encode(encoder, torch.empty(1, 3, *working_size(task)))).steps
@@ -200,10 +195,10 @@ def task_sites(task: str) -> tuple[Site, ...]:
 
 
 def _macs(operator: str, sites: Iterable[Site]) -> Cost:
-    """The multiply-accumulates of an operator at all sites.
+    """Count the multiply-accumulates of an operator at all sites.
 
-    Kernels are applied row by row, which takes the counter seconds on large maps. The count is a constant
-    and a multiple of the map's pixels, so two small maps tell the same.
+    Kernels are applied row by row, which takes the counter seconds on large maps. The count is linear in the
+    number of pixels, so two small maps determine it.
     """
     total, method = 0, ""
     for site in sites:

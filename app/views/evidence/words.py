@@ -1,4 +1,4 @@
-"""The sentences of the page about evidence, made from the numbers."""
+"""Verdicts, captions and text alternatives of the Evidence page."""
 
 from collections.abc import Sequence
 
@@ -16,17 +16,18 @@ AUTHORS = (
     "The authors say, beside their segmentation code, that mIoU on ADE20K may vary by ±{:g} between runs"
 )
 
-_ENCODER = "bilinear"  # what the encoder of all heads learned with
+_ENCODER = "bilinear"  # the upsampler that the encoder of all heads was trained with
+_SIZE = "The area of a bubble is the number of multiply-accumulates of the upsamplers"
 _OUT = ", with an interval that leaves zero out"
 
 
 def where(evidence: Evidence) -> str:
-    """What was scored."""
+    """Return the data set, split and number of pictures."""
     return f"{evidence.dataset}, {evidence.split}, {evidence.pictures} pictures"
 
 
 def how_to_read(evidence: Evidence) -> str:
-    """What the columns of the table are."""
+    """Return a caption on the columns of the table."""
     reference = operator_spec(evidence.reference).label
     words = (
         f"Scored on {where(evidence)}. Mean and sample standard deviation over the seeds; less {reference}: "
@@ -42,7 +43,7 @@ def how_to_read(evidence: Evidence) -> str:
 
 
 def verdict(found: Sequence[Gain], spec: ScoreSpec, reference: str, noise: float | None) -> str:
-    """Which upsamplers differ from the reference, and of which that cannot be told."""
+    """Return which upsamplers differ from the reference, and for which that is uncertain."""
     rows = compared(found)
     if not rows:
         return (
@@ -62,10 +63,10 @@ def verdict(found: Sequence[Gain], spec: ScoreSpec, reference: str, noise: float
         if names
     ]
     if noise is not None:
-        within = [each.label for each in rows if abs(each.value or 0) <= noise]
+        within = [row.label for row in rows if abs(row.value or 0) <= noise]
         if within:
             parts.append(f"No farther from zero than runs differ by their seed: {listed(within)}.")
-    if any(each.seeds == 1 for each in rows):
+    if any(row.seeds == 1 for row in rows):
         parts.append(
             "Where there is one seed, the interval is about the pictures alone: how much another run would "
             "differ is not known."
@@ -81,14 +82,14 @@ def forest_caption(
     paper_noise: float | None,
     beyond: Sequence[Gain] = (),
 ) -> str:
-    """What the differences, intervals and bands are, and which lie beyond the axis."""
+    """Return a caption on differences, intervals and bands, and on what lies beyond the axis."""
     parts = [
         f"{evidence.title}, {TRAINED[trained]}: differences of {unit(spec)} to "
         f"{operator_spec(evidence.reference).label}’s on {where(evidence)}. Bars are {LEVEL:.0%} intervals."
     ]
     if beyond:
-        told = [f"{each.label} ({number(each.value, spec, sign=True)})" for each in beyond]
-        parts.append(f"Beyond the axis, which is made for the others: {listed(told)}.")
+        outliers = [f"{gain.label} ({number(gain.value, spec, sign=True)})" for gain in beyond]
+        parts.append(f"Beyond the axis, which is made for the others: {listed(outliers)}.")
     if noise is None:
         parts.append("There is no noise band: no upsampler has two seeds yet.")
     else:
@@ -102,17 +103,17 @@ def forest_caption(
 
 
 def forest_alt(found: Sequence[Gain], spec: ScoreSpec, reference: str) -> str:
-    """The differences in words."""
-    told = [
+    """Return the differences in words."""
+    phrases = [
         f"{each.label} {number(each.value, spec, sign=True)} from {number(each.low, spec, sign=True)} to "
         f"{number(each.high, spec, sign=True)}"
         for each in compared(found)
     ]
-    return f"{unit(spec)} less {reference}, with intervals: {'; '.join(told)}."
+    return f"{unit(spec)} less {reference}, with intervals: {'; '.join(phrases)}."
 
 
 def classes_caption(evidence: Evidence, found: ClassGains, spec: ScoreSpec) -> str:
-    """What the map of classes shows."""
+    """Return the caption of the map of classes."""
     reference = operator_spec(evidence.reference).label
     return (
         f"{spec.label} of every class less {reference}’s, in percentage points, means over the seeds: orange "
@@ -129,12 +130,12 @@ def _capped(found: ClassGains, spec: ScoreSpec) -> str:
 
 
 def classes_alt(found: ClassGains, spec: ScoreSpec) -> str:
-    """Most and least of each upsampler in words."""
-    told = [
+    """Return the largest and smallest difference of each upsampler in words."""
+    phrases = [
         f"{label}: {number(least, spec, sign=True)} for {low} to {number(most, spec, sign=True)} for {high}"
         for label, high, most, low, least in extremes(found)
     ]
-    return f"Differences of {len(found.classes)} classes. {'; '.join(told)}."
+    return f"Differences of {len(found.classes)} classes. {'; '.join(phrases)}."
 
 
 def scatter_caption(
@@ -145,7 +146,7 @@ def scatter_caption(
     paper: float | None,
     beyond: Sequence[Gain] = (),
 ) -> str:
-    """What lies where in the scatter, and what beyond its axis."""
+    """Return a caption on the axes and bands of the scatter, and on what lies beyond its axis."""
     parts = [
         f"Gains over bilinear: the paper’s (its {table}) across, ours on {evidence.title} upwards, "
         f"{unit(spec)}, with {LEVEL:.0%} intervals. Networks, data and training differ, so signs and order "
@@ -160,50 +161,44 @@ def scatter_caption(
         parts.append(f"Grey bands: {listed(bands)}.")
     if beyond:
         parts.append(
-            f"Beyond the axis, at the numbers beside them: {listed([each.label for each in beyond])}."
+            f"Beyond the axis, at the numbers beside them: {listed([gain.label for gain in beyond])}."
         )
     return " ".join(parts)
 
 
 def scatter_alt(found: Sequence[Pair], spec: ScoreSpec) -> str:
-    """The pairs in words."""
-    told = [
+    """Return the pairs in words."""
+    phrases = [
         f"{each.ours.label}: paper {number(each.paper.gain, spec, sign=True)}, ours "
         f"{number(each.ours.value, spec, sign=True)}, {VERDICTS[each.verdict]}"
         for each in found
     ]
-    return f"Gains over bilinear of {spec.label}. {'; '.join(told)}."
+    return f"Gains over bilinear of {spec.label}. {'; '.join(phrases)}."
 
 
 def bubbles_alt(found: Sequence[Bubble], score: str) -> str:
-    """The bubbles in words."""
-    told = [
+    """Return the bubbles in words."""
+    phrases = [
         f"{each.label} {each.score:.4g} at {each.latency:.2g} × bilinear’s latency and {each.macs:.3g} G MACs"
         for each in found
     ]
-    return f"{score} against latency: {'; '.join(told)}."
+    return f"{score} against latency: {'; '.join(phrases)}."
 
 
 def _sorted(rows: Sequence[Gain], spec: ScoreSpec) -> tuple[list[str], list[str], list[str]]:
     sign = 1 if spec.better == "higher" else -1
-    told = [each for each in rows if each.told]
-    better = [each.label for each in told if sign * (each.value or 0) > 0]
-    worse = [each.label for each in told if each.label not in better]
-    return better, worse, [each.label for each in rows if not each.told]
-
-
-# The captions of the bubble charts: where each number comes from.
-
-
-_SIZE = "The area of a bubble is the number of multiply-accumulates of the upsamplers"
+    certain = [row for row in rows if row.told]
+    better = [row.label for row in certain if sign * (row.value or 0) > 0]
+    worse = [row.label for row in certain if row.label not in better]
+    return better, worse, [row.label for row in rows if not row.told]
 
 
 def paper_caption(found: Sequence[Bubble], machine: str | None) -> str:
-    """The sources of the paper's bubbles.
+    """Return the sources of the paper's bubbles.
 
     Args:
-        found: What is drawn.
-        machine: What the latencies were measured on here; None for those that the paper prints.
+        found: The bubbles.
+        machine: Machine that the latencies were measured on here; None for those that the paper prints.
     """
     table, size = paper_table("table4"), paper_table("figure8").column("input")[0].replace("x", "×")
     parts = [
@@ -215,7 +210,7 @@ def paper_caption(found: Sequence[Bubble], machine: str | None) -> str:
             f"Latency: one enlargement by 2 of a {size} map, measured with this package on {machine}."
         )
         return " ".join(parts)
-    there = {each.label for each in found}
+    there = {bubble.label for bubble in found}
     absent = [
         OPERATORS[name].label for name in table.column("upsampler") if OPERATORS[name].label not in there
     ]
@@ -233,7 +228,7 @@ def paper_caption(found: Sequence[Bubble], machine: str | None) -> str:
 def our_caption(
     evidence: Evidence, spec: ScoreSpec, trained: Trained, *, size: tuple[int, int], machine: str, date: str
 ) -> str:
-    """The sources of our bubbles."""
+    """Return the sources of our bubbles."""
     map_size = paper_table("figure8").column("input")[0].replace("x", "×")
     return (
         f"{unit(spec)}: {evidence.title}, {TRAINED[trained]}, {where(evidence)}. {_SIZE} in this task’s "

@@ -1,4 +1,4 @@
-"""A benchmark and a profile made up for tests of the page about cost, and a program that tells them."""
+"""A made-up benchmark and profile for tests of the Cost page, and a program that reports them."""
 
 import sys
 from collections.abc import Sequence

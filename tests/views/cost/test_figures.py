@@ -1,4 +1,4 @@
-"""Figures, tables and sentences of the page about cost, against numbers that were made up."""
+"""Figures, tables and sentences of the Cost page, against made-up numbers."""
 
 from dataclasses import replace
 
@@ -148,7 +148,7 @@ def test_the_papers_times_stand_beside_ours():
     assert found["Ours, × bilinear"][0] == 1.0  # the one in NCHW
 
 
-def test_the_machine_is_told_with_what_disturbed_it():
+def test_the_machine_is_reported_with_its_load():
     made = result()
     told = machine_line(made, Way("nchw", "native"))
     for words in (

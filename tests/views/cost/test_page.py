@@ -1,4 +1,4 @@
-"""The page about cost without a browser, around a program that tells a made-up benchmark."""
+"""The Cost page without a browser, around a program that reports a made-up benchmark."""
 
 import json
 import time
@@ -107,7 +107,7 @@ def test_cancelling_says_so_and_keeps_what_there_is(app: AppTest, program: Progr
     assert app.button(key="cost_measure").disabled
     run = app.session_state["cost.run"]
     deadline = time.monotonic() + PATIENCE_S
-    while not run.look().words.startswith("3 of 6"):
+    while not run.poll().words.startswith("3 of 6"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     app.run()
@@ -119,7 +119,7 @@ def test_cancelling_says_so_and_keeps_what_there_is(app: AppTest, program: Progr
     assert not app.button(key="cost_measure").disabled
 
 
-def test_a_second_visitor_is_told_to_wait(app: AppTest, program: Program) -> None:
+def test_a_second_visitor_is_asked_to_wait(app: AppTest, program: Program) -> None:
     program(ending="time.sleep(100)", told=0)
     job = worker.start(["bench", "--json", "nowhere"], limit_s=PATIENCE_S)
     app.run()

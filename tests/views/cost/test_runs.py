@@ -1,4 +1,4 @@
-"""A visitor's benchmark in processes of their own: from line to result, cancelled, crashed, in turn."""
+"""A visitor's benchmark in processes of its own: queue, progress, result, cancelling, crashes."""
 
 import shlex
 import time
@@ -35,9 +35,9 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
 def wait(run: Measurement, until: Callable[[Measurement], bool] = lambda run: not run.going) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not until(run):
-        assert time.monotonic() < deadline, run.look()
+        assert time.monotonic() < deadline, run.poll()
         time.sleep(0.02)
-        run.look()
+        run.poll()
 
 
 def test_a_measurement_to_its_end(program: Callable[..., None], tmp_path: Path) -> None:
@@ -55,10 +55,10 @@ def test_a_measurement_to_its_end(program: Callable[..., None], tmp_path: Path) 
 def test_progress_names_the_operator_and_rows_come_one_by_one(program: Callable[..., None]) -> None:
     program(ending=HANG, told=5)  # two are measured, the third is under way
     run = Measurement(CHOICE)
-    wait(run, lambda run: run.look().words.startswith("3 of 6"))
-    standing, found = run.look(), run.result()
-    assert standing.words == "3 of 6: Bilinear, channels last, 64×32×32"
-    assert standing.share == pytest.approx(0.8 * 2 / 6)
+    wait(run, lambda run: run.poll().words.startswith("3 of 6"))
+    progress, found = run.poll(), run.result()
+    assert progress.words == "3 of 6: Bilinear, channels last, 64×32×32"
+    assert progress.share == pytest.approx(0.8 * 2 / 6)
     assert found is not None
     assert [row.case.operator for row in found.rows] == ["nearest", "bilinear"]
     assert (found.copy, found.profile, found.json) == (None, None, "")
@@ -120,7 +120,7 @@ def test_a_second_visitor_waits_in_line(program: Callable[..., None]) -> None:
     first = Measurement(CHOICE)
     wait(first, lambda run: run.state == "running")
     second = Measurement(CHOICE)
-    assert second.look().words == "Waiting for the measurement of another visitor"
+    assert second.poll().words == "Waiting for the measurement of another visitor"
     assert (second.state, second.result()) == ("waiting", None)
     first.cancel()
     wait(second, lambda run: run.state == "running")

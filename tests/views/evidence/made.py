@@ -1,4 +1,4 @@
-"""A folder of made-up evidence, as the page about evidence reads it: segmentation, depth, ablations."""
+"""A folder of made-up evidence for the Evidence page: segmentation, depth, ablations."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Figures, tables and sentences of the page about evidence, against numbers counted in another way."""
+"""Figures, tables and sentences of the Evidence page, against numbers counted independently."""
 
 import numpy as np
 import pytest
@@ -106,7 +106,7 @@ def test_classes_that_never_occur_are_left_out(street: Evidence):
     assert class_gains(depth(), "rms", "heads") is None
 
 
-def test_a_row_far_out_is_told_at_the_end_of_the_axis():
+def test_a_row_far_out_is_written_at_the_end_of_the_axis():
     near = [gain(name, 1 + k, k, 2 + k) for k, name in enumerate(("carafe", "sapa", "dysample"))]
     assert outside(near, 0.2, 0.5) == ()
     far = gain("deconv", -40, -44, -36)

@@ -1,4 +1,4 @@
-"""The page about evidence without a browser: made-up evidence in, the same numbers out."""
+"""The Evidence page without a browser: it shows the numbers of made-up evidence."""
 
 import shutil
 from pathlib import Path

@@ -36,7 +36,7 @@ def printed(name: str, value: float) -> PaperScore:
     return PaperScore(name, 40 + value, value, "Table 4, row 0")
 
 
-def test_agreement_is_told_from_signs_and_intervals():
+def test_agreement_follows_from_signs_and_intervals():
     ours = [
         gain("carafe", 1.0, 0.5, 1.5),
         gain("dysample", -1.0, -1.4, -0.6),
