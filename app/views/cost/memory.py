@@ -1,4 +1,4 @@
-"""Memory of a call, and multiply-accumulates in both conventions, as bars and pairs of marks."""
+"""Memory of a call, multiply-accumulates in both conventions, and shares of a call's time, as figures."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +21,7 @@ _ROW, _AROUND = 40, 140
 
 
 def memory(rows: Sequence[BenchRow]) -> go.Figure:
-    """Draw the peak beyond the output and what is kept for backward, in MiB.
+    """Draw the peak beyond the output and the memory kept for backward, in MiB.
 
     Args:
         rows: At least one with a number.
@@ -36,7 +36,7 @@ def memory(rows: Sequence[BenchRow]) -> go.Figure:
 
 
 def memory_data(rows: Sequence[BenchRow]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-    """The numbers behind it."""
+    """Return the numbers behind the figure."""
     return {
         "operator": np.array([row.case.operator for row in rows]),
         "layout": np.array([row.case.layout for row in rows]),
@@ -47,13 +47,13 @@ def memory_data(rows: Sequence[BenchRow]) -> Mapping[str, Shaped[np.ndarray, "..
 
 
 def memory_alt(rows: Sequence[BenchRow]) -> str:
-    """The bars in words."""
+    """Return the bars in words."""
     told = [f"{label(row)} {_mib(row.peak.value)} and {_mib(row.kept.value)}" for row in rows]
     return f"MiB at the peak beyond the output, and kept for backward: {'; '.join(told)}."
 
 
 def counts(rows: Sequence[BenchRow]) -> go.Figure:
-    """Draw the MACs as they are and by the paper's rule, joined by a line, on a logarithmic axis."""
+    """Draw true MACs and MACs by the paper's rule, joined by a line, on a logarithmic axis."""
     across: Part = {
         "type": "log",
         "title": {"text": "Multiply-accumulates (G, logarithmic)"},
@@ -79,7 +79,7 @@ def counts(rows: Sequence[BenchRow]) -> go.Figure:
 
 
 def counts_data(rows: Sequence[BenchRow]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-    """The numbers behind it."""
+    """Return the numbers behind the figure."""
     return {
         "operator": np.array([row.case.operator for row in rows]),
         "macs": np.array([row.macs.value for row in rows], np.float64),
@@ -89,7 +89,7 @@ def counts_data(rows: Sequence[BenchRow]) -> Mapping[str, Shaped[np.ndarray, "..
 
 
 def counts_alt(rows: Sequence[BenchRow]) -> str:
-    """The marks in words."""
+    """Return the marks in words."""
     told = [f"{label(row)} {_giga(row.macs.value)} and {_giga(row.macs_paper_rule.value)}" for row in rows]
     return f"Multiply-accumulates in G, true and by the paper's rule: {'; '.join(told)}."
 
@@ -135,7 +135,7 @@ def _marks(
 
 
 def _drawn(macs: float | None) -> float | None:
-    """In G; a logarithmic axis has no place for none."""
+    """Return a count in G; None for 0, which a logarithmic axis cannot show."""
     return macs / _GIGA if macs else None
 
 
@@ -147,7 +147,7 @@ def _giga(value: float | None) -> str:
     return "unknown" if value is None else f"{value / _GIGA:.4g}"
 
 
-# What calls spend their time on: a bar of shares for every operator, and the sentence on what dominates.
+# --- Shares of a call's time ---
 
 
 NAMES: Mapping[CallPart, str] = {
@@ -157,7 +157,7 @@ NAMES: Mapping[CallPart, str] = {
     "moving": "copies, shuffles",
     "overhead": "overhead",
 }
-# Okabe-Ito; the parts of a bar are always in this order, and have their numbers on them.
+# Okabe-Ito; the parts of a bar are always in this order and carry their numbers.
 _COLOURS: Mapping[CallPart, str] = {
     "reading": "#D55E00",
     "convolution": "#0072B2",
@@ -175,7 +175,7 @@ _PART_ROW, _AROUND_PARTS, _LEAST_WRITTEN = 32, 140, 0.07
 
 
 def shares(calls: Sequence[CallParts]) -> go.Figure:
-    """Draw them, in the order given."""
+    """Draw the shares of calls, in the order given."""
     layout = plain(_AROUND_PARTS + _PART_ROW * len(calls), above=96, legend=True) | {
         "barmode": "stack",
         "bargap": 0.25,
@@ -192,7 +192,7 @@ def shares(calls: Sequence[CallParts]) -> go.Figure:
 
 
 def shares_data(calls: Sequence[CallParts]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-    """The numbers behind it."""
+    """Return the numbers behind the figure."""
     return {
         "operator": np.array([each.case.operator for each in calls]),
         "milliseconds": np.array([each.milliseconds for each in calls]),
@@ -201,7 +201,7 @@ def shares_data(calls: Sequence[CallParts]) -> Mapping[str, Shaped[np.ndarray, "
 
 
 def shares_alt(calls: Sequence[CallParts]) -> str:
-    """The shares in words."""
+    """Return the shares in words."""
     told = [
         f"{OPERATORS[each.case.operator].label} "
         + ", ".join(f"{NAMES[part]} {each.share(part):.0%}" for part in PARTS)
@@ -211,7 +211,7 @@ def shares_alt(calls: Sequence[CallParts]) -> str:
 
 
 def dominating(call: CallParts) -> str:
-    """What takes most of a call, such as "the 3×3 convolution between all channels (81 %)"."""
+    """Return what takes most of a call, for example "the 3×3 convolution between all channels (81 %)"."""
     part = call.largest
     own = operator_spec(call.case.operator).convolutions or NAMES[part]
     words = own if part == "convolution" else _OTHERS[part]
@@ -219,7 +219,7 @@ def dominating(call: CallParts) -> str:
 
 
 def dominates(calls: Sequence[CallParts]) -> str:
-    """One sentence on what each operator's time goes to; alike ones together."""
+    """Return a sentence on what takes most of each operator's time, with like operators together."""
     found: dict[str, list[str]] = {}
     for each in calls:
         words, _, share = dominating(each).partition(" (")

@@ -1,4 +1,4 @@
-"""The rows of a benchmark as figures need them: which are comparable, and their numbers."""
+"""The rows of a benchmark as figures need them: comparable rows, and their numbers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ LAYOUTS: dict[Layout, str] = {"nchw": "NCHW", "channels_last": "channels last"}
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How operators were run.
+    """The way in which operators were run.
 
     Attributes:
         layout: Of maps in memory.
@@ -28,7 +28,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """One operator's time.
+    """The time of one operator.
 
     Attributes:
         row: Where it is from.
@@ -48,22 +48,22 @@ class Timed:
 
 
 def sizes(rows: Iterable[BenchRow]) -> tuple[MapSize, ...]:
-    """The sizes that occur, in their order."""
+    """Return the sizes that occur, in their order."""
     return tuple(dict.fromkeys(map(size_of, rows)))
 
 
 def size_of(row: BenchRow) -> MapSize:
-    """The size of a row's map."""
+    """Return the size of a row's map."""
     return MapSize(row.case.channels, row.case.height, row.case.width, row.case.batch)
 
 
 def spoken(size: MapSize) -> str:
-    """A size for people."""
+    """Return a size for people."""
     return str(size).replace("x", "×")
 
 
 def ways(rows: Iterable[BenchRow]) -> tuple[Way, ...]:
-    """The ways in which operators were run; bilinear alone makes none."""
+    """Return the ways in which operators were run; bilinear alone makes none."""
     others = [row for row in rows if row.case.operator != "bilinear" and not row.case.compiled]
     layouts: list[Layout] = [row.case.layout for row in others]
     found = [Way(row.case.layout, row.implementation) for row in others if row.implementation]
@@ -71,7 +71,7 @@ def ways(rows: Iterable[BenchRow]) -> tuple[Way, ...]:
 
 
 def of_way(rows: Iterable[BenchRow], way: Way) -> tuple[BenchRow, ...]:
-    """The rows that were run one way, and bilinear interpolation in both layouts."""
+    """Return the rows that were run one way, and bilinear interpolation in both layouts."""
     return tuple(
         row
         for row in rows
@@ -82,18 +82,18 @@ def of_way(rows: Iterable[BenchRow], way: Way) -> tuple[BenchRow, ...]:
 
 
 def label(row: BenchRow) -> str:
-    """An operator's name; bilinear interpolation is there in both layouts."""
+    """Return the display name of a row's operator, with the layout for bilinear interpolation."""
     name = OPERATORS[row.case.operator].label
     return f"{name}, {LAYOUTS[row.case.layout]}" if row.case.operator == "bilinear" else name
 
 
 def race(row: BenchRow, which: Pass) -> Race | None:
-    """The race of a row."""
+    """Return the race of a row."""
     return row.forward if which == "forward" else row.training
 
 
 def timed(rows: Iterable[BenchRow], which: Pass) -> tuple[Timed, ...]:
-    """Those that have a time, the quickest first."""
+    """Return the rows that have a time, the fastest first."""
     found: list[Timed] = []
     for row in rows:
         run, clock = race(row, which), row.case.clock
@@ -105,18 +105,18 @@ def timed(rows: Iterable[BenchRow], which: Pass) -> tuple[Timed, ...]:
 
 
 def floor(each: Timed, copy: Spread | None) -> float | None:
-    """What copying a forward call's inputs and output would take, as a ratio to bilinear; None if unknown."""
+    """Return the time of copying a call's inputs and output as a ratio to bilinear; None if unknown."""
     if copy is None or each.row.moved is None:
         return None
     return 1000 * each.row.moved / (copy.median * GIGA) / each.bilinear.median
 
 
 def reasons(rows: Sequence[BenchRow]) -> tuple[str, ...]:
-    """Why times are missing, in sentences."""
+    """Return sentences on why times are missing."""
     found = (f"{label(row)}: {row.reason.rstrip('.')}." for row in rows if row.reason)
     return tuple(dict.fromkeys(found))
 
 
 def number(value: float) -> str:
-    """Three significant digits, without an exponent."""
+    """Return a number with three significant digits, without an exponent."""
     return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"

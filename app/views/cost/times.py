@@ -1,4 +1,4 @@
-"""Time beside bilinear interpolation: one bar for every operator, from bilinear's time on."""
+"""Time relative to bilinear interpolation: a bar for every operator, and lines over the size of the map."""
 
 from collections.abc import Mapping, Sequence
 from math import floor as floored
@@ -23,7 +23,7 @@ _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 def bars(
     found: Sequence[Timed], *, copy: Spread | None, printed: Mapping[str, tuple[float, float]] | None = None
 ) -> go.Figure:
-    """Draw them on a logarithmic axis, so that twice as fast is as far from bilinear as twice as slow.
+    """Draw bars on a logarithmic axis, so that twice as fast is as far from bilinear as twice as slow.
 
     Args:
         found: At least one.
@@ -58,7 +58,7 @@ def bars(
 
 
 def bars_data(found: Sequence[Timed], copy: Spread | None) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-    """The numbers behind it."""
+    """Return the numbers behind the figure."""
     return {
         "operator": np.array([each.row.case.operator for each in found]),
         "layout": np.array([each.row.case.layout for each in found]),
@@ -96,7 +96,7 @@ def _family(found: Sequence[Timed], kind: Family) -> Part:
 
 
 def _numbers(found: Sequence[Timed]) -> Part:
-    """The ratios, beyond the ends of bars and whiskers."""
+    """Return the ratios as text beyond the ends of bars and whiskers."""
     slower = [each.ratio.median >= 1 for each in found]
     return {
         "type": "scatter",
@@ -123,7 +123,7 @@ def _words(each: Timed) -> str:
 
 
 def _limits(found: Sequence[Timed], copy: Spread | None) -> Part:
-    """Where each bar would end if the operator did no more than copy."""
+    """Return marks where each bar would end if the operator only copied."""
     there = [(each.label, limit) for each in found if (limit := floor(each, copy)) is not None]
     return {
         "type": "scatter",
@@ -138,7 +138,7 @@ def _limits(found: Sequence[Timed], copy: Spread | None) -> Part:
 
 
 def _printed(found: Sequence[Timed], printed: Mapping[str, tuple[float, float]]) -> Part:
-    """The paper's ranges, each by its middle."""
+    """Return the paper's ranges, each by its middle."""
     there = [(each.label, printed[each.row.case.operator]) for each in found if _has(each, printed)]
     middles = [(low * high) ** 0.5 for _, (low, high) in there]
     return {
@@ -165,7 +165,7 @@ def _has(each: Timed, printed: Mapping[str, tuple[float, float]]) -> bool:
 
 
 def _range(found: Sequence[Timed], marks: Sequence[Part]) -> tuple[float, float]:
-    """All in view, with room for the numbers beside the bars."""
+    """Return a range with everything in view, and room for the numbers beside the bars."""
     places = [1.0, *(end for each in found for end in (each.ratio.lower, each.ratio.upper))]
     for mark in marks:
         drawn = mark["x"]
@@ -180,7 +180,7 @@ def _bilinear() -> Part:
     return {"type": "line", "x0": 1, "x1": 1, "y0": 0, "y1": 1, "yref": "paper", "line": line}
 
 
-# Time beside bilinear interpolation over the size of the map: a line for every operator.
+# --- Time over size ---
 
 
 _SIZE_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
@@ -190,7 +190,7 @@ _NAME = 15 / (_HEIGHT - 120)  # of a name at the end of a line, as a share of th
 
 
 def lines(rows: Sequence[BenchRow], which: Pass) -> go.Figure:
-    """Draw them, both axes logarithmic, with the names at the ends.
+    """Draw lines on two logarithmic axes, with the names at their ends.
 
     Args:
         rows: Of at least two sizes.
@@ -227,7 +227,7 @@ def lines(rows: Sequence[BenchRow], which: Pass) -> go.Figure:
 
 
 def lines_data(rows: Sequence[BenchRow], which: Pass) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-    """The numbers behind it, a row for every operator and size."""
+    """Return the numbers behind the figure, a row for every operator and size."""
     found = [each for line in _by_name(rows, which).values() for each in line]
     return {
         "operator": np.array([each.row.case.operator for each in found]),
@@ -239,12 +239,12 @@ def lines_data(rows: Sequence[BenchRow], which: Pass) -> Mapping[str, Shaped[np.
 
 
 def ends(rows: Sequence[BenchRow], which: Pass) -> tuple[tuple[Timed, Timed], ...]:
-    """Every operator at the smallest and at the largest of its maps, in the order of the rows."""
+    """Return every operator at its smallest and its largest map, in the order of the rows."""
     return tuple((line[0], line[-1]) for line in _by_name(rows, which).values())
 
 
 def _by_name(rows: Sequence[BenchRow], which: Pass) -> dict[str, list[Timed]]:
-    """Every operator's times, the smallest map first, in the order in which operators occur."""
+    """Return every operator's times, the smallest map first, in the order in which operators occur."""
     found = timed(sorted(rows, key=lambda row: row.case.height * row.case.width), which)
     order = {each.label: [] for row in rows for each in timed([row], which)}
     for each in sorted(found, key=_pixels):
@@ -295,7 +295,7 @@ def _name(name: str, place: float, last: Timed) -> Part:
 
 
 def _apart(places: Mapping[str, float], least: float) -> dict[str, float]:
-    """The same places, moved so that no two are nearer than `least`, and their middle stays."""
+    """Move positions so that no two are nearer than `least` and their middle stays."""
     order = sorted(places, key=places.__getitem__)
     moved = np.array([places[name] for name in order])
     for _ in range(200):

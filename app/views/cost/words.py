@@ -1,4 +1,4 @@
-"""The sentences of the page about cost, made from the numbers."""
+"""Captions, text alternatives and tables of the Cost page."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ _ALIKE = 0.05  # ratios that differ by less are called the same
 
 
 def headline(found: Sequence[Timed], which: Pass) -> str:
-    """How the quickest of DySample, and of those that the features or a guide steer, stand to bilinear."""
+    """Return how the fastest DySample and the fastest learned kernel compare with bilinear."""
     points = next((each for each in found if each.family == "points"), None)
     others = next((each for each in found if each.family in ("kernel", "guided")), None)
     size = spoken(size_of(found[0].row))
@@ -44,7 +44,7 @@ def _against(each: Timed) -> str:
 
 
 def machine_line(result: CostResult, way: Way) -> str:
-    """Where, when and how it was measured."""
+    """Return where, when and how a result was measured."""
     case, machine = result.rows[0].case, result.machine
     where = [f"{machine.accelerator}, {machine.processor}" if machine.accelerator else machine.processor]
     if case.device == "cpu":
@@ -65,7 +65,7 @@ def machine_line(result: CostResult, way: Way) -> str:
 
 
 def bars_caption(found: Sequence[Timed], which: Pass, copy: Spread | None, *, paper: bool) -> str:
-    """What bars, whiskers and marks are."""
+    """Return a caption on bars, whiskers and marks."""
     clock = found[0].row.case.clock
     parts = [
         f"{PASSES[which]} of one {spoken(size_of(found[0].row))} map: medians of ratios that are formed in "
@@ -88,13 +88,13 @@ def bars_caption(found: Sequence[Timed], which: Pass, copy: Spread | None, *, pa
 
 
 def bars_alt(found: Sequence[Timed], which: Pass) -> str:
-    """The bars in words."""
+    """Return the bars in words."""
     told = [f"{each.label} {each.ratio.median:.2f}" for each in found]
     return f"{PASSES[which]}, times bilinear NCHW, the quickest first: {'; '.join(told)}."
 
 
 def lines_caption(which: Pass, channels: int, result: CostResult) -> str:
-    """What the lines are."""
+    """Return a caption on the lines."""
     load = "" if result.machine.load is None else f", load {result.machine.load:.1f}"
     return (
         f"{PASSES[which]} at {channels} channels, over the size of the map; both axes are logarithmic. Small "
@@ -104,7 +104,7 @@ def lines_caption(which: Pass, channels: int, result: CostResult) -> str:
 
 
 def lines_alt(ends: Sequence[tuple[Timed, Timed]]) -> str:
-    """Where the lines begin and end, in words."""
+    """Return the ends of the lines in words."""
     told = [
         f"{last.label} {first.ratio.median:.2f} at {_sides(first)} and {last.ratio.median:.2f} at "
         f"{_sides(last)}"
@@ -145,7 +145,7 @@ TABLE_CAPTION = (
 
 
 def paper_caption() -> str:
-    """Where the paper's two numbers are from."""
+    """Return the sources of the paper's two numbers."""
     table = paper_table("figure8")
     return (
         f"{table.title}: one enlargement by 2 of a {table.column('input')[0].replace('x', '×')} map on an "
@@ -156,7 +156,7 @@ def paper_caption() -> str:
 
 
 def bubbles_caption(scores: str, result: CostResult, size: str, way: Way) -> str:
-    """The sources of the bubbles.
+    """Return the sources of the bubbles.
 
     Args:
         scores: Where the scores and the operations are from.
@@ -171,16 +171,16 @@ def bubbles_caption(scores: str, result: CostResult, size: str, way: Way) -> str
 
 
 def refused(reasons: Sequence[str]) -> str:
-    """Why operators are missing."""
+    """Return why operators are missing."""
     return f"Not measured: {' '.join(reasons)}"
 
 
 def missing_memory(rows: Sequence[Timed]) -> str:
-    """Why there is no memory."""
+    """Return why there is no memory."""
     return f"Memory was not measured for {listed([each.label for each in rows])}."
 
 
-# The numbers of a benchmark as columns, and the paper's two beside ours.
+# --- Tables ---
 
 
 __all__ = ["FORMATS", "as_csv", "beside_the_paper", "numbers"]
@@ -204,7 +204,7 @@ FORMATS: Mapping[str, str] = {
 
 
 def numbers(rows: Sequence[BenchRow], copy: Spread | None, weights: Mapping[str, int | None]) -> Columns:
-    """Everything that was measured and counted, a row for every operator.
+    """Return all measured and counted numbers, a row for every operator.
 
     Args:
         rows: Of one size.
@@ -228,7 +228,7 @@ def numbers(rows: Sequence[BenchRow], copy: Spread | None, weights: Mapping[str,
 
 
 def beside_the_paper(found: Sequence[Timed]) -> Columns:
-    """The paper's times beside ours, for those operators that its text names."""
+    """Return the paper's times beside ours, for the operators that its text names."""
     ranges, table = printed_ranges(), paper_table("figure8")
     ours = {each.row.case.operator: each for each in found if each.label != "Bilinear, channels last"}
     names = [name for name in OPERATORS if name in ranges and name in ours]

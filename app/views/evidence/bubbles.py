@@ -1,4 +1,4 @@
-"""Score against latency, multiply-accumulates as the size of a bubble: the paper's Figure 1, from data."""
+"""The paper's Figure 1 from data: score against latency, with multiply-accumulates as the size of bubbles."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _TICKS = (0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20)
 
 @dataclass(frozen=True, slots=True)
 class Bubble:
-    """One upsampler.
+    """The bubble of an upsampler.
 
     Attributes:
         label: Name for people.
@@ -55,7 +55,7 @@ class Bubble:
 
 
 def bubbles(found: Sequence[Bubble], score: str, *, upside_down: bool) -> go.Figure:
-    """Draw them, the smaller ones on top.
+    """Draw bubbles, the smaller ones on top.
 
     Args:
         found: At least one.
@@ -88,7 +88,7 @@ def bubbles(found: Sequence[Bubble], score: str, *, upside_down: bool) -> go.Fig
 
 
 def bubbles_data(found: Sequence[Bubble]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-    """The numbers behind it."""
+    """Return the numbers behind the figure."""
     return {
         "upsampler": np.array([each.label for each in found]),
         "score": np.array([each.score for each in found]),
@@ -132,14 +132,14 @@ def _range(scores: Sequence[float], *, upside_down: bool) -> tuple[float, float]
     return (high, low) if upside_down else (low, high)
 
 
-# Ours beside the paper's as one table, and the bubbles of Figure 1 from both.
+# --- Ours and the paper's ---
 
 
 _ALL_FOUR = "dysample (all four)"
 
 
 def side_by_side(ours: Sequence[Gain], paper: Sequence[PaperScore], found: Sequence[Pair]) -> Columns:
-    """Every upsampler that one of both has measured, in the paper's order."""
+    """Return every upsampler that we or the paper have measured, in the paper's order."""
     own, printed = {each.upsampler: each for each in ours}, {each.upsampler: each for each in paper}
     verdicts = {each.ours.upsampler: VERDICTS[each.verdict] for each in found}
     names = [name for name in OPERATORS if name in own or name in printed]
@@ -159,14 +159,14 @@ def side_by_side(ours: Sequence[Gain], paper: Sequence[PaperScore], found: Seque
 
 
 def side_formats(spec: ScoreSpec) -> Mapping[str, str]:
-    """How its numbers are printed."""
+    """Return the formats of its numbers by column."""
     plain, signed = f"%.{spec.digits}f", f"%+.{spec.digits}f"
     gains: tuple[str, ...] = ("Paper, gain", "Ours, gain", "from", "to")
     return {"Paper": plain, "Ours": plain} | dict.fromkeys(gains, signed)
 
 
 def paper_bubbles(measured: Mapping[str, tuple[float, str]] | None) -> tuple[Bubble, ...]:
-    """Score and operations of Table 4, with latencies measured here or printed in the paper.
+    """Return score and operations of Table 4, with latencies measured here or printed in the paper.
 
     Args:
         measured: Times bilinear's latency and its source, by upsampler; None for the paper's own.
@@ -200,7 +200,7 @@ def our_bubbles(
     spec: ScoreSpec,
     where: str,
 ) -> tuple[Bubble, ...]:
-    """Our scores, with latencies and multiply-accumulates in G of the task's own network."""
+    """Return our scores, with latencies and multiply-accumulates in G of the task's own network."""
     return tuple(
         Bubble(
             each.label,
@@ -218,14 +218,14 @@ def our_bubbles(
 
 
 def printed_latencies() -> Mapping[str, tuple[float, str]]:
-    """What the paper's text says, as times bilinear's latency: for DySample's four the middle of a range."""
+    """Return the latencies in the paper's text over bilinear's: for DySample's four the middle of a range."""
     found = {"bilinear": (1.0, _printed("bilinear"))}
     low, high = _ratios(_ALL_FOUR)
     return found | dict.fromkeys(_all_four(), ((low + high) / 2, _printed(_ALL_FOUR)))
 
 
 def printed_spread() -> float:
-    """Half the range that the paper's text gives for the four, as times bilinear's latency."""
+    """Return half the range that the paper's text states for the four, over bilinear's latency."""
     low, high = _ratios(_ALL_FOUR)
     return (high - low) / 2
 

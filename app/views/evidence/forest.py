@@ -1,4 +1,4 @@
-"""Differences to the reference with their intervals, over the noise of training."""
+"""Differences to the reference with intervals over the noise of training, and a map of them by class."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _ROW, _AROUND = 34, 130  # CSS pixels of a row, and of what is around the axes
 def forest(
     found: Sequence[Gain], spec: ScoreSpec, reference: str, *, noise: float | None, paper_noise: float | None
 ) -> go.Figure:
-    """One row for every upsampler that has a difference, in the order given.
+    """Draw one row for every upsampler that has a difference, in the order given.
 
     Args:
         found: The gains.
@@ -68,7 +68,7 @@ def forest(
 
 
 def forest_data(found: Sequence[Gain]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-    """The numbers behind it."""
+    """Return the numbers behind the figure."""
     rows = compared(found)
     return {
         "upsampler": np.array([each.upsampler for each in rows]),
@@ -80,13 +80,13 @@ def forest_data(found: Sequence[Gain]) -> Mapping[str, Shaped[np.ndarray, "..."]
 
 
 def families_of(found: Iterable[Gain]) -> tuple[Family, ...]:
-    """The families that occur, in their order."""
+    """Return the families that occur, in the order of `FAMILIES`."""
     there = {each.family for each in found}
     return tuple(each for each in FAMILIES if each in there)
 
 
 def band(noise: float, axis: str) -> Part:
-    """The values that are nearer to zero than the noise."""
+    """Return a band over the values that are nearer to zero than the noise."""
     across = "y" if axis == "x" else "x"
     place: Part = {f"{axis}0": -noise, f"{axis}1": noise, f"{across}0": 0, f"{across}1": 1}
     kind: Part = {"type": "rect", f"{across}ref": "paper", "fillcolor": OURS_BAND, "line": {"width": 0}}
@@ -94,7 +94,7 @@ def band(noise: float, axis: str) -> Part:
 
 
 def marker(kind: Family, *, size: int = 12) -> Part:
-    """The mark of a family: its colour and its shape."""
+    """Return the mark of a family: its colour and shape."""
     return {"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": size}
 
 
@@ -127,7 +127,7 @@ def _trace(rows: Sequence[Gain], kind: Family, spec: ScoreSpec, limits: tuple[fl
 
 
 def interval_bars(rows: Sequence[Gain], shown: Bool[np.ndarray, " n"]) -> Part:
-    """The intervals around the values; none where a number at the end of the axis stands for a value."""
+    """Return the intervals around the values; none where a number at the end of the axis replaces a value."""
     low, values, high = np.array([(each.low, each.value, each.high) for each in rows], np.float64).T
     return {
         "type": "data",
@@ -139,7 +139,7 @@ def interval_bars(rows: Sequence[Gain], shown: Bool[np.ndarray, " n"]) -> Part:
 
 
 def outside(found: Sequence[Gain], noise: float | None, paper_noise: float | None) -> tuple[Gain, ...]:
-    """Those whose difference lies beyond the axis, which would leave the others no room."""
+    """Return the gains beyond the axis, which would leave the others no room."""
     rows = compared(found)
     inside = _inside(np.array([each.value for each in rows], np.float64), _range(rows, noise, paper_noise))
     return tuple(each for each, seen in zip(rows, inside, strict=True) if not seen)
@@ -150,7 +150,7 @@ def _inside(values: Float64[np.ndarray, " n"], limits: tuple[float, float]) -> B
 
 
 def _range(rows: Sequence[Gain], noise: float | None, paper_noise: float | None) -> tuple[float, float]:
-    """From the least end to the greatest within reach, with all bands and zero in view."""
+    """Return the range from the least end to the greatest within reach, with all bands and zero in view."""
     ends = [end for each in rows for end in (each.low, each.high, each.value) if end is not None]
     far = reach(ends)
     places = [0.0, *(min(max(end, -far), far) for end in ends)]
@@ -161,7 +161,7 @@ def _range(rows: Sequence[Gain], noise: float | None, paper_noise: float | None)
 
 
 def _beyond(row: Gain, limits: tuple[float, float], spec: ScoreSpec) -> Part:
-    """The number of a row beyond the axis, at the end where it would be."""
+    """Return the number of a row beyond the axis, at the end where the mark would be."""
     left = (row.value or 0) < limits[0]
     words = number(row.value, spec, sign=True)
     return {
@@ -186,10 +186,10 @@ def _upright(place: float, line: Part) -> Part:
     return {"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "yref": "paper", "line": line}
 
 
-# What every class gained over the reference, as a map of classes and upsamplers.
+# --- Gains by class ---
 
 
-# The app's divergence: from blue to orange over a pale middle, to be told apart without colour vision.
+# The app's diverging colours, from blue to orange over a pale middle: safe for colour-blind readers.
 _COLOURS = ("#003f66", "#2a86c0", "#c9e0f0", "#f5f0ea", "#f8e0c4", "#dd8633", "#7d3c00")
 _MOST_WRITTEN = 7  # columns in which numbers have room on a telephone
 
@@ -210,7 +210,7 @@ class ClassGains:
 
 
 def class_gains(evidence: Evidence, score: str, trained: Trained) -> ClassGains | None:
-    """Of all rows that were trained one way; None if there are no classes, or nothing to compare."""
+    """Return those of all rows trained one way; None if there are no classes, or nothing to compare."""
     rows = [row for row in evidence.rows if row.trained == trained and value_of(row, score).per_class]
     reference = next((row for row in rows if row.upsampler == evidence.reference), None)
     others = [row for row in rows if row.upsampler != evidence.reference]
@@ -224,7 +224,7 @@ def class_gains(evidence: Evidence, score: str, trained: Trained) -> ClassGains 
 
 
 def class_map(found: ClassGains, spec: ScoreSpec) -> go.Figure:
-    """Blue where the reference is better, orange where the upsampler is."""
+    """Draw the map: blue where the reference is better, orange where the upsampler is."""
     most = scale_of(found) or 1.0
     few = len(found.labels) <= _MOST_WRITTEN
     sign = 1 if spec.better == "higher" else -1
@@ -262,12 +262,12 @@ def class_map(found: ClassGains, spec: ScoreSpec) -> go.Figure:
 
 
 def scale_of(found: ClassGains) -> float:
-    """The difference that has the strongest colour; those beyond it have the same."""
+    """Return the difference that has the strongest colour; larger ones have the same colour."""
     return reach(found.values.ravel().tolist())
 
 
 def extremes(found: ClassGains) -> Sequence[tuple[str, str, float, str, float]]:
-    """Of every upsampler: its name, the class with the greatest difference and that, the least and that."""
+    """Return for each upsampler its name and its greatest and least difference with their classes."""
     told: list[tuple[str, str, float, str, float]] = []
     for label, column in zip(found.labels, found.values.T, strict=True):
         high, low = int(np.nanargmax(column)), int(np.nanargmin(column))
@@ -279,7 +279,7 @@ def _values(row: EvidenceRow, score: str) -> Float64[np.ndarray, " classes"]:
     return np.array([np.nan if value is None else value for value in value_of(row, score).per_class])
 
 
-# How far a scale goes where a few values lie so far out that the others could not be told apart.
+# --- Reach of a scale ---
 
 
 _TYPICAL = 4  # times the median distance from zero
@@ -287,7 +287,7 @@ _FAR = 2  # times that, and a value is far out
 
 
 def reach(values: Iterable[float]) -> float:
-    """The greatest distance from zero, or a lesser one that leaves out what is far out; 0 without values."""
+    """Return the greatest distance from zero, or a lesser one that leaves out outliers; 0 without values."""
     distances = np.abs(np.array([value for value in values if np.isfinite(value)]))
     if not distances.size:
         return 0.0

@@ -1,4 +1,4 @@
-"""What the evidence page draws, in printed units: gains over the reference, ours and the paper's."""
+"""Gains over the reference in printed units, ours and the paper's, and how the two agree."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ PAPER_NOISE: Mapping[tuple[str, str], float] = {("table4", "miou"): 0.5}
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What an upsampler scored, and by how much that is more than the reference, as printed.
+    """The score of an upsampler and its gain over the reference, as printed.
 
     Attributes:
         upsampler: Name in `OPERATORS`, or a variant's.
@@ -66,7 +66,7 @@ class Gain:
 
     @property
     def told(self) -> bool:
-        """Whether the interval leaves zero out."""
+        """Whether the interval excludes zero."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
@@ -88,14 +88,14 @@ class PaperScore:
 
 
 def gains(evidence: Evidence, score: str, trained: Trained) -> tuple[Gain, ...]:
-    """All rows that were trained one way, the best on top."""
+    """Return the gains of all rows that were trained one way, the best on top."""
     spec = score_spec(score)
     found = [gain(row, score) for row in evidence.rows if row.trained == trained]
     return tuple(sorted(found, key=lambda each: each.mean, reverse=spec.better == "higher"))
 
 
 def gain(row: EvidenceRow, score: str) -> Gain:
-    """One score of a row, as printed."""
+    """Return one score of a row, as printed."""
     factor, value = score_spec(score).factor, value_of(row, score)
     deviation, found, spec = value.spread.deviation, value.difference, operator_spec(row.upsampler)
     return Gain(
@@ -112,34 +112,34 @@ def gain(row: EvidenceRow, score: str) -> Gain:
 
 
 def value_of(row: EvidenceRow, score: str) -> HeadlineValue:
-    """One score of a row, as it is kept."""
+    """Return one score of a row, as stored."""
     return next(value for value in row.scores if value.score == score)
 
 
 def compared(found: Iterable[Gain]) -> tuple[Gain, ...]:
-    """Those that have a difference."""
+    """Return the gains that have a difference."""
     return tuple(each for each in found if each.value is not None)
 
 
 def noise(evidence: Evidence, score: str, trained: Trained) -> float | None:
-    """The standard deviation of runs that differ by their seed alone, as printed."""
+    """Return the standard deviation of runs that differ by their seed alone, as printed."""
     found = evidence.noise(score, trained)
     return None if found is None else score_spec(score).factor * found
 
 
 def counterpart(kind: Kind, score: str) -> tuple[str, str]:
-    """Table and column of the paper that hold a score for all upsamplers."""
+    """Return the table and column of the paper that hold a score for all upsamplers."""
     scoring = SCORERS[kind]
     return scoring.paper, scoring.columns.get(score, score)
 
 
 def counterpart_kind(table: str) -> Kind | None:
-    """The kind of task that a table of the paper can be compared with; None for the others."""
+    """Return the kind of task that a table of the paper can be compared with; None for other tables."""
     return next((kind for kind, scoring in SCORERS.items() if scoring.paper == table), None)
 
 
 def paper_scores(name: str, column: str) -> tuple[PaperScore, ...]:
-    """The numbers of a column, with their gains over the table's bilinear interpolation."""
+    """Return the numbers of a column, with their gains over the table's bilinear interpolation."""
     table = paper_table(name)
     baseline = float(table.where("upsampler", "bilinear").column(column)[0])
     return tuple(
@@ -151,28 +151,28 @@ def paper_scores(name: str, column: str) -> tuple[PaperScore, ...]:
 
 
 def source(table: PaperTable, row: int) -> str:
-    """Table and row of a number, such as "Table 4, row 2"."""
+    """Return table and row of a number, for example "Table 4, row 2"."""
     return f"{table.title.partition(':')[0]}, row {row + 1}"
 
 
 def unit(spec: ScoreSpec) -> str:
-    """The score's name with the unit of its printed values."""
+    """Return the name of a score with the unit of its printed values."""
     return f"{spec.label} ({spec.unit})" if spec.unit else spec.label
 
 
 def number(value: float | None, spec: ScoreSpec, *, sign: bool = False) -> str:
-    """A printed value or difference; a dash where there is none."""
+    """Return a value or difference as printed; a dash where there is none."""
     if value is None:
         return "–"
     return f"{value:{'+' if sign else ''}.{spec.digits}f}".replace("-", "−")
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names in a sentence: "a, b and c"."""
+    """Return names as in a sentence: "a, b and c"."""
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
-# Our gains beside the paper's: what agrees, what contradicts, and what cannot be told.
+# --- Our gains beside the paper's ---
 
 
 Verdict = Literal["agrees", "contradicts", "open", "tie"]
@@ -186,7 +186,7 @@ VERDICTS: Mapping[Verdict, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One upsampler that both have measured.
+    """An upsampler with a gain of ours and one of the paper's.
 
     Attributes:
         ours: Our gain, with its interval.
@@ -201,7 +201,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Pairs of upsamplers, by which of the two gains more.
+    """Pairs of upsamplers, by which of the two has the larger gain.
 
     Attributes:
         pairs: Those that differ in the paper and here.
@@ -217,7 +217,7 @@ class Order:
 
 
 def pairs(ours: Sequence[Gain], paper: Sequence[PaperScore]) -> tuple[Pair, ...]:
-    """The upsamplers that both compare with bilinear interpolation, in the order of ours."""
+    """Return the upsamplers that both compare with bilinear interpolation, in the order of ours."""
     printed = {each.upsampler: each for each in paper}
     return tuple(
         Pair(each, printed[each.upsampler], _verdict(each, printed[each.upsampler]))
@@ -240,7 +240,7 @@ def order(found: Sequence[Pair]) -> Order:
 
 
 def agreement_sentences(found: Sequence[Pair], spec: ScoreSpec, paper_noise: float | None) -> str:
-    """Whether ours agree with the paper, in sentences made from the numbers."""
+    """Return sentences on whether our gains agree with the paper's."""
     if not found:
         return "No upsampler has both a gain here and one in the paper yet."
     parts = [_signs(found, spec), _order(order(found))]

@@ -1,4 +1,4 @@
-"""Our gain over bilinear interpolation against the paper's, one mark for every upsampler."""
+"""Our gains over bilinear interpolation against the paper's, and the paper's ablations beside ours."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _AUTHORS_BAND = "rgba(127, 127, 127, 0.16)"
 def scatter(
     found: Sequence[Pair], spec: ScoreSpec, *, noise: float | None, paper_noise: float | None
 ) -> go.Figure:
-    """The paper's gains across, ours upwards with their intervals; bands of noise around zero.
+    """Draw the paper's gains across, ours upwards with their intervals, and bands of noise around zero.
 
     Args:
         found: What both have measured.
@@ -55,13 +55,13 @@ def scatter(
 
 
 def scatter_beyond(found: Sequence[Pair]) -> tuple[Gain, ...]:
-    """Those whose mark stands at the end of the axis, for they would leave the others no room."""
+    """Return the gains whose marks are at the end of the axis, as they would leave the others no room."""
     far = _far(found)
     return tuple(each.ours for each in found if abs(each.ours.value or 0) > far)
 
 
 def scatter_data(found: Sequence[Pair]) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-    """The numbers behind it."""
+    """Return the numbers behind the figure."""
     return {
         "upsampler": np.array([each.ours.upsampler for each in found]),
         "paper": np.array([each.paper.gain for each in found]),
@@ -101,7 +101,7 @@ def _family(
 
 
 def _label(pair: Pair, spec: ScoreSpec, far: float) -> str:
-    """The name, and for a mark at the end of the axis where it would be."""
+    """Return the name, and for a mark at the end of the axis its true place."""
     value = pair.ours.value or 0.0
     if abs(value) <= far:
         return pair.ours.label
@@ -138,7 +138,7 @@ def _axis(name: str) -> Part:
     return {"type": "line", "layer": "below", "line": {"color": LINE, "width": 1.5}} | place
 
 
-# Where the names of marks stand, so that neighbours do not cover each other's.
+# --- Positions of names ---
 
 
 _SIDES = ("middle right", "middle left", "top center", "bottom center")
@@ -147,7 +147,7 @@ _WIDTH, _HEIGHT = 0.2, 0.055  # of a name, in shares of the axes of a figure of 
 
 
 def label_positions(places: Sequence[tuple[float, float]]) -> list[str]:
-    """A side of its mark for each name: the first that is free of names and marks, else the least covered.
+    """Return a side of the mark for each name: the first free of names and marks, else the least covered.
 
     Args:
         places: Of the marks, in the units of the axes, which are taken to be linear.
@@ -169,12 +169,12 @@ def label_positions(places: Sequence[tuple[float, float]]) -> list[str]:
 
 
 def _covered(centre: Float64[np.ndarray, " 2"], others: Float64[np.ndarray, "n 2"], width: float) -> float:
-    """How much a name at this place covers of the others: 1 for each that it lies on, less farther off."""
+    """Return how much a name at a place covers of others: 1 for each that it lies on, less farther off."""
     apart = np.abs(others - centre) / (width, _HEIGHT)
     return float(np.clip(1 - apart.max(axis=1, initial=0.0), 0, None).sum())
 
 
-# The paper's ablations beside ours: which row of theirs a variant of DySample is.
+# --- Ablations ---
 
 
 _SCORE, _OTHER = "segformer_b1_ade20k_miou", "faster_rcnn_r50_coco_ap"
@@ -183,7 +183,7 @@ _STYLES = {"lp": ("#0072B2", "solid", "circle"), "pl": ("#D55E00", "dash", "squa
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """One ablation of the paper.
+    """An ablation of the paper.
 
     Attributes:
         title: Name for people.
@@ -217,7 +217,7 @@ ABLATIONS: Mapping[str, Ablation] = {
 
 
 def options(upsampler: str) -> Mapping[str, object]:
-    """All options of a variant of DySample.
+    """Return all options of a variant of DySample.
 
     Raises:
         ValueError: It is no variant of DySample.
@@ -231,7 +231,7 @@ def options(upsampler: str) -> Mapping[str, object]:
 
 
 def paper_row(ablation: Ablation, upsampler: str) -> int | None:
-    """Index of the row of the paper's table that a variant is; None if the table has none."""
+    """Return the index of a variant's row in the paper's table; None if the table has none."""
     mine, table = options(upsampler), paper_table(ablation.table)
     if any(mine[name] != value for name, value in ablation.fixed.items()):
         return None
@@ -242,7 +242,7 @@ def paper_row(ablation: Ablation, upsampler: str) -> int | None:
 
 
 def beside_the_paper(evidence: Evidence, ablation: Ablation, score: str) -> Columns:
-    """Our variants, and beside each the paper's numbers where it prints some."""
+    """Return our variants, and beside each the paper's numbers where it prints some."""
     spec, table = score_spec(score), paper_table(ablation.table)
     rows = [row for row in evidence.rows if row.upsampler != evidence.reference or _is_variant(row)]
     ours = [gain(row, score) for row in rows]
@@ -269,7 +269,7 @@ def beside_the_paper(evidence: Evidence, ablation: Ablation, score: str) -> Colu
 
 
 def groups_figure(evidence: Evidence, score: str, trained: Trained) -> go.Figure:
-    """Our scores against the number of groups, one line for each style, bars of one standard deviation."""
+    """Draw our scores against the number of groups, a line per style with bars of one standard deviation."""
     spec = score_spec(score)
     rows = [row for row in evidence.rows if row.trained == trained and _is_variant(row)]
     traces = [_style(rows, style, spec) for style in _STYLES]
@@ -282,7 +282,7 @@ def groups_figure(evidence: Evidence, score: str, trained: Trained) -> go.Figure
 
 
 def groups_alt(evidence: Evidence, score: str, trained: Trained) -> str:
-    """The lines in words."""
+    """Return the lines in words."""
     spec = score_spec(score)
     told = [
         f"{each.label} {each.mean:.{spec.digits}f}"
@@ -313,7 +313,7 @@ def _style(rows: Sequence[EvidenceRow], style: str, spec: ScoreSpec) -> Part:
 
 
 def _setting(row: EvidenceRow, option: str) -> str | float | None:
-    """What a variant was trained with, as in the paper's column."""
+    """Return the value of an option of a variant, as in the paper's column."""
     return shown(str(options(row.upsampler)[option]).lower()) if _is_variant(row) else None
 
 
@@ -322,7 +322,7 @@ def _is_variant(row: EvidenceRow) -> bool:
 
 
 def _same(cell: str, value: object) -> bool:
-    """Whether a printed cell is the value of an option."""
+    """Return whether a printed cell is the value of an option."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return cell == str(value).lower()
     return float(cell) == value

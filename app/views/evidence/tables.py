@@ -1,4 +1,4 @@
-"""Evidence and the paper's tables as columns of numbers, to be sorted and saved."""
+"""Evidence and the paper's tables as sortable columns of numbers, and as CSV."""
 
 import csv
 import io
@@ -63,7 +63,7 @@ _WORDS: Mapping[str, str] = {
 
 
 def measured(evidence: Evidence, score: str) -> Columns:
-    """All rows: the chosen score in full, and the means of the others."""
+    """Return all rows: the chosen score in full, and the means of the others."""
     rows, chosen = evidence.rows, score_spec(score)
     table: dict[str, Cells] = {**_heads(rows), **_full(rows, chosen, evidence.reference)}
     for other in map(score_spec, evidence.headline):
@@ -73,7 +73,7 @@ def measured(evidence: Evidence, score: str) -> Columns:
 
 
 def everything(evidence: Evidence) -> Columns:
-    """All rows with every score in full and how they were made, for a file."""
+    """Return all rows with every score in full and how they were made, for a file."""
     rows = evidence.rows
     table: dict[str, Cells] = dict(_heads(rows))
     for spec in map(score_spec, evidence.headline):
@@ -86,7 +86,7 @@ def everything(evidence: Evidence) -> Columns:
 
 
 def formats(evidence: Evidence, score: str) -> Mapping[str, str]:
-    """How the numbers of `measured` are printed, by column."""
+    """Return the formats of the numbers of `measured` by column."""
     chosen, against = score_spec(score), f"less {operator_spec(evidence.reference).label}"
     found = {unit(spec): f"%.{spec.digits}f" for spec in map(score_spec, evidence.headline)}
     return (
@@ -97,7 +97,7 @@ def formats(evidence: Evidence, score: str) -> Mapping[str, str]:
 
 
 def paper_formats(table: PaperTable) -> Mapping[str, str]:
-    """As many decimals as are printed, by column; counts of parameters in groups of three digits."""
+    """Return formats by column: decimals as printed, and counts of parameters in groups of three digits."""
     found: dict[str, str] = {}
     for name in table.columns:
         digits = max(len(cell.partition(".")[2]) for cell in table.column(name))
@@ -111,7 +111,7 @@ def paper_formats(table: PaperTable) -> Mapping[str, str]:
 
 
 def paper_columns(table: PaperTable) -> Columns:
-    """A table of the paper as numbers, every row with its source."""
+    """Return a table of the paper as numbers, every row with its source."""
     columns: dict[str, Cells] = {}
     for name in table.columns:
         cells = table.column(name)
@@ -126,7 +126,7 @@ def paper_columns(table: PaperTable) -> Columns:
 
 
 def as_csv(columns: Columns) -> str:
-    """A table as a file; nothing where there is no number."""
+    """Return a table as CSV; cells without a number are empty."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
@@ -159,7 +159,7 @@ def _full(rows: Sequence[EvidenceRow], spec: ScoreSpec, reference: str) -> Colum
 
 
 def _increases(name: str, cells: Sequence[str], *, magnitude: int, divide: int = 1) -> Columns:
-    """Totals and increases, which the paper prints in one column."""
+    """Separate totals from increases, which the paper prints in one column."""
     counts = [parse_figure(cell, magnitude=magnitude) for cell in cells]
     values = [float(each.digits * each.magnitude / divide) for each in counts]
     added = [cell.startswith("+") for cell in cells]
@@ -170,7 +170,7 @@ def _increases(name: str, cells: Sequence[str], *, magnitude: int, divide: int =
 
 
 def shown(text: str) -> str | float:
-    """A printed cell: a number, else the word for people."""
+    """Return a printed cell as a number, else as a display name."""
     try:
         return float(text)
     except ValueError:
