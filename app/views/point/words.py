@@ -24,7 +24,7 @@ _TERMS = 4  # of a kernel's sum that are written out
 
 
 def status(name: str, *, trained: bool) -> str:
-    """Whether an operator was trained, in few words; `name` as in `OPERATORS`."""
+    """Return whether an operator was trained, in few words; `name` as in `OPERATORS`."""
     start = operator_spec(name).start
     if start == "nothing to learn":
         return start
@@ -32,7 +32,7 @@ def status(name: str, *, trained: bool) -> str:
 
 
 def start(name: str, *, trained: bool) -> str:
-    """What an operator's weights are like as long as it is untrained; empty where that does not matter."""
+    """Return what an untrained operator's weights are like; empty where that does not matter."""
     start = operator_spec(name).start
     return "" if trained or start == "nothing to learn" else start
 
