@@ -5,7 +5,7 @@ are called the same: ``from dysample.explain.footprint import Move`` reads a mod
 ``import dysample.explain.footprint as module`` would give the function.
 """
 
-from dysample.explain.anatomy import Anatomy, Stage, Tap, Trace, dissect, stages, trace
+from dysample.explain.anatomy import Anatomy, AnatomyStage, Tap, Trace, dissect, stages, trace
 from dysample.explain.disorder import Disorder, compare_squashes, disorder
 from dysample.explain.features import feature_channel, feature_components, feature_norm
 from dysample.explain.footprint import (
@@ -17,8 +17,8 @@ from dysample.explain.footprint import (
     footprint_of,
     reading,
 )
-from dysample.explain.learn import Learner, LearnSettings, Snapshot, train_steps
-from dysample.explain.learn_tasks import Problem, Score, mask_problem, picture_problem
+from dysample.explain.learn import LearnSettings, Snapshot, TinyUpsampler, train_steps
+from dysample.explain.learn_tasks import HeldOutScore, Problem, mask_problem, picture_problem
 from dysample.explain.offsets import Arrows, CellWindow, OffsetField, PairCounts, arrows, offset_field
 from dysample.explain.one_point import OnePoint, liveliest_cell, most_changed_channel, one_point
 from dysample.explain.overlap import Coverage, Overlap, Reaches, cell_reaches, marginal_scope, overlap
@@ -41,15 +41,16 @@ from dysample.explain.statistics import (
 
 __all__ = [
     "Anatomy",
+    "AnatomyStage",
     "Arrows",
     "CellWindow",
     "Coverage",
     "Disorder",
     "Disturbance",
     "Footprint",
+    "HeldOutScore",
     "Histogram",
     "LearnSettings",
-    "Learner",
     "Move",
     "OffsetField",
     "OffsetRow",
@@ -64,10 +65,9 @@ __all__ = [
     "ScopeMap",
     "ScopeStatistics",
     "ScopeSummary",
-    "Score",
     "Snapshot",
-    "Stage",
     "Tap",
+    "TinyUpsampler",
     "Trace",
     "arrows",
     "cell_reaches",
