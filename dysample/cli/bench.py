@@ -14,7 +14,7 @@ import torch
 
 from dysample.files import write_text
 from dysample.kernels.choice import Implementation, check_implementation, environment
-from dysample.measure.bench import BenchReport, Progress, benchmark, check_device, to_json, to_line
+from dysample.measure.bench import BenchProgress, BenchReport, benchmark, check_device, to_json, to_line
 from dysample.measure.bench_table import name_of, to_markdown
 from dysample.measure.case import (
     PAPER_SIZE,
@@ -80,12 +80,12 @@ def _asked(options: argparse.Namespace) -> Asked:
     )
 
 
-def _tell_people(progress: Progress) -> None:
+def _tell_people(progress: BenchProgress) -> None:
     if progress.row is None:
         print(f"{progress.done + 1}/{progress.total} {name_of(progress.case)} ...", file=sys.stderr)
 
 
-def _tell_programs(progress: Progress) -> None:
+def _tell_programs(progress: BenchProgress) -> None:
     print(to_line(progress), file=sys.stderr, flush=True)
 
 

@@ -26,7 +26,7 @@ from dysample.training.recipe import Recipe, ablation, ablations, load_recipe, r
 from dysample.training.runs import BASELINE, ENCODER_SEED, finished_runs
 from dysample.training.ship import model_card
 from dysample.training.stages import scored_pictures, train_heads, train_whole, training_pictures
-from dysample.training.sweep import Outcome, Run, Sweep, sweep
+from dysample.training.sweep import Outcome, RunKey, Sweep, sweep
 from dysample.training.workers import ClusterError, ClusterWorkers, LocalWorkers, local_devices
 
 
@@ -258,7 +258,7 @@ def _sweep(options: argparse.Namespace) -> Sweep:
     )
 
 
-def _scored(recipe: Recipe, data: Path, options: argparse.Namespace) -> frozenset[Run]:
+def _scored(recipe: Recipe, data: Path, options: argparse.Namespace) -> frozenset[RunKey]:
     folder = _pretrained(options) / recipe.task.name / "runs"
     if not folder.is_dir():
         return frozenset()

@@ -231,7 +231,7 @@ def from_json(text: str) -> BenchReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BenchProgress:
     """How far a benchmark is; there is one before every case, and one after it.
 
     Attributes:
@@ -247,18 +247,18 @@ class Progress:
     row: BenchRow | None
 
 
-def to_line(progress: Progress) -> str:
+def to_line(progress: BenchProgress) -> str:
     """Write one line of JSON that `from_line` reads."""
     return json.dumps(asdict(progress))
 
 
-def from_line(line: str) -> Progress:
+def from_line(line: str) -> BenchProgress:
     """Read a line of `python -m dysample bench --progress`.
 
     Raises:
         ValueError: It is something else.
     """
-    return record_from(Progress, json.loads(line))
+    return record_from(BenchProgress, json.loads(line))
 
 
 def benchmark(
@@ -268,7 +268,7 @@ def benchmark(
     backward: bool = False,
     memory: bool = True,
     command: str = "",
-    progress: Callable[[Progress], None] = lambda told: None,
+    progress: Callable[[BenchProgress], None] = lambda told: None,
 ) -> BenchReport:
     """Measure cases one after the other.
 
@@ -292,9 +292,9 @@ def benchmark(
     rows = list[BenchRow]()
     try:
         for case in cases:
-            progress(Progress(len(rows), len(cases), case, None))
+            progress(BenchProgress(len(rows), len(cases), case, None))
             rows.append(measure(case, rounds=rounds, backward=backward, memory=memory))
-            progress(Progress(len(rows), len(cases), case, rows[-1]))
+            progress(BenchProgress(len(rows), len(cases), case, rows[-1]))
     except KeyboardInterrupt:
         pass
     complete = len(rows) == len(cases)

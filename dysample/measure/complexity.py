@@ -22,7 +22,7 @@ from dysample.scores.paper import PaperTable, known_difference, paper_table, pri
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SiteSpec:
     """One enlargement by two.
 
     Attributes:
@@ -39,7 +39,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class HostSpec:
     """A network of the paper, as far as upsampling goes.
 
     Attributes:
@@ -52,28 +52,28 @@ class Host:
 
     label: str
     picture: tuple[int, int]
-    sites: tuple[Site, ...]
+    sites: tuple[SiteSpec, ...]
     table: str | None
     note: str
 
 
-def _pyramid(height: int, width: int, *, steps: int) -> tuple[Site, ...]:
+def _pyramid(height: int, width: int, *, steps: int) -> tuple[SiteSpec, ...]:
     """Of 256 channels, from the coarsest map of `height` rows upwards; so have the guides."""
-    return tuple(Site(256, 256, height << step, width << step) for step in range(steps))
+    return tuple(SiteSpec(256, 256, height << step, width << step) for step in range(steps))
 
 
 # Three sites carry level 4 up, two carry level 3, one carries level 2 (the order of `SegFormerHead`).
 _SEGFORMER = (*_pyramid(16, 16, steps=3), *_pyramid(32, 32, steps=2), *_pyramid(64, 64, steps=1))
 
 _DEPTHFORMER = (
-    Site(768, 384, 13, 17),
-    Site(384, 192, 26, 34),
-    Site(192, 96, 52, 68),
-    Site(96, 64, 104, 136),
+    SiteSpec(768, 384, 13, 17),
+    SiteSpec(384, 192, 26, 34),
+    SiteSpec(192, 96, 52, 68),
+    SiteSpec(96, 64, 104, 136),
 )
 
-HOSTS: Mapping[str, Host] = {
-    "segformer-b1": Host(
+HOSTS: Mapping[str, HostSpec] = {
+    "segformer-b1": HostSpec(
         "SegFormer-B1",
         (512, 512),
         _SEGFORMER,
@@ -82,7 +82,7 @@ HOSTS: Mapping[str, Host] = {
         "enlarged to stride 4 in three, two and one steps. The guide is the projected map of the output's "
         "size.",
     ),
-    "maskformer": Host(
+    "maskformer": HostSpec(
         "MaskFormer, pixel decoder",
         (640, 640),
         _pyramid(20, 20, steps=3),
@@ -91,7 +91,7 @@ HOSTS: Mapping[str, Host] = {
         "introduction says that DySample needs 3 % of CARAFE's parameters and 20 % of its operations on "
         "MaskFormer, which is what DySample-S+ comes to here.",
     ),
-    "faster-rcnn": Host(
+    "faster-rcnn": HostSpec(
         "Faster R-CNN, feature pyramid",
         (832, 1344),
         _pyramid(13, 21, steps=4),
@@ -99,7 +99,7 @@ HOSTS: Mapping[str, Host] = {
         "Four upsamplers at 256 channels: the pyramid has a level of stride 64, which is upsampled too. "
         "Pictures of 800×1333 are padded to multiples of 64.",
     ),
-    "mask-rcnn": Host(
+    "mask-rcnn": HostSpec(
         "Mask R-CNN, feature pyramid",
         (832, 1344),
         _pyramid(13, 21, steps=4),
@@ -107,14 +107,14 @@ HOSTS: Mapping[str, Host] = {
         "The paper's Table 7 lists no parameters; its caption says that they increase as in Faster R-CNN "
         "(Table 6), so the sites are the same four. Its text speaks of three, which would not go together.",
     ),
-    "panoptic-fpn": Host(
+    "panoptic-fpn": HostSpec(
         "Panoptic FPN, feature pyramid",
         (800, 1344),
         _pyramid(25, 42, steps=3),
         "table8",
         "Three upsamplers at 256 channels. Pictures of 800×1333 are padded to multiples of 32.",
     ),
-    "depthformer": Host(
+    "depthformer": HostSpec(
         "DepthFormer (Swin-T), fusion head",
         (416, 544),
         _DEPTHFORMER,
@@ -163,7 +163,7 @@ def parameters(module: nn.Module) -> ParameterCount:
     )
 
 
-def site_parameters(operator: str, site: Site) -> ParameterCount:
+def site_parameters(operator: str, site: SiteSpec) -> ParameterCount:
     """The parameters of one operator made for a site.
 
     Raises:
@@ -173,7 +173,7 @@ def site_parameters(operator: str, site: Site) -> ParameterCount:
 
 
 @cache  # hosts have sites in common
-def site_macs(operator: str, site: Site, *, rule: MacRule = TRUE) -> Cost:
+def site_macs(operator: str, site: SiteSpec, *, rule: MacRule = TRUE) -> Cost:
     """The multiply-accumulates of one operator at a site, for one image.
 
     Raises:
@@ -185,12 +185,12 @@ def site_macs(operator: str, site: Site, *, rule: MacRule = TRUE) -> Cost:
     return count_macs(_made_for(operator, site), *spec.inputs(x, guide), rule=rule)
 
 
-def added_parameters(operator: str, host: Host) -> ParameterCount:
+def added_parameters(operator: str, host: HostSpec) -> ParameterCount:
     """The parameters of an operator at all sites of a host, which plain interpolation does not have."""
     return sum((site_parameters(operator, site) for site in host.sites), start=NO_PARAMETERS)
 
 
-def added_macs(operator: str, host: Host, *, rule: MacRule = TRUE) -> Cost:
+def added_macs(operator: str, host: HostSpec, *, rule: MacRule = TRUE) -> Cost:
     """The multiply-accumulates of an operator at all sites of a host, for one image.
 
     The interpolation that it replaces is not taken off; `added_macs("bilinear", host)` has its cost.
@@ -204,7 +204,7 @@ def added_macs(operator: str, host: Host, *, rule: MacRule = TRUE) -> Cost:
     return Cost(total, UNIT, rule.method)
 
 
-def _made_for(operator: str, site: Site) -> nn.Module:
+def _made_for(operator: str, site: SiteSpec) -> nn.Module:
     with META:
         return build(operator, site.channels, scale=2, guide_channels=site.guide_channels).eval()
 
@@ -247,7 +247,7 @@ class HostComplexity:
         rows: In the order of `OPERATORS`.
     """
 
-    host: Host
+    host: HostSpec
     source: str | None
     rows: tuple[ComplexityRow, ...]
 
@@ -310,7 +310,7 @@ def to_json(report: ComplexityReport) -> str:
     return json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n"
 
 
-def host_complexity(host: Host) -> HostComplexity:
+def host_complexity(host: HostSpec) -> HostComplexity:
     """Count every operator in one network."""
     table = paper_table(host.table) if host.table else None
     rows = tuple(_row(name, host, table) for name in OPERATORS)
@@ -338,7 +338,7 @@ def whole_network() -> WholeNetwork:
     )
 
 
-def _row(upsampler: str, host: Host, table: PaperTable | None) -> ComplexityRow:
+def _row(upsampler: str, host: HostSpec, table: PaperTable | None) -> ComplexityRow:
     count, by_paper = added_parameters(upsampler, host), added_macs(upsampler, host, rule=PAPER)
     parameters_printed, macs_printed = (
         _increase(table, column, upsampler) for column in ("params", "gflops")
@@ -367,6 +367,6 @@ def _increase(table: PaperTable | None, column: str, upsampler: str) -> str | No
     return cells[0] if cells and cells[0].startswith("+") else None
 
 
-def _reason(host: Host, column: str, upsampler: str) -> str:
+def _reason(host: HostSpec, column: str, upsampler: str) -> str:
     known = known_difference(host.table or "", column, upsampler)
     return known.reason if known else UNEXPLAINED

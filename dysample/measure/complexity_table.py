@@ -6,8 +6,8 @@ from dysample.measure.complexity import (
     GIGA,
     ComplexityReport,
     ComplexityRow,
-    Host,
     HostComplexity,
+    HostSpec,
     ParameterCount,
     WholeNetwork,
 )
@@ -136,7 +136,7 @@ def _notes(row: ComplexityRow) -> list[str]:
     return list(dict.fromkeys([*unknown, *row.notes]))
 
 
-def _sites(host: Host) -> str:
+def _sites(host: HostSpec) -> str:
     return ", ".join(f"{site.channels}×{site.height}×{site.width}" for site in host.sites)
 
 

@@ -207,7 +207,7 @@ def _check_spread(name: str, given: SeedSpread) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class RunResult:
     """One trained network, scored.
 
     Attributes:
@@ -227,8 +227,8 @@ class Run:
 
 def evidence_row(
     upsampler: str,
-    runs: Sequence[Run],
-    reference: Sequence[Run],
+    runs: Sequence[RunResult],
+    reference: Sequence[RunResult],
     *,
     trained: Trained,
     headline: tuple[str, ...],
@@ -262,7 +262,7 @@ def evidence_row(
     )
 
 
-def _value(name: str, index: int, runs: Sequence[Run], reference: Sequence[Run]) -> HeadlineValue:
+def _value(name: str, index: int, runs: Sequence[RunResult], reference: Sequence[RunResult]) -> HeadlineValue:
     ours = {run.seed: run.statistics[index] for run in runs}
     theirs = {run.seed: run.statistics[index] for run in reference}
     several = all(each.parts.shape[1] > 1 for each in ours.values())

@@ -14,7 +14,7 @@ import torch
 from dysample.files import write_aside
 from dysample.models.encoder import Encoder
 from dysample.models.weights import new_encoder, new_head
-from dysample.scores.evidence import Evidence, EvidenceError, EvidenceRow, Run, Trained, evidence_row
+from dysample.scores.evidence import Evidence, EvidenceError, EvidenceRow, RunResult, Trained, evidence_row
 from dysample.scores.paired import PictureRatios
 from dysample.scores.scorers import SCORERS, Scorer
 from dysample.training.data import PictureData
@@ -60,7 +60,7 @@ class ScoredRun:
         """What of the network was trained."""
         return self.record["trained"]
 
-    def statistics(self, recipe: Recipe) -> Run:
+    def statistics(self, recipe: Recipe) -> RunResult:
         """What is summed up over runs.
 
         Raises:
@@ -79,7 +79,7 @@ class ScoredRun:
                 "it and score the run again"
             ) from error
         told = self.record
-        return Run(self.seed, found, told["trained_by"], told["trained_on"], told["minutes"])
+        return RunResult(self.seed, found, told["trained_by"], told["trained_on"], told["minutes"])
 
 
 def recipe_digest(recipe: Recipe, trained: Trained) -> str:

@@ -140,7 +140,7 @@ def _shifted(x: Tensor, axis: int, by: float) -> Tensor:
 # A progress line with the time that is left.
 
 
-class Progress:
+class ProgressLine:
     """Prints one line that renews itself on a terminal, and now and then elsewhere."""
 
     def __init__(self, title: str, total: int, done: int = 0) -> None:
@@ -181,7 +181,7 @@ class TrainingError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingRun:
     """What a run is made of, apart from what learns.
 
     Attributes:
@@ -216,7 +216,7 @@ class _Epoch:
     failed: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def train(run: Run, learners: Sequence[Learner]) -> None:
+def train(run: TrainingRun, learners: Sequence[Learner]) -> None:
     """Train until the stage's epochs are done, every learner going on from its own checkpoint.
 
     Learners that stand at the same epoch share the work of `prepare`; none depends on the others.
@@ -238,7 +238,7 @@ def train(run: Run, learners: Sequence[Learner]) -> None:
         same_start(each.module)
     failed: dict[str, str] = {}
     first = min(done.values())
-    progress = Progress(run.title, per_epoch * run.stage.epochs, per_epoch * first)
+    progress = ProgressLine(run.title, per_epoch * run.stage.epochs, per_epoch * first)
     for epoch in range(first, run.stage.epochs):
         active = [each for each in learners if done[each.name] <= epoch and each.name not in failed]
         result = _epoch(run, active, epoch, part, progress)
@@ -267,7 +267,9 @@ def rate_factor(step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
 
 
-def _epoch(run: Run, learners: Sequence[Learner], epoch: int, part: slice, progress: Progress) -> _Epoch:
+def _epoch(
+    run: TrainingRun, learners: Sequence[Learner], epoch: int, part: slice, progress: ProgressLine
+) -> _Epoch:
     per_epoch = steps_per_epoch(run.data, run.stage)
     total = per_epoch * run.stage.epochs
     names = [each.name for each in learners]
@@ -281,7 +283,9 @@ def _epoch(run: Run, learners: Sequence[Learner], epoch: int, part: slice, progr
     return result
 
 
-def _step(run: Run, learners: Sequence[Learner], batch: Batch, step: int, total: int, result: _Epoch) -> None:
+def _step(
+    run: TrainingRun, learners: Sequence[Learner], batch: Batch, step: int, total: int, result: _Epoch
+) -> None:
     """Let every learner learn from a batch; time that they share is split among them."""
     began = time.monotonic()
     label = batch.label.to(run.device)
@@ -307,12 +311,12 @@ def _step(run: Run, learners: Sequence[Learner], batch: Batch, step: int, total:
         result.seconds[each.name] += share + time.monotonic() - began
 
 
-def _loss(run: Run, coarse: Tensor, label: Tensor, step: int) -> Tensor:
+def _loss(run: TrainingRun, coarse: Tensor, label: Tensor, step: int) -> Tensor:
     """At one pixel of every block that a position of the prediction stands for, the same for all learners."""
     stride = label.shape[-1] // coarse.shape[-1]
     phase = draw_phase(stride, np.random.default_rng([run.seed, step, stride]))
     return run.loss(thinned_prediction(coarse.float(), stride, phase), thinned_truth(label, stride, phase))
 
 
-def _half(run: Run) -> torch.autocast:
+def _half(run: TrainingRun) -> torch.autocast:
     return torch.autocast(run.device.type, torch.bfloat16, enabled=run.bfloat16 or run.device.type == "cuda")

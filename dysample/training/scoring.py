@@ -20,7 +20,7 @@ from dysample.models.weights import load_encoder, load_head
 from dysample.scores.scorers import SCORERS, Score, Scorer
 from dysample.scores.specs import score_spec
 from dysample.training.data import PictureData
-from dysample.training.loop import Progress
+from dysample.training.loop import ProgressLine
 
 
 def score_heads(
@@ -54,7 +54,7 @@ def score_heads(
 
 
 def _pictures(data: PictureData, device: torch.device) -> Iterator[tuple[Tensor, Annotation]]:
-    progress = Progress(data.title, len(data))
+    progress = ProgressLine(data.title, len(data))
     for index in range(len(data)):
         picture = data[index]
         yield torch.from_numpy(picture.image).to(device).permute(2, 0, 1)[None].float() / 255, picture.truth

@@ -16,7 +16,7 @@ from dysample.models.tasks import TaskHead, TaskHost
 from dysample.models.weights import join, load_encoder, new_encoder, new_head
 from dysample.training.data import PictureData, batches
 from dysample.training.distributed import over_whole_batch
-from dysample.training.loop import Learner, Run, TrainingError, learner, train
+from dysample.training.loop import Learner, TrainingError, TrainingRun, learner, train
 from dysample.training.recipe import Recipe, Stage
 from dysample.training.runs import (
     CHECKPOINT,
@@ -55,7 +55,7 @@ def train_whole(
     host.train().to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if recipe.frozen_norms:
         freeze_norms(host.encoder)
-    run = Run(
+    run = TrainingRun(
         title=f"{recipe.task.name} {upsampler} end to end",
         data=pictures,
         stage=stage,
@@ -98,7 +98,7 @@ def train_heads(
         over_whole_batch(head)
         head.train().to(device)
         learners.append(learner(name, head, [(head, stage.head_rate)], head_folder(recipe, runs, name, seed)))
-    run = Run(
+    run = TrainingRun(
         title=f"{recipe.task.name} heads, seed {seed}",
         data=pictures,
         stage=stage,

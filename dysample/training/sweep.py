@@ -23,7 +23,7 @@ _PATIENCE = 10  # seconds that a process gets to end by itself
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrainingJob:
     """Runs that one process trains: the encoder, several heads of a seed, or one network end to end.
 
     Attributes:
@@ -75,7 +75,7 @@ class Workers(Protocol):
         """How many jobs run at a time."""
         ...
 
-    def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Ending], None, None]:
+    def run(self, jobs: Sequence[TrainingJob]) -> Generator[tuple[TrainingJob, Ending], None, None]:
         """Carry jobs out, giving each as it ends; closing the generator stops the rest."""
         ...
 
@@ -124,7 +124,7 @@ class Process:
 
 
 State = Literal["done", "skipped", "failed", "interrupted"]
-Run = tuple[str, int]  # upsampler and seed
+RunKey = tuple[str, int]  # upsampler and seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Sweep:
     upsamplers: tuple[str, ...]
     seeds: tuple[int, ...]
     bfloat16: bool = False
-    scored: frozenset[Run] = frozenset()
+    scored: frozenset[RunKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +204,11 @@ def is_complete(made: Sweep, upsampler: str, seed: int) -> bool:
     return epochs_done(whole_folder(recipe, runs, upsampler, seed)) >= recipe.encoder_stage.epochs
 
 
-def _why_skipped(made: Sweep, run: Run) -> str:
+def _why_skipped(made: Sweep, run: RunKey) -> str:
     return "its scores are kept" if run in made.scored else "was complete"
 
 
-def _impossible(made: Sweep, todo: Sequence[Run]) -> dict[Run, str]:
+def _impossible(made: Sweep, todo: Sequence[RunKey]) -> dict[RunKey, str]:
     """Runs of upsamplers that cannot have the recipe's widths, with the reason."""
     if not todo:
         return {}
@@ -222,7 +222,7 @@ def _impossible(made: Sweep, todo: Sequence[Run]) -> dict[Run, str]:
     return {(name, seed): reasons[name] for name, seed in todo if name in reasons}
 
 
-def _train(made: Sweep, todo: Sequence[Run], workers: Workers, reasons: dict[Run, str]) -> None:
+def _train(made: Sweep, todo: Sequence[RunKey], workers: Workers, reasons: dict[RunKey, str]) -> None:
     """Train runs, entering why one failed as soon as that is known."""
     if made.stage == "heads" and todo:
         failed = _train_encoder(made, workers)
@@ -231,7 +231,7 @@ def _train(made: Sweep, todo: Sequence[Run], workers: Workers, reasons: dict[Run
             return
     jobs = _jobs(made, todo, workers.count)
     while jobs:
-        again: list[Job] = []
+        again: list[TrainingJob] = []
         with closing(workers.run(jobs)) as endings:
             for job, ending in endings:
                 left = [name for name in job.upsamplers if not is_complete(made, name, job.seed)]
@@ -247,20 +247,20 @@ def _train_encoder(made: Sweep, workers: Workers) -> str:
     """Train the encoder that all heads share, if there is none; gives why that failed, or nothing."""
     if has_shared_encoder(made.recipe, made.runs):
         return ""
-    job = Job(made.source, made.data, made.runs, "encoder", (BASELINE,), ENCODER_SEED, made.bfloat16)
+    job = TrainingJob(made.source, made.data, made.runs, "encoder", (BASELINE,), ENCODER_SEED, made.bfloat16)
     with closing(workers.run([job])) as endings:
         ((_, ending),) = endings
     return "" if has_shared_encoder(made.recipe, made.runs) else f"the encoder failed: {ending.reason}"
 
 
-def _jobs(made: Sweep, todo: Sequence[Run], workers: int) -> list[Job]:
+def _jobs(made: Sweep, todo: Sequence[RunKey], workers: int) -> list[TrainingJob]:
     """Jobs for all runs, seed by seed."""
-    jobs: list[Job] = []
+    jobs: list[TrainingJob] = []
     seeds = list(dict.fromkeys(seed for _, seed in todo))
     for seed in seeds:
         names = [name for name, own in todo if own == seed]
         parts = min(len(names), math.ceil(workers / len(seeds))) if made.stage == "heads" else len(names)
         # Every so manieth: neighbours in the table cost alike, and so do the parts.
         for part in (tuple(names[k::parts]) for k in range(parts)):
-            jobs.append(Job(made.source, made.data, made.runs, made.stage, part, seed, made.bfloat16))
+            jobs.append(TrainingJob(made.source, made.data, made.runs, made.stage, part, seed, made.bfloat16))
     return jobs

@@ -12,7 +12,7 @@ from uuid import uuid4
 import torch
 
 from dysample.extras import needed_for
-from dysample.training.sweep import MENDABLE, Ending, Job, Process
+from dysample.training.sweep import MENDABLE, Ending, Process, TrainingJob
 
 
 def local_devices(device: str | None, *, workers: int, per_device: int) -> tuple[str, ...]:
@@ -47,11 +47,13 @@ class LocalWorkers:
         """How many jobs run at a time."""
         return self._count
 
-    def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Ending], None, None]:
+    def run(self, jobs: Sequence[TrainingJob]) -> Generator[tuple[TrainingJob, Ending], None, None]:
         """Carry jobs out, giving each as it ends; closing the generator stops the rest."""
         pool = ThreadPoolExecutor(self._count)
         try:
-            futures: dict[Future[Ending], Job] = {pool.submit(self._carry_out, job): job for job in jobs}
+            futures: dict[Future[Ending], TrainingJob] = {
+                pool.submit(self._carry_out, job): job for job in jobs
+            }
             for future in as_completed(futures):
                 yield futures[future], future.result()
         finally:
@@ -66,7 +68,7 @@ class LocalWorkers:
         for process in started:
             process.stop()
 
-    def _carry_out(self, job: Job) -> Ending:
+    def _carry_out(self, job: TrainingJob) -> Ending:
         number, device = self._free.get()
         try:
             with self._lock:
@@ -133,11 +135,11 @@ class ClusterWorkers:
         """How many jobs run at a time."""
         return self._count
 
-    def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Ending], None, None]:
+    def run(self, jobs: Sequence[TrainingJob]) -> Generator[tuple[TrainingJob, Ending], None, None]:
         """Carry jobs out, giving each as it ends; closing the generator stops the rest."""
         # A broken node must not repeat a job behind our back: who asked for the job decides.
         task = self._ray.remote(_carry_out).options(max_retries=0, **self._needs)
-        waiting: dict[Any, tuple[Job, Path]] = {}
+        waiting: dict[Any, tuple[TrainingJob, Path]] = {}
         try:
             for job in jobs:
                 token = job.runs / f".shared-{uuid4().hex}"
@@ -168,7 +170,7 @@ class ClusterWorkers:
             return Ending(1, " ".join(str(error).split()))
 
 
-def _carry_out(job: Job, token: Path, device: str, threads: int) -> Ending:
+def _carry_out(job: TrainingJob, token: Path, device: str, threads: int) -> Ending:
     """On a node: train as a process of its own, so that nothing of it is left behind."""
     for folder, sign in ((job.runs, token), (job.data, job.data)):
         if not sign.exists():

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from dysample.measure.complexity import (
     HOSTS,
     ParameterCount,
-    Site,
+    SiteSpec,
     added_macs,
     added_parameters,
     parameters,
@@ -87,7 +87,9 @@ def test_parameters_in_every_network(name: str, host: str):
 @pytest.mark.parametrize(("rule", "column"), [(TRUE, 0), (PAPER, 1)], ids=["true", "paper"])
 @pytest.mark.parametrize("name", OPERATORS)
 def test_macs_of_a_pixel(name: str, rule: MacRule, column: int):
-    small, large = (int(site_macs(name, Site(256, 256, side, side), rule=rule).value or 0) for side in (3, 8))
+    small, large = (
+        int(site_macs(name, SiteSpec(256, 256, side, side), rule=rule).value or 0) for side in (3, 8)
+    )
     per_pixel = PER_PIXEL[name][column]
     assert (small, large) == tuple(PER_IMAGE.get(name, 0) + per_pixel * pixels for pixels in (9, 64))
 
@@ -170,7 +172,7 @@ def test_the_sites_are_those_of_the_network(name: str):
     with torch.no_grad():
         steps = host.head.intermediates(tuple(maps)).steps
     assert HOSTS["segformer-b1"].sites == tuple(
-        Site(step.input.shape[1], step.guide.shape[1], *step.input.shape[2:]) for step in steps
+        SiteSpec(step.input.shape[1], step.guide.shape[1], *step.input.shape[2:]) for step in steps
     )
     assert parameters(host).all - parameters(plain).all == PARAMETERS[name][0][0]
     more, less = (int(count_macs(network, *maps, rule=PAPER).value or 0) for network in (host, plain))

@@ -13,7 +13,7 @@ from dysample.extras import MissingExtraError
 from dysample.models.weights import new_encoder
 from dysample.training.recipe import load_recipe
 from dysample.training.runs import head_folder, save_checkpoint, whole_folder
-from dysample.training.sweep import MENDABLE, Ending, Job
+from dysample.training.sweep import MENDABLE, Ending, TrainingJob
 from dysample.training.workers import ClusterError, ClusterWorkers
 from tests.training.datasets import make_data, make_recipe, make_start
 
@@ -83,8 +83,8 @@ def test_a_sweep_runs_on_two_nodes_and_is_skipped_afterwards(
     assert "2 skipped" in capsys.readouterr().out
 
 
-def job(tmp_path: Path, seed: int, data: str = ".") -> Job:
-    return Job("no-such-recipe", tmp_path / data, tmp_path, "heads", ("nearest",), seed)
+def job(tmp_path: Path, seed: int, data: str = ".") -> TrainingJob:
+    return TrainingJob("no-such-recipe", tmp_path / data, tmp_path, "heads", ("nearest",), seed)
 
 
 @pytest.mark.slow
