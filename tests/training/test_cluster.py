@@ -1,4 +1,4 @@
-"""A sweep as tasks of a Ray cluster: two nodes on this machine, and what goes wrong."""
+"""A sweep as tasks of a Ray cluster: two nodes on this machine, and failures."""
 
 import argparse
 import sys
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture(scope="module")
 def address() -> Generator[str, None, None]:
-    """Of a cluster of two nodes with a CPU each."""
+    """Address of a cluster of two nodes with a CPU each."""
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
@@ -52,7 +52,7 @@ def options(*arguments: str) -> argparse.Namespace:
 
 
 def with_encoder(folder: Path) -> str:
-    """Data, and a recipe whose encoder has been trained already; gives the recipe."""
+    """Write data and a recipe whose encoder is trained already; return the recipe."""
     make_data(folder)
     make_start(folder)
     path = make_recipe(folder)

@@ -1,4 +1,4 @@
-"""Sweeps: what is trained, skipped, tried again, and told."""
+"""Sweeps: what is trained, skipped, tried again and reported."""
 
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ NAMES = ("nearest", "bilinear", "dysample@groups=2", "pixelshuffle")
 
 
 class PretendedWorkers:
-    """Carries jobs out by a function, and remembers them."""
+    """Workers that carry out jobs by a function, and record them."""
 
     def __init__(self, count: int, carry_out: Callable[[TrainingJob], Ending]) -> None:
         self.count = count
@@ -36,7 +36,7 @@ def made(tmp_path: Path) -> Sweep:
 
 
 def complete(job: TrainingJob, *names: str, epoch: int = 2) -> Ending:
-    """Leave behind what finished runs do."""
+    """Write the checkpoints of finished runs."""
     folder = head_folder if job.stage == "heads" else whole_folder
     for name in names or job.upsamplers:
         path = folder(load_recipe(job.recipe), job.runs, name, job.seed) / "checkpoint.pt"

@@ -62,7 +62,7 @@ def options(*arguments: str) -> argparse.Namespace:
 
 
 def workshop(folder: Path) -> list[str]:
-    """Data, starting weights and a recipe; gives what the command needs to find them."""
+    """Write data, starting weights and a recipe; return the options of the command that name them."""
     make_data(folder)
     make_start(folder)
     found = ["--data", str(folder), "--runs", str(folder / "runs"), "--device", "cpu"]
