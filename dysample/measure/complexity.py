@@ -1,4 +1,4 @@
-"""What every operator costs in every network of the paper, ours beside the paper's figures, as one record."""
+"""Parameters and operations of every operator in every network of the paper, beside the paper's figures."""
 
 import json
 import warnings
@@ -18,16 +18,14 @@ from dysample.models.segformer_head import SegFormerHead
 from dysample.ops.registry import OPERATORS, build, operator_spec
 from dysample.scores.paper import PaperTable, known_difference, paper_table, prints_as
 
-# Where the paper's networks upsample: one record for every enlargement by two in each of them.
-
 
 @dataclass(frozen=True, slots=True)
 class SiteSpec:
-    """One enlargement by two.
+    """One enlargement by two in a network.
 
     Attributes:
-        channels: Channels of the map that is enlarged.
-        guide_channels: Channels of the high-res map beside it, twice as high and wide.
+        channels: Channels of the enlarged map.
+        guide_channels: Channels of the high-res guide, twice as high and wide.
         height: Rows of the low-res map.
         width: Columns of the low-res map.
     """
@@ -40,14 +38,14 @@ class SiteSpec:
 
 @dataclass(frozen=True, slots=True)
 class HostSpec:
-    """A network of the paper, as far as upsampling goes.
+    """The upsampling of a network of the paper.
 
     Attributes:
-        label: Name for people.
+        label: Display name.
         picture: Height and width of the network's input, padding included.
-        sites: Its upsamplers, each with weights of its own.
-        table: Name of the paper's table that lists what they cost, for `paper_table`; None if none does.
-        note: What to know about the choice of sites, in whole sentences.
+        sites: Its enlargements, each with its own weights.
+        table: Name of the paper's table of their costs, for `paper_table`; None if there is none.
+        note: Explanation of the sites, in whole sentences.
     """
 
     label: str
@@ -58,7 +56,7 @@ class HostSpec:
 
 
 def _pyramid(height: int, width: int, *, steps: int) -> tuple[SiteSpec, ...]:
-    """Of 256 channels, from the coarsest map of `height` rows upwards; so have the guides."""
+    """Return the sites of a pyramid with 256 channels, guides included, from the coarsest map on."""
     return tuple(SiteSpec(256, 256, height << step, width << step) for step in range(steps))
 
 
@@ -125,20 +123,20 @@ HOSTS: Mapping[str, HostSpec] = {
 }
 
 
-# What an operator costs in a network: its weights, and its multiply-accumulates at every site.
+# --- Counts ---
 
 
-META = torch.device("meta")  # shapes without numbers: nothing is stored or computed
+META = torch.device("meta")  # shapes alone: nothing is stored or computed
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterCount:
-    """Numbers that training adjusts.
+    """Number of trainable parameters.
 
     Attributes:
-        all: Every one of them.
+        all: All parameters.
         weights_only: Those in tensors of two or more dimensions: without biases and the factors and
-            shifts of normalisation. The paper's figures are such counts, but for those in `paper`.
+            shifts of normalisation. The paper's figures are such counts, except `KNOWN_DIFFERENCES`.
     """
 
     all: int
@@ -155,7 +153,7 @@ NO_PARAMETERS = ParameterCount(0, 0)
 
 
 def parameters(module: nn.Module) -> ParameterCount:
-    """Count the parameters of a module; one that is used twice counts once."""
+    """Count the parameters of a module; shared ones count once."""
     sizes = [(parameter.ndim, parameter.numel()) for parameter in module.parameters()]
     return ParameterCount(
         all=sum(count for _, count in sizes),
@@ -164,7 +162,7 @@ def parameters(module: nn.Module) -> ParameterCount:
 
 
 def site_parameters(operator: str, site: SiteSpec) -> ParameterCount:
-    """The parameters of one operator made for a site.
+    """Count the parameters of an operator at a site.
 
     Raises:
         ValueError: The operator is unknown, or cannot have the channels of the site.
@@ -174,7 +172,7 @@ def site_parameters(operator: str, site: SiteSpec) -> ParameterCount:
 
 @cache  # hosts have sites in common
 def site_macs(operator: str, site: SiteSpec, *, rule: MacRule = TRUE) -> Cost:
-    """The multiply-accumulates of one operator at a site, for one image.
+    """Count the multiply-accumulates of an operator at a site, for one image.
 
     Raises:
         ValueError: The operator is unknown, or cannot have the channels of the site.
@@ -186,14 +184,14 @@ def site_macs(operator: str, site: SiteSpec, *, rule: MacRule = TRUE) -> Cost:
 
 
 def added_parameters(operator: str, host: HostSpec) -> ParameterCount:
-    """The parameters of an operator at all sites of a host, which plain interpolation does not have."""
+    """Count the parameters that an operator adds at all sites of a host."""
     return sum((site_parameters(operator, site) for site in host.sites), start=NO_PARAMETERS)
 
 
 def added_macs(operator: str, host: HostSpec, *, rule: MacRule = TRUE) -> Cost:
-    """The multiply-accumulates of an operator at all sites of a host, for one image.
+    """Count the multiply-accumulates of an operator at all sites of a host, for one image.
 
-    The interpolation that it replaces is not taken off; `added_macs("bilinear", host)` has its cost.
+    The interpolation that it replaces is not subtracted; `added_macs("bilinear", host)` has its cost.
     """
     total = 0
     for site, times in Counter(host.sites).items():
@@ -216,16 +214,16 @@ UNEXPLAINED = "The paper's figure is another, and the reason is not known."
 
 @dataclass(frozen=True, slots=True)
 class ComplexityRow:
-    """One operator in one network; all sites together.
+    """One operator at all sites of one network.
 
     Attributes:
         upsampler: Key in `OPERATORS`.
-        parameters: Of the operator.
-        paper_parameters: The paper's figure as printed; None where it has none.
-        macs: Of the operator, for one image, as they are.
-        macs_paper_rule: The same by the paper's rule.
-        paper_macs: The paper's figure as printed, in thousand millions; None where it has none.
-        notes: Why figures of the paper differ, in sentences.
+        parameters: Parameters of the operator.
+        paper_parameters: The paper's figure as printed; None if it has none.
+        macs: True MACs of the operator for one image.
+        macs_paper_rule: MACs by the paper's rule.
+        paper_macs: The paper's figure as printed, in thousand millions; None if it has none.
+        notes: Why the paper's figures differ, in sentences.
     """
 
     upsampler: str
@@ -239,12 +237,12 @@ class ComplexityRow:
 
 @dataclass(frozen=True, slots=True)
 class HostComplexity:
-    """One network.
+    """All operators in one network.
 
     Attributes:
-        host: Its sites.
-        source: Title of the paper's table; None where no table has figures.
-        rows: In the order of `OPERATORS`.
+        host: The network's sites.
+        source: Title of the paper's table; None if no table has figures.
+        rows: One row per operator, in the order of `OPERATORS`.
     """
 
     host: HostSpec
@@ -254,13 +252,13 @@ class HostComplexity:
 
 @dataclass(frozen=True, slots=True)
 class WholeNetwork:
-    """SegFormer-B1 with bilinear upsampling, built with all its layers and counted.
+    """Counts of SegFormer-B1 with bilinear upsampling, built with all its layers.
 
     Attributes:
-        parameters: Of encoder and head.
+        parameters: Parameters of encoder and head.
         paper_parameters: The paper's figure as printed.
-        macs: For one picture of 512 x 512, as they are.
-        macs_paper_rule: The same by the paper's rule.
+        macs: True MACs for one picture of 512 x 512.
+        macs_paper_rule: MACs by the paper's rule.
         paper_macs: The paper's figure as printed, in thousand millions.
     """
 
@@ -273,14 +271,14 @@ class WholeNetwork:
 
 @dataclass(frozen=True, slots=True)
 class ComplexityReport:
-    """All networks.
+    """Counts of all networks.
 
     Attributes:
-        command: The command line that makes it again.
+        command: Command line that repeats the report.
         dysample: Version of this package.
         torch: Version of PyTorch.
         whole: The one network that is built completely.
-        hosts: Those of `HOSTS`.
+        hosts: The networks of `HOSTS`.
     """
 
     command: str
@@ -291,10 +289,10 @@ class ComplexityReport:
 
 
 def complexity_report(command: str) -> ComplexityReport:
-    """Count everything; takes a minute at most.
+    """Count everything, which takes at most a minute.
 
     Args:
-        command: The command line that asked for it, to be written into the report.
+        command: Command line that repeats the report, to be written into it.
     """
     return ComplexityReport(
         command=command,
@@ -306,7 +304,7 @@ def complexity_report(command: str) -> ComplexityReport:
 
 
 def to_json(report: ComplexityReport) -> str:
-    """Write a report for programs: every integer, every figure of the paper as printed."""
+    """Return a report as JSON, with every integer and every figure of the paper as printed."""
     return json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -318,7 +316,7 @@ def host_complexity(host: HostSpec) -> HostComplexity:
 
 
 def segformer_b1() -> SegmentationHost:
-    """The paper's SegFormer-B1 for ADE20K, with bilinear upsampling; without numbers, only to be counted."""
+    """Build the paper's SegFormer-B1 for ADE20K with bilinear upsampling on the meta device."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the encoder's package, about its own imports
         encoder = Encoder("mit_b1")
@@ -360,7 +358,7 @@ def _row(upsampler: str, host: HostSpec, table: PaperTable | None) -> Complexity
 
 
 def _increase(table: PaperTable | None, column: str, upsampler: str) -> str | None:
-    """The printed increase over plain interpolation; rows of that have a total instead."""
+    """Return the printed increase over plain interpolation, whose own rows print a total instead."""
     if table is None or column not in table.columns:
         return None
     cells = table.where("upsampler", upsampler).column(column)

@@ -1,4 +1,4 @@
-"""Parameters and MACs of every operator in every network: integers worked out apart, and a network built."""
+"""Parameters and MACs of every operator in every network, against hand-derived counts and a built network."""
 
 import dataclasses
 
@@ -118,7 +118,7 @@ def test_a_count_that_cannot_be_had_stays_so_in_the_sum(monkeypatch: pytest.Monk
 
 
 def test_guides_have_other_channels_in_depthformer():
-    """IndexNet sees the guide alone: 32 g^2 + 12 g at every site."""
+    """IndexNet reads the guide alone: 32 g^2 + 12 g at every site."""
     counts = [site_parameters("indexnet", site).all for site in HOSTS["depthformer"].sites]
     assert counts == [32 * g * g + 12 * g for g in (384, 192, 96, 64)]
 
@@ -138,7 +138,7 @@ def test_sites_double_up_to_the_picture_s_quarter_or_half():
 
 
 def test_segformer_b1_is_the_paper_s():
-    """Built with all its layers, beside PyTorch's own counter, which leaves interpolation out as well."""
+    """The whole network against PyTorch's own counter, which leaves interpolation out as well."""
     segformer, picture = segformer_b1(), torch.empty(1, 3, 512, 512, device="meta")
     # The encoder 13,151,424, the head 564,374. The authors' code has an unused layer of 19,350 more.
     assert parameters(segformer).all == 13_151_424 + 564_374
@@ -152,7 +152,7 @@ def test_segformer_b1_is_the_paper_s():
 
 
 class Head(nn.Module):
-    """SegFormer-B1's head as a module of four tensors; without numbers."""
+    """SegFormer-B1's head as a module of four tensors on the meta device."""
 
     def __init__(self, upsampler: str) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class Head(nn.Module):
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_the_sites_are_those_of_the_network(name: str):
-    """What the head has more than with bilinear upsampling is what is counted site by site."""
+    """The head's excess over bilinear upsampling equals the sum counted site by site."""
     host, plain = Head(name), Head("bilinear")
     sides = (128, 64, 32, 16)
     maps = [torch.empty(1, c, n, n, device="meta") for c, n in zip(B1_CHANNELS, sides, strict=True)]

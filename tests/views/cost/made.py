@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.records import CostResult
 from dysample.measure.bench import BenchProgress, BenchReport, BenchRow, to_json, to_line
-from dysample.measure.case import Asked, BenchCase, MapSize
+from dysample.measure.case import BenchCase, BenchRequest, MapSize
 from dysample.measure.macs import Cost
 from dysample.measure.profile import CallParts, ProfileReport
 from dysample.measure.profile import to_json as profile_to_json
@@ -65,7 +65,7 @@ def row(case: BenchCase, *, training: bool = False) -> BenchRow:
 def report(
     sizes: Sequence[MapSize] = (SMALL,), *, training: bool = False, operators: Sequence[str] = OPERATORS
 ) -> BenchReport:
-    asked = Asked(operators=operators, sizes=sizes)
+    asked = BenchRequest(operators=operators, sizes=sizes)
     rows = tuple(row(case, training=training) for case in asked.cases())
     command = asked.command(rounds=5, backward=training, memory=True)
     return replace(REPORT, command=command, rows=rows, backward=training)
