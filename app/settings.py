@@ -5,7 +5,7 @@ from typing import Literal
 
 from dysample.explain.learn import LearnSettings
 from dysample.explain.learn_tasks import Task
-from dysample.measure.case import Asked, Layout, MapSize
+from dysample.measure.case import BenchRequest, Layout, MapSize
 
 Show = Literal["answers", "changes", "errors"]
 Mode = Literal["panes", "slider"]
@@ -128,6 +128,6 @@ class CostChoice:
     memory: bool
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> BenchRequest:
         """The same choice in the terms of the benchmark."""
-        return Asked(operators=self.upsamplers, sizes=self.sizes, layouts=(self.layout,))
+        return BenchRequest(operators=self.upsamplers, sizes=self.sizes, layouts=(self.layout,))

@@ -1,10 +1,10 @@
-"""Packages that only some functions need, and the sentence for whoever calls one without them."""
+"""Optional packages, and the error of functions that need one that is not installed."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-# Every optional package that is imported here: what pip calls it, and the extra that installs it.
+# Optional packages by module: the distribution's name, and the extra that installs it.
 _OPTIONAL = {
     "cv2": ("opencv-python-headless", "train"),
     "huggingface_hub": ("huggingface-hub", "models"),
@@ -14,7 +14,7 @@ _OPTIONAL = {
 
 
 class MissingExtraError(ImportError):
-    """An optional package is not installed; the message is one sentence with the command that installs it."""
+    """An optional package is not installed; the message names the command that installs it."""
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def needed_for(what: str) -> Generator[None, None, None]:
     """Guard the import of an optional package.
 
     Args:
-        what: What needs the package, as the sentence begins: ``"load_host"``.
+        what: What needs the package: the beginning of the message, such as ``"load_host"``.
 
     Raises:
         MissingExtraError: The package is not installed.
@@ -40,11 +40,11 @@ def needed_for(what: str) -> Generator[None, None, None]:
 
 
 def require(package: str, what: str) -> None:
-    """Check that an optional package is installed, without the seconds that importing it may take.
+    """Check that an optional package is installed without importing it, which may take seconds.
 
     Args:
-        package: The name under which it is imported.
-        what: As for `needed_for`.
+        package: Name of the module.
+        what: What needs the package, as in `needed_for`.
 
     Raises:
         MissingExtraError: The package is not installed.

@@ -1,4 +1,4 @@
-"""Packages whose public names are imported when they are first used (PEP 562)."""
+"""Lazy packages, whose public names are imported on first use (PEP 562)."""
 
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -11,16 +11,16 @@ def exports(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Make the functions `__getattr__` and `__dir__` of a package.
 
-    A name must not be that of a submodule too: importing the submodule would bind the name to it. A package
-    with such names imports them when it is imported itself, so that they come last.
+    A name must not be that of a submodule: importing the submodule would rebind the name. A package with such
+    names must import them eagerly, so that they are bound last.
 
     Args:
-        package: Its `__name__`.
-        names: The module that defines each public name.
-        modules: Submodules that are attributes of the package before anyone has imported them.
+        package: `__name__` of the package.
+        names: Public names, each with the module that defines it.
+        modules: Submodules that are attributes of the package even before they are imported.
 
     Returns:
-        `__getattr__`, which imports a name and keeps it in the package, and `__dir__`.
+        `__getattr__`, which imports a name and stores it in the package, and `__dir__`.
     """
 
     def get(name: str) -> Any:

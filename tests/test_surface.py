@@ -1,10 +1,12 @@
 """The public names: listed in a file, importable, explained; and when they are imported."""
 
+import ast
 import importlib
 import inspect
 import json
 import subprocess
 import sys
+from collections import Counter
 from pkgutil import iter_modules
 
 import pytest
@@ -41,6 +43,18 @@ def test_every_name_can_be_imported_and_says_what_it_is(package: str, name: str)
     if inspect.isclass(value) or inspect.isfunction(value):
         assert (value.__doc__ or "").strip()
         assert not value.__doc__.startswith(f"{name}("), "this is the docstring that dataclass makes up"
+
+
+def test_every_public_class_name_exists_once():
+    files = (ROOT / "dysample").rglob("*.py")
+    names = Counter(
+        node.name
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert names, "no class was found"
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("package", LAZY)

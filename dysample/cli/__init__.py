@@ -1,4 +1,4 @@
-"""The command line: `dysample`, which is `python -m dysample` too."""
+"""The command line: `dysample`, also available as `python -m dysample`."""
 
 import sys
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: Of the command line; None for those of this process.
+        arguments: Arguments of the command line; None for those of this process.
 
     Returns:
-        The exit status: 2 for what the user can mend, which is told in one sentence.
+        The exit status: 2 after an error that the user can fix, which is printed in one sentence.
     """
     options = make_parser().parse_args(arguments)
     # Imported here, so that --help answers at once.

@@ -1,4 +1,4 @@
-"""What the commands that measure do: `bench`, `profile`, `share` and `complexity`."""
+"""The commands that measure: `bench`, `profile`, `share` and `complexity`."""
 
 import argparse
 import json
@@ -14,12 +14,12 @@ import torch
 
 from dysample.files import write_text
 from dysample.kernels.choice import Implementation, check_implementation, environment
-from dysample.measure.bench import BenchReport, Progress, benchmark, check_device, to_json, to_line
+from dysample.measure.bench import BenchProgress, BenchReport, benchmark, check_device, to_json, to_line
 from dysample.measure.bench_table import name_of, to_markdown
 from dysample.measure.case import (
     PAPER_SIZE,
-    Asked,
     BenchCase,
+    BenchRequest,
     reads_at_points,
 )
 from dysample.measure.complexity import complexity_report
@@ -37,7 +37,7 @@ INTERRUPTED = 130
 
 
 def run_bench(options: argparse.Namespace) -> int:
-    """Measure, print the table, write the files; gives the exit status.
+    """Measure, print the table and write the files; return the exit status.
 
     Raises:
         ValueError: There is no such device or implementation, or a file cannot be written.
@@ -45,11 +45,11 @@ def run_bench(options: argparse.Namespace) -> int:
     for path in (options.json, options.out):
         _check_file(path)
     check_device(options.device)
-    asked, how = _asked(options), {"rounds": options.rounds, "backward": options.backward}
+    request, how = _request(options), {"rounds": options.rounds, "backward": options.backward}
     memory = not options.no_memory
-    command = asked.command(**how, memory=memory)
-    tell = _tell_programs if options.progress else _tell_people
-    report = benchmark(asked.cases(), **how, memory=memory, command=command, progress=tell)
+    command = request.command(**how, memory=memory)
+    progress = _print_json if options.progress else _print_step
+    report = benchmark(request.cases(), **how, memory=memory, command=command, progress=progress)
     if not report.complete:
         print("Interrupted: this is what had been measured.", file=sys.stderr)
     print(to_markdown(report))
@@ -58,11 +58,11 @@ def run_bench(options: argparse.Namespace) -> int:
     return 0 if report.complete else INTERRUPTED
 
 
-def _asked(options: argparse.Namespace) -> Asked:
+def _request(options: argparse.Namespace) -> BenchRequest:
     names: Sequence[Any] = options.implementation or [environment()]
     for name in names:
         check_implementation(name, "implementation")
-    chosen = Asked(
+    request = BenchRequest(
         operators=tuple(options.upsampler or OPERATORS),
         implementations=tuple(names),
         compiled=options.compiled,
@@ -70,9 +70,9 @@ def _asked(options: argparse.Namespace) -> Asked:
         threads=options.threads,
     )
     if options.paper:
-        return chosen
+        return request
     return replace(
-        chosen,
+        request,
         sizes=tuple(options.size or [PAPER_SIZE]),
         layouts=tuple(options.layout),
         scale=options.scale,
@@ -80,17 +80,17 @@ def _asked(options: argparse.Namespace) -> Asked:
     )
 
 
-def _tell_people(progress: Progress) -> None:
+def _print_step(progress: BenchProgress) -> None:
     if progress.row is None:
         print(f"{progress.done + 1}/{progress.total} {name_of(progress.case)} ...", file=sys.stderr)
 
 
-def _tell_programs(progress: Progress) -> None:
+def _print_json(progress: BenchProgress) -> None:
     print(to_line(progress), file=sys.stderr, flush=True)
 
 
 def _check_file(path: Path | None) -> None:
-    """Find out before the measurement, not after it, that a file cannot be written."""
+    """Check before the measurement, not after it, that a file can be written."""
     if path is None:
         return
     try:
@@ -106,14 +106,14 @@ def _write(path: Path | None, write: Callable[[BenchReport], str], report: Bench
         path.write_text(write(report), encoding="utf-8")
 
 
-# What `dysample share` does.
+# --- share ---
 
 
 def run_share(options: argparse.Namespace) -> int:
-    """Measure, print the table, write the file.
+    """Measure, print the table and write the file; return the exit status.
 
     Raises:
-        ValueError: There is no such task, or no such implementation here.
+        ValueError: There is no such task, or the implementation is not available.
         WeightsError: Weights are missing.
     """
     for name in options.implementation:
@@ -137,32 +137,32 @@ def run_share(options: argparse.Namespace) -> int:
 
 def _share_command(options: argparse.Namespace) -> str:
     words = ["python", "-m", "dysample", "share"]
-    words += [f"{each.task}:{each.height}x{each.width}" for each in options.picture]
+    words += [f"{picture.task}:{picture.height}x{picture.width}" for picture in options.picture]
     words += ["--upsampler", *options.upsampler, "--implementation", *options.implementation]
     words += ["--threads", str(options.threads), "--rounds", str(options.rounds)]
     return shlex.join(words)
 
 
-# What `dysample profile` does.
+# --- profile ---
 
 
 def run_profile(options: argparse.Namespace) -> int:
-    """Take calls apart, print the table, write the file; gives the exit status.
+    """Profile calls, print the table and write the file; return the exit status.
 
     Raises:
         ValueError: The file cannot be written.
     """
     date, machine = datetime.now(UTC).isoformat(timespec="seconds"), this_machine(torch.device("cpu"))
     names: Sequence[str] = options.upsampler or list(OPERATORS)
-    asked = Asked(operators=names, sizes=(options.size,), layouts=(options.layout,))
-    cases = [case for case in asked.cases() if case.operator in names]
-    found = list(_each([case for case in cases if case.layout == options.layout]))
+    request = BenchRequest(operators=names, sizes=(options.size,), layouts=(options.layout,))
+    cases = [case for case in request.cases() if case.operator in names]
+    results = list(_profiles([case for case in cases if case.layout == options.layout]))
     report = ProfileReport(
-        command=command_line(asked),
+        command=command_line(request),
         date=date,
         machine=machine,
-        calls=tuple(each for each in found if isinstance(each, CallParts)),
-        refused=tuple(each for each in found if isinstance(each, Refused)),
+        calls=tuple(result for result in results if isinstance(result, CallParts)),
+        refused=tuple(result for result in results if isinstance(result, Refused)),
     )
     print(profile_to_markdown(report))
     if options.json is not None:
@@ -170,15 +170,15 @@ def run_profile(options: argparse.Namespace) -> int:
     return 0
 
 
-def command_line(asked: Asked) -> str:
-    """The command line that takes the same calls apart, those of the first size."""
-    words = ["python", "-m", "dysample", "profile", "--size", str(asked.sizes[0])]
-    words += ["--layout", asked.layouts[0]]
-    some = len(asked.operators) < len(OPERATORS)
-    return " ".join([*words, *(["--upsampler", *asked.operators] if some else [])])
+def command_line(request: BenchRequest) -> str:
+    """Return the command line that profiles the same calls, those of the first size."""
+    words = ["python", "-m", "dysample", "profile", "--size", str(request.sizes[0])]
+    words += ["--layout", request.layouts[0]]
+    some = len(request.operators) < len(OPERATORS)
+    return " ".join([*words, *(["--upsampler", *request.operators] if some else [])])
 
 
-def _each(cases: list[BenchCase]) -> Iterable[CallParts | Refused]:
+def _profiles(cases: list[BenchCase]) -> Iterable[CallParts | Refused]:
     for number, case in enumerate(cases, start=1):
         label = OPERATORS[case.operator].label
         print(f"{number}/{len(cases)} Watching {label}", file=sys.stderr, flush=True)
@@ -188,11 +188,11 @@ def _each(cases: list[BenchCase]) -> Iterable[CallParts | Refused]:
             yield Refused(case.operator, next(iter(str(error).splitlines()), type(error).__name__))
 
 
-# What `dysample complexity` does.
+# --- complexity ---
 
 
 def run_complexity(options: argparse.Namespace) -> int:
-    """Count, then print the page or write the files; gives the exit status.
+    """Count, then print the page or write the files; return the exit status.
 
     Raises:
         ValueError: A file cannot be written.

@@ -1,7 +1,7 @@
-"""What the commands' options share. Nothing here imports torch, so that --help answers at once.
+"""Types and choices of options. Nothing here imports torch, so that --help answers at once.
 
-What lies in modules that do need it is either imported when an option is read, or written down again; a test
-compares the latter with the original.
+Values from modules that need torch are either imported when an option is parsed or repeated here; a test
+compares the copies with the originals.
 """
 
 import argparse
@@ -22,24 +22,24 @@ BFLOAT16_HELP = "compute in bfloat16 on the CPU too (CUDA always does): faster w
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked for; the message is one sentence for people."""
+    """A command cannot be carried out; the message is one sentence for the user."""
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that come with the package."""
+    """Return the names of the recipes that come with the package."""
     return sorted(path.stem for path in (_TRAINING / "recipes").glob("*.toml"))
 
 
 def ablation_names() -> list[str]:
-    """Names of the paper's ablations."""
+    """Return the names of the paper's ablations."""
     return list(tomllib.loads((_TRAINING / "ablations.toml").read_text(encoding="utf-8")))
 
 
 def operator_name(text: str) -> str:
-    """Type of an option: a name in `OPERATORS`.
+    """Parse a name in `OPERATORS`.
 
     Raises:
-        ArgumentTypeError: There is none of that name; the message lists those that exist.
+        ArgumentTypeError: There is no such operator; the message lists those that exist.
     """
     from dysample.ops import OPERATORS
 
@@ -50,10 +50,10 @@ def operator_name(text: str) -> str:
 
 
 def upsampler_name(text: str) -> str:
-    """Type of an option: the canonical name of an upsampler or a variant of one.
+    """Parse the name of an upsampler, or of a variant of one, into its canonical form.
 
     Raises:
-        ArgumentTypeError: There is none of that name; the message lists those that exist.
+        ArgumentTypeError: There is no such upsampler; the message lists those that exist.
     """
     from dysample.ops import canonical_name
 
@@ -64,10 +64,10 @@ def upsampler_name(text: str) -> str:
 
 
 def map_size(text: str) -> "MapSize":
-    """Type of an option: the size of a map, such as ``256x120x120``.
+    """Parse the size of a map, such as ``256x120x120``.
 
     Raises:
-        ArgumentTypeError: It is something else.
+        ArgumentTypeError: The text is something else.
     """
     from dysample.measure import MapSize
 
@@ -75,10 +75,10 @@ def map_size(text: str) -> "MapSize":
 
 
 def picture(text: str) -> "Picture":
-    """Type of an option: a trained network and the size of a picture, such as ``indoor-depth:240x320``.
+    """Parse a trained network and the size of a picture, such as ``indoor-depth:240x320``.
 
     Raises:
-        ArgumentTypeError: It is something else.
+        ArgumentTypeError: The text is something else.
     """
     from dysample.measure import Picture
 
@@ -86,10 +86,10 @@ def picture(text: str) -> "Picture":
 
 
 def positive(text: str) -> int:
-    """Type of an option: a positive integer.
+    """Parse a positive integer.
 
     Raises:
-        ArgumentTypeError: It is something else.
+        ArgumentTypeError: The text is something else.
     """
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
@@ -97,10 +97,10 @@ def positive(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    """Type of an option: an integer that is not negative.
+    """Parse a non-negative integer.
 
     Raises:
-        ArgumentTypeError: It is something else.
+        ArgumentTypeError: The text is something else.
     """
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"must be an integer of at least 0, got {text!r}")
@@ -108,10 +108,10 @@ def seed(text: str) -> int:
 
 
 def input_shape(text: str) -> tuple[int, ...]:
-    """Type of an option: a shape, such as ``1x3x256x256``.
+    """Parse a shape, such as ``1x3x256x256``.
 
     Raises:
-        ArgumentTypeError: It is something else.
+        ArgumentTypeError: The text is something else.
     """
     parts = text.lower().split("x")
     if not all(part.isdecimal() and int(part) for part in parts):
@@ -120,15 +120,15 @@ def input_shape(text: str) -> tuple[int, ...]:
 
 
 def site(text: str) -> str | int:
-    """Type of an option: a site by its name or its number."""
+    """Parse the name or the number of a site."""
     return int(text) if text.isdecimal() else text
 
 
 def site_and_operator(text: str) -> tuple[str, str]:
-    """Type of an option: a site and its upsampler, such as ``decoder.up=carafe``; nothing leaves it alone.
+    """Parse a site and its upsampler, such as ``decoder.up=carafe``; an empty one leaves the site alone.
 
     Raises:
-        ArgumentTypeError: It is something else.
+        ArgumentTypeError: The text is something else.
     """
     name, equals, operator = text.partition("=")
     if not (name and equals):
@@ -137,7 +137,7 @@ def site_and_operator(text: str) -> tuple[str, str]:
 
 
 def safetensors_file(text: str) -> Path:
-    """Type of an option: a file of weights to write.
+    """Parse the path of a file of weights to write.
 
     Raises:
         ArgumentTypeError: Its name does not end in ``.safetensors``.

@@ -1,4 +1,4 @@
-"""The commands and their options. What a command does is imported when it runs."""
+"""The commands and their options. The function of a command is imported when it runs."""
 
 import argparse
 from collections.abc import Callable
@@ -32,9 +32,9 @@ class Command:
     """One command.
 
     Attributes:
-        summary: What it does, for the list of commands.
-        add_options: Gives its parser the options.
-        function: What it does with them, as module:function.
+        summary: Line in the list of commands.
+        add_options: Adds the options to the command's parser.
+        function: Function that carries the command out, as module:function.
     """
 
     summary: str
@@ -45,14 +45,14 @@ class Command:
         """Import the function, which returns the exit status.
 
         Raises:
-            MissingExtraError: It needs a package that is not installed.
+            MissingExtraError: The command needs a package that is not installed.
         """
         module, _, name = self.function.partition(":")
         return getattr(import_module(module), name)
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+    """Make the parser of the whole command line."""
     parser = argparse.ArgumentParser(prog="dysample", description="Train, measure and swap upsamplers.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
@@ -60,7 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-# Training.
+# --- Training ---
 
 
 def train_options(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +74,7 @@ def train_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=upsampler_name,
         metavar="NAME",
-        help="heads to train, options after an @ (default: all upsamplers)",
+        help="upsamplers to train, with options after an @ (default: all)",
     )
     add("--bfloat16", action="store_true", help=BFLOAT16_HELP)
 
@@ -84,7 +84,7 @@ def evaluate_options(parser: argparse.ArgumentParser) -> None:
     _add_recipe(parser)
     _add_pretrained(parser, "folder of the shipped weights")
     parser.add_argument(
-        "--runs", type=Path, help="score finished runs of this folder instead, and sum them up"
+        "--runs", type=Path, help="score the finished runs of this folder instead, and summarise them"
     )
 
 
@@ -101,21 +101,23 @@ def sweep_options(parser: argparse.ArgumentParser) -> None:
     add("recipe", nargs="?", help=f"name ({', '.join(recipe_names())}) or path; an ablation has its own")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--upsamplers", nargs="+", type=upsampler_name, metavar="NAME", help="default: all")
-    chosen.add_argument("--ablation", choices=ablation_names(), help="of the paper")
+    chosen.add_argument("--ablation", choices=ablation_names(), help="table or figure of the paper to repeat")
     add("--seeds", nargs="+", type=seed, default=[0, 1, 2], metavar="K", help="default: 0 1 2")
     add("--stage", choices=["heads", "whole"], default="heads", help="default: heads, on one encoder")
     _add_data(parser)
     _add_runs(parser)
     _add_pretrained(
-        parser, "folder of the shipped weights; runs whose scores lie there are not trained again"
+        parser, "folder of the shipped weights; runs whose scores are there are not trained again"
     )
     add("--device", help="cpu, cuda:1, ... (default: all CUDA devices, else the CPU)")
     add("--bfloat16", action="store_true", help=BFLOAT16_HELP)
     add("--per-device", type=positive, default=1, metavar="N", help="processes on each GPU (default: 1)")
     add("--workers", type=positive, default=1, metavar="N", help="processes on the CPU (default: 1)")
-    add("--threads", type=positive, help="CPU threads of a process (default: an even share; 1 on a cluster)")
+    add("--threads", type=positive, help="CPU threads per process (default: an even share; 1 on a cluster)")
     add(
-        "--cluster", metavar="ADDRESS", help="run as tasks of the Ray cluster there, or of this node's (auto)"
+        "--cluster",
+        metavar="ADDRESS",
+        help="run as tasks of the Ray cluster at this address, or of this node's (auto)",
     )
 
 
@@ -132,7 +134,9 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_runs(parser)
-    parser.add_argument("--seed", type=int, default=0, help="start, order and augmentation (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of weights, order and augmentation (default: 0)"
+    )
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:
@@ -143,7 +147,7 @@ def _add_pretrained(parser: argparse.ArgumentParser, words: str) -> None:
     parser.add_argument("--pretrained", type=Path, help=words)
 
 
-# Measuring.
+# --- Measuring ---
 
 
 def bench_options(parser: argparse.ArgumentParser) -> None:
@@ -164,16 +168,20 @@ def bench_options(parser: argparse.ArgumentParser) -> None:
         "--implementation",
         nargs="+",
         choices=IMPLEMENTATIONS,
-        help="what reads at points, for DySample (default: what DYSAMPLE_KERNEL says, or auto)",
+        help="how DySample reads at points (default: DYSAMPLE_KERNEL, else auto)",
     )
-    add("--compiled", action="store_true", help="measure every operator through torch.compile, too")
-    add("--device", default="cpu", help="cpu, cuda or such as cuda:1 (default: cpu)")
+    add("--compiled", action="store_true", help="also measure every operator through torch.compile")
+    add("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     add("--rounds", type=positive, default=9, help="samples of each operator (default: 9)")
-    add("--backward", action="store_true", help="time forward and backward together, too")
-    add("--no-memory", action="store_true", help="leave memory out: it takes a process for each operator")
-    add("--progress", action="store_true", help="tell progress on stderr as JSON, one line a step")
-    add("--json", type=Path, metavar="FILE", help="write the figures there")
-    add("--out", type=Path, metavar="FILE.md", help="write the table there")
+    add("--backward", action="store_true", help="also time forward and backward together")
+    add(
+        "--no-memory",
+        action="store_true",
+        help="do not measure memory, which takes a process for each operator",
+    )
+    add("--progress", action="store_true", help="report progress on stderr as JSON, one line per step")
+    add("--json", type=Path, metavar="FILE", help="write the figures to this file")
+    add("--out", type=Path, metavar="FILE.md", help="write the table to this file")
 
 
 def profile_options(parser: argparse.ArgumentParser) -> None:
@@ -182,7 +190,7 @@ def profile_options(parser: argparse.ArgumentParser) -> None:
     add("--upsampler", nargs="+", type=operator_name, metavar="NAME", help="default: all")
     add("--size", type=map_size, default=PAPER_SIZE, metavar="CxHxW", help=f"default: {PAPER_SIZE}")
     add("--layout", choices=LAYOUTS, default="nchw", help="of maps in memory (default: nchw)")
-    add("--json", type=Path, metavar="FILE", help="write the figures there")
+    add("--json", type=Path, metavar="FILE", help="write the figures to this file")
 
 
 def share_options(parser: argparse.ArgumentParser) -> None:
@@ -192,28 +200,28 @@ def share_options(parser: argparse.ArgumentParser) -> None:
     add("--upsampler", nargs="+", type=operator_name, default=["bilinear", "dysample+"], metavar="NAME")
     add("--implementation", nargs="+", choices=IMPLEMENTATIONS, default=["plain", "auto"])
     add("--threads", type=positive, default=1, help="CPU threads (default: 1)")
-    add("--rounds", type=positive, default=9, help="samples of either (default: 9)")
-    add("--json", type=Path, metavar="FILE", help="write the figures there")
+    add("--rounds", type=positive, default=9, help="samples of each (default: 9)")
+    add("--json", type=Path, metavar="FILE", help="write the figures to this file")
 
 
 def complexity_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `complexity`."""
     add = parser.add_argument
-    add("--out", type=Path, metavar="FILE.md", help="write the page there, not to the screen")
-    add("--json", type=Path, metavar="FILE", help="write every integer there")
+    add("--out", type=Path, metavar="FILE.md", help="write the page to this file, not to the screen")
+    add("--json", type=Path, metavar="FILE", help="write every integer to this file")
 
 
-# Models of the user.
+# --- Models of the user ---
 
 
 def audit_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `audit`, which `swap` and `trial` have too."""
+    """Add the options of `audit`, which `swap` and `trial` share."""
     add = parser.add_argument
     add(
         "--model",
         required=True,
         metavar="PACKAGE.MODULE:FUNCTION",
-        help="function that makes the model; or such as smp:Unet:resnet18",
+        help="function that makes the model, or a name such as smp:Unet:resnet18",
     )
     add("--weights", type=Path, metavar="FILE", help="safetensors, or a pickled state_dict")
     add(
@@ -221,9 +229,9 @@ def audit_options(parser: argparse.ArgumentParser) -> None:
         type=input_shape,
         default=(1, 3, 256, 256),
         metavar="SHAPE",
-        help="of the input, such as 1x3x256x256 (the default)",
+        help="shape of the input (default: 1x3x256x256)",
     )
-    add("--list", action="store_true", help="give the model a list of pictures, as detectors take")
+    add("--list", action="store_true", help="pass the model a list of pictures, as detectors expect")
 
 
 def swap_options(parser: argparse.ArgumentParser) -> None:
@@ -231,8 +239,10 @@ def swap_options(parser: argparse.ArgumentParser) -> None:
     audit_options(parser)
     add = parser.add_argument
     add("--to", type=upsampler_name, default="dysample+", help="upsampler (default: dysample+)")
-    add("--where", nargs="+", type=site, metavar="SITE", help="names or numbers that an audit prints")
-    add("--out", type=safetensors_file, metavar="FILE", help="write the weights there")
+    add(
+        "--where", nargs="+", type=site, metavar="SITE", help="names or numbers of sites, as printed by audit"
+    )
+    add("--out", type=safetensors_file, metavar="FILE", help="write the weights to this file")
 
 
 def trial_options(parser: argparse.ArgumentParser) -> None:
@@ -248,28 +258,33 @@ def trial_options(parser: argparse.ArgumentParser) -> None:
         metavar="SITE=OPERATOR",
         help="another upsampler at a site, by name or number; SITE= leaves it alone",
     )
-    add("--start", action="store_true", help="compare outputs before training, with all offsets zero too")
+    add("--start", action="store_true", help="compare outputs before training, also with all offsets at zero")
     add("--time", action="store_true", help="time both models in turns")
     add("--rounds", type=positive, default=9, help="samples of each model (default: 9)")
     add("--threads", type=positive, default=1, help="CPU threads (default: 1)")
     add("--deploy", action="store_true", help="try training, torch.compile, torch.export and ONNX")
-    add("--json", type=Path, metavar="FILE", help="write all of it there; - prints it in place of the table")
+    add(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the report to this file; - prints it in place of the table",
+    )
 
 
 COMMANDS = {
     "train": Command("train the encoder, or heads on it", train_options, "dysample.cli.train:run_train"),
-    "evaluate": Command("score weights, or runs", evaluate_options, "dysample.cli.train:run_evaluate"),
+    "evaluate": Command("score weights or runs", evaluate_options, "dysample.cli.train:run_evaluate"),
     "sweep": Command(
-        "train upsamplers x seeds, going on where it stopped", sweep_options, "dysample.cli.train:run_sweep"
+        "train upsamplers x seeds, resuming where it stopped", sweep_options, "dysample.cli.train:run_sweep"
     ),
-    "pack": Command("ship a finished run, and score it", pack_options, "dysample.cli.train:run_pack"),
+    "pack": Command("ship a finished run and score it", pack_options, "dysample.cli.train:run_pack"),
     "bench": Command(
         "time and memory of upsamplers beside bilinear interpolation",
         bench_options,
         "dysample.cli.bench:run_bench",
     ),
     "profile": Command(
-        "where the time of a forward call of each upsampler goes",
+        "where the time of each upsampler's forward call goes",
         profile_options,
         "dysample.cli.bench:run_profile",
     ),
@@ -281,10 +296,10 @@ COMMANDS = {
         complexity_options,
         "dysample.cli.bench:run_complexity",
     ),
-    "audit": Command("what a model enlarges, and where", audit_options, "dysample.cli.swap:run_audit"),
+    "audit": Command("where a model enlarges maps", audit_options, "dysample.cli.swap:run_audit"),
     "swap": Command("put upsamplers into a model", swap_options, "dysample.cli.swap:run_swap"),
     "trial": Command(
-        "what a swap changes in a model, what it costs, what still works",
+        "what a swap changes in a model, what it costs, and what still works",
         trial_options,
         "dysample.cli.trial:run_trial",
     ),

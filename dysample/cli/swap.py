@@ -1,4 +1,4 @@
-"""What `dysample audit` and `dysample swap` do."""
+"""The commands `audit` and `swap`, and the models that they load."""
 
 import argparse
 import importlib
@@ -15,12 +15,15 @@ from dysample.models.smp import is_smp_name, smp_model
 from dysample.swap.audit import audit
 from dysample.swap.swap import swap_upsamplers
 
-# What models raise for inputs that they do not take; timm asserts sizes.
+# Errors that models raise for unsuitable inputs; timm asserts sizes.
 REFUSALS = (RuntimeError, TypeError, IndexError, KeyError, AttributeError, AssertionError)
+PICKLES = (".pt", ".pth", ".bin", ".ckpt")
+# Keys under which training programs save the weights, beside optimisers and counters.
+WRAPPERS = ("state_dict", "model", "model_state_dict")
 
 
 def run_audit(options: argparse.Namespace) -> int:
-    """Print what the model enlarges; gives the exit status.
+    """Print where a model enlarges maps; return the exit status.
 
     Raises:
         ValueError: The model cannot be made, loaded or run.
@@ -34,7 +37,7 @@ def run_audit(options: argparse.Namespace) -> int:
 
 
 def run_swap(options: argparse.Namespace) -> int:
-    """Swap, print what was done, write the weights; gives the exit status.
+    """Swap, print the report and write the weights; return the exit status.
 
     Raises:
         ValueError: The model cannot be made, loaded or run, or the file cannot be written.
@@ -52,19 +55,19 @@ def run_swap(options: argparse.Namespace) -> int:
             save_model(swapped, str(options.out))
         except OSError as error:
             raise ValueError(f"{options.out} cannot be written: {error}") from error
-        print(f"Wrote {options.out}: swap in a new model as here, then load it there.", file=sys.stderr)
+        print(f"Wrote {options.out}: to load it, swap a new model the same way first.", file=sys.stderr)
     return 0
 
 
 def prepared(options: argparse.Namespace) -> tuple[nn.Module, Tensor | list[Tensor]]:
-    """The model that the options of `audit` name, and an input for it.
+    """Return the model that the options of `audit` name, and an input for it.
 
     Raises:
         ValueError: The model cannot be made, or its weights cannot be loaded.
     """
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
-    model = made_by(options.model)
+    model = make_model(options.model)
     if options.weights:
         load_weights(model, options.weights)
     picture = torch.rand(options.input)
@@ -72,25 +75,20 @@ def prepared(options: argparse.Namespace) -> tuple[nn.Module, Tensor | list[Tens
 
 
 def not_run(options: argparse.Namespace, error: Exception) -> ValueError:
-    """The sentence about a model that does not take the input."""
+    """Return the error about a model that does not take the input."""
     shape = "x".join(map(str, options.input))
-    said = " ".join(str(error).split())[:300]
-    return ValueError(f"the model does not run with an input of {shape} (--input, --list): {said}")
+    reason = " ".join(str(error).split())[:300]
+    return ValueError(f"the model does not run with an input of {shape} (--input, --list): {reason}")
 
 
-# Models and weights that people name on the command line.
+# --- Models and weights ---
 
 
-PICKLES = (".pt", ".pth", ".bin", ".ckpt")
-# Under which training programs keep the weights, beside optimisers and counters.
-WRAPPERS = ("state_dict", "model", "model_state_dict")
-
-
-def made_by(name: str) -> nn.Module:
-    """The model of a factory, such as ``"my_package.networks:segmenter"``, or an `smp_model`.
+def make_model(name: str) -> nn.Module:
+    """Make a model by its factory, such as ``"my_package.networks:segmenter"``, or by `smp_model`.
 
     Raises:
-        ValueError: There is no such function, it needs arguments, fails, or makes no model.
+        ValueError: There is no such function, it needs arguments, fails, or does not return a model.
     """
     if is_smp_name(name):
         return smp_model(name)
@@ -142,18 +140,18 @@ def _read(path: Path) -> dict[str, Tensor]:
             "formats are not known to hold tensors alone"
         )
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes the reader raise almost anything
         raise ValueError(
             f"{path} is refused: it is damaged, or holds more than tensors, and a pickle that does can run "
             "any program; save the state_dict of the model in its place"
         ) from error
-    return _unwrapped(found, path)
+    return _unwrapped(content, path)
 
 
-def _unwrapped(found: object, path: Path) -> dict[str, Tensor]:
-    if isinstance(found, Mapping):
-        for candidate in (found, *(found.get(key) for key in WRAPPERS)):
+def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
+    if isinstance(content, Mapping):
+        for candidate in (content, *(content.get(key) for key in WRAPPERS)):
             if isinstance(candidate, Mapping) and candidate:
                 weights = {str(key): value for key, value in candidate.items()}
                 tensors = {key: value for key, value in weights.items() if isinstance(value, Tensor)}

@@ -1,4 +1,4 @@
-"""What the commands that train do: `train`, `evaluate`, `pack` and `sweep`."""
+"""The commands that train: `train`, `evaluate`, `pack` and `sweep`."""
 
 import argparse
 import os
@@ -26,25 +26,28 @@ from dysample.training.recipe import Recipe, ablation, ablations, load_recipe, r
 from dysample.training.runs import BASELINE, ENCODER_SEED, finished_runs
 from dysample.training.ship import model_card
 from dysample.training.stages import scored_pictures, train_heads, train_whole, training_pictures
-from dysample.training.sweep import Outcome, Run, Sweep, sweep
+from dysample.training.sweep import Outcome, RunKey, Sweep, sweep
 from dysample.training.workers import ClusterError, ClusterWorkers, LocalWorkers, local_devices
+
+FAILED = 1
+INTERRUPTED = 130
 
 
 def run_train(options: argparse.Namespace) -> int:
-    """Train; returns the exit status, as the other commands do.
+    """Train; return the exit status.
 
     Raises:
-        CommandError: The data are not there, or training cannot go on.
+        CommandError: The data are missing, or training cannot go on.
         ValueError: There is no such recipe, or an upsampler cannot have its widths.
     """
     return _run(train, options)
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
-    """Score weights or runs.
+    """Score weights or runs; return the exit status.
 
     Raises:
-        CommandError: The data or the runs are not there.
+        CommandError: The data or the runs are missing.
         ValueError: There is no such recipe.
         WeightsError: Weights are missing or damaged.
     """
@@ -52,17 +55,17 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 
 def run_pack(options: argparse.Namespace) -> int:
-    """Ship a finished run.
+    """Ship a finished run; return the exit status.
 
     Raises:
-        CommandError: The data or the run are not there.
+        CommandError: The data or the run are missing.
         ValueError: There is no such recipe.
     """
     return _run(pack, options)
 
 
 def _run(work: Callable[[argparse.Namespace, Path], None], options: argparse.Namespace) -> int:
-    with _refusing():
+    with _command_errors():
         if options.threads:
             torch.set_num_threads(options.threads)
         work(options, data_folder(options.data))
@@ -70,8 +73,8 @@ def _run(work: Callable[[argparse.Namespace, Path], None], options: argparse.Nam
 
 
 @contextmanager
-def _refusing() -> Generator[None, None, None]:
-    """Raise what `main` prints: it does not know the errors of training, whose modules need an extra."""
+def _command_errors() -> Generator[None, None, None]:
+    """Turn errors of training, whose modules need an extra, into the error that `main` prints."""
     try:
         yield
     except (ClusterError, DataError, TrainingError) as error:
@@ -83,12 +86,12 @@ def _pretrained(options: argparse.Namespace) -> Path:
 
 
 def device_of(option: str | None) -> torch.device:
-    """The device asked for, else CUDA where there is one."""
+    """Return the given device, else CUDA if there is one, else the CPU."""
     return torch.device(option or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def train(options: argparse.Namespace, data: Path) -> None:
-    """Train the encoder, heads on it, both, or whole networks; under torchrun all processes share a run."""
+    """Train the encoder, heads on it, both, or whole networks; processes of torchrun share a run."""
     recipe = load_recipe(options.recipe)
     note_other_data(training_pictures(recipe, data), recipe.train_sha256)
     where = (recipe, data, options.runs)
@@ -112,7 +115,7 @@ def pack(options: argparse.Namespace, data: Path) -> None:
 
 
 def evaluate(options: argparse.Namespace, data: Path) -> None:
-    """Score shipped weights and enter the scores in the manifest; with runs, score and sum them up."""
+    """Score shipped weights and enter the scores in the manifest, or score and summarise runs."""
     recipe = load_recipe(options.recipe)
     score = _evaluate_shipped if options.runs is None else _evaluate_runs
     score(recipe, options, _test_pictures(recipe, data))
@@ -125,7 +128,7 @@ def _test_pictures(recipe: Recipe, data: Path) -> PictureData:
 
 
 def note_other_data(pictures: PictureData, expected: str) -> None:
-    """Tell when a split is not the one that the shipped weights were made with."""
+    """Print a note if a split is not the one that the shipped weights were made with."""
     if expected and pictures.digest != expected:
         print(
             f"note: {pictures.title}, are not those that the shipped weights and scores were made with "
@@ -152,31 +155,31 @@ def _evaluate_runs(recipe: Recipe, options: argparse.Namespace, pictures: Pictur
     evidence.score_runs(
         recipe, options.runs, finished, pictures, folder / "runs", device=device_of(options.device)
     )
-    found = scored_runs(recipe, folder / "runs", pictures.digest)
-    if not found:
+    scored = scored_runs(recipe, folder / "runs", pictures.digest)
+    if not scored:
         raise TrainingError(f"{options.runs} has no finished run of {recipe.task.name}: train some first")
-    tables = [_summed(recipe, found, pictures, folder, *wanted) for wanted in _wanted(recipe, found)]
+    tables = [_summarise(recipe, scored, pictures, folder, *table) for table in _tables(recipe, scored)]
     text = "\n".join(tables)
     write_aside(folder / "EVIDENCE.md", text.encode())
     print(text)
 
 
-_Wanted = tuple[str, str, tuple[str, ...], str]  # file, title, upsamplers, the one compared with
+_Table = tuple[str, str, tuple[str, ...], str]  # file, title, upsamplers, reference
 
 
-def _wanted(recipe: Recipe, found: Sequence[ScoredRun]) -> list[_Wanted]:
-    """The table of all operators, and every ablation whose upsamplers have all been trained."""
-    trained = {run.upsampler for run in found}
-    whole = [
-        each for each in ablations() if each.recipe == recipe.task.name and trained >= set(each.upsamplers)
+def _tables(recipe: Recipe, scored: Sequence[ScoredRun]) -> list[_Table]:
+    """Return the table of all operators, and every ablation whose upsamplers are all trained."""
+    trained = {run.upsampler for run in scored}
+    complete = [
+        row for row in ablations() if row.recipe == recipe.task.name and trained >= set(row.upsamplers)
     ]
-    made = [(f"evidence-{each.name}", each.title, each.upsamplers, each.upsamplers[0]) for each in whole]
-    return [("evidence", recipe.task.title, tuple(OPERATORS), BASELINE), *made]
+    tables = [(f"evidence-{row.name}", row.title, row.upsamplers, row.upsamplers[0]) for row in complete]
+    return [("evidence", recipe.task.title, tuple(OPERATORS), BASELINE), *tables]
 
 
-def _summed(
+def _summarise(
     recipe: Recipe,
-    found: Sequence[ScoredRun],
+    scored: Sequence[ScoredRun],
     pictures: PictureData,
     folder: Path,
     name: str,
@@ -184,37 +187,35 @@ def _summed(
     upsamplers: tuple[str, ...],
     reference: str,
 ) -> str:
-    """Sum runs up in a file of evidence; gives its table."""
-    if reference != BASELINE:  # an ablation is nothing but its comparisons
-        found = trained_like(found, reference)
-    summed = evidence.gather(recipe, found, pictures, upsamplers=upsamplers, title=title, reference=reference)
-    write_evidence(folder / f"{name}.json", summed)
-    return evidence_table(summed)
+    """Summarise runs in a file of evidence; return its table."""
+    if reference != BASELINE:  # an ablation consists of its comparisons alone
+        scored = trained_like(scored, reference)
+    summary = evidence.gather(
+        recipe, scored, pictures, upsamplers=upsamplers, title=title, reference=reference
+    )
+    write_evidence(folder / f"{name}.json", summary)
+    return evidence_table(summary)
 
 
-# What `dysample sweep` does.
-
-
-FAILED = 1
-INTERRUPTED = 130
+# --- sweep ---
 
 
 def run_sweep(options: argparse.Namespace) -> int:
-    """Train what is not complete, print the table; gives the exit status.
+    """Train what is not complete and print the table; return the exit status.
 
     Raises:
-        CommandError: There is no such cluster, or the data are not there.
+        CommandError: There is no such cluster, or the data are missing.
         ValueError: There is no such recipe.
     """
-    with _refusing():
+    with _command_errors():
         return _trained(options)
 
 
 def _trained(options: argparse.Namespace) -> int:
-    made = _sweep(options)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, workers too
+    plan = _sweep(options)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, for workers too
     try:
-        outcomes = _on_cluster(made, options) if options.cluster else _here(made, options)
+        outcomes = _on_cluster(plan, options) if options.cluster else _here(plan, options)
     finally:
         signal.signal(signal.SIGTERM, before)
     print(outcome_table(outcomes))
@@ -223,15 +224,15 @@ def _trained(options: argparse.Namespace) -> int:
 
 
 def outcome_table(outcomes: Sequence[Outcome]) -> str:
-    """The end of a sweep: one line for every run, and how many there are of each sort."""
-    rows = [(each.upsampler, str(each.seed), each.state, each.reason) for each in outcomes]
+    """Return the outcomes of a sweep as text: one line per run, and the number of runs in each state."""
+    rows = [(outcome.upsampler, str(outcome.seed), outcome.state, outcome.reason) for outcome in outcomes]
     rows = [("upsampler", "seed", "state", "reason"), *rows]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
         for row in rows
     ]
-    counts = Counter(each.state for each in outcomes)
+    counts = Counter(outcome.state for outcome in outcomes)
     return "\n".join([*lines, ", ".join(f"{count} {state}" for state, count in counts.items())])
 
 
@@ -244,7 +245,7 @@ def _sweep(options: argparse.Namespace) -> Sweep:
     if source is None:
         raise ValueError(f"name a recipe ({', '.join(recipe_names())}), or an ablation with --ablation")
     recipe, data = load_recipe(source), data_folder(options.data)
-    training_pictures(recipe, data)  # says at once if they are not there
+    training_pictures(recipe, data)  # fails at once if they are missing
     return Sweep(
         recipe=recipe,
         source=str(Path(source).absolute()) if source.endswith(".toml") else source,
@@ -258,24 +259,24 @@ def _sweep(options: argparse.Namespace) -> Sweep:
     )
 
 
-def _scored(recipe: Recipe, data: Path, options: argparse.Namespace) -> frozenset[Run]:
+def _scored(recipe: Recipe, data: Path, options: argparse.Namespace) -> frozenset[RunKey]:
     folder = _pretrained(options) / recipe.task.name / "runs"
     if not folder.is_dir():
         return frozenset()
     trained = "heads" if options.stage == "heads" else "end-to-end"
-    found = scored_runs(recipe, folder, scored_pictures(recipe, data).digest)
-    return frozenset((run.upsampler, run.seed) for run in found if run.trained == trained)
+    scored = scored_runs(recipe, folder, scored_pictures(recipe, data).digest)
+    return frozenset((run.upsampler, run.seed) for run in scored if run.trained == trained)
 
 
-def _here(made: Sweep, options: argparse.Namespace) -> tuple[Outcome, ...]:
+def _here(plan: Sweep, options: argparse.Namespace) -> tuple[Outcome, ...]:
     devices = local_devices(options.device, workers=options.workers, per_device=options.per_device)
     threads = options.threads or max(1, (os.cpu_count() or 1) // len(devices))
     print(f"{len(devices)} workers: {', '.join(devices)}; threads each: {threads}", file=sys.stderr)
-    return sweep(made, LocalWorkers(devices, threads=threads))
+    return sweep(plan, LocalWorkers(devices, threads=threads))
 
 
-def _on_cluster(made: Sweep, options: argparse.Namespace) -> tuple[Outcome, ...]:
-    found = ClusterWorkers(options.cluster, threads=options.threads or 1, per_device=options.per_device)
-    with closing(found) as workers:
+def _on_cluster(plan: Sweep, options: argparse.Namespace) -> tuple[Outcome, ...]:
+    cluster = ClusterWorkers(options.cluster, threads=options.threads or 1, per_device=options.per_device)
+    with closing(cluster) as workers:
         print(f"the cluster has room for {workers.count} jobs at a time", file=sys.stderr)
-        return sweep(made, workers)
+        return sweep(plan, workers)

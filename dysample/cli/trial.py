@@ -1,4 +1,4 @@
-"""What `dysample trial` does."""
+"""The command `trial`."""
 
 import argparse
 import shlex
@@ -24,19 +24,19 @@ SEED = 0
 
 
 def run_trial(options: argparse.Namespace) -> int:
-    """Do what was asked for, print it, write the file; gives the exit status.
+    """Try a swap, print the report and write the file; return the exit status.
 
     Raises:
         ValueError: The model cannot be made, loaded or run, or the file cannot be written.
     """
     torch.manual_seed(SEED)
-    tell = _Steps(options)
-    tell("Making the model")
+    announce = _Steps(options)
+    announce("Making the model")
     model, inputs = prepared(options)
     before = torch.get_num_threads()
     torch.set_num_threads(options.threads)
     try:
-        report = _report(model.eval(), inputs, options, tell)
+        report = _report(model.eval(), inputs, options, announce)
     except REFUSALS as error:
         raise not_run(options, error) from error
     finally:
@@ -48,39 +48,42 @@ def run_trial(options: argparse.Namespace) -> int:
 
 
 def _report(
-    model: nn.Module, inputs: Tensor | list[Tensor], options: argparse.Namespace, tell: Callable[[str], None]
+    model: nn.Module,
+    inputs: Tensor | list[Tensor],
+    options: argparse.Namespace,
+    announce: Callable[[str], None],
 ) -> TrialReport:
     machine = this_machine(torch.device("cpu"))
     date = datetime.now(UTC).isoformat(timespec="seconds")
-    tell("Counting")
+    announce("Counting")
     shapes, no_numbers = for_counting(model, inputs)
-    found = survey(shapes, no_numbers)
-    plan = planned(audit_of(found), options.to, options.at)
+    surveyed = survey(shapes, no_numbers)
+    plan = planned(audit_of(surveyed), options.to, options.at)
     costs = swap_costs(shapes, no_numbers, plan)
     swapped = model
     if options.start or options.time or options.deploy:
         swapped, _ = swap_by_plan(model, inputs, plan)
-    start, timed, tried = None, None, ()
+    start, times, tried = None, None, ()
     if options.start:
-        tell("Comparing outputs")
+        announce("Comparing outputs")
         start = start_of(model, swapped, inputs, plan)
     if options.time:
-        tell("Timing both models in turns")
-        timed = _race(model, swapped, inputs, options.rounds)
+        announce("Timing both models in turns")
+        times = _race(model, swapped, inputs, options.rounds)
     if options.deploy:
-        tried = attempts(swapped, model, inputs, progress=lambda name: tell(f"Trying: {name}"))
+        tried = attempts(swapped, model, inputs, progress=lambda name: announce(f"Trying: {name}"))
     return TrialReport(
         command=_command(options),
         date=date,
         machine=machine,
         model=options.model,
         plan=plan,
-        survey=found,
+        survey=surveyed,
         costs=costs,
         start=start,
         threads=options.threads,
         rounds=options.rounds,
-        race=timed,
+        race=times,
         attempts=tried,
     )
 
@@ -91,19 +94,19 @@ def _race(model: nn.Module, swapped: nn.Module, inputs: Tensor | list[Tensor], r
 
 
 class _Steps:
-    """Says on stderr what begins, such as ``2/4 Counting``."""
+    """Prints each step on stderr as it begins, such as ``2/4 Counting``."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self.all = 2 + options.start + options.time + len(TRIES) * options.deploy
+        self.total = 2 + options.start + options.time + len(TRIES) * options.deploy
         self.done = 0
 
     def __call__(self, words: str) -> None:
         self.done += 1
-        print(f"{self.done}/{self.all} {words}", file=sys.stderr, flush=True)
+        print(f"{self.done}/{self.total} {words}", file=sys.stderr, flush=True)
 
 
 def _command(options: argparse.Namespace) -> str:
-    """The command line that does the same again."""
+    """Return the command line that repeats the trial."""
     words = ["python", "-m", "dysample", "trial", "--model", options.model]
     words += ["--weights", str(options.weights)] if options.weights else []
     words += ["--input", "x".join(map(str, options.input))]

@@ -1,4 +1,4 @@
-"""Measure one operator beside bilinear interpolation: time, memory, parameters, operations."""
+"""Benchmarks of operators beside bilinear interpolation: time, memory, parameters, operations."""
 
 import json
 import re
@@ -19,25 +19,27 @@ from dysample.measure.timing import Call, CudaStopwatch, Race, Spread, cpu_stopw
 from dysample.ops.registry import build, operator_spec
 
 NOT_ASKED = "not asked for"
+GIGA = 10**9
+BYTES = 2**27  # copied by `copy_bandwidth`: more than caches hold
 
 
 @dataclass(frozen=True, slots=True)
 class BenchRow:
-    """What was measured of one operator.
+    """Measurements of one operator.
 
     Attributes:
-        case: What ran.
-        implementation: What read at points; empty if the operator does not read so.
-        forward: Forward calls beside those of bilinear interpolation; None if there is no such call.
-        training: Forward and backward together; None if that was not asked for or does not exist.
-        moved: Bytes that any such operator has to move: its inputs once, its output once.
+        case: The measured case.
+        implementation: Implementation that read at points; empty if the operator does not do so.
+        forward: Forward calls beside those of bilinear interpolation; None if the operator cannot run.
+        training: Forward and backward together; None if not requested or not possible.
+        moved: Bytes that any such operator must move: its inputs once, its output once.
         peak: MiB at the peak of a forward call, beyond the output.
-        kept: MiB that autograd keeps from forward to backward, parameters left out.
+        kept: MiB that autograd keeps from forward to backward, without parameters.
         kept_beyond_inputs: The same without the inputs, which the caller may hold anyway.
-        parameters: How many weights and biases it learns.
-        macs: Multiply-accumulates of a forward call for the whole batch, as they are.
-        macs_paper_rule: The same by the paper's rule.
-        reason: Why something that was asked for is missing; empty if nothing is.
+        parameters: Number of trainable weights and biases.
+        macs: True multiply-accumulates of a forward call for the whole batch.
+        macs_paper_rule: Multiply-accumulates by the paper's rule.
+        reason: Why something requested is missing; empty if nothing is.
     """
 
     case: BenchCase
@@ -55,20 +57,20 @@ class BenchRow:
 
 
 def measure(case: BenchCase, *, rounds: int = 9, backward: bool = False, memory: bool = True) -> BenchRow:
-    """Measure an operator, in turns with bilinear interpolation of the same map.
+    """Measure an operator in turns with bilinear interpolation of the same map.
 
     Args:
-        case: What to run.
-        rounds: Samples of either.
-        backward: Time forward and backward together, too.
-        memory: Measure the peak of memory, which takes a process of its own, and what autograd keeps.
+        case: The case to run.
+        rounds: Samples of each.
+        backward: Also time forward and backward together.
+        memory: Measure the peak of memory, which takes a separate process, and what autograd keeps.
 
     Returns:
-        What could be measured. An operator that does not define the case, or that PyTorch cannot
+        All that could be measured. An operator that does not define the case, or that PyTorch cannot
         compute in it, gets a row with the reason.
 
     Raises:
-        ValueError: The device is neither a CPU nor a CUDA device that there is, or `rounds` is below 1.
+        ValueError: The device is neither the CPU nor an existing CUDA device, or `rounds` is below 1.
     """
     with conditions(case), _current(check_device(case.device)):
         try:
@@ -84,7 +86,7 @@ def measure(case: BenchCase, *, rounds: int = 9, backward: bool = False, memory:
             implementation=prepared.implementation,
             forward=forward,
             training=None,
-            moved=sum(each.numel() * each.element_size() for each in (*prepared.inputs, output)),
+            moved=sum(x.numel() * x.element_size() for x in (*prepared.inputs, output)),
             peak=peak_of_case(case) if memory else _none(NOT_ASKED),
             kept=_none(NOT_ASKED),
             kept_beyond_inputs=_none(NOT_ASKED),
@@ -96,15 +98,15 @@ def measure(case: BenchCase, *, rounds: int = 9, backward: bool = False, memory:
 
 
 def check_device(name: str) -> torch.device:
-    """The device of that name.
+    """Return a device by name.
 
     Raises:
-        ValueError: It is neither a CPU nor a CUDA device that there is.
+        ValueError: It is neither the CPU nor an existing CUDA device.
     """
-    found = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
-    if found is None:
-        raise ValueError(f"device must be cpu, cuda or such as cuda:1, got {name!r}")
-    if name != "cpu" and int(found[1] or 0) >= torch.cuda.device_count():
+    match = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
+    if match is None:
+        raise ValueError(f"device must be cpu, cuda or cuda:N, got {name!r}")
+    if name != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
         raise ValueError(f"device must be one of the {torch.cuda.device_count()} CUDA devices, got {name!r}")
     return torch.device(name)
 
@@ -135,7 +137,7 @@ def _with_kept(row: BenchRow, prepared: Prepared) -> BenchRow:
 
 
 def _race_training(case: BenchCase, prepared: Prepared, leaves: tuple[Tensor, ...], rounds: int) -> Race:
-    """Forward and backward: the operator's to all that it has gradients for, bilinear's to the map."""
+    """Race forward and backward: the operator's to all its leaves, bilinear's to the map."""
     gradient = torch.ones_like(prepared.upsample())
     smooth_gradient = torch.ones_like(prepared.bilinear())
 
@@ -154,7 +156,7 @@ def _race(case: BenchCase, candidate: Call, baseline: Call, rounds: int) -> Race
 
 
 def _macs(case: BenchCase, rule: MacRule) -> Cost:
-    """Counted on shapes alone."""
+    """Count operations on shapes alone."""
     with torch.device("meta"):
         operator = build(case.operator, case.channels, scale=case.scale).eval()
         x = torch.empty(case.batch, case.channels, case.height, case.width)
@@ -164,7 +166,7 @@ def _macs(case: BenchCase, rule: MacRule) -> Cost:
 
 @contextmanager
 def _current(device: torch.device) -> Generator[None, None, None]:
-    """Make a CUDA device the current one, whose events are recorded."""
+    """Make a CUDA device the current one, so that events are recorded on it."""
     if device.type == "cuda":
         with torch.cuda.device(device):
             yield
@@ -185,7 +187,7 @@ def _sentence(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
-# Results of a benchmark: as a record, as JSON and back.
+# --- Reports ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +195,14 @@ class BenchReport:
     """One run of the benchmark.
 
     Attributes:
-        command: The command line that makes it again.
-        date: When it began, ISO 8601 with time zone.
-        machine: Where it ran.
-        copy: Bytes that a large copy reads and writes there, in thousand millions a second.
+        command: Command line that repeats it.
+        date: Start of the run, ISO 8601 with time zone.
+        machine: Machine that it ran on.
+        copy: Bytes that a large copy reads and writes there, in thousand millions per second.
         rounds: Samples of each operator and of bilinear interpolation.
         backward: Whether forward and backward together were timed.
-        complete: Whether all that was asked for was measured; False if it was interrupted.
-        rows: In the order in which they were measured.
+        complete: Whether all cases were measured; False after an interruption.
+        rows: Measured rows, in order of measurement.
     """
 
     command: str
@@ -214,7 +216,7 @@ class BenchReport:
 
 
 def to_json(report: BenchReport) -> str:
-    """Write a report as JSON that `from_json` reads."""
+    """Return a report as JSON that `from_json` reads."""
     return json.dumps(asdict(report), indent=1) + "\n"
 
 
@@ -222,23 +224,23 @@ def from_json(text: str) -> BenchReport:
     """Read a report that `to_json` wrote.
 
     Raises:
-        ValueError: The text is not JSON, or not that of a report.
+        ValueError: The text is not the JSON of a report.
     """
     return report_from(BenchReport, text, "a benchmark")
 
 
-# Measure case after case, and tell how far it is.
+# --- Runs ---
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a benchmark is; there is one before every case, and one after it.
+class BenchProgress:
+    """Progress of a benchmark, reported before and after every case.
 
     Attributes:
-        done: Cases that have been measured.
-        total: Cases that there are.
-        case: What is measured next, or has just been.
-        row: What was found; None before it is measured.
+        done: Number of measured cases.
+        total: Number of all cases.
+        case: The case about to be measured, or just measured.
+        row: Its measurements; None before it is measured.
     """
 
     done: int
@@ -247,18 +249,18 @@ class Progress:
     row: BenchRow | None
 
 
-def to_line(progress: Progress) -> str:
-    """Write one line of JSON that `from_line` reads."""
+def to_line(progress: BenchProgress) -> str:
+    """Return one line of JSON that `from_line` reads."""
     return json.dumps(asdict(progress))
 
 
-def from_line(line: str) -> Progress:
+def from_line(line: str) -> BenchProgress:
     """Read a line of `python -m dysample bench --progress`.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: The text is something else.
     """
-    return record_from(Progress, json.loads(line))
+    return record_from(BenchProgress, json.loads(line))
 
 
 def benchmark(
@@ -268,21 +270,21 @@ def benchmark(
     backward: bool = False,
     memory: bool = True,
     command: str = "",
-    progress: Callable[[Progress], None] = lambda told: None,
+    progress: Callable[[BenchProgress], None] = lambda step: None,
 ) -> BenchReport:
-    """Measure cases one after the other.
+    """Measure cases one after another.
 
     Args:
         cases: At least one; all on the same device with the same number of threads.
-        rounds: Samples of each and of bilinear interpolation.
-        backward: Time forward and backward together, too.
-        memory: Measure memory, too, which takes a process of its own for each case.
-        command: The command line that makes the report again, to be written into it.
-        progress: Called before and after every case. What it raises ends the run; KeyboardInterrupt,
-            wherever it comes from, leaves the rows that there are.
+        rounds: Samples of each case and of bilinear interpolation.
+        backward: Also time forward and backward together.
+        memory: Also measure memory, which takes a separate process for each case.
+        command: Command line that repeats the report, to be written into it.
+        progress: Called before and after every case. An exception that it raises ends the run; after a
+            KeyboardInterrupt from anywhere, the report has the rows measured so far.
 
     Raises:
-        ValueError: There is no case, there is no such device, or the cases disagree about device or threads.
+        ValueError: There is no case, there is no such device, or cases differ in device or threads.
     """
     if not cases or len({(case.device, case.threads) for case in cases}) > 1:
         raise ValueError("a benchmark needs cases, all on one device with one number of threads")
@@ -292,39 +294,35 @@ def benchmark(
     rows = list[BenchRow]()
     try:
         for case in cases:
-            progress(Progress(len(rows), len(cases), case, None))
+            progress(BenchProgress(len(rows), len(cases), case, None))
             rows.append(measure(case, rounds=rounds, backward=backward, memory=memory))
-            progress(Progress(len(rows), len(cases), case, rows[-1]))
+            progress(BenchProgress(len(rows), len(cases), case, rows[-1]))
     except KeyboardInterrupt:
         pass
     complete = len(rows) == len(cases)
     return BenchReport(command, date, machine, copy, rounds, backward, complete, tuple(rows))
 
 
-# How fast this machine copies: no operator that reads its input and writes its output can be faster.
-
-
-GIGA = 10**9
-BYTES = 2**27  # more than caches hold
+# --- Copying: no operator that reads its input and writes its output can be faster ---
 
 
 def copy_bandwidth(device: torch.device, *, threads: int = 1, rounds: int = 9) -> Spread:
-    """Bytes that a large copy reads and writes, in thousand millions a second.
+    """Measure the bytes that a large copy reads and writes, in thousand millions per second.
 
     Args:
-        device: Where; a CUDA device must be the current one.
+        device: Device to copy on; a CUDA device must be the current one.
         threads: CPU threads.
-        rounds: Samples.
+        rounds: Number of samples.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         source = torch.ones(BYTES // 4, device=device)
-        goal = source.clone()
+        target = source.clone()
         stopwatch = events if device.type == "cuda" else cpu_stopwatch
         for _ in range(2):
-            goal.copy_(source)
-        samples = [stopwatch(lambda: goal.copy_(source), 1) for _ in range(rounds)]
+            target.copy_(source)
+        samples = [stopwatch(lambda: target.copy_(source), 1) for _ in range(rounds)]
     finally:
         torch.set_num_threads(before)
     wall = device.type == "cpu" and threads > 1
@@ -332,7 +330,10 @@ def copy_bandwidth(device: torch.device, *, threads: int = 1, rounds: int = 9) -
 
 
 def share_of_copy(row: BenchRow, copy: Spread) -> float | None:
-    """How near a forward call comes to copying its inputs and output, from 0 to 1; None if there is none."""
+    """Return the share, 0 to 1, of copying speed that a forward call reaches; None without a call.
+
+    Copying means reading the inputs and writing the output once.
+    """
     if row.forward is None or row.moved is None:
         return None
     seconds = row.forward.candidate.by(row.case.clock).median / 1000

@@ -1,4 +1,4 @@
-"""A benchmark as a page of Markdown: how it was measured, and a table for every size."""
+"""A benchmark as Markdown: how it was measured, and a table for every size."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class _Column:
 
 
 def to_markdown(report: BenchReport) -> str:
-    """Write a report for people."""
+    """Return a report as Markdown."""
     parts = [_header(report)]
     for heading, rows in groupby(report.rows, key=lambda row: _heading(row.case)):
         parts.append(f"{heading}\n\n{_section(list(rows), _columns(report))}")
@@ -30,7 +30,7 @@ def to_markdown(report: BenchReport) -> str:
 
 
 def name_of(case: BenchCase) -> str:
-    """An operator and what is unusual about how it runs."""
+    """Return the label of an operator and any unusual way in which it runs."""
     ways = (
         "channels last" if case.layout == "channels_last" else "",
         case.implementation if case.implementation != "auto" else "",
@@ -58,7 +58,7 @@ def _header(report: BenchReport) -> str:
         "- Kept for backward: what autograd saves in a forward call, every storage once, without the "
         "parameters; in brackets, what of that is not an input.",
         "- MACs: multiply-accumulates of a forward call, in thousand millions; `python -m dysample "
-        "complexity` tells how they are counted.",
+        "complexity` says how they are counted.",
     )
     return "# Time and memory beside bilinear interpolation\n\n" + "\n".join(lines)
 
@@ -90,11 +90,11 @@ def _section(rows: Sequence[BenchRow], columns: Sequence[_Column]) -> str:
     lines.append(_line([":--", ":--", *("--:" for _ in columns[2:])]))
     lines += [_line([column.cell(row) for column in columns]) for row in rows]
     notes = [f"- {name_of(row.case)}: {why}." for row in rows for why in _reasons(row)]
-    return "\n".join([*lines, "", *_beside(rows), *notes]).rstrip()
+    return "\n".join([*lines, "", *_notes(rows), *notes]).rstrip()
 
 
-def _beside(rows: Sequence[BenchRow]) -> list[str]:
-    """What the figures of a section are to be read with."""
+def _notes(rows: Sequence[BenchRow]) -> list[str]:
+    """Return the notes below a section's table."""
     notes = list[str]()
     bilinear = [row.forward.baseline.by(row.case.clock).median for row in rows if row.forward]
     if bilinear:
@@ -157,7 +157,7 @@ def _kept(row: BenchRow) -> str:
 
 
 def _reasons(row: BenchRow) -> list[str]:
-    """Why cells of a row are empty, every reason once."""
+    """Return why cells of a row are empty, each reason once."""
     costs = (row.peak, row.kept, row.kept_beyond_inputs, row.parameters, row.macs)
     missing = (cost.method for cost in costs if cost.value is None and cost.method != NOT_ASKED)
     reasons = [row.reason, *missing]
@@ -165,7 +165,7 @@ def _reasons(row: BenchRow) -> list[str]:
 
 
 def _number(value: float) -> str:
-    """Three significant digits, without an exponent."""
+    """Format three significant digits without an exponent."""
     return f"{value:.0f}" if value >= 99.95 else f"{value:#.3g}"
 
 

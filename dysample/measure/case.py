@@ -1,4 +1,4 @@
-"""What the benchmark runs: one operator on seeded maps of one size, type and layout."""
+"""Cases of the benchmark: one operator on seeded maps of one size, type and layout."""
 
 import argparse
 import os
@@ -33,13 +33,14 @@ class BenchCase:
         channels: Channels of the map, and of the high-res guide.
         height: Rows of the map.
         width: Columns of the map.
-        batch: How many maps there are.
+        batch: Number of maps.
         scale: Enlargement s.
-        dtype: Of the maps and the weights.
-        layout: Of the maps and the weights in memory.
+        dtype: Data type of the maps and the weights.
+        layout: Memory layout of the maps and the weights.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         threads: CPU threads that PyTorch may use.
-        implementation: What reads at points, for operators that do; ``"auto"`` for the fastest that can.
+        implementation: Implementation of reading at points, for operators that do so; ``"auto"`` for the
+            fastest one available.
         compiled: Whether the operator goes through `torch.compile`.
     """
 
@@ -58,21 +59,21 @@ class BenchCase:
 
     @property
     def clock(self) -> Clock:
-        """The clock that says most: busy time, which other processes disturb least, unless several
-        threads share the work."""
+        """The most reliable clock: busy time, which other processes disturb least, unless several threads
+        share the work."""
         return "wall" if self.device == "cpu" and self.threads > 1 else "busy"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """An untrained operator in eval mode and what it is called with.
+    """An untrained operator in eval mode and its inputs.
 
     Attributes:
         operator: The operator.
-        inputs: The low-res map, then the guide if the operator looks at one.
-        planar: The same map as NCHW, for the interpolation that all are compared with.
+        inputs: The low-res map, then the guide if the operator takes one.
+        planar: The same map as NCHW, for the bilinear baseline.
         scale: Enlargement s.
-        implementation: What reads at points; empty if the operator does not.
+        implementation: Implementation of reading at points; empty if the operator does not do so.
     """
 
     operator: nn.Module
@@ -86,24 +87,24 @@ class Prepared:
         return self.operator(*self.inputs)
 
     def bilinear(self) -> Float[Tensor, "b c H W"]:
-        """What that call is compared with: PyTorch's bilinear interpolation of the same map, as NCHW."""
+        """Compute the baseline: PyTorch's bilinear interpolation of the same map as NCHW."""
         return F.interpolate(
             self.planar, scale_factor=float(self.scale), mode="bilinear", align_corners=False
         )
 
     def differentiable(self) -> tuple[Tensor, ...]:
-        """Ask for gradients of the inputs; gives everything that has one, inputs first."""
+        """Require gradients of the inputs; return everything that has a gradient, inputs first."""
         self.planar.requires_grad_()
         return (*(x.requires_grad_() for x in self.inputs), *self.operator.parameters())
 
 
 def reads_at_points(operator: str) -> bool:
-    """Whether there is a choice of implementations for an operator."""
+    """Return whether an operator has a choice of implementations."""
     return operator_spec(operator).family == "points"
 
 
 def prepare(case: BenchCase) -> Prepared:
-    """Build the operator of a case and its inputs, the same ones every time.
+    """Build the operator of a case and its inputs, the same every time.
 
     Raises:
         ValueError: There is no such operator, it does not define these channels or this scale, or the
@@ -130,14 +131,14 @@ def prepare(case: BenchCase) -> Prepared:
 
 
 def _chosen(case: BenchCase, x: Tensor) -> str:
-    """What will read a map."""
+    """Return the name of the implementation that will read a map."""
     points = torch.empty(1, 1, 2, 1, 1, dtype=coordinate_dtype(x.dtype), device=x.device)
     return choose(x, points, case.implementation)
 
 
 @contextmanager
 def conditions(case: BenchCase) -> Generator[None, None, None]:
-    """Let PyTorch use the threads, and maps be read by the implementation, of a case for a while."""
+    """Set the threads and the implementation of a case within a context."""
     threads, wish = torch.get_num_threads(), os.environ.get(VARIABLE)
     torch.set_num_threads(case.threads)
     os.environ[VARIABLE] = case.implementation
@@ -149,7 +150,7 @@ def conditions(case: BenchCase) -> Generator[None, None, None]:
         os.environ.update({} if wish is None else {VARIABLE: wish})
 
 
-# What a benchmark is asked for: sizes, operators and ways to run them, as cases and as a command line.
+# --- Requests ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +158,10 @@ class MapSize:
     """Size of a map.
 
     Attributes:
-        channels: How many there are.
+        channels: Number of channels.
         height: Rows.
         width: Columns.
-        batch: How many maps.
+        batch: Number of maps.
     """
 
     channels: int
@@ -193,18 +194,18 @@ PAPER_SIZE = MapSize(256, 120, 120)  # Figures 1 and 8; the guide is 256x240x240
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to be measured; every choice with every other.
+class BenchRequest:
+    """A request to the benchmark: every combination of its choices.
 
     Attributes:
         operators: Names in `OPERATORS`.
-        sizes: Of the maps.
-        layouts: In memory.
-        implementations: For those operators that read at points.
-        compiled: Whether every operator is measured once more through `torch.compile`.
+        sizes: Sizes of the maps.
+        layouts: Memory layouts.
+        implementations: Implementations of operators that read at points.
+        compiled: Whether to measure every operator through `torch.compile` as well.
         scale: Enlargement s.
-        dtype: Of maps and weights.
-        device: Where.
+        dtype: Data type of maps and weights.
+        device: Name of the device.
         threads: CPU threads.
     """
 
@@ -219,10 +220,10 @@ class Asked:
     threads: int = 1
 
     def cases(self) -> list[BenchCase]:
-        """Size by size, in the order of the table; bilinear interpolation always in both layouts.
+        """Return the cases size by size, in the order of `OPERATORS`, with bilinear always in both layouts.
 
-        PyTorch's bilinear interpolation of NCHW, which all are compared with, is far slower on the CPU
-        than that of channels-last maps: whoever reads a ratio should see both.
+        The baseline, PyTorch's bilinear interpolation of NCHW maps, is far slower on the CPU than that of
+        channels-last maps; readers of a ratio should see both.
         """
         return [case for size in dict.fromkeys(self.sizes) for case in self._of_size(size)]
 
@@ -257,7 +258,7 @@ class Asked:
         )
 
     def command(self, *, rounds: int, backward: bool, memory: bool) -> str:
-        """The command line that measures the same again, with every option that changes a figure."""
+        """Return the command line that repeats the measurement, with every option that changes a figure."""
         chosen = [name for name in OPERATORS if name in self.operators]
         words = ["python", "-m", "dysample", "bench"]
         words += ["--upsampler", *chosen] if len(chosen) < len(OPERATORS) else []

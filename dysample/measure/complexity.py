@@ -1,4 +1,4 @@
-"""What every operator costs in every network of the paper, ours beside the paper's figures, as one record."""
+"""Parameters and operations of every operator in every network of the paper, beside the paper's figures."""
 
 import json
 import warnings
@@ -18,16 +18,14 @@ from dysample.models.segformer_head import SegFormerHead
 from dysample.ops.registry import OPERATORS, build, operator_spec
 from dysample.scores.paper import PaperTable, known_difference, paper_table, prints_as
 
-# Where the paper's networks upsample: one record for every enlargement by two in each of them.
-
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """One enlargement by two.
+class SiteSpec:
+    """One enlargement by two in a network.
 
     Attributes:
-        channels: Channels of the map that is enlarged.
-        guide_channels: Channels of the high-res map beside it, twice as high and wide.
+        channels: Channels of the enlarged map.
+        guide_channels: Channels of the high-res guide, twice as high and wide.
         height: Rows of the low-res map.
         width: Columns of the low-res map.
     """
@@ -39,41 +37,41 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
-    """A network of the paper, as far as upsampling goes.
+class HostSpec:
+    """The upsampling of a network of the paper.
 
     Attributes:
-        label: Name for people.
+        label: Display name.
         picture: Height and width of the network's input, padding included.
-        sites: Its upsamplers, each with weights of its own.
-        table: Name of the paper's table that lists what they cost, for `paper_table`; None if none does.
-        note: What to know about the choice of sites, in whole sentences.
+        sites: Its enlargements, each with its own weights.
+        table: Name of the paper's table of their costs, for `paper_table`; None if there is none.
+        note: Explanation of the sites, in whole sentences.
     """
 
     label: str
     picture: tuple[int, int]
-    sites: tuple[Site, ...]
+    sites: tuple[SiteSpec, ...]
     table: str | None
     note: str
 
 
-def _pyramid(height: int, width: int, *, steps: int) -> tuple[Site, ...]:
-    """Of 256 channels, from the coarsest map of `height` rows upwards; so have the guides."""
-    return tuple(Site(256, 256, height << step, width << step) for step in range(steps))
+def _pyramid(height: int, width: int, *, steps: int) -> tuple[SiteSpec, ...]:
+    """Return the sites of a pyramid with 256 channels, guides included, from the coarsest map on."""
+    return tuple(SiteSpec(256, 256, height << step, width << step) for step in range(steps))
 
 
 # Three sites carry level 4 up, two carry level 3, one carries level 2 (the order of `SegFormerHead`).
 _SEGFORMER = (*_pyramid(16, 16, steps=3), *_pyramid(32, 32, steps=2), *_pyramid(64, 64, steps=1))
 
 _DEPTHFORMER = (
-    Site(768, 384, 13, 17),
-    Site(384, 192, 26, 34),
-    Site(192, 96, 52, 68),
-    Site(96, 64, 104, 136),
+    SiteSpec(768, 384, 13, 17),
+    SiteSpec(384, 192, 26, 34),
+    SiteSpec(192, 96, 52, 68),
+    SiteSpec(96, 64, 104, 136),
 )
 
-HOSTS: Mapping[str, Host] = {
-    "segformer-b1": Host(
+HOSTS: Mapping[str, HostSpec] = {
+    "segformer-b1": HostSpec(
         "SegFormer-B1",
         (512, 512),
         _SEGFORMER,
@@ -82,7 +80,7 @@ HOSTS: Mapping[str, Host] = {
         "enlarged to stride 4 in three, two and one steps. The guide is the projected map of the output's "
         "size.",
     ),
-    "maskformer": Host(
+    "maskformer": HostSpec(
         "MaskFormer, pixel decoder",
         (640, 640),
         _pyramid(20, 20, steps=3),
@@ -91,7 +89,7 @@ HOSTS: Mapping[str, Host] = {
         "introduction says that DySample needs 3 % of CARAFE's parameters and 20 % of its operations on "
         "MaskFormer, which is what DySample-S+ comes to here.",
     ),
-    "faster-rcnn": Host(
+    "faster-rcnn": HostSpec(
         "Faster R-CNN, feature pyramid",
         (832, 1344),
         _pyramid(13, 21, steps=4),
@@ -99,7 +97,7 @@ HOSTS: Mapping[str, Host] = {
         "Four upsamplers at 256 channels: the pyramid has a level of stride 64, which is upsampled too. "
         "Pictures of 800×1333 are padded to multiples of 64.",
     ),
-    "mask-rcnn": Host(
+    "mask-rcnn": HostSpec(
         "Mask R-CNN, feature pyramid",
         (832, 1344),
         _pyramid(13, 21, steps=4),
@@ -107,14 +105,14 @@ HOSTS: Mapping[str, Host] = {
         "The paper's Table 7 lists no parameters; its caption says that they increase as in Faster R-CNN "
         "(Table 6), so the sites are the same four. Its text speaks of three, which would not go together.",
     ),
-    "panoptic-fpn": Host(
+    "panoptic-fpn": HostSpec(
         "Panoptic FPN, feature pyramid",
         (800, 1344),
         _pyramid(25, 42, steps=3),
         "table8",
         "Three upsamplers at 256 channels. Pictures of 800×1333 are padded to multiples of 32.",
     ),
-    "depthformer": Host(
+    "depthformer": HostSpec(
         "DepthFormer (Swin-T), fusion head",
         (416, 544),
         _DEPTHFORMER,
@@ -125,20 +123,20 @@ HOSTS: Mapping[str, Host] = {
 }
 
 
-# What an operator costs in a network: its weights, and its multiply-accumulates at every site.
+# --- Counts ---
 
 
-META = torch.device("meta")  # shapes without numbers: nothing is stored or computed
+META = torch.device("meta")  # shapes alone: nothing is stored or computed
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterCount:
-    """Numbers that training adjusts.
+    """Number of trainable parameters.
 
     Attributes:
-        all: Every one of them.
+        all: All parameters.
         weights_only: Those in tensors of two or more dimensions: without biases and the factors and
-            shifts of normalisation. The paper's figures are such counts, but for those in `paper`.
+            shifts of normalisation. The paper's figures are such counts, except `KNOWN_DIFFERENCES`.
     """
 
     all: int
@@ -155,7 +153,7 @@ NO_PARAMETERS = ParameterCount(0, 0)
 
 
 def parameters(module: nn.Module) -> ParameterCount:
-    """Count the parameters of a module; one that is used twice counts once."""
+    """Count the parameters of a module; shared ones count once."""
     sizes = [(parameter.ndim, parameter.numel()) for parameter in module.parameters()]
     return ParameterCount(
         all=sum(count for _, count in sizes),
@@ -163,8 +161,8 @@ def parameters(module: nn.Module) -> ParameterCount:
     )
 
 
-def site_parameters(operator: str, site: Site) -> ParameterCount:
-    """The parameters of one operator made for a site.
+def site_parameters(operator: str, site: SiteSpec) -> ParameterCount:
+    """Count the parameters of an operator at a site.
 
     Raises:
         ValueError: The operator is unknown, or cannot have the channels of the site.
@@ -173,8 +171,8 @@ def site_parameters(operator: str, site: Site) -> ParameterCount:
 
 
 @cache  # hosts have sites in common
-def site_macs(operator: str, site: Site, *, rule: MacRule = TRUE) -> Cost:
-    """The multiply-accumulates of one operator at a site, for one image.
+def site_macs(operator: str, site: SiteSpec, *, rule: MacRule = TRUE) -> Cost:
+    """Count the multiply-accumulates of an operator at a site, for one image.
 
     Raises:
         ValueError: The operator is unknown, or cannot have the channels of the site.
@@ -185,15 +183,15 @@ def site_macs(operator: str, site: Site, *, rule: MacRule = TRUE) -> Cost:
     return count_macs(_made_for(operator, site), *spec.inputs(x, guide), rule=rule)
 
 
-def added_parameters(operator: str, host: Host) -> ParameterCount:
-    """The parameters of an operator at all sites of a host, which plain interpolation does not have."""
+def added_parameters(operator: str, host: HostSpec) -> ParameterCount:
+    """Count the parameters that an operator adds at all sites of a host."""
     return sum((site_parameters(operator, site) for site in host.sites), start=NO_PARAMETERS)
 
 
-def added_macs(operator: str, host: Host, *, rule: MacRule = TRUE) -> Cost:
-    """The multiply-accumulates of an operator at all sites of a host, for one image.
+def added_macs(operator: str, host: HostSpec, *, rule: MacRule = TRUE) -> Cost:
+    """Count the multiply-accumulates of an operator at all sites of a host, for one image.
 
-    The interpolation that it replaces is not taken off; `added_macs("bilinear", host)` has its cost.
+    The interpolation that it replaces is not subtracted; `added_macs("bilinear", host)` has its cost.
     """
     total = 0
     for site, times in Counter(host.sites).items():
@@ -204,7 +202,7 @@ def added_macs(operator: str, host: Host, *, rule: MacRule = TRUE) -> Cost:
     return Cost(total, UNIT, rule.method)
 
 
-def _made_for(operator: str, site: Site) -> nn.Module:
+def _made_for(operator: str, site: SiteSpec) -> nn.Module:
     with META:
         return build(operator, site.channels, scale=2, guide_channels=site.guide_channels).eval()
 
@@ -216,16 +214,16 @@ UNEXPLAINED = "The paper's figure is another, and the reason is not known."
 
 @dataclass(frozen=True, slots=True)
 class ComplexityRow:
-    """One operator in one network; all sites together.
+    """One operator at all sites of one network.
 
     Attributes:
         upsampler: Key in `OPERATORS`.
-        parameters: Of the operator.
-        paper_parameters: The paper's figure as printed; None where it has none.
-        macs: Of the operator, for one image, as they are.
-        macs_paper_rule: The same by the paper's rule.
-        paper_macs: The paper's figure as printed, in thousand millions; None where it has none.
-        notes: Why figures of the paper differ, in sentences.
+        parameters: Parameters of the operator.
+        paper_parameters: The paper's figure as printed; None if it has none.
+        macs: True MACs of the operator for one image.
+        macs_paper_rule: MACs by the paper's rule.
+        paper_macs: The paper's figure as printed, in thousand millions; None if it has none.
+        notes: Why the paper's figures differ, in sentences.
     """
 
     upsampler: str
@@ -239,28 +237,28 @@ class ComplexityRow:
 
 @dataclass(frozen=True, slots=True)
 class HostComplexity:
-    """One network.
+    """All operators in one network.
 
     Attributes:
-        host: Its sites.
-        source: Title of the paper's table; None where no table has figures.
-        rows: In the order of `OPERATORS`.
+        host: The network's sites.
+        source: Title of the paper's table; None if no table has figures.
+        rows: One row per operator, in the order of `OPERATORS`.
     """
 
-    host: Host
+    host: HostSpec
     source: str | None
     rows: tuple[ComplexityRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class WholeNetwork:
-    """SegFormer-B1 with bilinear upsampling, built with all its layers and counted.
+    """Counts of SegFormer-B1 with bilinear upsampling, built with all its layers.
 
     Attributes:
-        parameters: Of encoder and head.
+        parameters: Parameters of encoder and head.
         paper_parameters: The paper's figure as printed.
-        macs: For one picture of 512 x 512, as they are.
-        macs_paper_rule: The same by the paper's rule.
+        macs: True MACs for one picture of 512 x 512.
+        macs_paper_rule: MACs by the paper's rule.
         paper_macs: The paper's figure as printed, in thousand millions.
     """
 
@@ -273,14 +271,14 @@ class WholeNetwork:
 
 @dataclass(frozen=True, slots=True)
 class ComplexityReport:
-    """All networks.
+    """Counts of all networks.
 
     Attributes:
-        command: The command line that makes it again.
+        command: Command line that repeats the report.
         dysample: Version of this package.
         torch: Version of PyTorch.
         whole: The one network that is built completely.
-        hosts: Those of `HOSTS`.
+        hosts: The networks of `HOSTS`.
     """
 
     command: str
@@ -291,10 +289,10 @@ class ComplexityReport:
 
 
 def complexity_report(command: str) -> ComplexityReport:
-    """Count everything; takes a minute at most.
+    """Count everything, which takes at most a minute.
 
     Args:
-        command: The command line that asked for it, to be written into the report.
+        command: Command line that repeats the report, to be written into it.
     """
     return ComplexityReport(
         command=command,
@@ -306,11 +304,11 @@ def complexity_report(command: str) -> ComplexityReport:
 
 
 def to_json(report: ComplexityReport) -> str:
-    """Write a report for programs: every integer, every figure of the paper as printed."""
+    """Return a report as JSON, with every integer and every figure of the paper as printed."""
     return json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n"
 
 
-def host_complexity(host: Host) -> HostComplexity:
+def host_complexity(host: HostSpec) -> HostComplexity:
     """Count every operator in one network."""
     table = paper_table(host.table) if host.table else None
     rows = tuple(_row(name, host, table) for name in OPERATORS)
@@ -318,7 +316,7 @@ def host_complexity(host: Host) -> HostComplexity:
 
 
 def segformer_b1() -> SegmentationHost:
-    """The paper's SegFormer-B1 for ADE20K, with bilinear upsampling; without numbers, only to be counted."""
+    """Build the paper's SegFormer-B1 for ADE20K with bilinear upsampling on the meta device."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the encoder's package, about its own imports
         encoder = Encoder("mit_b1")
@@ -338,7 +336,7 @@ def whole_network() -> WholeNetwork:
     )
 
 
-def _row(upsampler: str, host: Host, table: PaperTable | None) -> ComplexityRow:
+def _row(upsampler: str, host: HostSpec, table: PaperTable | None) -> ComplexityRow:
     count, by_paper = added_parameters(upsampler, host), added_macs(upsampler, host, rule=PAPER)
     parameters_printed, macs_printed = (
         _increase(table, column, upsampler) for column in ("params", "gflops")
@@ -360,13 +358,13 @@ def _row(upsampler: str, host: Host, table: PaperTable | None) -> ComplexityRow:
 
 
 def _increase(table: PaperTable | None, column: str, upsampler: str) -> str | None:
-    """The printed increase over plain interpolation; rows of that have a total instead."""
+    """Return the printed increase over plain interpolation, whose own rows print a total instead."""
     if table is None or column not in table.columns:
         return None
     cells = table.where("upsampler", upsampler).column(column)
     return cells[0] if cells and cells[0].startswith("+") else None
 
 
-def _reason(host: Host, column: str, upsampler: str) -> str:
+def _reason(host: HostSpec, column: str, upsampler: str) -> str:
     known = known_difference(host.table or "", column, upsampler)
     return known.reason if known else UNEXPLAINED

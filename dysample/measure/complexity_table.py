@@ -1,4 +1,4 @@
-"""The report of parameters and multiply-accumulates as a page of Markdown."""
+"""The report of parameters and multiply-accumulates as Markdown."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from dysample.measure.complexity import (
     GIGA,
     ComplexityReport,
     ComplexityRow,
-    Host,
     HostComplexity,
+    HostSpec,
     ParameterCount,
     WholeNetwork,
 )
@@ -54,7 +54,7 @@ the upsamplers themselves: the plain interpolation that they replace is not take
 
 
 def to_markdown(report: ComplexityReport) -> str:
-    """Write a report for people."""
+    """Return a report as Markdown."""
     parts = [
         "# Parameters and multiply-accumulates of the upsamplers",
         "Every upsampler of the package, at every place where a network of the paper enlarges a map by two, "
@@ -69,7 +69,7 @@ def to_markdown(report: ComplexityReport) -> str:
 
 
 def host_section(part: HostComplexity) -> str:
-    """Write the part of the report that is about one network."""
+    """Return the section of the report about one network."""
     notes = list(dict.fromkeys(note for row in part.rows for note in _notes(row)))
     table = part.source.partition(":")[0] if part.source else None
     figures = f"The paper's figures: its {table}." if table else "No table of the paper has figures."
@@ -131,12 +131,12 @@ def _giga(cost: Cost) -> str:
 
 
 def _notes(row: ComplexityRow) -> list[str]:
-    """What is to be said below the table; the same reason for both rules once."""
+    """Return the notes on a row, with a reason that both rules share only once."""
     unknown = [f"No MACs: {cost.method}." for cost in (row.macs, row.macs_paper_rule) if cost.value is None]
     return list(dict.fromkeys([*unknown, *row.notes]))
 
 
-def _sites(host: Host) -> str:
+def _sites(host: HostSpec) -> str:
     return ", ".join(f"{site.channels}×{site.height}×{site.width}" for site in host.sites)
 
 

@@ -1,4 +1,4 @@
-"""The machine and the versions that a figure was measured with."""
+"""The machine and the versions behind a measurement."""
 
 import os
 import platform
@@ -8,24 +8,24 @@ from pathlib import Path
 
 import torch
 
-# What changes how memory is handed out or how threads are used.
-_TELLING = ("MALLOC_", "GLIBC_TUNABLES", "THP_", "LD_PRELOAD", "OMP_", "MKL_", "KMP_", "PYTORCH_")
+# Prefixes of variables that change the allocation of memory or the use of threads.
+_SETTINGS = ("MALLOC_", "GLIBC_TUNABLES", "THP_", "LD_PRELOAD", "OMP_", "MKL_", "KMP_", "PYTORCH_")
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where and with what something was measured.
+    """Machine and software of a measurement.
 
     Attributes:
         processor: Model of the CPU.
         cores: Logical CPU cores that this process may use.
-        accelerator: Name of the CUDA device that was measured; empty for the CPU.
-        load: Average number of running processes over the last minute, before; None if unknown.
+        accelerator: Name of the measured CUDA device; empty for the CPU.
+        load: Average number of running processes in the minute before; None if unknown.
         system: Operating system.
-        python: Version.
-        torch: Version.
-        dysample: Version.
-        environment: Settings of allocator and threads that were made, as ``NAME=value``.
+        python: Version of Python.
+        torch: Version of PyTorch.
+        dysample: Version of this package.
+        environment: Variables that set allocator and threads, as ``NAME=value``.
     """
 
     processor: str
@@ -40,10 +40,10 @@ class Machine:
 
 
 def this_machine(device: torch.device) -> Machine:
-    """Describe this machine, as it is now.
+    """Describe this machine in its current state.
 
     Args:
-        device: The device that is going to be measured.
+        device: Device to be measured.
     """
     return Machine(
         processor=_processor(),
@@ -55,7 +55,7 @@ def this_machine(device: torch.device) -> Machine:
         torch=torch.__version__,
         dysample=version("dysample-lab"),
         environment=tuple(
-            f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(_TELLING)
+            f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(_SETTINGS)
         ),
     )
 

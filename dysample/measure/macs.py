@@ -1,9 +1,9 @@
-"""Multiply-accumulates of a forward pass, counted operation by operation; what is unknown is no number.
+"""Multiply-accumulates (MACs) of a forward pass, counted operation by operation.
 
 One MAC is one multiplication of two values that the network holds or computes, together with the
 addition of the product to a sum if there is one. So a product of two maps counts the same whether it
 is written as `a * b`, as a matrix product or as a convolution. Multiplications by constants,
-divisions, additions, activations, softmax, normalisation, pooling and copies count nothing. Taps of
+divisions, additions, activations, softmax, normalisation, pooling and copies do not count. Taps of
 a convolution that fall into its padding do count, as is usual.
 """
 
@@ -16,17 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-# What something costs: a number with its unit and how it was had, or no number and the reason.
-
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One cost, such as milliseconds, mebibytes or multiply-accumulates.
+    """A cost in milliseconds, mebibytes, multiply-accumulates or another unit.
 
     Attributes:
-        value: The number; None where it cannot be had, never 0 in its place.
-        unit: What it counts, for example ``"MiB"``.
-        method: How it was had; where `value` is None, why it cannot be.
+        value: The number; None if it is not available, never 0 in its place.
+        unit: Unit, for example ``"MiB"``.
+        method: How the value was obtained; if it is None, why it is not available.
     """
 
     value: float | int | None
@@ -39,12 +37,12 @@ UNIT = "MACs"
 
 @dataclass(frozen=True, slots=True)
 class MacRule:
-    """What the conventions differ in.
+    """One convention of counting, by its differences from others.
 
     Attributes:
         name: Short name.
         deconvolution: Whether the kernel of a transposed convolution is applied once for every
-            input pixel, as it is, or counted for every output pixel.
+            input pixel, which is true, or counted for every output pixel.
         sampled: Operations for every element that `grid_sample` reads bilinearly.
         interpolated: Operations for every element of a bilinear interpolation on a fixed grid.
     """
@@ -56,7 +54,7 @@ class MacRule:
 
     @property
     def method(self) -> str:
-        """The rule in words."""
+        """Description of the rule."""
         return (
             f"{self.name}: one forward pass of one image; transposed convolution per {self.deconvolution} "
             f"pixel, {self.sampled} per sampled element, {self.interpolated} per interpolated element"
@@ -70,16 +68,16 @@ PAPER = MacRule("the paper's rule", deconvolution="output", sampled=11, interpol
 
 
 def count_macs(module: nn.Module, *inputs: Tensor, rule: MacRule = TRUE) -> Cost:
-    """Run a module once and count.
+    """Run a module once and count its MACs.
 
     Args:
-        module: In the mode to count in. On the device "meta" nothing is computed or stored.
-        inputs: What to call it with, on its device.
-        rule: What to count where conventions differ.
+        module: Module in the mode to count. On the device "meta" nothing is computed or stored.
+        inputs: Its inputs, on its device.
+        rule: Convention to count by.
 
     Returns:
         An integer number of MACs for the whole batch; no value if the module uses an operation that
-        is neither known to multiply nor known not to, and `method` names it.
+        is not known to the counter, which `method` then names.
     """
     counter = _Counter(rule)
     try:
@@ -91,11 +89,11 @@ def count_macs(module: nn.Module, *inputs: Tensor, rule: MacRule = TRUE) -> Cost
 
 
 class _UnknownOperationError(Exception):
-    """An operation that is in none of the lists; ends the count."""
+    """An operation that is in none of the lists, which ends the count."""
 
 
 class _Counter(TorchDispatchMode):
-    """Sees every operation below the module's own code, after autograd."""
+    """Counts every operation that PyTorch dispatches below autograd."""
 
     def __init__(self, rule: MacRule) -> None:
         super().__init__()
@@ -125,7 +123,7 @@ def _convolution(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
 
 
 def _matrix_product(first: int) -> Formula:
-    """Of the arguments `first` and the one after it."""
+    """Count the product of the argument `first` and the next one."""
     return lambda rule, args, output: args[first].numel() * args[first + 1].shape[-1]
 
 
@@ -134,13 +132,13 @@ def _vector_product(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int
 
 
 def _attention(rule: MacRule, args: tuple[Any, ...], output: Any) -> int:
-    """Queries times keys, then weights times values; softmax and scaling count nothing."""
+    """Count queries times keys, then weights times values; softmax and scaling do not count."""
     query, key, value = args[:3]
     return prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + value.shape[-1])
 
 
 def _product(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
-    """Of two maps; a number or a tensor of no dimensions is a constant, an integer a position."""
+    """Count a product of two maps; scalars are constants, and integers are positions."""
     maps = all(isinstance(factor, Tensor) and factor.ndim for factor in args[:2])
     return output.numel() if maps and output.is_floating_point() else 0
 
@@ -157,7 +155,7 @@ def _sample(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
 
 
 def _decide(rule: MacRule, args: tuple[Any, ...], output: Tensor) -> int:
-    """One convolution, or two and offsets times scopes."""
+    """Count one convolution; with a dynamic scope, two and the product of offsets and scopes."""
     x, weight, scope_weight = args[0], args[1], args[3]
     convolved = x.numel() // weight.shape[1] * weight.numel()
     return convolved if scope_weight is None else 2 * convolved + output.numel()
@@ -191,7 +189,7 @@ _FORMULAS: Mapping[str, Formula] = {
     **{f"aten::_scaled_dot_product_{kind}": _attention for kind in _ATTENTIONS},
 }
 
-# Whatever is added here must not multiply two values and add the products up.
+# Operations added here must not multiply two values and sum up the products.
 _NEW_TENSORS = """
     empty empty_like empty_strided new_empty new_empty_strided zeros zeros_like new_zeros ones ones_like
     new_ones full full_like new_full arange linspace eye scalar_tensor fill zero

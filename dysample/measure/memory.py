@@ -1,7 +1,7 @@
-"""What an operator needs in memory: at the peak of a call, and from forward to backward.
+"""Memory of an operator: at the peak of a call, and kept from forward to backward.
 
-The peak on the CPU is that of the resident size of a process which does nothing else, so this
-module is also a program: it measures the case that it is given as JSON, and prints JSON.
+The peak on the CPU is the peak resident size of a process that does nothing else, so this module is also
+a program that measures a case given as JSON and prints JSON.
 """
 
 import ctypes
@@ -30,8 +30,8 @@ class Kept:
     """Bytes that autograd keeps from a forward call for the backward one.
 
     Attributes:
-        total: Every storage once, parameters left out.
-        beyond_inputs: Those that are not an input either.
+        total: All storages once, without parameters.
+        beyond_inputs: The same without inputs.
     """
 
     total: int
@@ -41,14 +41,14 @@ class Kept:
 def kept_for_backward(
     call: Callable[[], object], *, inputs: Iterable[Tensor], parameters: Iterable[Tensor]
 ) -> Kept:
-    """Count what a forward call saves for its backward.
+    """Count the bytes that a forward call saves for its backward call.
 
     Args:
-        call: The forward call, with gradients wanted.
-        inputs: What it is called with.
-        parameters: What it owns; never counted.
+        call: The forward call, with gradients enabled.
+        inputs: Its inputs.
+        parameters: Its parameters, which are never counted.
     """
-    # Keeping the tensors keeps their addresses from being used again.
+    # Holding the tensors prevents their addresses from being reused.
     saved: dict[int, Tensor] = {}
 
     def pack(tensor: Tensor) -> Tensor:
@@ -59,20 +59,20 @@ def kept_for_backward(
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         call()
     owned = {_address(tensor) for tensor in parameters}
-    given = {_address(tensor) for tensor in inputs}
+    passed = {_address(tensor) for tensor in inputs}
     sizes = {at: tensor.untyped_storage().nbytes() for at, tensor in saved.items() if at not in owned}
-    return Kept(sum(sizes.values()), sum(size for at, size in sizes.items() if at not in given))
+    return Kept(sum(sizes.values()), sum(size for at, size in sizes.items() if at not in passed))
 
 
 def peak_beyond_output(call: Callable[[], Tensor], device: torch.device) -> Cost:
-    """Peak memory of a call in this process beyond what was there before and the output's own bytes.
+    """Measure the peak memory of a call in this process, without prior memory and the output.
 
     Args:
-        call: Should have run before on a small input, so that libraries are loaded.
-        device: Where it runs.
+        call: The call; it should have run before on a small input, so that libraries are loaded.
+        device: Device that it runs on.
 
     Returns:
-        MiB.
+        The peak in MiB.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -81,7 +81,7 @@ def peak_beyond_output(call: Callable[[], Tensor], device: torch.device) -> Cost
         output = call()
         peak, method = torch.cuda.max_memory_allocated(device), "peak of PyTorch's CUDA allocator"
     else:
-        _give_back_freed_memory()
+        _trim_heap()
         if not _reset_peak():
             return Cost(None, "MiB", "this system does not let a process reset its peak resident size")
         before = _resident("VmRSS")
@@ -91,10 +91,10 @@ def peak_beyond_output(call: Callable[[], Tensor], device: torch.device) -> Cost
 
 
 def peak_of_case(case: BenchCase) -> Cost:
-    """`peak_beyond_output` of one forward call, in a process of its own.
+    """Measure `peak_beyond_output` of one forward call in a separate process.
 
     Returns:
-        MiB; no number where the system has none to offer or the process came to grief.
+        The peak in MiB; no value if the system cannot measure it or the process failed.
     """
     command = [sys.executable, "-m", "dysample.measure.memory", json.dumps(asdict(case))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -112,15 +112,15 @@ def _measure(case: BenchCase) -> Cost:
         return peak_beyond_output(prepared.upsample, prepared.inputs[0].device)
 
 
-def _give_back_freed_memory() -> None:
-    """Hand the system what glibc holds back: a call that is served from it would seem to need less."""
+def _trim_heap() -> None:
+    """Return the memory that glibc holds to the system; a call that reuses it would seem to need less."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
 
 
 def _reset_peak() -> bool:
-    """Begin a new peak of the resident size; False where the system has no such thing."""
+    """Reset the peak resident size; return False if the system cannot do so."""
     try:
         _RESET.write_text("5", encoding="ascii")
         return _resident("VmHWM") <= _resident("VmRSS") + MIB
@@ -129,16 +129,16 @@ def _reset_peak() -> bool:
 
 
 def _resident(field: str) -> int:
-    """A resident size of this process in bytes.
+    """Return a resident size of this process in bytes.
 
     Raises:
         OSError: The system has no such file.
         ValueError: The file has no such field.
     """
-    found = re.search(rf"^{field}:\s+(\d+) kB", _STATUS.read_text(encoding="utf-8"), re.MULTILINE)
-    if found is None:
+    match = re.search(rf"^{field}:\s+(\d+) kB", _STATUS.read_text(encoding="utf-8"), re.MULTILINE)
+    if match is None:
         raise ValueError(f"{_STATUS} must name {field}")
-    return 1024 * int(found[1])
+    return 1024 * int(match[1])
 
 
 def _address(tensor: Tensor) -> int:

@@ -1,7 +1,7 @@
-"""A forward call taken apart: reading the map, convolving, arithmetic, moving data, and overhead.
+"""The parts of a forward call: reading the map, convolving, arithmetic, moving data, and overhead.
 
-PyTorch's profiler times every operation; those that a module calls belong to one part each, with all that
-they call in turn.
+PyTorch's profiler times every operation; each operation that a module calls belongs to one part, together
+with everything that it calls.
 """
 
 import json
@@ -24,12 +24,12 @@ PARTS: tuple[Part, ...] = ("reading", "convolution", "arithmetic", "moving", "ov
 WATCHED_SECONDS = 0.05  # at least, in a round; the profiler's clock has microseconds
 MOST_CALLS = 100
 ROUNDS = 7
-# Beginnings of the names of operations that a module calls; what these call in turn is theirs.
+# Prefixes of the names of operations that a module calls.
 _MARKS: Mapping[Part, tuple[str, ...]] = {
     "reading": ("dysample::sample", "_Reassemble", "aten::grid_sampler", "aten::upsample", "aten::_upsample"),
     "convolution": (
         "_NeighbourProducts",
-        "dysample::decide",  # the arithmetic that follows goes with it
+        "dysample::decide",  # includes the arithmetic that follows
         "aten::conv",
         "aten::linear",
         "aten::matmul",
@@ -65,16 +65,16 @@ _MARKS: Mapping[Part, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class CallParts:
-    """One operator's forward call; the shares are from 0 to 1 and add up to 1.
+    """Parts of one operator's forward call, as shares from 0 to 1 that add up to 1.
 
     Attributes:
-        case: What ran.
-        milliseconds: Of one call by the clock on the wall, while it was watched: of all parts together.
-        reading: Reading the map at its places, weighing, writing the output.
-        convolution: Convolutions and products of matrices.
-        arithmetic: Arithmetic on single values, normalisation, pooling.
+        case: The profiled case.
+        milliseconds: Wall-clock time of one call under the profiler, all parts together.
+        reading: Reading the map at its positions, weighting, writing the output.
+        convolution: Convolutions and matrix products.
+        arithmetic: Elementwise arithmetic, normalisation, pooling.
         moving: Copies, shuffles, padding.
-        overhead: Python, the calling of operations, asking for memory.
+        overhead: Python, dispatch of operations, allocation of memory.
     """
 
     case: BenchCase
@@ -86,7 +86,7 @@ class CallParts:
     overhead: float
 
     def share(self, part: Part) -> float:
-        """The share of a part."""
+        """Return the share of a part."""
         shares = (self.reading, self.convolution, self.arithmetic, self.moving, self.overhead)
         return shares[PARTS.index(part)]
 
@@ -97,39 +97,39 @@ class CallParts:
 
 
 def call_parts(case: BenchCase) -> CallParts:
-    """Watch forward calls of an operator on the CPU, after some that are not watched.
+    """Profile forward calls of an operator on the CPU, after a warm-up.
 
-    The least time of each part over some rounds counts, which other work on the machine disturbed least.
+    Each part counts with its least time over the rounds, which other work on the machine disturbed least.
 
     Raises:
-        ValueError: The operator does not define the case, or the case is not one of the CPU.
+        ValueError: The operator does not define the case, or the case is not on the CPU.
     """
     if case.device != "cpu":
         raise ValueError(f"only calls on the CPU are taken apart, got device={case.device!r}")
     with conditions(case), torch.inference_mode():
         prepared = prepare(case)
-        calls = _enough(prepared.upsample)
+        calls = _call_count(prepared.upsample)
         rounds = [_watch(prepared.upsample, calls) for _ in range(ROUNDS)]
-    least = [min(each[part] for each in rounds) for part in PARTS]
+    least = [min(times[part] for times in rounds) for part in PARTS]
     total = sum(least)
     return CallParts(case, total / 1000, *(part / total for part in least))
 
 
 def _watch(call: Callable[[], object], calls: int) -> dict[Part, float]:
-    """Microseconds of each part of a call, averaged over so many in a row."""
-    with profile(activities=[ProfilerActivity.CPU]) as watched:
+    """Return the microseconds of each part of a call, averaged over several calls in a row."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
         began = perf_counter()
         for _ in range(calls):
             call()
         seconds = perf_counter() - began
-    found = _microseconds(watched.events() or ())
-    # What is between the operations; two clocks may differ by microseconds.
-    found["overhead"] += max(1e6 * seconds - sum(found.values()), 0.0)
-    return {part: time / calls for part, time in found.items()}
+    times = _microseconds(profiler.events() or ())
+    # Time between the operations is overhead; the two clocks may differ by microseconds.
+    times["overhead"] += max(1e6 * seconds - sum(times.values()), 0.0)
+    return {part: time / calls for part, time in times.items()}
 
 
-def _enough(call: Callable[[], object]) -> int:
-    """How many calls fill `WATCHED_SECONDS`; warms up on the way."""
+def _call_count(call: Callable[[], object]) -> int:
+    """Return how many calls fill `WATCHED_SECONDS`; this also warms up."""
     call()
     began = perf_counter()
     call()
@@ -137,11 +137,11 @@ def _enough(call: Callable[[], object]) -> int:
 
 
 def _microseconds(events: Iterable[FunctionEvent]) -> dict[Part, float]:
-    """The time of the operations of each part."""
-    found: dict[Part, float] = dict.fromkeys(PARTS, 0.0)
+    """Return the time of the operations of each part."""
+    times: dict[Part, float] = dict.fromkeys(PARTS, 0.0)
     for event in events:
-        found[_part(event)] += event.self_cpu_time_total
-    return found
+        times[_part(event)] += event.self_cpu_time_total
+    return times
 
 
 def _part(event: FunctionEvent) -> Part:
@@ -154,16 +154,16 @@ def _part(event: FunctionEvent) -> Part:
     return "arithmetic"
 
 
-# Calls taken apart: as a record, as JSON and back, and as a page of Markdown.
+# --- Reports ---
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An operator that could not be called, and why.
+    """An operator that could not be called.
 
     Attributes:
-        operator: Its name in `OPERATORS`.
-        reason: A sentence.
+        operator: Name in `OPERATORS`.
+        reason: The reason, in a sentence.
     """
 
     operator: str
@@ -172,13 +172,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class ProfileReport:
-    """One run.
+    """One run of the profile.
 
     Attributes:
-        command: The command line that makes it again.
-        date: When it began, ISO 8601 with time zone.
-        machine: Where it ran.
-        calls: In the order of `OPERATORS`.
+        command: Command line that repeats it.
+        date: Start of the run, ISO 8601 with time zone.
+        machine: Machine that it ran on.
+        calls: Profiled calls, in the order of `OPERATORS`.
         refused: Operators that do not define the map, or that PyTorch cannot compute.
     """
 
@@ -190,7 +190,7 @@ class ProfileReport:
 
 
 def to_json(report: ProfileReport) -> str:
-    """Write a report as JSON that `from_json` reads."""
+    """Return a report as JSON that `from_json` reads."""
     return json.dumps(asdict(report), indent=1) + "\n"
 
 
@@ -198,16 +198,16 @@ def from_json(text: str) -> ProfileReport:
     """Read a report that `to_json` wrote.
 
     Raises:
-        ValueError: The text is not JSON, or not that of a report.
+        ValueError: The text is not the JSON of a report.
     """
     return report_from(ProfileReport, text, "a profile")
 
 
 def to_markdown(report: ProfileReport) -> str:
-    """Write a report for people."""
+    """Return a report as Markdown."""
     head = ["operator", "ms", *(f"{part}, %" for part in PARTS)]
     rows = [_line(head), _line([":--", *["--:"] * (len(head) - 1)]), *map(_row, report.calls)]
-    refused = [f"- {OPERATORS[each.operator].label}: {each.reason}" for each in report.refused]
+    refused = [f"- {OPERATORS[row.operator].label}: {row.reason}" for row in report.refused]
     return "\n".join(
         [
             "# Where the time of a forward call goes",

@@ -1,4 +1,4 @@
-"""How much of a trained network's forward pass its upsampling takes."""
+"""The share of upsampling in the forward pass of a trained network."""
 
 import argparse
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ class Picture:
     """A trained network and the size of a picture for it.
 
     Attributes:
-        task: As `load_host` knows it.
+        task: Name of a task, as for `load_host`.
         height: Rows.
         width: Columns.
     """
@@ -33,7 +33,7 @@ class Picture:
         """Read task:rows x columns, such as ``everyday-segmentation:375x500``.
 
         Raises:
-            ArgumentTypeError: It is something else.
+            ArgumentTypeError: The text is something else.
         """
         task, _, size = text.partition(":")
         parts = size.lower().split("x")
@@ -47,15 +47,15 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class HostShare:
-    """Upsampling beside the whole of one forward pass.
+    """Times of a network's upsampling and of its whole forward pass.
 
     Attributes:
         picture: Network and size.
         upsampler: Name in `OPERATORS`.
-        implementation: What was asked to read at points.
+        implementation: Requested implementation of reading at points.
         threads: CPU threads.
-        times: All enlargements of the network, one after the other, with the whole forward pass as the
-            baseline: the ratio is the share.
+        times: Race of all the network's enlargements against the whole forward pass as the baseline: the
+            ratio is the share.
     """
 
     picture: Picture
@@ -72,14 +72,14 @@ class HostShare:
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """Shares that were measured in one run.
+    """Shares measured in one run.
 
     Attributes:
-        command: The command line that makes it again.
-        date: When it began, ISO 8601 with time zone.
-        machine: Where it ran.
-        rounds: Samples of either.
-        rows: In the order in which they were measured.
+        command: Command line that repeats it.
+        date: Start of the run, ISO 8601 with time zone.
+        machine: Machine that it ran on.
+        rounds: Samples of each.
+        rows: Shares, in order of measurement.
     """
 
     command: str
@@ -115,7 +115,7 @@ def host_share(
 
 
 def to_markdown(report: HostReport) -> str:
-    """Write shares for people."""
+    """Return a report as Markdown."""
     machine = report.machine
     load = "unknown" if machine.load is None else f"{machine.load:.2f}"
     lines = [

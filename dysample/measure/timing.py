@@ -1,4 +1,4 @@
-"""Time two functions against each other, so that a busy machine slows both."""
+"""Timing of a function against a baseline in turns, so that a busy machine slows both."""
 
 import math
 import statistics
@@ -13,16 +13,17 @@ Call = Callable[[], object]
 Clock = Literal["wall", "busy"]
 SAMPLE_SECONDS = 0.02
 MOST_CALLS = 2**20
+WARM_UP = 3  # calls before one is recorded, as PyTorch requires
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Seconds that one call took, averaged over the calls of one sample.
+    """Seconds of one call, averaged over the calls of one sample.
 
     Attributes:
-        wall: By the clock on the wall.
-        busy: Of this process on its CPU cores; on CUDA, of the device.
-        replayed: Whether `busy` is that of a recorded graph of the call, without the time to launch it.
+        wall: Wall-clock time.
+        busy: CPU time of this process; on CUDA, time of the device.
+        replayed: Whether `busy` is the time of a recorded graph of the call, without the launch.
     """
 
     wall: float
@@ -30,7 +31,7 @@ class Sample:
     replayed: bool = False
 
 
-# Calls a function several times and tells what one call took.
+# Calls a function several times and returns the time of one call.
 Stopwatch = Callable[[Call, int], Sample]
 
 
@@ -53,13 +54,13 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What one function took.
+    """Times of one function.
 
     Attributes:
-        wall: Milliseconds of a call by the clock on the wall.
-        busy: Milliseconds of a call that this process (on CUDA: the device) was busy.
+        wall: Wall-clock milliseconds of a call.
+        busy: Milliseconds per call that this process (on CUDA: the device) was busy.
         calls: Calls in one sample.
-        replayed: Whether the device was busy with a recorded graph, without the time to launch it.
+        replayed: Whether `busy` is the time of a recorded graph, without the launch.
     """
 
     wall: Spread
@@ -68,18 +69,18 @@ class Timing:
     replayed: bool = False
 
     def by(self, clock: Clock) -> Spread:
-        """Milliseconds of a call by one of the clocks."""
+        """Return the milliseconds of a call by one of the clocks."""
         return self.wall if clock == "wall" else self.busy
 
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """A function beside its baseline.
+    """Times of a function and its baseline.
 
     Attributes:
-        candidate: What the function took.
-        baseline: What the baseline took in between.
-        wall_ratio: Candidate over baseline, formed in every round, by the clock on the wall.
+        candidate: Times of the function.
+        baseline: Times of the baseline in between.
+        wall_ratio: Ratio of candidate to baseline in each round, by wall-clock time.
         busy_ratio: The same by busy time.
     """
 
@@ -89,17 +90,17 @@ class Race:
     busy_ratio: Spread
 
     def ratio(self, clock: Clock) -> Spread:
-        """Candidate over baseline by one of the clocks."""
+        """Return the ratio of candidate to baseline by one of the clocks."""
         return self.wall_ratio if clock == "wall" else self.busy_ratio
 
 
 def race(candidate: Call, baseline: Call, *, rounds: int, stopwatch: Stopwatch) -> Race:
-    """Time a function and its baseline in turns; who goes first alternates.
+    """Time a function and its baseline in turns, alternating which goes first.
 
     Args:
         candidate: The function.
-        baseline: What it is compared with.
-        rounds: Samples of each, an odd number to have a middle one.
+        baseline: The baseline.
+        rounds: Samples of each, an odd number so that there is a middle one.
         stopwatch: Takes a sample.
 
     Raises:
@@ -125,7 +126,7 @@ def race(candidate: Call, baseline: Call, *, rounds: int, stopwatch: Stopwatch) 
 
 
 def repetitions(call: Call, stopwatch: Stopwatch, *, seconds: float = SAMPLE_SECONDS) -> int:
-    """How many calls fill a sample of `seconds`; warms the function up on the way."""
+    """Return how many calls fill a sample of `seconds`; this also warms the function up."""
     stopwatch(call, 1)
     calls = 1
     while (took := stopwatch(call, calls).wall) * calls < seconds and calls < MOST_CALLS:
@@ -150,10 +151,7 @@ def _timing(samples: Sequence[Sample], calls: int) -> Timing:
     )
 
 
-# A stopwatch for CUDA: calls as they are made, and what the device alone takes for them.
-
-
-WARM_UP = 3  # calls before one is recorded, as torch asks for
+# --- CUDA ---
 
 
 def events(call: Call, calls: int) -> Sample:
@@ -170,17 +168,17 @@ def events(call: Call, calls: int) -> Sample:
 
 
 def recorded(call: Call) -> Call:
-    """A call's work on the device as a graph, which is launched at once.
+    """Record a call's work on the device as a graph; return the function that launches it.
 
     Raises:
-        RuntimeError: The call does what a graph cannot hold, such as waiting for the device.
+        RuntimeError: The call does something that a graph cannot hold, such as waiting for the device.
     """
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
         for _ in range(WARM_UP):
             call()
-    torch.cuda.current_stream().wait_stream(aside)
+    torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         call()
@@ -188,19 +186,19 @@ def recorded(call: Call) -> Call:
 
 
 class CudaStopwatch:
-    """Wall clock of calls as they are made; busy time of their recorded graphs, where there are any.
+    """Stopwatch for CUDA: wall clock of plain calls, and busy time of their recorded graphs, if any.
 
-    Small maps take longer to launch than to compute. What the user waits for has both, what the
-    device is busy with only the latter.
+    Small maps take longer to launch than to compute. Wall-clock time includes both, busy time only the
+    latter.
     """
 
     def __init__(self, clock: Stopwatch = events, record: Callable[[Call], Call] = recorded) -> None:
-        """Take the parts that need a device."""
+        """Set the functions that need a device."""
         self._clock, self._record = clock, record
         self._replays: dict[Call, Call | None] = {}
 
     def __call__(self, call: Call, calls: int) -> Sample:
-        """Take a sample; where there is no graph, the events between the calls tell the busy time."""
+        """Take a sample; without a graph, the events around the calls give the busy time."""
         if call not in self._replays:
             self._replays[call] = self._recorded(call)
         sample, replay = self._clock(call, calls), self._replays[call]

@@ -1,4 +1,4 @@
-"""DepthFormer's fusion head: four x2 upsamplings, each joined with the encoder's map of that size."""
+"""DepthFormer's fusion head: four x2 upsamplings, each fused with the encoder's map of that size."""
 
 import math
 
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from dysample.ops.registry import build, operator_spec
 from dysample.types import Prediction, Step
 
-# By the stride that a level has, finest first.
+# Levels by stride, finest first.
 _LEVELS = ("d2", "d4", "d8", "d16", "d32")
-# Light enough for a CPU, and multiples of 32, as the group normalisations of A2U and SAPA-B want.
+# Light enough for a CPU, and multiples of 32, as the group normalisations of A2U and SAPA-B require.
 WIDTHS = (32, 32, 64, 96, 128)
-# Depth sensors for rooms see nothing nearer, so that nothing nearer can be learned.
+# Indoor depth sensors measure nothing nearer, so nothing nearer can be learned.
 LOWEST = 0.5
 DEEPEST = 10.0
 
@@ -21,9 +21,9 @@ DEEPEST = 10.0
 class DepthHead(nn.Module):
     """Metric depth from five maps, by four x2 upsamplers, each with its own weights.
 
-    A stage enlarges what the stage before it made, puts the map of the new size (the skip, which is
-    the guide too) beside it, and blends both by two convolutions to the skip's channels. A step is
-    called after the stride that it reaches: "d16", "d8", "d4", "d2".
+    A stage enlarges the output of the previous stage, concatenates the encoder's map of the new size (the
+    skip, which is also the guide), and blends both by two convolutions to the skip's channels. Steps are
+    named after the stride that they reach: "d16", "d8", "d4", "d2".
     """
 
     def __init__(
@@ -41,8 +41,8 @@ class DepthHead(nn.Module):
             channels: Channels of the five maps, finest first.
             widths: Channels that each is projected to; None takes all but the coarsest as they are.
             upsampler: A name of `OPERATORS`.
-            lowest: The least depth that it can tell, in metres.
-            deepest: The greatest, in metres.
+            lowest: Smallest depth that the head can predict, in metres.
+            deepest: Largest depth that the head can predict, in metres.
 
         Raises:
             ValueError: There are not five maps or widths, the upsampler cannot have these channels, or
@@ -72,7 +72,7 @@ class DepthHead(nn.Module):
         return self.intermediates(maps).output
 
     def intermediates(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Prediction:
-        """As `forward`, with every upsampling on the way."""
+        """Return the prediction with every upsampling step on the way."""
         levels = {name: self.project[name](x) for name, x in zip(_LEVELS, maps, strict=True)}
         steps: list[Step] = []
         x = levels[_LEVELS[-1]]
@@ -84,18 +84,18 @@ class DepthHead(nn.Module):
         return Prediction(output=self._metres(self.predict(x)), steps=tuple(steps))
 
     def _metres(self, raw: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
-        """Depth between the two ends: its logarithm is a sigmoid, stretched over the range.
+        """Map raw values to depths: the logarithm is a sigmoid, stretched over the range.
 
-        The loss compares logarithms. Here they depend on `raw` smoothly everywhere, an equal step is an
-        equal ratio of depths, and a fresh head says sqrt(lowest * deepest), some two metres, as indoors.
+        The loss compares logarithms. They depend on `raw` smoothly everywhere, equal steps are equal
+        ratios of depths, and a fresh head predicts sqrt(lowest * deepest), about two metres, as indoors.
         """
-        # Half precision would tell depths apart by one percent at best.
+        # Half precision would resolve depths to one percent at best.
         share = torch.sigmoid(-raw.to(torch.promote_types(raw.dtype, torch.float32)))
         return self.deepest * torch.exp(-math.log(self.deepest / self.lowest) * share)
 
 
 def _projections(channels: tuple[int, ...], widths: tuple[int, ...] | None) -> dict[str, nn.Module]:
-    """One for each level; that of the coarsest is part of the published head in any case."""
+    """Return a projection for each level; the published head always has one for the coarsest."""
     coarsest = len(_LEVELS) - 1
     targets = widths or channels
     return {

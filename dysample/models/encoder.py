@@ -1,4 +1,4 @@
-"""Encoders of segmentation_models_pytorch, reduced to the maps that decoders read."""
+"""Encoders of segmentation_models_pytorch, reduced to the maps that decoders read, and image context."""
 
 from typing import Any, Literal, cast, get_args
 
@@ -15,16 +15,18 @@ Finest = Literal[2, 4]
 Colours = tuple[float, float, float]
 IMAGENET: tuple[Colours, Colours] = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _PROBE = 64
+# Layers that only widen a backbone's last map for its classifier.
+_CLASSIFIER_LAYERS = {"mobilenet_v2": "features.18"}
 
 
 class Encoder(nn.Module):
-    """Any SMP encoder: an RGB picture in, its maps at strides 4, 8, 16 and 32 out, if wanted at 2 too.
+    """Any SMP encoder, returning maps at strides 4, 8, 16 and 32 of an RGB picture, optionally also at 2.
 
     Attributes:
-        name: What the encoder is called in SMP.
+        name: Name of the encoder in SMP.
         strides: Pixels of the picture per position of each map, finest first.
-        channels: Of each map, finest first.
-        context: What the coarsest map passes through last; None for nothing.
+        channels: Channels of each map, finest first.
+        context: Last layer of the coarsest map; None if there is none.
     """
 
     mean: Tensor
@@ -40,17 +42,17 @@ class Encoder(nn.Module):
         finest: Finest = 4,
         encoder_weights: str | None = None,
     ) -> None:
-        """Make an encoder, with random weights or those that SMP knows.
+        """Make an encoder, with random weights or published ones.
 
         Args:
             name: A name of segmentation_models_pytorch, such as "mit_b1".
-            mean: Subtracted from red, green and blue in [0, 1]. None takes what belongs to the weights;
-                what is usual for ImageNet, if there are none.
-            deviation: Divides them afterwards; None as above.
+            mean: Subtracted from red, green and blue in [0, 1]. None takes the value of the
+                weights, or ImageNet's if there are none.
+            deviation: Divides them afterwards; None as for `mean`.
             context: Channels of the coarsest map after `ImageContext`; 0 leaves it as it is.
             finest: Stride of the first map, 4 or 2.
-            encoder_weights: What SMP's networks take by that name, such as "imagenet": fetched once,
-                from then on without a connection. None is random.
+            encoder_weights: Weights by SMP's name, such as "imagenet", downloaded once and then cached; None
+                for random ones.
 
         Raises:
             ValueError: SMP has no encoder or weights of that name, it lacks one of the strides, or
@@ -96,11 +98,11 @@ def _backbone(name: str, strides: tuple[int, ...], weights: str | None) -> nn.Mo
     with needed_for(f"the encoder {name}"):
         from segmentation_models_pytorch.encoders import get_encoder
 
-    # Networks of timm have one set of weights each, which SMP wants to hear as True.
-    wanted = cast(Any, True if weights and name.startswith("tu-") else weights)
+    # Networks of timm have one set of weights each, which SMP takes as True.
+    choice = cast(Any, True if weights and name.startswith("tu-") else weights)
     with fetching(f"the weights {weights!r} of {name}"):
         try:
-            return cast(nn.Module, get_encoder(name, in_channels=3, depth=5, weights=wanted))
+            return cast(nn.Module, get_encoder(name, in_channels=3, depth=5, weights=choice))
         except (KeyError, RuntimeError) as error:  # of SMP, and of timm for names that begin with "tu-"
             said = f" with weights {weights!r}: {error}" if weights else ""
             raise ValueError(f"segmentation_models_pytorch has no encoder called {name!r}{said}") from error
@@ -111,10 +113,10 @@ def _backbone(name: str, strides: tuple[int, ...], weights: str | None) -> nn.Mo
 def _channels(name: str, backbone: nn.Module, strides: tuple[int, ...]) -> tuple[int, ...]:
     try:
         maps = _probe(backbone)[-len(strides) :]
-    except (AssertionError, RuntimeError) as error:  # encoders that are made for one size
+    except (AssertionError, RuntimeError) as error:  # encoders made for a single size
         raise ValueError(_no_strides(name, strides, error)) from error
     sizes = [tuple(x.shape[2:]) for x in maps]
-    # Where SMP has to fill in a stride that the network skips, it gives a map of no channels.
+    # If the network skips a stride, SMP returns a map without channels.
     if sizes != [(_PROBE // stride,) * 2 for stride in strides] or not all(x.shape[1] for x in maps):
         raise ValueError(_no_strides(name, strides, [tuple(x.shape) for x in maps]))
     return tuple(x.shape[1] for x in maps)
@@ -122,46 +124,43 @@ def _channels(name: str, backbone: nn.Module, strides: tuple[int, ...]) -> tuple
 
 @torch.no_grad()
 def _probe(backbone: nn.Module) -> list[Tensor]:
-    """The maps of a small black picture, which leaves no trace in running statistics."""
+    """Return the maps of a small black picture, without touching running statistics."""
     backbone.eval()
     maps: list[Tensor] = backbone(torch.zeros(1, 3, _PROBE, _PROBE))
     backbone.train()
     return maps
 
 
-def _no_strides(name: str, strides: tuple[int, ...], found: object) -> str:
-    return f"encoder {name!r} does not give maps at strides {strides} of pictures of any size: {found}"
+def _no_strides(name: str, strides: tuple[int, ...], result: object) -> str:
+    return f"encoder {name!r} does not give maps at strides {strides} of pictures of any size: {result}"
 
 
 def _normalisation(name: str, weights: str) -> tuple[Colours, Colours]:
-    """Mean and deviation of the pictures in [0, 1] that weights were trained with."""
+    """Return mean and deviation of pictures in [0, 1] that weights were trained with."""
     from segmentation_models_pytorch.encoders import get_preprocessing_params
 
     with fetching(f"the settings of the weights {weights!r} of {name}"):
         try:
-            found = get_preprocessing_params(name, pretrained=weights)
+            settings = get_preprocessing_params(name, pretrained=weights)
         except KeyError as error:
             raise ValueError(f"the normalisation of {name} is not known: give mean and deviation") from error
-    if found["input_space"] != "RGB" or found["input_range"] != [0, 1]:
-        raise ValueError(f"weights for RGB in [0, 1] are needed, those of {name} are for {found}")
-    return tuple(found["mean"]), tuple(found["std"])
+    if settings["input_space"] != "RGB" or settings["input_range"] != [0, 1]:
+        raise ValueError(f"weights for RGB in [0, 1] are needed, those of {name} are for {settings}")
+    return tuple(settings["mean"]), tuple(settings["std"])
 
 
-# Context for an encoder's coarsest map: a wider view at twice the resolution, and the whole picture.
-#
-# After DeepLabV3 (Chen et al. 2017), reduced to one local and one image-level branch. On a small
-# data set a map at stride 32 alone tells a cat from a dog much worse.
-
-
-# Layers that only widen a backbone's last map for its classifier.
-_CLASSIFIER_LAYERS = {"mobilenet_v2": "features.18"}
+# --- Context of the coarsest map ---
 
 
 class ImageContext(nn.Module):
-    """Blend every position of a map with the mean of the map, then halve the resolution."""
+    """Blend every position of a map with the mean of the map, then halve the resolution.
+
+    This is DeepLabV3 (Chen et al. 2017) reduced to one local and one image-level branch. On a small data
+    set, a map at stride 32 alone tells a cat from a dog much worse.
+    """
 
     def __init__(self, channels: int, width: int) -> None:
-        """Make it for maps of `channels` channels; the output has `width`."""
+        """Make the layers for maps of `channels` channels; the output has `width` channels."""
         super().__init__()
         self.local = nn.Conv2d(channels, width, kernel_size=1)
         self.image = nn.Conv2d(channels, width, kernel_size=1)
@@ -175,19 +174,19 @@ class ImageContext(nn.Module):
 
 
 def keep_stride_16(name: str, backbone: nn.Module) -> None:
-    """Let a convolutional SMP backbone end at stride 16: its last stride becomes dilation.
+    """Make a convolutional SMP backbone end at stride 16 by turning its last stride into dilation.
 
-    The convolutions compute what they computed before, at four times as many positions.
+    The convolutions compute the same values as before, at four times as many positions.
 
     Raises:
-        ValueError: The backbone does not tell its stages.
+        ValueError: The backbone does not list its stages.
     """
     if name in _CLASSIFIER_LAYERS:
         backbone.set_submodule(_CLASSIFIER_LAYERS[name], nn.Identity())
     try:
         stages = backbone.get_stages()  # pyright: ignore[reportCallIssue]
     except (AttributeError, NotImplementedError) as error:
-        raise ValueError(f"encoder {name!r} cannot be dilated: it does not tell its stages") from error
+        raise ValueError(f"encoder {name!r} cannot be dilated: it does not list its stages") from error
     strided = False
     for stage in stages[32]:
         for module in stage.modules():

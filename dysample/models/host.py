@@ -1,4 +1,4 @@
-"""Hosts: encoder, head, and the bookkeeping that lets a picture have any size."""
+"""Hosts: networks of an encoder and a head that take pictures of any size."""
 
 from typing import Generic, TypeVar
 
@@ -20,15 +20,16 @@ _Head = TypeVar("_Head", bound=Head)
 
 
 class Host(nn.Module, Generic[_Head]):
-    """What the networks share: a number or several for every pixel of an RGB picture of any size."""
+    """Encoder and head that predict one or more values for every pixel of an RGB picture of any size."""
 
     def __init__(self, encoder: Encoder, head: _Head, *, align_corners: bool = False) -> None:
         """Join an encoder and a head made for its channels.
 
         Args:
-            encoder: Gives the maps.
+            encoder: Computes the maps.
             head: Predicts at the size of the finest map.
-            align_corners: Of the last enlargement, to the picture's size; SMP's networks align them.
+            align_corners: Whether the last enlargement, to the picture's size, aligns corners, as in SMP's
+                networks.
         """
         super().__init__()
         self.encoder = encoder
@@ -47,16 +48,16 @@ class Host(nn.Module, Generic[_Head]):
         return self.intermediates(image).output
 
     def intermediates(self, image: Float[Tensor, "b 3 H W"]) -> Prediction:
-        """As `forward`, with every upsampling inside the head.
+        """Return the prediction with every upsampling step inside the head.
 
-        The maps in the steps belong to the padded picture, see `encode`.
+        The maps in the steps belong to the padded picture; see `encode`.
         """
         maps = encode(self.encoder, image)
         height, width = image.shape[2:]
         return decode(self.head, maps, height, width, align_corners=self.align_corners)
 
     def operator(self, step: str) -> nn.Module:
-        """The upsampler of one step, by the step's name.
+        """Return the upsampler of a step by the step's name.
 
         Raises:
             ValueError: The host has no step of that name.
@@ -67,21 +68,21 @@ class Host(nn.Module, Generic[_Head]):
 
 
 class SegmentationHost(Host[SegFormerHead]):
-    """Class logits for every pixel of an RGB picture of any size."""
+    """Predicts class logits for every pixel of an RGB picture of any size."""
 
 
 class PanopticFPN(Host[PanopticFPNHead]):
-    """As `SegmentationHost`, with a feature pyramid between encoder and prediction."""
+    """`SegmentationHost` with a feature pyramid between encoder and prediction."""
 
 
 class DepthEstimator(Host[DepthHead]):
-    """Depth in metres for every pixel of an RGB picture of any size; its encoder begins at stride 2."""
+    """Predicts depth in metres for every pixel of an RGB picture of any size, on maps from stride 2 on."""
 
 
 def encode(encoder: Encoder, image: Float[Tensor, "b 3 H W"]) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
     """Compute an encoder's maps, so that several heads can share them.
 
-    The sides are raised to multiples of 32 by repeating the last row and column.
+    The picture is padded to sides that are multiples of 32 by repeating the last row and column.
 
     Raises:
         ValueError: The picture is not (batch, 3, height, width).
@@ -102,11 +103,11 @@ def decode(
     align_corners: bool = False,
 ) -> Prediction:
     """Turn an encoder's maps into a prediction of `height` x `width` pixels, cropped at right and bottom."""
-    inside = head.intermediates(maps)
-    # The last enlargement belongs to the network, not to the comparison (Sec. 4.1): by the stride of
-    # the finest map, which is half that of the next, and so on to the coarsest.
+    prediction = head.intermediates(maps)
+    # The last enlargement, by the stride of the finest map, belongs to the network, not to the comparison
+    # (Sec. 4.1). Strides double from map to map up to the coarsest.
     stride = STRIDES[-1] // 2 ** (len(maps) - 1)
-    # Channels last, the classes of a pixel lie together: both this and a later argmax are faster.
-    coarse = inside.output.contiguous(memory_format=torch.channels_last)
+    # Channels last keeps the classes of a pixel together: this and a later argmax are faster.
+    coarse = prediction.output.contiguous(memory_format=torch.channels_last)
     output = F.interpolate(coarse, scale_factor=float(stride), mode="bilinear", align_corners=align_corners)
-    return Prediction(output=output[:, :, :height, :width], steps=inside.steps)
+    return Prediction(output=output[:, :, :height, :width], steps=prediction.steps)

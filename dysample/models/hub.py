@@ -1,4 +1,4 @@
-"""Files of the Hugging Face Hub: fetched once, then from the cache; without a connection one sentence."""
+"""Files of the Hugging Face Hub, cached after the first download, with errors in one sentence."""
 
 import logging
 from collections.abc import Generator
@@ -14,13 +14,13 @@ class WeightsError(RuntimeError):
 
 @contextmanager
 def fetching(what: str) -> Generator[None, None, None]:
-    """Say in one sentence that something cannot be fetched, without the retries on the way there.
+    """Turn download errors into one sentence, and silence the log of retries.
 
     Args:
-        what: What is fetched, as the sentence begins.
+        what: What is fetched: the beginning of the sentence.
 
     Raises:
-        WeightsError: There is no connection, or the Hub has no such files, and neither has the cache.
+        WeightsError: There is no connection or the Hub has no such files, and they are not in the cache.
     """
     log = logging.getLogger("huggingface_hub")
     level = log.level
@@ -37,10 +37,10 @@ def fetching(what: str) -> Generator[None, None, None]:
 
 
 def fetch(source: str, file: str) -> Path:
-    """A file of a folder on this machine, or of a repository of the Hub.
+    """Return the path of a file in a local folder or in a repository of the Hub.
 
     Raises:
-        WeightsError: It is in neither.
+        WeightsError: Neither has the file.
         MissingExtraError: huggingface_hub is not installed.
     """
     if Path(source).is_dir():
@@ -48,7 +48,7 @@ def fetch(source: str, file: str) -> Path:
         if not path.is_file():
             raise WeightsError(f"the folder {source} has no {file}")
         return path
-    # Imported here: most networks need nothing of the Hub.
+    # Imported here: most networks need nothing from the Hub.
     with needed_for(source):
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import HFValidationError

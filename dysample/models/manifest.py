@@ -1,4 +1,4 @@
-"""The list of pretrained weights: tasks, files, checksums, scores."""
+"""The manifest of pretrained weights: tasks, files, checksums, scores."""
 
 import os
 import tomllib
@@ -18,19 +18,19 @@ class WeightsEntry:
     """One file of weights.
 
     Attributes:
-        file: Path below the folder of the manifest.
+        file: Path inside the manifest's folder.
         sha256: Checksum of the file.
-        task: Name of its task.
+        task: Name of the task.
         upsampler: Name in `OPERATORS`; empty for the encoder that all heads share.
-        seed: Of the training.
-        command: What made it.
-        trained_on: Device, and time it took.
+        seed: Seed of the training.
+        command: Command that trained it.
+        trained_on: Device and duration of the training.
         miou: Mean IoU on `split`, None for the encoder and for depth.
-        boundary_miou: Mean boundary IoU on `split`, likewise.
-        delta1: Share of pixels within 25 % of the true depth; None for the encoder and for classes.
-        abs_rel: Mean error of depth as a share of the truth, likewise.
-        rms: Root mean square error in metres, likewise.
-        split: The pictures that were scored.
+        boundary_miou: Mean boundary IoU on `split`; None likewise.
+        delta1: Share of pixels within 25 % of the true depth; None for the encoder and for segmentation.
+        abs_rel: Mean error of depth as a share of the truth; None likewise.
+        rms: Root mean square error in metres; None likewise.
+        split: The scored split.
     """
 
     file: str
@@ -50,17 +50,17 @@ class WeightsEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything that a folder of weights holds."""
+    """Contents of a folder of weights."""
 
     folder: Path
     tasks: tuple[Task, ...]
     weights: tuple[WeightsEntry, ...]
 
     def task(self, name: str) -> Task:
-        """A task by its name.
+        """Return a task by its name.
 
         Raises:
-            ValueError: There is none of that name.
+            ValueError: There is no task of that name.
         """
         for task in self.tasks:
             if task.name == name:
@@ -69,14 +69,14 @@ class Manifest:
         raise ValueError(f"no task is called {name!r}; there are {known}")
 
     def heads(self, task: str) -> tuple[WeightsEntry, ...]:
-        """The trained heads of a task, in the manifest's order."""
+        """Return the trained heads of a task, in the manifest's order."""
         return tuple(entry for entry in self.weights if entry.task == task and entry.upsampler)
 
     def entry(self, task: str, upsampler: str) -> WeightsEntry:
-        """The file of one head, or of the encoder if `upsampler` is empty.
+        """Return the entry of one head, or of the encoder if `upsampler` is empty.
 
         Raises:
-            ValueError: Nothing was trained for these.
+            ValueError: There are no such weights.
         """
         for entry in self.weights:
             if entry.task == task and entry.upsampler == upsampler:
@@ -86,15 +86,15 @@ class Manifest:
 
 
 def pretrained_folder() -> Path:
-    """`DYSAMPLE_PRETRAINED`, else the folder `pretrained` beside the package."""
+    """Return the folder of the weights: `DYSAMPLE_PRETRAINED`, else `pretrained` beside the package."""
     return Path(os.environ.get("DYSAMPLE_PRETRAINED") or _BESIDE_THE_PACKAGE)
 
 
 def load_manifest(folder: Path | None = None) -> Manifest:
-    """Read the list of what there is.
+    """Read the manifest of a folder, by default of `pretrained_folder`.
 
     Raises:
-        WeightsError: The folder has no manifest, or it is damaged.
+        WeightsError: The manifest is missing or damaged.
     """
     folder = folder or pretrained_folder()
     path = folder / MANIFEST
@@ -113,5 +113,5 @@ def load_manifest(folder: Path | None = None) -> Manifest:
 
 
 def as_tuples(row: dict[str, Any]) -> dict[str, Any]:
-    """Lists become tuples, as the frozen records have them."""
+    """Return a row with its lists turned into tuples, as frozen records hold them."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}

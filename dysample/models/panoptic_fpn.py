@@ -8,17 +8,17 @@ from dysample.ops.registry import build, operator_spec
 from dysample.ops.upsampler import check_channels
 from dysample.types import Prediction, Step
 
-# By the base-two logarithm of the stride that a level has, finest first.
+# Levels by base-two logarithm of their stride, finest first.
 _LEVELS = ("p2", "p3", "p4", "p5")
 _GROUPS = 32
 
 
 class PanopticFPNHead(nn.Module):
-    """Three x2 upsamplers, each with its own weights, on the way down the pyramid (Sec. 4.3).
+    """Semantic feature pyramid with three x2 upsamplers, each with its own weights (Sec. 4.3).
 
-    Each enlarges the sum of all coarser levels; the level that it is added to is the guide. A step is
-    called after the level that it reaches: "p4", "p3", "p2". The bilinear enlargements of the semantic
-    branch belong to the network, as in the paper.
+    Each upsampler enlarges the sum of all coarser levels; the level that the result is added to is the
+    guide. Steps are named after the level that they reach: "p4", "p3", "p2". The bilinear
+    enlargements of the semantic branch belong to the network, as in the paper.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class PanopticFPNHead(nn.Module):
         super().__init__()
         if len(channels) != len(_LEVELS):
             raise ValueError(f"channels must name the {len(_LEVELS)} maps of an encoder, got {channels}")
-        # A group of one channel has no deviation on the 1x1 maps of the smallest pictures.
+        # A group of one channel has zero deviation on the 1x1 maps of the smallest pictures.
         check_channels("width", width, 4 * _GROUPS, f"{_GROUPS} groups of two in half as many channels")
         self.spec = operator_spec(upsampler)
         self.project = nn.ModuleDict(
@@ -68,7 +68,7 @@ class PanopticFPNHead(nn.Module):
         return self.intermediates(maps).output
 
     def intermediates(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Prediction:
-        """As `forward`, with every upsampling on the way."""
+        """Return the prediction with every upsampling step on the way."""
         laterals = {name: self.project[name](x) for name, x in zip(_LEVELS, maps, strict=True)}
         pyramid = {_LEVELS[-1]: laterals[_LEVELS[-1]]}
         steps: list[Step] = []
@@ -83,7 +83,10 @@ class PanopticFPNHead(nn.Module):
 
 
 def _branch(width: int, enlargements: int) -> nn.Sequential:
-    """Bring a level to the finest size, a convolution before each enlargement; the finest has one too."""
+    """Return layers that enlarge a level to the finest size.
+
+    There is a convolution before each enlargement; the finest level has one convolution too.
+    """
     layers: list[nn.Module] = []
     for k in range(max(enlargements, 1)):
         layers += [

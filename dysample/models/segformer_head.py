@@ -9,18 +9,19 @@ from torch import Tensor, nn
 from dysample.ops.registry import build, operator_spec
 from dysample.types import Prediction, Step
 
-# By which scales each level reaches the finest one, coarsest level first.
+# Scales by which each level reaches the finest one, coarsest level first.
 _CHAINS = {"c4": (2, 2, 2), "c3": (2, 2), "c2": (2,)}
 _ONE_SHOT = {"c4": (8,), "c3": (4,), "c2": (2,)}
 _LEVELS = ("c1", "c2", "c3", "c4")
 
 
 class SegFormerHead(nn.Module):
-    """Six x2 upsamplers, each with its own weights (Sec. 4.1): three for c4, two for c3, one for c2.
+    """SegFormer head with six x2 upsamplers, each with its own weights (Sec. 4.1).
 
-    Every level is projected to `width` channels first, so that all six work at that width; the
-    guide of each is the projected level of its output size. With `one_shot` there are three, x8, x4 and
-    x2, as in the SegFormer that was published: with bilinear interpolation that is another network.
+    Level c4 has three upsamplers, c3 two, c2 one. Every level is first projected to `width` channels, the
+    width of all six; the guide of each is the projected level of its output size. With `one_shot` there
+    are three, x8, x4 and x2, as in the published SegFormer, which is a different network even with bilinear
+    interpolation.
     """
 
     def __init__(
@@ -37,11 +38,11 @@ class SegFormerHead(nn.Module):
 
         Args:
             channels: Channels of the four maps, finest first.
-            width: Channels that each is projected to.
+            width: Channels that each map is projected to.
             classes: Channels of the output.
             upsampler: A name of `OPERATORS`.
-            dropout: Probability to drop a fused channel in training.
-            one_shot: Enlarge each level at once.
+            dropout: Probability of dropping a fused channel in training.
+            one_shot: Enlarge each level in a single step.
 
         Raises:
             ValueError: There are not four maps, or the upsampler cannot have this width or scale.
@@ -81,14 +82,14 @@ class SegFormerHead(nn.Module):
         return self.intermediates(maps).output
 
     def intermediates(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Prediction:
-        """As `forward`, with every upsampling on the way."""
+        """Return the prediction with every upsampling step on the way."""
         levels = {name: self.project[name](x) for name, x in zip(_LEVELS, maps, strict=True)}
         steps: list[Step] = []
         enlarged: list[Tensor] = []
         for level, scales in self.chains.items():
             x = levels[level]
             for k in range(len(scales)):
-                left = math.prod(scales[k + 1 :])  # by which the output is still smaller than c1
+                left = math.prod(scales[k + 1 :])  # factor by which the output is still smaller than c1
                 guide = levels[_LEVELS[left.bit_length() - 1]]
                 output = self.upsamplers[f"{level}_{k}"](*self.spec.inputs(x, guide))
                 steps.append(Step(name=f"{level}_{k}", input=x, guide=guide, output=output))

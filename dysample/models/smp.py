@@ -1,7 +1,7 @@
-"""SegFormers of segmentation_models_pytorch, such as those that it publishes for ADE20K, in our host.
+"""Networks of segmentation_models_pytorch (SMP): its SegFormers as hosts, and others by name.
 
-SMP's network is the published one: every level is enlarged at once (x8, x4, x2), not step by step as
-in the paper's comparison, and SMP enlarges the logits with aligned corners.
+SMP's SegFormer is the published one: every level is enlarged at once (x8, x4, x2), not step by step as in
+the paper's comparison, and SMP enlarges the logits with aligned corners.
 """
 
 import inspect
@@ -23,25 +23,28 @@ from dysample.models.hub import fetch
 from dysample.models.segformer_head import SegFormerHead
 from dysample.ops.registry import canonical_name
 
-# What the host is made for; a checkpoint that says otherwise is another network.
+# Settings that the host requires; a checkpoint with others is a different network.
 _FIXED = {"encoder_depth": 5, "in_channels": 3, "upsampling": 4, "activation": None, "aux_params": None}
-# SMP's names of the weights, and the host's.
+# Prefixes of weights: SMP's, and the host's.
 _NAMES = {
     "encoder.": "encoder.backbone.",
     **{f"decoder.mlp_stage.{k}.linear.": f"head.project.c{4 - k}." for k in range(4)},
     "decoder.fuse_stage.": "head.fuse.",
     "segmentation_head.0.": "head.predict.",
 }
+SCHEME = "smp"
+CLASSES = 21
+_CONVOLUTIONAL = ("resnet18", "resnet34", "mobilenet_v2", "efficientnet-b0")
 
 
 def load_smp_segformer(source: str | Path, *, upsampler: str = "bilinear") -> SegmentationHost:
-    """A SegFormer that segmentation_models_pytorch saved, in eval mode.
+    """Load a SegFormer that segmentation_models_pytorch saved, in eval mode.
 
-    With bilinear upsampling it gives what ``smp.from_pretrained(source)`` gives for the normalised
-    picture (normalising is part of the host), to float rounding: each level is enlarged at once. With
-    any other upsampler the head has the paper's six x2 ones; they are new and want training, while all
-    other weights are the checkpoint's. DySample starts as repeated x2 bilinear interpolation, which is
-    near one-shot bilinear, but not the same.
+    With bilinear upsampling, each level is enlarged at once, and the output equals that of
+    ``smp.from_pretrained(source)`` for the normalised picture (the host normalises), up to float rounding.
+    With any other upsampler the head has the paper's six x2 ones; these are new and need training, while
+    all other weights are the checkpoint's. DySample starts as repeated x2 bilinear interpolation, which is
+    close to one-shot bilinear but not the same.
 
     Args:
         source: A folder that `save_pretrained` wrote, or a repository of the Hugging Face Hub, such as
@@ -52,9 +55,9 @@ def load_smp_segformer(source: str | Path, *, upsampler: str = "bilinear") -> Se
         A host: RGB in [0, 1] of any size from 32 pixels in; logits of that size out.
 
     Raises:
-        ValueError: The checkpoint is of another network, is damaged, or the upsampler cannot have its
+        ValueError: The checkpoint is damaged or of another network, or the upsampler cannot have its
             width.
-        WeightsError: The files are not there, and cannot be fetched.
+        WeightsError: The files are missing and cannot be fetched.
         MissingExtraError: segmentation_models_pytorch is not installed.
     """
     require("segmentation_models_pytorch", "load_smp_segformer")
@@ -74,20 +77,20 @@ def load_smp_segformer(source: str | Path, *, upsampler: str = "bilinear") -> Se
     try:
         host.load_state_dict(fresh | _renamed(weights))
     except RuntimeError as error:
-        said = " ".join(str(error).split())[:300]
+        reason = " ".join(str(error).split())[:300]
         name = config["encoder_name"]
-        raise ValueError(f"{source} does not fit four maps of the encoder {name}: {said}") from error
+        raise ValueError(f"{source} does not fit four maps of the encoder {name}: {reason}") from error
     return host.eval()
 
 
 def _config(path: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        found = config.get("_model_class")
+        model = config.get("_model_class")
     except (ValueError, AttributeError) as error:
         raise ValueError(f"{path} is no configuration: {error}") from error
-    if found != "Segformer":
-        raise ValueError(f"{path} must describe a Segformer of segmentation_models_pytorch, got {found}")
+    if model != "Segformer":
+        raise ValueError(f"{path} must describe a Segformer of segmentation_models_pytorch, got {model}")
     for key, value in _FIXED.items():
         if config.get(key, value) != value:
             raise ValueError(f"{key} of {path} must be {value}, got {config[key]}")
@@ -103,7 +106,7 @@ def _weights(path: Path) -> dict[str, Tensor]:
 
 
 def _renamed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """SMP's weights under the host's names: what it projects by linear layers is a 1x1 convolution here."""
+    """Return SMP's weights under the host's names, with linear projections turned into 1x1 convolutions."""
     renamed = dict[str, Tensor]()
     for key, value in weights.items():
         theirs = next((prefix for prefix in _NAMES if key.startswith(prefix)), "")
@@ -113,23 +116,18 @@ def _renamed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-# Networks of segmentation_models_pytorch by name, with random weights: nothing is downloaded.
-
-
-SCHEME = "smp"
-CLASSES = 21
-_CONVOLUTIONAL = ("resnet18", "resnet34", "mobilenet_v2", "efficientnet-b0")
+# --- Networks by name ---
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One decoder of the library.
+    """One decoder of SMP.
 
     Attributes:
-        label: Name for people.
-        encoders: Small and common encoders that it takes, the usual one first.
-        options: What else it is made with.
-        side: Of pictures to try it with, in pixels.
+        label: Display name.
+        encoders: Small and common encoders that fit, the usual one first.
+        options: Further arguments of its constructor.
+        side: Side of pictures to try it with, in pixels.
     """
 
     label: str
@@ -153,12 +151,12 @@ FAMILIES: Mapping[str, Family] = {
 
 
 def smp_name(family: str, encoder: str) -> str:
-    """The name of a network, such as ``"smp:Unet:resnet18"``."""
+    """Return the name of a network, such as ``"smp:Unet:resnet18"``."""
     return f"{SCHEME}:{family}:{encoder}"
 
 
 def is_smp_name(name: str) -> bool:
-    """Whether a name is of this kind."""
+    """Return whether a name is one of `smp_name`."""
     return name.startswith(f"{SCHEME}:")
 
 
@@ -166,31 +164,31 @@ def smp_model(name: str) -> nn.Module:
     """Make a network with random weights for `CLASSES` classes.
 
     Args:
-        name: ``"smp:FAMILY:ENCODER"``: a class and an encoder of segmentation_models_pytorch, whether
-            `FAMILIES` has them or not.
+        name: ``"smp:FAMILY:ENCODER"``: a class and an encoder of segmentation_models_pytorch, listed in
+            `FAMILIES` or not.
 
     Raises:
-        ValueError: There is no such class or encoder, or the one does not take the other.
+        ValueError: There is no such class or encoder, or they do not fit.
         MissingExtraError: segmentation_models_pytorch is not installed.
     """
-    # Imported here: SMP takes seconds to load, and whoever names no network of it need not wait.
+    # Imported here: SMP takes seconds to load.
     with needed_for(name):
         import segmentation_models_pytorch as smp
 
     family, _, encoder = name.removeprefix(f"{SCHEME}:").partition(":")
-    made: Any = getattr(smp, family, None)
-    if not (inspect.isclass(made) and issubclass(made, nn.Module) and encoder):
+    factory: Any = getattr(smp, family, None)
+    if not (inspect.isclass(factory) and issubclass(factory, nn.Module) and encoder):
         raise ValueError(f"a network is named as in smp:Unet:resnet18, with a class of SMP, got {name!r}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the encoders' packages, about their own imports
-            return made(encoder, **smp_options(family))
+            return factory(encoder, **smp_options(family))
     except (ValueError, KeyError, NotImplementedError) as error:
-        said = str(error.args[0]) if error.args else type(error).__name__
-        raise ValueError(f"{family} cannot have the encoder {encoder!r}: {said.splitlines()[0]}") from error
+        reason = str(error.args[0]) if error.args else type(error).__name__
+        raise ValueError(f"{family} cannot have the encoder {encoder!r}: {reason.splitlines()[0]}") from error
 
 
 def smp_options(family: str) -> dict[str, object]:
-    """What a network is made with besides its encoder."""
+    """Return the arguments of a network's constructor besides its encoder."""
     known = FAMILIES.get(family, Family(family))
     return {"encoder_weights": None, "classes": CLASSES, **known.options}

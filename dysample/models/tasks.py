@@ -1,4 +1,4 @@
-"""Tasks and their kinds: what networks of a kind are made of, and what they say of a picture."""
+"""Tasks, their annotations of pictures, and the kinds of tasks with their networks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,23 +24,23 @@ _Depth = TypeVar("_Depth", bound="Depth")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the networks of one task have in common.
+    """Everything that the networks of one task share.
 
     Attributes:
         name: Key, such as "street-segmentation".
-        kind: What it predicts, a key of `KINDS`.
-        title: Name for people.
-        classes: Names, in the order of the logits; none for depth.
-        scored: Names of the classes that the score averages over.
+        kind: Kind of the task, a key of `KINDS`.
+        title: Display name.
+        classes: Names of the classes, in the order of the logits; empty for depth.
+        scored: Names of the classes that the score averages.
         encoder: SMP name of the encoder.
         mean: Subtracted from RGB in [0, 1].
         deviation: Divides it afterwards.
         context: Channels of the encoder's `ImageContext`; 0 for none.
         widths: Channels inside the head: one number for segmentation, five for depth, finest first.
-        dataset: What it was trained on: the folder of the data set.
-        licence: What the owners of these data allow, in one sentence.
-        limits: What the networks have seen, and what not, for people.
-        working_side: Longer side, in pixels, of the pictures it was trained on.
+        dataset: Folder of the data set that the networks are trained on.
+        licence: Terms of use of the data, in one sentence.
+        limits: What the networks have seen and where they fail, in a few sentences.
+        working_side: Longer side of the training pictures, in pixels.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Task:
     working_side: int
 
     def __post_init__(self) -> None:
-        """Refuse a kind that is not in the table.
+        """Check the kind.
 
         Raises:
             ValueError: There is no such kind.
@@ -68,7 +68,7 @@ class Task:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
 
 
-# What is said of a picture, by a network or by those who know the truth.
+# --- Annotations: predictions and truths ---
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,11 +82,11 @@ class Labels:
     classes: UInt8[np.ndarray, "h w"]
 
     def part(self: _Labels, rows: slice, columns: slice) -> _Labels:
-        """Return a rectangle of it."""
+        """Return a rectangle of the map."""
         return replace(self, classes=np.ascontiguousarray(self.classes[rows, columns]))
 
     def resized(self: _Labels, height: int, width: int) -> _Labels:
-        """Return it at another size; no two classes are mixed."""
+        """Return the map at another size, without mixing classes."""
         return replace(self, classes=_nearest(self.classes, height, width))
 
 
@@ -101,11 +101,11 @@ class Depth:
     metres: Float32[np.ndarray, "h w"]
 
     def part(self: _Depth, rows: slice, columns: slice) -> _Depth:
-        """Return a rectangle of it."""
+        """Return a rectangle of the map."""
         return replace(self, metres=np.ascontiguousarray(self.metres[rows, columns]))
 
     def resized(self: _Depth, height: int, width: int) -> _Depth:
-        """Return it at another size; no two depths are mixed."""
+        """Return the map at another size, without mixing depths."""
         return replace(self, metres=_nearest(self.metres, height, width))
 
 
@@ -113,7 +113,7 @@ Annotation = Labels | Depth
 
 
 def _nearest(values: np.ndarray, height: int, width: int) -> np.ndarray:
-    """OpenCV's nearest interpolation, without OpenCV, which is an optional package."""
+    """Interpolate like OpenCV's nearest mode, without OpenCV, which is an optional package."""
     rows, columns = (
         np.minimum(np.arange(size) * (1 / (size / side)), side - 1).astype(np.intp)
         for size, side in zip((height, width), values.shape, strict=True)
@@ -121,18 +121,18 @@ def _nearest(values: np.ndarray, height: int, width: int) -> np.ndarray:
     return values[rows[:, None], columns]
 
 
-# The table of kinds.
+# --- Table of kinds ---
 
 
 @dataclass(frozen=True, slots=True)
 class TaskKind(Generic[_Head]):
-    """What the networks of one kind have in common, whatever their task.
+    """How the networks of one kind of task are built.
 
     Attributes:
         finest: Stride of the finest map that the head reads.
-        head: Makes a head with random weights for a task, the channels of an encoder and an upsampler.
-        host: Joins an encoder and such a head.
-        annotation: Turns a host's output for one picture into what it says of the picture.
+        head: Makes a head with random weights for a task, the channels of an encoder, and an upsampler.
+        host: Joins an encoder and a head.
+        annotation: Turns a host's output for one picture into an annotation.
     """
 
     finest: Finest

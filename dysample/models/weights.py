@@ -1,4 +1,4 @@
-"""Networks made by a description, and pretrained ones, checked and ready without a connection."""
+"""Networks of a task, with random or pretrained weights, and the compressed form of the latter."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from dysample.models.tasks import KINDS, Task, TaskHead, TaskHost
 
 
 def new_encoder(task: Task) -> Encoder:
-    """An encoder with random weights, down to the stride that the task's heads read."""
+    """Make an encoder with random weights, down to the finest stride that the task's heads read."""
     return Encoder(
         task.encoder,
         mean=task.mean,
@@ -27,7 +27,7 @@ def new_encoder(task: Task) -> Encoder:
 
 
 def new_head(task: Task, channels: tuple[int, ...], upsampler: str) -> TaskHead:
-    """A head with random weights for an encoder with these channels.
+    """Make a head with random weights for an encoder with these channels.
 
     Raises:
         ValueError: The upsampler is unknown, or cannot have the task's widths.
@@ -36,12 +36,12 @@ def new_head(task: Task, channels: tuple[int, ...], upsampler: str) -> TaskHead:
 
 
 def join(task: Task, encoder: Encoder, head: TaskHead) -> TaskHost:
-    """The network of a task's encoder and head."""
+    """Join a task's encoder and head into a network."""
     return KINDS[task.kind].host(encoder, head)
 
 
 def load_encoder(task: str, *, manifest: Manifest | None = None) -> Encoder:
-    """The trained encoder that all heads of a task share, in eval mode.
+    """Load the trained encoder that all heads of a task share, in eval mode.
 
     Raises:
         ValueError: The task is unknown.
@@ -56,7 +56,7 @@ def load_encoder(task: str, *, manifest: Manifest | None = None) -> Encoder:
 def load_head(
     task: str, upsampler: str, channels: tuple[int, ...], *, manifest: Manifest | None = None
 ) -> TaskHead:
-    """A trained head for an encoder with these channels, in eval mode.
+    """Load a trained head for an encoder with these channels, in eval mode.
 
     Raises:
         ValueError: The task or upsampler is unknown, or has no weights.
@@ -70,7 +70,7 @@ def load_head(
 
 
 def load_host(task: str, *, upsampler: str = "bilinear") -> TaskHost:
-    """A trained network, ready to use offline.
+    """Load a trained network, ready to use offline.
 
     Args:
         task: A task of the manifest, such as "street-segmentation".
@@ -103,23 +103,23 @@ def _read(manifest: Manifest, entry: WeightsEntry) -> dict[str, Any]:
     return restored(load_safetensors(data))
 
 
-# Weights as they are shipped: half of their size in float16, a quarter in 8 bits.
+# --- Compressed weights ---
 #
-# A large matrix becomes integers from -127 to 127 with a float32 scale for each of its rows, so that a
-# value is wrong by half a step at most, 1/254 of the largest in its row.
-
+# Weights are shipped at half of their size in float16, or a quarter in 8 bits. A large matrix in 8 bits is
+# integers from -127 to 127 with a float32 scale for each row, so that the error of a value is at most half a
+# step, 1/254 of the largest value in its row.
 
 _SCALE = "@scale"  # follows the name of a matrix; no parameter of a module can be called so
 _LARGE = 1024  # values; in smaller matrices the scales would take what the integers save
 
 
 def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices in float16; vectors stay float32, since variances can leave float16's range."""
+    """Return matrices in float16; vectors stay float32, since variances can exceed float16's range."""
     return {name: _half(tensor) for name, tensor in tensors.items()}
 
 
 def quartered(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Large matrices in 8 bits with scales beside them; the rest as `halved` gives it."""
+    """Return large matrices in 8 bits with their scales, and all other tensors as `halved` does."""
     small: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if not (tensor.is_floating_point() and tensor.ndim > 1 and tensor.numel() >= _LARGE):
@@ -133,7 +133,7 @@ def quartered(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def restored(small: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors that `halved` or `quartered` made small; those in 8 bits come back in float32."""
+    """Restore the tensors that `halved` or `quartered` compressed; 8-bit ones become float32."""
     return {name: _restored(name, small) for name in small if not name.endswith(_SCALE)}
 
 

@@ -1,9 +1,9 @@
-"""Depth scores over a data set, as in Eigen, Puhrsch and Fergus (NeurIPS 2014) and the paper's table 9.
+"""Depth scores over a data set, and differences of depth maps of one picture.
 
-Every score is computed in each picture by itself, over its pixels that have a truth, and then
-averaged over the pictures with equal weights. Depths are metres. A truth that is not finite or not
-above zero is no truth; truths and predictions are cut to [`LOWEST`, `HIGHEST`] before they are
-compared.
+The scores are those of Eigen, Puhrsch and Fergus (NeurIPS 2014) and of the paper's table 9. Every score
+is computed within each picture, over the pixels that have a truth, and then averaged over the pictures
+with equal weights. Depths are in metres. A truth that is not finite or not above zero counts as missing;
+truths and predictions are clipped to [`LOWEST`, `HIGHEST`] before they are compared.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,17 @@ HIGHEST = 10.0
 METRICS = ("delta1", "delta2", "delta3", "abs_rel", "rms", "log10", "rms_log", "sq_rel")
 _CROP = (45, 471, 41, 601)  # first row, row after the last, and the same of columns
 _CROP_SIZE = (480, 640)
+_RARE = 1  # percent of the depths at either end that may lie outside the range
+_USUAL = 99  # percentile of the differences and errors that their ranges reach
+_LEAST = 0.01  # half of the narrowest range, so that equal maps have one
+_DECIMETRES = 10  # in a metre
+_ROUND = (1, 2, 5, 10)
+_SLACK = 1e-3  # of single precision, so that half a metre needs no range of one
 
 
 @dataclass(frozen=True, slots=True)
 class DepthScore:
-    """Scores of a data set, None if no picture has a truth; named as in the paper's table 9.
+    """Scores of a data set, named as in the paper's table 9; None if no picture has a truth.
 
     Attributes:
         delta1: Share of pixels whose prediction and truth are less than a factor of 1.25 apart.
@@ -35,7 +41,7 @@ class DepthScore:
         log10: Mean absolute difference of the logarithms to base 10.
         rms_log: Root of the mean squared difference of the natural logarithms.
         sq_rel: Mean of the squared error over the truth, in metres.
-        pictures: How many were averaged over.
+        pictures: Number of pictures that were averaged.
     """
 
     delta1: float | None
@@ -50,7 +56,7 @@ class DepthScore:
 
 
 class DepthScorer:
-    """Scores of a data set, picture by picture, within the Eigen crop."""
+    """Scorer of a data set, picture by picture, within the Eigen crop."""
 
     def __init__(self) -> None:
         """Start with no pictures."""
@@ -61,10 +67,10 @@ class DepthScorer:
 
         Args:
             prediction: Depths in metres.
-            truth: The true depths; see above for what is no truth.
+            truth: True depths in metres; the module says which count as missing.
 
         Raises:
-            ValueError: Not two maps of one size of 4:3, or a prediction that is not finite.
+            ValueError: The maps differ in size or are not 4:3, or a prediction is not finite.
         """
         check_depths(prediction, truth)
         rows, columns = eigen_crop(*truth.shape)
@@ -76,7 +82,7 @@ class DepthScorer:
         return np.array(self._rows, np.float64).reshape(-1, len(METRICS))
 
     def score(self) -> DepthScore:
-        """The averages over the pictures that have a truth."""
+        """Return the averages over the pictures that have a truth."""
         known = self.pictures[~np.isnan(self.pictures[:, 0])]
         means = known.mean(0).tolist() if len(known) else [None] * len(METRICS)
         return DepthScore(*means, pictures=len(known))
@@ -85,19 +91,19 @@ class DepthScorer:
 def depth_metrics(
     prediction: Float[np.ndarray, "h w"], truth: Float[np.ndarray, "h w"]
 ) -> Float64[np.ndarray, " metrics"]:
-    """The scores of one picture, or of a part of it, without any crop.
+    """Return the scores of one picture, or of a part of it, without any crop.
 
     Returns:
         Values in the order of `METRICS`; all NaN if no pixel has a truth.
 
     Raises:
-        ValueError: Not two maps of one size, or a prediction that is not finite.
+        ValueError: The arrays are not two maps of one size, or a prediction is not finite.
     """
     check_depths(prediction, truth)
     known = has_truth(truth)
     if not known.any():
         return np.full(len(METRICS), np.nan)
-    guess, real = _cut(prediction[known]), _cut(truth[known])
+    guess, real = _clipped(prediction[known]), _clipped(truth[known])
     error, logs = guess - real, np.log(guess) - np.log(real)
     factor = np.maximum(guess / real, real / guess)
     return np.array(
@@ -115,36 +121,36 @@ def depth_metrics(
 def error_map(
     prediction: Float[np.ndarray, "h w"], truth: Float[np.ndarray, "h w"], *, signed: bool
 ) -> Float32[np.ndarray, "h w"]:
-    """The relative error of every pixel, after both depths were cut to the range.
+    """Return the relative error of every pixel, after clipping both depths.
 
     Args:
         prediction: Depths in metres.
-        truth: The true depths.
-        signed: Keep the sign, positive where the prediction is too far; else absolute values.
+        truth: True depths in metres.
+        signed: Keep the sign, positive where the prediction is too far; otherwise return absolute values.
 
     Returns:
         The error over the truth; NaN where there is no truth.
 
     Raises:
-        ValueError: Not two maps of one size, or a prediction that is not finite.
+        ValueError: The arrays are not two maps of one size, or a prediction is not finite.
     """
     check_depths(prediction, truth)
     known = has_truth(truth)
-    real = _cut(truth[known])
-    error = (_cut(prediction[known]) - real) / real
+    real = _clipped(truth[known])
+    error = (_clipped(prediction[known]) - real) / real
     result = np.full(truth.shape, np.nan, np.float32)
     result[known] = error if signed else np.abs(error)
     return result
 
 
 def eigen_crop(height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of the Eigen crop: 45 to 470 and 41 to 600 in 640x480, counted from 0.
+    """Return rows and columns of the Eigen crop: 45 to 470 and 41 to 600 in 640x480, counted from 0.
 
-    In another size of that shape it is the pixels that lie wholly within the scaled crop, so a part
-    of a pixel is never counted: rows 23 to 234 and columns 21 to 299 in 320x240.
+    In other 4:3 sizes the crop holds the pixels that lie wholly within the scaled crop, so no part of a
+    pixel is counted: rows 23 to 234 and columns 21 to 299 in 320x240.
 
     Raises:
-        ValueError: Not 4 to 3.
+        ValueError: The size is not 4:3.
     """
     if 3 * width != 4 * height or height < 1:
         raise ValueError(f"the Eigen crop is for pictures of 4:3, got {width} to {height} pixels")
@@ -156,15 +162,15 @@ def eigen_crop(height: int, width: int) -> tuple[slice, slice]:
 
 
 def has_truth(truth: Float[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """The pixels whose depth is known."""
+    """Return a mask of the pixels whose depth is known."""
     return np.isfinite(truth) & (truth > 0)
 
 
 def check_depths(prediction: Float[np.ndarray, "..."], truth: Float[np.ndarray, "..."]) -> None:
-    """Refuse what cannot be compared.
+    """Check that two depth maps can be compared.
 
     Raises:
-        ValueError: Not two maps of one size, or a prediction that is not finite.
+        ValueError: The arrays are not two maps of one size, or a prediction is not finite.
     """
     if prediction.ndim != 2 or prediction.shape != truth.shape:
         raise ValueError(
@@ -175,30 +181,20 @@ def check_depths(prediction: Float[np.ndarray, "..."], truth: Float[np.ndarray, 
         raise ValueError(f"predicted depths must be finite, got {wrong} pixels that are not")
 
 
-def _cut(depths: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+def _clipped(depths: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     return depths.astype(np.float64).clip(LOWEST, HIGHEST)
 
 
-# How depth maps of one picture differ: how much, where, and the ranges that show all of them alike.
-#
-# Depths are metres. A truth that is not finite or not above zero is no truth.
-
-
-_RARE = 1  # percent of the depths at either end that may lie outside the range
-_USUAL = 99  # percentile of the differences and errors that their ranges reach
-_LEAST = 0.01  # half of the narrowest range, so that equal maps have one
-_DECIMETRES = 10  # in a metre
-_ROUND = (1, 2, 5, 10)
-_SLACK = 1e-3  # of single precision, so that half a metre needs no range of one
+# --- Differences ---
 
 
 @dataclass(frozen=True, slots=True)
 class DepthDifference:
-    """How much a depth map differs from a reference.
+    """Difference of a depth map to a reference.
 
     Attributes:
         mean: Mean absolute difference in metres.
-        largest: Greatest absolute difference in metres.
+        largest: Largest absolute difference in metres.
     """
 
     mean: float
@@ -207,11 +203,11 @@ class DepthDifference:
 
 @dataclass(frozen=True, slots=True)
 class DepthRanges:
-    """What the ends of a colour scale stand for, shared by all maps of a picture.
+    """Ends of the colour scales that all maps of a picture share.
 
     Attributes:
-        near: Depth of the nearest colour in metres; in no map is more than a hundredth nearer.
-        far: Depth of the farthest colour, likewise.
+        near: Depth of the nearest colour in metres; at most a hundredth of any map is nearer.
+        far: Depth of the farthest colour in metres; at most a hundredth of any map is farther.
         change: Difference to the reference, to either side, in metres.
         error: Relative error to either side, as a share of the truth; None without truth.
     """
@@ -225,22 +221,22 @@ class DepthRanges:
 def depth_difference(
     depths: Float32[np.ndarray, "h w"], reference: Float32[np.ndarray, "h w"]
 ) -> DepthDifference:
-    """How much a depth map differs from a reference.
+    """Measure how much a depth map differs from a reference.
 
     Raises:
         ValueError: The sizes differ, or a depth is not finite.
     """
     check_depths(depths, reference)
-    apart = np.abs(depths.astype(np.float64) - reference)
-    return DepthDifference(mean=float(apart.mean()), largest=float(apart.max()))
+    change = np.abs(depths.astype(np.float64) - reference)
+    return DepthDifference(mean=float(change.mean()), largest=float(change.max()))
 
 
 def liveliest_depth_window(
     depths: Sequence[Float32[np.ndarray, "h w"]], size: int, *, reference: Float32[np.ndarray, "h w"]
 ) -> Window:
-    """The square in which depth maps differ most from a reference, in sum; millimetres are told apart.
+    """Return the square with the largest sum of differences to a reference, in whole millimetres.
 
-    When all maps agree, it is the square in which the reference is steepest.
+    If all maps agree, return the square in which the reference is steepest.
 
     Raises:
         ValueError: The sizes differ, or a depth is not finite.
@@ -261,24 +257,24 @@ def depth_ranges(
     reference: Float32[np.ndarray, "h w"],
     truth: Float32[np.ndarray, "h w"] | None,
 ) -> DepthRanges:
-    """Ranges that hold nearly all of the given maps, rounded outwards.
+    """Return ranges that hold nearly all values of the given maps, rounded outwards.
 
     Args:
         depths: At least one map.
-        reference: What differences are counted against.
-        truth: The true depths, where they are known.
+        reference: Map that differences are taken to.
+        truth: True depths, if they are known.
     """
     known = [] if truth is None else [truth[has_truth(truth)]]
-    ends = [np.percentile(each, (_RARE, 100 - _RARE)) for each in (*depths, *known) if each.size]
+    ends = [np.percentile(values, (_RARE, 100 - _RARE)) for values in (*depths, *known) if values.size]
     near = floor(min(low for low, _ in ends) * _DECIMETRES)
     far = max(near + 1, ceil(max(high for _, high in ends) * _DECIMETRES))
-    changes = [np.abs(each - reference) for each in depths]
-    errors = [] if truth is None else [error_map(each, truth, signed=False) for each in depths]
+    changes = [np.abs(depth - reference) for depth in depths]
+    errors = [] if truth is None else [error_map(depth, truth, signed=False) for depth in depths]
     return DepthRanges(
         near=near / _DECIMETRES,
         far=far / _DECIMETRES,
         change=_reach(changes),
-        error=None if truth is None else _reach([each[np.isfinite(each)] for each in errors]),
+        error=None if truth is None else _reach([error[np.isfinite(error)] for error in errors]),
     )
 
 
@@ -287,9 +283,9 @@ def _millimetres(metres: Float32[np.ndarray, "..."]) -> np.ndarray:
 
 
 def _reach(sizes: Sequence[np.ndarray]) -> float:
-    """What nearly all sizes above zero stay below, rounded up to 1, 2, 5 or 10 times a power of ten."""
-    values = np.concatenate([np.zeros(0), *(each.ravel() for each in sizes)])
+    """Return a bound of nearly all sizes above zero, rounded up to 1, 2, 5 or 10 times a power of ten."""
+    values = np.concatenate([np.zeros(0), *(part.ravel() for part in sizes)])
     values = values[values > 0]
-    wanted = max(_LEAST, float(np.percentile(values, _USUAL))) if values.size else _LEAST
-    power = 10.0 ** floor(log10(wanted))
-    return next(step * power for step in _ROUND if step * power >= wanted * (1 - _SLACK))
+    bound = max(_LEAST, float(np.percentile(values, _USUAL))) if values.size else _LEAST
+    power = 10.0 ** floor(log10(bound))
+    return next(step * power for step in _ROUND if step * power >= bound * (1 - _SLACK))

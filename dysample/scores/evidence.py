@@ -1,6 +1,6 @@
-"""The evidence of a task: what every upsampler scored over the seeds, as a record and as JSON.
+"""The evidence of a task: scores of every upsampler over the seeds, as a record, JSON and a table.
 
-Scores are kept as they are computed: shares between 0 and 1, and depths in metres.
+Scores are kept as computed: shares between 0 and 1, and depths in metres.
 """
 
 import json
@@ -40,9 +40,9 @@ class HeadlineValue:
 
     Attributes:
         score: Name in `SCORES`.
-        spread: Its values, by the row's seeds.
-        difference: To the reference that was trained the same way; None for the reference itself,
-            and where the two share no seed.
+        spread: Values over the row's seeds.
+        difference: Difference to the reference trained the same way; None for the reference itself,
+            and if the two share no seed.
         per_class: Mean over the seeds, in the order of the evidence's classes, None for a class that
             does not occur; empty for a score without classes.
     """
@@ -55,17 +55,17 @@ class HeadlineValue:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRow:
-    """What one upsampler, or a variant of one, scored.
+    """Scores of one upsampler, or of a variant of one.
 
     Attributes:
         upsampler: Name in `OPERATORS`; for a variant with its options, as in "dysample@groups=8".
         trained: "heads" if the network's head alone was trained, on an encoder that all heads share;
             "end-to-end" if the whole network was.
-        seeds: Of the runs, ascending.
-        scores: One for each headline score of the evidence, in that order.
-        commands: What made the runs, by seed.
-        devices: Where they were trained, by seed.
-        minutes: How long they were trained, all together.
+        seeds: Seeds of the runs, ascending.
+        scores: One value for each headline score of the evidence, in that order.
+        commands: Commands that trained the runs, by seed.
+        devices: Devices that the runs were trained on, by seed.
+        minutes: Minutes of training, all runs together.
     """
 
     upsampler: str
@@ -79,20 +79,20 @@ class EvidenceRow:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a task.
+    """Scores of all upsamplers that were trained for a task.
 
     Attributes:
-        task: Its name.
-        title: What was asked, for people, such as the name of the task or of an ablation.
-        kind: Which scores it has.
-        dataset: What was trained on and scored.
-        split: The part of it that was scored.
-        pictures: How many that are.
+        task: Name of the task.
+        title: Title, such as that of the task or of an ablation.
+        kind: Kind of the task, which determines its scores.
+        dataset: Data set of training and scoring.
+        split: Split that was scored.
+        pictures: Number of scored pictures.
         data_sha256: Checksum of the split.
-        classes: Names of those that are scored, in the order of the per-class values; empty for depth.
+        classes: Names of the scored classes, in the order of the per-class values; empty for depth.
         headline: Names of the scores, the most important one first.
-        reference: Name of the row that differences are taken to.
-        rows: No two with the same upsampler, trained the same way.
+        reference: Upsampler that differences are taken to.
+        rows: Rows; no two have the same upsampler, trained the same way.
     """
 
     task: str
@@ -108,10 +108,10 @@ class Evidence:
     rows: tuple[EvidenceRow, ...]
 
     def __post_init__(self) -> None:
-        """Refuse what contradicts itself.
+        """Check that the values are consistent.
 
         Raises:
-            ValueError: What is wrong, in a sentence.
+            ValueError: They are not.
         """
         names = {score_spec(name).name for name in self.headline}
         if not names or not names <= set(SCORERS[self.kind].headline):
@@ -126,11 +126,11 @@ class Evidence:
             _check_row(self, row)
 
     def noise(self, score: str, trained: Trained) -> float | None:
-        """How far runs lie apart that differ by their seed alone.
+        """Return the typical spread of a score between runs that differ in their seed alone.
 
         Returns:
             The median of the standard deviations of the rows that were trained this way, so that one
-            whose training is erratic does not speak for the others; None if none has two seeds.
+            row with erratic training does not dominate; None if no row has two seeds.
         """
         known = [
             value.spread.deviation
@@ -145,14 +145,14 @@ def write_evidence(path: Path, evidence: Evidence) -> None:
     """Write evidence as JSON.
 
     Raises:
-        DiskError: It cannot be written; the old file is whole.
+        DiskError: The file cannot be written; the old one is intact.
     """
     text = json.dumps(asdict(evidence), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_aside(path, text.encode())
 
 
 def read_evidence(path: Path) -> Evidence:
-    """Read what `write_evidence` wrote.
+    """Read a file that `write_evidence` wrote.
 
     Raises:
         EvidenceError: There is no such file, or it is damaged.
@@ -194,7 +194,7 @@ def _check_row(evidence: Evidence, row: EvidenceRow) -> None:
 
 
 def _check_spread(name: str, given: SeedSpread) -> None:
-    """The mean and the deviation are written for those who read the file; they follow from the values."""
+    """Check the mean and the deviation, which follow from the values and are written for readers."""
     right = spread(given.values)
     same_deviation = (given.deviation is None) == (right.deviation is None) and isclose(
         given.deviation or 0, right.deviation or 0, rel_tol=1e-6, abs_tol=1e-9
@@ -203,19 +203,19 @@ def _check_spread(name: str, given: SeedSpread) -> None:
         raise ValueError(f"{name} must have the mean and the deviation of its values, got {given}")
 
 
-# From the runs of upsamplers to the rows of the evidence.
+# --- Rows from runs ---
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """One trained network, scored.
+class RunResult:
+    """Scores of one trained network.
 
     Attributes:
-        seed: Of its training.
-        statistics: What every picture adds to each headline score, in the order of the headline.
-        command: What made it.
-        device: Where it was trained.
-        minutes: How long it was trained.
+        seed: Seed of its training.
+        statistics: Contributions of every picture to each headline score, in the order of the headline.
+        command: Command that trained it.
+        device: Device that it was trained on.
+        minutes: Minutes of training.
     """
 
     seed: int
@@ -227,23 +227,23 @@ class Run:
 
 def evidence_row(
     upsampler: str,
-    runs: Sequence[Run],
-    reference: Sequence[Run],
+    runs: Sequence[RunResult],
+    reference: Sequence[RunResult],
     *,
     trained: Trained,
     headline: tuple[str, ...],
 ) -> EvidenceRow:
-    """Sum up the runs of an upsampler.
+    """Summarise the runs of an upsampler.
 
     Args:
-        upsampler: Its name, or a variant's.
-        runs: In any order.
+        upsampler: Name of the upsampler, or of a variant of one.
+        runs: Its runs, in any order.
         reference: Runs of the reference, trained the same way; none for the reference's own row.
         trained: What of the network was trained.
         headline: Names of the scores.
 
     Raises:
-        ValueError: No runs, a seed twice, or runs of different pictures or scores.
+        ValueError: There are no runs, a seed occurs twice, or pictures or scores differ between runs.
     """
     runs = sorted(runs, key=lambda run: run.seed)
     seeds = tuple(run.seed for run in runs)
@@ -262,19 +262,19 @@ def evidence_row(
     )
 
 
-def _value(name: str, index: int, runs: Sequence[Run], reference: Sequence[Run]) -> HeadlineValue:
+def _value(name: str, index: int, runs: Sequence[RunResult], reference: Sequence[RunResult]) -> HeadlineValue:
     ours = {run.seed: run.statistics[index] for run in runs}
     theirs = {run.seed: run.statistics[index] for run in reference}
-    several = all(each.parts.shape[1] > 1 for each in ours.values())
+    several = all(ratios.parts.shape[1] > 1 for ratios in ours.values())
     return HeadlineValue(
         score=name,
-        spread=spread(each.score for each in ours.values()),
+        spread=spread(ratios.score for ratios in ours.values()),
         difference=paired_difference(ours, theirs) if ours.keys() & theirs.keys() else None,
         per_class=mean_per_class(ours.values()) if several else (),
     )
 
 
-# Evidence as a table of Markdown, which reads well in a terminal too.
+# --- Table in Markdown ---
 
 
 NOTHING = "–"
@@ -287,7 +287,7 @@ _TRAINED = {"heads": "head on a shared encoder", "end-to-end": "end to end"}
 
 
 def evidence_table(evidence: Evidence) -> str:
-    """All rows with every headline score, and under the table how to read it."""
+    """Return all rows with every headline score in Markdown, followed by how to read them."""
     specs = [score_spec(name) for name in evidence.headline]
     reference = operator_spec(evidence.reference).label
     titles = ["Upsampler", "Trained", "Seeds"]
@@ -300,14 +300,14 @@ def evidence_table(evidence: Evidence) -> str:
 
 
 def short_training(evidence: Evidence) -> str:
-    """What a short training means for some of the rows; empty if these are not there."""
+    """Return a caveat about rows whose training was too short; empty if there are none."""
     heads = [row.upsampler for row in evidence.rows if row.trained == "heads"]
     random = any(operator_spec(name).start == "random filters" for name in heads)
     return _SHORT_TRAINING if random else ""
 
 
 def signed(value: float, spec: ScoreSpec) -> str:
-    """A difference of a score as it is printed, with its sign."""
+    """Return a difference of a score as text, with its sign."""
     return f"{spec.factor * value:+.{spec.digits}f}".replace("-", "−")
 
 
@@ -330,10 +330,10 @@ def _mean(value: HeadlineValue, spec: ScoreSpec) -> str:
 
 
 def _difference(value: HeadlineValue, spec: ScoreSpec) -> str:
-    found = value.difference
-    if found is None:
+    gap = value.difference
+    if gap is None:
         return NOTHING
-    return f"{signed(found.value, spec)} [{signed(found.low, spec)}, {signed(found.high, spec)}]"
+    return f"{signed(gap.value, spec)} [{signed(gap.low, spec)}, {signed(gap.high, spec)}]"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -364,7 +364,7 @@ def _note(evidence: Evidence, reference: str) -> str:
 
 
 def _made(evidence: Evidence) -> str:
-    """Where and how long the runs were trained."""
+    """Return where and how long the runs were trained."""
     devices = dict.fromkeys(device for row in evidence.rows for device in row.devices)
     runs, minutes = sum(len(row.seeds) for row in evidence.rows), sum(row.minutes for row in evidence.rows)
     return (

@@ -1,9 +1,8 @@
-"""Runs of an upsampler beside runs of another on the same pictures and with the same seeds.
+"""Paired comparison of two upsamplers' runs on the same pictures with the same seeds.
 
-A run is kept as counts of every picture, so the score of any choice of pictures can be had again.
-A score is the mean over classes of a ratio of sums: for mIoU, the sums over pictures of
-intersections and unions; for a mean over pictures, there is one class, the values are summed and
-divided by how many there are.
+A run is kept as counts of every picture, so any choice of pictures can be scored again. A score is the
+mean over classes of a ratio of sums: for mIoU, the sums over pictures of intersections and unions; for
+a mean over pictures there is a single class, whose values are summed and divided by their number.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,12 +18,12 @@ _BLOCK = 256  # resamples at a time: bounds the memory to this many weights a pi
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureRatios:
-    """What every picture adds to a score.
+    """Contribution of every picture to a score.
 
     Attributes:
         parts: Numerators, such as pixels of the intersection.
         wholes: Denominators, such as pixels of the union; at least 0.
-        scored: Classes that the score averages over.
+        scored: Indices of the classes that the score averages.
     """
 
     parts: Real[np.ndarray, "pictures classes"]
@@ -32,10 +31,10 @@ class PictureRatios:
     scored: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        """Refuse what is not the counts of pictures.
+        """Check shapes, values and class indices.
 
         Raises:
-            ValueError: Shapes that differ, no pictures, values that cannot be, or no such class.
+            ValueError: Shapes differ, there are no pictures, a value is impossible, or a class is unknown.
         """
         if self.parts.ndim != 2 or self.parts.shape != self.wholes.shape or not self.parts.size:
             shapes = f"{self.parts.shape} and {self.wholes.shape}"
@@ -48,16 +47,16 @@ class PictureRatios:
 
     @property
     def per_class(self) -> tuple[float | None, ...]:
-        """The ratio of each class over all pictures; None for a class without a whole."""
+        """Ratio of each class over all pictures; None for a class whose denominator is 0."""
         pairs = zip(self.parts.sum(0).tolist(), self.wholes.sum(0).tolist(), strict=True)
         return tuple(part / whole if whole else None for part, whole in pairs)
 
     @property
     def score(self) -> float:
-        """The mean over the scored classes that have a value.
+        """Mean over the scored classes that have a value.
 
         Raises:
-            ValueError: None of them has.
+            ValueError: No scored class has a value.
         """
         values = self.per_class
         known = [value for value in (values[index] for index in self.scored) if value is not None]
@@ -72,7 +71,7 @@ class SeedSpread:
 
     Attributes:
         values: The score of each run, by ascending seed.
-        mean: Of the values.
+        mean: Mean of the values.
         deviation: Sample standard deviation of the values; None for a single one.
     """
 
@@ -83,13 +82,13 @@ class SeedSpread:
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """A score less the reference's, and its confidence interval at `LEVEL`.
+    """Difference of a score to the reference's, with its confidence interval at `LEVEL`.
 
     Attributes:
         value: Mean over the seeds.
         low: Lower end of the interval.
         high: Upper end of the interval.
-        seeds: The seeds that both have. With one, the interval is about the pictures alone.
+        seeds: Seeds that both have. With a single seed, the interval reflects the pictures alone.
     """
 
     value: float
@@ -99,14 +98,14 @@ class PairedDifference:
 
 
 def ratios_of_means(values: Float64[np.ndarray, " pictures"]) -> PictureRatios:
-    """What every picture adds to a plain mean; NaN for a picture that has no value."""
+    """Return the contributions to a plain mean of one value per picture; NaN means no value."""
     known = ~np.isnan(values)
     parts = np.where(known, values, 0.0)
     return PictureRatios(parts[:, None], known[:, None].astype(np.int32), scored=(0,))
 
 
 def spread(values: Iterable[float]) -> SeedSpread:
-    """Mean and standard deviation over the runs.
+    """Return mean and standard deviation over the runs.
 
     Raises:
         ValueError: There are no values.
@@ -119,7 +118,7 @@ def spread(values: Iterable[float]) -> SeedSpread:
 
 
 def mean_per_class(runs: Iterable[PictureRatios]) -> tuple[float | None, ...]:
-    """The mean over the runs of each class's ratio; None for a class without a value in any run."""
+    """Return the mean over the runs of each class's ratio; None for a class without a value in any run."""
     columns = zip(*(run.per_class for run in runs), strict=True)
     known = ([value for value in column if value is not None] for column in columns)
     return tuple(sum(values) / len(values) if values else None for values in known)
@@ -132,22 +131,22 @@ def paired_difference(
     rng_seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> PairedDifference:
-    """How much better or worse the runs score than the reference's runs with the same seeds.
+    """Compare the scores of runs with those of a reference's runs with the same seeds.
 
     The interval comes from a bootstrap: every resample draws as many seeds and as many pictures as
-    there are, both with replacement and independently, the same ones for the runs and for the
-    reference, and takes the mean difference of the scores; the interval lies between percentiles
-    of these. Few seeds make it somewhat too narrow, since their own spread shows in part only: with
-    S seeds, the resamples hold (S - 1) / S of the variance that comes from them.
+    there are, both with replacement and independently, the same ones for the runs and the reference,
+    and takes the mean difference of the scores; the interval lies between percentiles of these
+    differences. With few seeds it is somewhat too narrow, since resampling S seeds reproduces only
+    (S - 1) / S of the variance between them.
 
     Args:
-        runs: By seed; all of the same pictures in the same order.
-        reference: By seed, likewise.
-        rng_seed: Of the draws.
-        resamples: How many.
+        runs: Runs by seed, all of the same pictures in the same order.
+        reference: Runs of the reference by seed, of the same pictures.
+        rng_seed: Seed of the draws.
+        resamples: Number of resamples.
 
     Raises:
-        ValueError: No seed in common, or runs of different pictures or classes.
+        ValueError: No seed is shared, or runs are of different pictures or classes.
     """
     seeds = tuple(sorted(runs.keys() & reference.keys()))
     _check_pairs(runs, reference, seeds)
@@ -159,16 +158,16 @@ def paired_difference(
     for start in range(0, resamples, _BLOCK):
         block = slice(start, min(start + _BLOCK, resamples))
         weights = _draws(rng, block.stop - start, pictures)
-        pairs = (_resampled(runs[each], weights) - _resampled(reference[each], weights) for each in seeds)
+        pairs = (_resampled(runs[seed], weights) - _resampled(reference[seed], weights) for seed in seeds)
         differences[block] = (seed_weights[block] * np.stack(list(pairs), axis=1)).sum(1)
-    # Where hardly any picture has a value, a resample may hold none of those; it has no score.
+    # If hardly any picture has a value, a resample may miss them all, and then it has no score.
     tail = (1 - LEVEL) / 2
     low, high = np.nanquantile(differences, [tail, 1 - tail]).tolist()
     return PairedDifference(sum(ours - theirs for ours, theirs in scores) / len(seeds), low, high, seeds)
 
 
 def _draws(rng: np.random.Generator, times: int, size: int) -> Float64[np.ndarray, "times size"]:
-    """How often each of `size` things is drawn in `size` draws with replacement, `times` over."""
+    """Count how often each of `size` items is drawn in `size` draws with replacement, `times` over."""
     drawn = rng.integers(0, size, (times, size)) + size * np.arange(times)[:, None]
     return np.bincount(drawn.ravel(), minlength=times * size).reshape(times, size).astype(np.float64)
 
@@ -176,7 +175,7 @@ def _draws(rng: np.random.Generator, times: int, size: int) -> Float64[np.ndarra
 def _resampled(
     run: PictureRatios, weights: Float64[np.ndarray, "times pictures"]
 ) -> Float64[np.ndarray, " times"]:
-    """The score of every choice of pictures; NaN for a choice in which no scored class occurs."""
+    """Return the score of every resample; NaN for one in which no scored class occurs."""
     scored = list(run.scored)
     parts, wholes = (weights @ counts[:, scored].astype(np.float64) for counts in (run.parts, run.wholes))
     present = wholes > 0
@@ -192,7 +191,7 @@ def _check_pairs(
         known = f"{sorted(runs)} and {sorted(reference)}"
         raise ValueError(f"runs can be paired only where they share seeds, got the seeds {known}")
     first = runs[seeds[0]]
-    for each in (*(runs[seed] for seed in seeds), *(reference[seed] for seed in seeds)):
-        if each.parts.shape != first.parts.shape or each.scored != first.scored:
-            shapes = f"{first.parts.shape} and {each.parts.shape}"
+    for run in (*(runs[seed] for seed in seeds), *(reference[seed] for seed in seeds)):
+        if run.parts.shape != first.parts.shape or run.scored != first.scored:
+            shapes = f"{first.parts.shape} and {run.parts.shape}"
             raise ValueError(f"paired runs must be of the same pictures and classes, got {shapes}")

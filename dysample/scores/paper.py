@@ -1,4 +1,4 @@
-"""The paper's tables as they are printed, and whether a number of ours prints as a figure of theirs.
+"""The paper's tables as printed, and whether a number of ours rounds to a printed figure.
 
 Liu, Lu, Fu, Cao: Learning to Upsample by Learning to Sample, ICCV 2023.
 """
@@ -17,13 +17,13 @@ _MAGNITUDES: Mapping[str, int] = {"K": 10**3, "M": 10**6, "G": 10**9}
 
 @dataclass(frozen=True, slots=True)
 class PaperTable:
-    """One table; every cell as it is printed.
+    """One table, with every cell as printed.
 
     Attributes:
         title: Number and subject, such as "Table 4: ...".
         source: The paper.
-        columns: Names of the columns; in "upsampler" stand keys of `OPERATORS`.
-        rows: Cells, in the order of the columns.
+        columns: Names of the columns; "upsampler" holds keys of `OPERATORS`.
+        rows: Cells of each row, in the order of the columns.
     """
 
     title: str
@@ -32,7 +32,7 @@ class PaperTable:
     rows: tuple[tuple[str, ...], ...]
 
     def column(self, name: str) -> tuple[str, ...]:
-        """The cells of a column, from top to bottom.
+        """Return the cells of a column, from top to bottom.
 
         Raises:
             ValueError: There is no such column.
@@ -41,7 +41,7 @@ class PaperTable:
         return tuple(row[index] for row in self.rows)
 
     def where(self, column: str, value: str) -> "PaperTable":
-        """The same table with only those rows that have `value` in a column.
+        """Return the table reduced to the rows that have `value` in a column.
 
         Raises:
             ValueError: There is no such column.
@@ -56,13 +56,26 @@ class PaperTable:
         return self.columns.index(name)
 
 
+def paper_table(name: str) -> PaperTable:
+    """Read a table by its name in `TABLES`.
+
+    Raises:
+        ValueError: There is no such table.
+    """
+    if name not in TABLES:
+        raise ValueError(f"the paper has no {name!r} here; there are {', '.join(TABLES)}")
+    source, title, *lines = (FOLDER / f"{name}.csv").read_text(encoding="utf-8").splitlines()
+    columns, *rows = (tuple(row) for row in csv.reader(lines))
+    return PaperTable(title.removeprefix("# "), source.removeprefix("# "), columns, tuple(rows))
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A printed number of something that is counted.
+    """A printed count.
 
     Attributes:
-        digits: The number as it is printed, without sign of increase and magnitude.
-        magnitude: What it is in: 1, a thousand, a million or a thousand millions.
+        digits: The number as printed, without plus sign and letter.
+        magnitude: Its unit: 1, a thousand, a million or a thousand millions.
     """
 
     digits: Decimal
@@ -71,13 +84,13 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class KnownDifference:
-    """A figure of the paper that our number does not print as, and why that is.
+    """A figure of the paper that our number does not round to, and the reason.
 
     Attributes:
         table: Name of the table, such as "table4".
-        column: Its column.
-        upsampler: The row.
-        reason: A sentence.
+        column: Column of the figure.
+        upsampler: Row of the figure.
+        reason: The reason, in a sentence.
     """
 
     table: str
@@ -123,23 +136,10 @@ KNOWN_DIFFERENCES = (
 )
 
 
-def paper_table(name: str) -> PaperTable:
-    """Read a table by its name in `TABLES`.
-
-    Raises:
-        ValueError: There is no such table.
-    """
-    if name not in TABLES:
-        raise ValueError(f"the paper has no {name!r} here; there are {', '.join(TABLES)}")
-    source, title, *lines = (FOLDER / f"{name}.csv").read_text(encoding="utf-8").splitlines()
-    columns, *rows = (tuple(row) for row in csv.reader(lines))
-    return PaperTable(title.removeprefix("# "), source.removeprefix("# "), columns, tuple(rows))
-
-
 def known_difference(table: str, column: str, upsampler: str) -> KnownDifference | None:
-    """Why a figure of the paper is not ours, as far as that is known."""
-    found = (d for d in KNOWN_DIFFERENCES if (d.table, d.column, d.upsampler) == (table, column, upsampler))
-    return next(found, None)
+    """Return the known difference of a figure of the paper to ours, if any."""
+    rows = (d for d in KNOWN_DIFFERENCES if (d.table, d.column, d.upsampler) == (table, column, upsampler))
+    return next(rows, None)
 
 
 def parse_figure(printed: str, *, magnitude: int = 1) -> Figure:
@@ -147,10 +147,10 @@ def parse_figure(printed: str, *, magnitude: int = 1) -> Figure:
 
     Args:
         printed: An optional plus sign, digits, and K, M, G or nothing.
-        magnitude: What the number is in if it ends with no letter; the column's unit.
+        magnitude: Unit of the column, which applies if the number has no letter.
 
     Raises:
-        ValueError: Something else.
+        ValueError: The text is not a count.
     """
     parts = re.fullmatch(r"\+?(\d+(?:\.\d+)?)([KMG]?)", printed)
     if parts is None:
@@ -159,10 +159,10 @@ def parse_figure(printed: str, *, magnitude: int = 1) -> Figure:
 
 
 def prints_as(value: int, printed: str, *, magnitude: int = 1) -> bool:
-    """Whether a count, rounded to as many digits as are printed, is the printed figure.
+    """Return whether a count, rounded to the printed digits, equals the printed figure.
 
     Raises:
-        ValueError: `printed` is no figure, see `parse_figure`.
+        ValueError: `printed` is not a count, see `parse_figure`.
     """
     figure = parse_figure(printed, magnitude=magnitude)
     rounded = (Decimal(value) / figure.magnitude).quantize(figure.digits, rounding=ROUND_HALF_UP)

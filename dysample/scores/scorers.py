@@ -1,4 +1,4 @@
-"""How each kind of task is scored: answers held against each other, pictures counted, scores shown."""
+"""Scoring of each kind of task: comparison of answers, scores of data sets, and the scores to show."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ from dysample.scores.segmentation import (
 
 Score = SegmentationScore | DepthScore
 _Answer = TypeVar("_Answer", bound=Annotation)
-_Said = TypeVar("_Said", bound=Annotation, contravariant=True)
+_Scored = TypeVar("_Scored", bound=Annotation, contravariant=True)
 
 
 @runtime_checkable
-class Scorer(Protocol[_Said]):
-    """Scores of one network of a task, picture by picture."""
+class Scorer(Protocol[_Scored]):
+    """Scorer of one network of a task, picture by picture."""
 
-    def update(self, prediction: _Said, truth: _Said) -> None:
+    def update(self, prediction: _Scored, truth: _Scored) -> None:
         """Count one picture."""
         ...
 
@@ -45,12 +45,12 @@ class Scorer(Protocol[_Said]):
         ...
 
     def statistics(self) -> tuple[PictureRatios, ...]:
-        """Return what every picture adds to each score, in the order of the headline."""
+        """Return the contributions of every picture to each score, in the order of the headline."""
         ...
 
 
 class LabelScorer:
-    """A `Scorer` of label maps; the means are over the classes that the task scores."""
+    """`Scorer` of label maps; the means are over the task's scored classes."""
 
     def __init__(self, task: Task) -> None:
         """Start with no pictures."""
@@ -71,7 +71,7 @@ class LabelScorer:
 
 
 class DepthMapScorer:
-    """A `Scorer` of depth maps, within the Eigen crop."""
+    """`Scorer` of depth maps, within the Eigen crop."""
 
     def __init__(self, task: Task) -> None:
         """Start with no pictures; all tasks with depths are scored alike."""
@@ -90,7 +90,7 @@ class DepthMapScorer:
         return tuple(ratios_of_means(column) for column in self._rows.pictures.T)
 
 
-# Answers for one picture, held against each other and against the truth.
+# --- Answers for one picture ---
 
 
 def _label_difference(labels: Labels, reference: Labels) -> Difference:
@@ -104,7 +104,7 @@ def _label_score(task: Task, labels: Labels, truth: Labels) -> SegmentationScore
 
 
 def _label_window(answers: Sequence[Labels], size: int, reference: Labels) -> Window:
-    return liveliest_window([each.classes for each in answers], size, reference=reference.classes)
+    return liveliest_window([labels.classes for labels in answers], size, reference=reference.classes)
 
 
 def _depth_difference(depth: Depth, reference: Depth) -> DepthDifference:
@@ -112,25 +112,25 @@ def _depth_difference(depth: Depth, reference: Depth) -> DepthDifference:
 
 
 def _depth_score(task: Task, depth: Depth, truth: Depth) -> DepthScore | None:
-    """Of all pixels with a truth: a picture of any shape, and a part of one, has no Eigen crop."""
+    """Score all pixels with a truth: only whole 4:3 pictures have an Eigen crop."""
     if not has_truth(truth.metres).any():
         return None
     return DepthScore(*depth_metrics(depth.metres, truth.metres).tolist(), pictures=1)
 
 
 def _depth_window(answers: Sequence[Depth], size: int, reference: Depth) -> Window:
-    return liveliest_depth_window([each.metres for each in answers], size, reference=reference.metres)
+    return liveliest_depth_window([depth.metres for depth in answers], size, reference=reference.metres)
 
 
 def _depth_ranges(answers: Sequence[Depth], reference: Depth, truth: Depth | None) -> DepthRanges:
     return depth_ranges(
-        [each.metres for each in answers],
+        [depth.metres for depth in answers],
         reference=reference.metres,
         truth=None if truth is None else truth.metres,
     )
 
 
-# The table of kinds.
+# --- Table of kinds ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,17 +138,17 @@ class Scoring(Generic[_Answer]):
     """How the tasks of one kind are scored.
 
     Attributes:
-        scorer: Starts to count the pictures of a task.
-        score: How right an answer is for one picture of any shape, or a part of one, given the truth; None
-            where no pixel has one.
-        difference: How much an answer differs from a reference.
-        window: The square of so many pixels in which answers differ most from a reference.
-        ranges: The ranges that answers, their reference and the truth span together; None for answers that
-            are no amounts.
-        headline: Names of the scores that evidence holds, the most important one first.
-        shown: Those of them that have a column where there is little room, as in model cards.
-        paper: The paper's table that holds such scores of all upsamplers.
-        columns: What that table calls a score, where it calls it otherwise.
+        scorer: Makes a scorer of a task's pictures.
+        score: Scores an answer for one picture of any shape, or a part of one, given the truth; returns
+            None if no pixel has a truth.
+        difference: Measures how much an answer differs from a reference.
+        window: Finds the square of a given side in which answers differ most from a reference.
+        ranges: Returns the ranges that answers, their reference and the truth span together; None for
+            answers that are not amounts.
+        headline: Names of the scores in evidence, the most important one first.
+        shown: The headline scores shown where there is little room, as in model cards.
+        paper: Name of the paper's table with such scores of all upsamplers.
+        columns: Column of a score in that table, where it differs from the score's name.
     """
 
     scorer: Callable[[Task], Scorer[_Answer]]

@@ -1,8 +1,10 @@
-"""Segmentation scores over a data set: mean IoU and mean boundary IoU.
+"""Segmentation scores over a data set, mean IoU and mean boundary IoU, and differences of label maps.
 
-Intersections and unions are counted in pixels over all images and divided once at the end, so the
-order and the size of the images do not matter; the counts of every image are kept as well, so that
-images can be drawn anew.
+A label map is a uint8 array with one class index per pixel; 255 in a truth means that the pixel is
+ignored, whatever a prediction says there. Intersections and unions are counted in pixels over all images
+and divided once at the end, so the order and the size of the images do not matter; the counts of every
+image are kept as well, so that images can be resampled. Lengths are in pixels, and shares are fractions
+of an area, 0 to 1.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,16 +16,19 @@ from jaxtyping import Bool, Int32, Int64, UInt8
 
 from dysample.scores.paired import PictureRatios
 
+IGNORE = 255
+BAND_RATIO = 0.02  # width of the boundary band over the image diagonal, as in Boundary IoU
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentationScore:
-    """Scores between 0 and 1; None is what cannot be had.
+    """Scores between 0 and 1; None where a score does not exist.
 
     Attributes:
         miou: Mean of `per_class` over the classes that have a value.
         boundary_miou: Mean of `per_class_boundary` over the classes that have a value.
         per_class: IoU of each class; None for a class that is neither in the truth nor predicted.
-        per_class_boundary: Boundary IoU of each class, likewise.
+        per_class_boundary: Boundary IoU of each class; None likewise.
     """
 
     miou: float | None
@@ -33,7 +38,7 @@ class SegmentationScore:
 
 
 class SegmentationScorer:
-    """Both scores of a data set, image by image."""
+    """Scorer of a data set, image by image."""
 
     def __init__(self, classes: int) -> None:
         """Start with zeros; `classes` as in `ConfusionMatrix`."""
@@ -43,7 +48,7 @@ class SegmentationScorer:
         self._boundaries: list[Int32[np.ndarray, "2 k"]] = []
 
     def update(self, prediction: UInt8[np.ndarray, "h w"], target: UInt8[np.ndarray, "h w"]) -> None:
-        """Count one image; see `ConfusionMatrix.update` for what is refused."""
+        """Count one image; raises as `ConfusionMatrix.update` does."""
         classes = len(self.confusion.counts)
         confusion, boundary = ConfusionMatrix(classes), BoundaryOverlap(classes)
         confusion.update(prediction, target)
@@ -55,22 +60,22 @@ class SegmentationScorer:
         self._boundaries.append(np.stack([boundary.intersection, boundary.union]).astype(np.int32))
 
     def regions(self, classes: Iterable[int] | None = None) -> PictureRatios:
-        """Intersections and unions of every image; mean IoU would be over `classes`, by default all.
+        """Return intersections and unions of every image, to be averaged over `classes`, by default all.
 
         Raises:
-            ValueError: There are no images yet, or a class index that there is not.
+            ValueError: There are no images yet, or a class index is out of range.
         """
         return _pictures(self._regions, len(self.boundary.union), classes)
 
     def boundaries(self, classes: Iterable[int] | None = None) -> PictureRatios:
-        """The same of the boundary bands."""
+        """Return the same counts of the boundary bands."""
         return _pictures(self._boundaries, len(self.boundary.union), classes)
 
     def score(self, classes: Iterable[int] | None = None) -> SegmentationScore:
-        """The scores of all images so far; the means are over `classes`, by default all.
+        """Return the scores of all images so far; the means are over `classes`, by default all.
 
         Raises:
-            ValueError: A class index that there is not.
+            ValueError: A class index is out of range.
         """
         chosen = tuple(range(len(self.confusion.counts)) if classes is None else classes)
         return SegmentationScore(
@@ -96,19 +101,14 @@ def _pictures(
     return PictureRatios(parts, wholes, tuple(range(classes) if scored is None else scored))
 
 
-# Pixels of label maps counted by class: confusion, and overlap of the classes' boundary bands.
-#
-# Pixels whose truth is 255 are ignored throughout: what a prediction says there changes no count.
-
-
-IGNORE = 255
+# --- Counts ---
 
 
 class ConfusionMatrix:
-    """Counts of pixels by true class (row) and predicted class (column), ignored ones left out.
+    """Counts of pixels by true class (row) and predicted class (column).
 
     Attributes:
-        counts: The pixels seen so far, ignored ones left out.
+        counts: The pixels seen so far, without ignored ones.
     """
 
     counts: Int64[np.ndarray, "k k"]
@@ -117,7 +117,7 @@ class ConfusionMatrix:
         """Start with zeros for `classes` classes, 1 to 255 of them.
 
         Raises:
-            ValueError: Another number of classes.
+            ValueError: `classes` is not between 1 and 255.
         """
         _check_classes(classes)
         self.counts = np.zeros((classes, classes), np.int64)
@@ -126,7 +126,7 @@ class ConfusionMatrix:
         """Count one image.
 
         Raises:
-            ValueError: Not label maps of one size, or a class index that is too large.
+            ValueError: The arrays are not label maps of one size, or a class index is too large.
         """
         classes = len(self.counts)
         valid = _valid_pixels(prediction, target, classes)
@@ -135,12 +135,12 @@ class ConfusionMatrix:
 
     @property
     def intersection(self) -> Int64[np.ndarray, " k"]:
-        """Pixels of each class that are predicted as such."""
+        """Number of pixels of each class that are predicted as that class."""
         return self.counts.diagonal()
 
     @property
     def union(self) -> Int64[np.ndarray, " k"]:
-        """Pixels that are of a class, predicted as such, or both."""
+        """Number of pixels that belong to a class, are predicted as it, or both."""
         return self.counts.sum(0) + self.counts.sum(1) - self.intersection
 
     @property
@@ -152,8 +152,8 @@ class ConfusionMatrix:
 class BoundaryOverlap:
     """Intersection and union of the classes' inner boundary bands (Cheng et al., CVPR 2021).
 
-    The band of a class is its mask less the mask's erosion by d pixels, where d is 2 % of the
-    image's diagonal; outside the image is background. Ignored pixels are taken out of the truth's
+    The band of a class is its mask minus the mask's erosion by d pixels, where d is 2 % of the
+    image's diagonal; everything outside the image is background. Ignored pixels are taken out of the truth's
     and the prediction's mask before the erosion, so a right prediction has the truth's bands.
     """
 
@@ -164,7 +164,7 @@ class BoundaryOverlap:
         """Start with zeros for `classes` classes, 1 to 255 of them.
 
         Raises:
-            ValueError: Another number of classes.
+            ValueError: `classes` is not between 1 and 255.
         """
         _check_classes(classes)
         self.intersection = np.zeros(classes, np.int64)
@@ -174,7 +174,7 @@ class BoundaryOverlap:
         """Count one image.
 
         Raises:
-            ValueError: Not label maps of one size, or a class index that is too large.
+            ValueError: The arrays are not label maps of one size, or a class index is too large.
         """
         valid = _valid_pixels(prediction, target, len(self.union))
         truth = _banded(target)
@@ -200,7 +200,7 @@ def _ratios(
 
 
 def _banded(labels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """The labels within the inner boundary bands, and `IGNORE` elsewhere."""
+    """Return the labels within the inner boundary bands, and `IGNORE` elsewhere."""
     # One ring of a foreign label makes the image's border a boundary.
     padded = np.pad(labels, 1, constant_values=IGNORE)
     band = boundary_band(padded, band_width(*labels.shape))[1:-1, 1:-1]
@@ -225,23 +225,17 @@ def _check_classes(classes: int) -> None:
         raise ValueError(f"classes must be between 1 and {IGNORE}, got {classes}")
 
 
-# How label maps differ: where, how much, and where it is most worth looking.
-#
-# A label map is a uint8 array of class indices, one a pixel. Lengths are in pixels of that map, and
-# shares are fractions of an area, 0 to 1.
-
-
-BAND_RATIO = 0.02  # width of the boundary band over the image diagonal, as in Boundary IoU
+# --- Differences ---
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much of a label map differs from a reference.
+    """Difference of a label map to a reference.
 
     Attributes:
-        share: Fraction of all pixels that have another class than in the reference.
-        boundary_share: The same fraction among the pixels of the reference's boundary band; None
-            when the reference has a single class and so no boundary.
+        share: Fraction of all pixels whose class differs from the reference.
+        boundary_share: The same fraction within the reference's boundary band; None if the reference
+            has a single class and so no boundary.
     """
 
     share: float
@@ -269,20 +263,20 @@ class Window:
 
 
 def changed(labels: UInt8[np.ndarray, "h w"], reference: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """The pixels that have another class than in the reference.
+    """Return a mask of the pixels whose class differs from the reference.
 
     Raises:
-        ValueError: One of the two is not a label map, or their sizes differ.
+        ValueError: An array is not a label map, or the sizes differ.
     """
     check_labels(labels, like=reference)
     return labels != reference
 
 
 def changed_share(labels: UInt8[np.ndarray, "h w"], reference: UInt8[np.ndarray, "h w"]) -> float:
-    """The fraction of pixels that have another class than in the reference.
+    """Return the fraction of pixels whose class differs from the reference.
 
     Raises:
-        ValueError: One of the two is not a label map, or their sizes differ.
+        ValueError: An array is not a label map, or the sizes differ.
     """
     return float(changed(labels, reference).mean())
 
@@ -290,15 +284,15 @@ def changed_share(labels: UInt8[np.ndarray, "h w"], reference: UInt8[np.ndarray,
 def difference(
     labels: UInt8[np.ndarray, "h w"], reference: UInt8[np.ndarray, "h w"], *, width_px: int | None = None
 ) -> Difference:
-    """How much of a label map differs from a reference, in all and near the reference's boundaries.
+    """Measure how much of a label map differs from a reference, overall and near its boundaries.
 
     Args:
-        labels: The label map in question.
-        reference: What it is compared with.
+        labels: The label map.
+        reference: Label map to compare with.
         width_px: Width of the boundary band to each side; `band_width` of the image by default.
 
     Raises:
-        ValueError: One of the two is not a label map, or their sizes differ.
+        ValueError: An array is not a label map, or the sizes differ.
     """
     differs = changed(labels, reference)
     band = boundary_band(reference, band_width(*reference.shape) if width_px is None else width_px)
@@ -312,11 +306,11 @@ def band_width(height: int, width: int) -> int:
 
 
 def boundary_band(labels: UInt8[np.ndarray, "h w"], width_px: int) -> Bool[np.ndarray, "h w"]:
-    """The pixels that are near a boundary between classes, on either side of it.
+    """Return a mask of the pixels near a boundary between classes, on either side of it.
 
     A pixel belongs to the band if a pixel of another class is at most `width_px` columns and at
-    most `width_px` rows away. The image's own border is no boundary. Within each class this is the
-    mask less its erosion, `width_px` times with a 3x3 square; looking for the smallest and the
+    most `width_px` rows away. The image border is no boundary. Within each class this is the mask
+    minus its erosion, `width_px` times with a 3x3 square; looking for the smallest and the
     largest label nearby erodes all classes at once.
 
     Raises:
@@ -331,33 +325,33 @@ def boundary_band(labels: UInt8[np.ndarray, "h w"], width_px: int) -> Bool[np.nd
 def _extreme(
     labels: UInt8[np.ndarray, "h w"], reach: int, pick: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> UInt8[np.ndarray, "h w"]:
-    """The smallest or largest label at most `reach` rows and columns away, as `pick` takes it of two."""
-    # A square that leaves the map holds its border already, so that the border may be repeated outside.
-    found, side, width = np.pad(labels, reach, mode="edge"), 1, 2 * reach + 1
+    """Return the smallest or largest label within `reach` rows and columns; `pick` is min or max of two."""
+    # A square that leaves the map already contains the border, so repeating the border changes nothing.
+    result, side, width = np.pad(labels, reach, mode="edge"), 1, 2 * reach + 1
     while side < width:  # from squares of `side` pixels to squares of up to twice as many
         step = min(side, width - side)
-        found = pick(found[:-step], found[step:])
-        found = pick(found[:, :-step], found[:, step:])
+        result = pick(result[:-step], result[step:])
+        result = pick(result[:, :-step], result[:, step:])
         side += step
-    return found
+    return result
 
 
 def liveliest_window(
     labels: Sequence[UInt8[np.ndarray, "h w"]], size: int, *, reference: UInt8[np.ndarray, "h w"]
 ) -> Window:
-    """The square in which label maps differ most from a reference, for a close-up.
+    """Return the square in which label maps differ most from a reference, for a close-up.
 
-    Every pixel counts once for each map that differs there. Of several windows that hold the same
-    sum, the one that has it nearest to its middle wins. When all maps agree, it is the window with
-    the most boundary of the reference, or without any boundary, the image's middle.
+    Every pixel counts once for each map that differs there. Among windows with the same sum, the one
+    whose differences lie nearest to its centre wins. If all maps agree, return the window with the most
+    boundary of the reference, or the centre of the image if there is no boundary.
 
     Args:
         labels: The label maps; the reference may be among them.
-        size: Side of the window; cut to the image's shorter side.
-        reference: What the others are compared with.
+        size: Side of the window; at most the image's shorter side is used.
+        reference: Label map to compare with.
 
     Raises:
-        ValueError: Something is not a label map, the sizes differ, or `size` is less than one.
+        ValueError: An array is not a label map, the sizes differ, or `size` is less than one.
     """
     check_labels(reference)
     if size < 1:
@@ -369,11 +363,11 @@ def liveliest_window(
 
 
 def densest_window(counts: Int64[np.ndarray, "h w"], size: int) -> Window:
-    """The square that holds the greatest sum; among equals, the one that has it nearest to its middle.
+    """Return the square with the greatest sum; among equals, the one with its counts nearest to its centre.
 
     Args:
-        counts: What each pixel is worth; if nothing is worth anything, it is the map's middle.
-        size: Side of the window, at least one; cut to the map's shorter side.
+        counts: Weight of each pixel; if all are 0, the centre of the map is returned.
+        size: Side of the window, at least one; at most the map's shorter side is used.
     """
     height, width = counts.shape
     size = min(size, height, width)
@@ -390,17 +384,17 @@ def densest_window(counts: Int64[np.ndarray, "h w"], size: int) -> Window:
 
 
 def _window_sums(counts: Int64[np.ndarray, "h w"], size: int) -> Int64[np.ndarray, "rows columns"]:
-    """The sum over the window that starts at each pixel, for all windows within the map."""
+    """Return the sum over the window that starts at each pixel, for all windows within the map."""
     integral = np.pad(counts, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     rows = integral[size:] - integral[:-size]
     return rows[:, size:] - rows[:, :-size]
 
 
 def check_labels(labels: np.ndarray, *, like: np.ndarray | None = None) -> None:
-    """Refuse what is not a label map.
+    """Check that an array is a label map.
 
     Raises:
-        ValueError: Not a two-dimensional uint8 array with pixels, or not of the size of `like`.
+        ValueError: The array is not two-dimensional uint8 with pixels, or not of the size of `like`.
     """
     if labels.ndim != 2 or labels.dtype != np.uint8 or not labels.size:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The scores that evidence may hold."""
+"""The scores that evidence may hold, and how they are printed."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,10 +11,10 @@ class ScoreSpec:
     Attributes:
         name: Key, as in the columns of the paper's tables.
         label: Name for people.
-        better: Whether more or less of it is better.
-        factor: What to multiply a value by to print it.
-        unit: What the printed value is in; empty for a plain number.
-        digits: Decimals to print.
+        better: Whether higher or lower values are better.
+        factor: Factor of the printed value.
+        unit: Unit of the printed value; empty for a plain number.
+        digits: Number of printed decimals.
     """
 
     name: str
@@ -25,7 +25,7 @@ class ScoreSpec:
     digits: int = 3
 
     def printed(self, value: float) -> str:
-        """A value of this score as it is shown, without its unit."""
+        """Return a value of this score as text, without its unit."""
         return f"{self.factor * value:.{self.digits}f}"
 
 
@@ -44,10 +44,10 @@ SCORES = (
 
 
 def score_spec(name: str) -> ScoreSpec:
-    """A score by its name.
+    """Return a score by its name.
 
     Raises:
-        ValueError: There is none of that name.
+        ValueError: There is no score of that name.
     """
     for spec in SCORES:
         if spec.name == name:

@@ -1,6 +1,6 @@
-"""Training and evaluation: the only place that knows data sets.
+"""Training and evaluation on data sets.
 
-Recipes can be read without the extra `train`, so each name is imported when it is first used.
+Names are imported on first use, so recipes can be read without the extra `train`.
 """
 
 from typing import TYPE_CHECKING

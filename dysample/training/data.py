@@ -1,4 +1,7 @@
-"""Readers for pictures with truth: folders with `rgb`, one for each kind of truth, and lists of names."""
+"""Pictures with their truth, read from the data folder, and the augmented batches that training sees.
+
+A data set is a folder with `rgb`, one folder for each kind of truth, and a list of names for each split.
+"""
 
 import hashlib
 import os
@@ -21,6 +24,8 @@ from dysample.training.truth import TRUTHS, DataError, Framing, Truth, decoded
 with needed_for("dysample.training"):
     import cv2
 
+_BORDER = (127, 127, 127)  # mid-grey beside the picture
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledPicture:
@@ -32,10 +37,10 @@ class LabelledPicture:
 
 
 def data_folder(option: str | None = None) -> Path:
-    """The folder that holds the data sets: the option, else `DYSAMPLE_DATA`.
+    """Return the folder that holds the data sets: the option, else `DYSAMPLE_DATA`.
 
     Raises:
-        DataError: Neither is given, or it is no folder.
+        DataError: Neither is given, or it is not a folder.
     """
     value = option or os.environ.get("DYSAMPLE_DATA")
     if not value:
@@ -47,16 +52,16 @@ def data_folder(option: str | None = None) -> Path:
 
 
 class PictureData:
-    """The pictures of one split of one data set, read when they are asked for."""
+    """The pictures of one split of a data set, read on access."""
 
     def __init__(self, folder: Path, dataset: str, split: str, kind: Kind) -> None:
         """Read the list of names.
 
         Args:
-            folder: What `data_folder` gives.
-            dataset: Folder of the data set there.
-            split: Name of a list there, such as "train".
-            kind: Of the truth.
+            folder: The folder that holds the data sets.
+            dataset: Name of the data set's folder in it.
+            split: Name of a list in that folder, such as "train".
+            kind: Kind of truth to read.
 
         Raises:
             DataError: The data set or the list is missing, or has no such truth.
@@ -76,7 +81,7 @@ class PictureData:
 
     @property
     def title(self) -> str:
-        """Name for people."""
+        """Label of the split and its number of pictures."""
         return f"{self.dataset} {self.split}, {len(self)} pictures"
 
     @cached_property
@@ -93,7 +98,7 @@ class PictureData:
         return self.root / "rgb" / f"{name}.jpg", self.root / self._source.folder / f"{name}.png"
 
     def __len__(self) -> int:
-        """How many pictures the split has."""
+        """Return the number of pictures in the split."""
         return len(self.names)
 
     def __getitem__(self, index: int) -> LabelledPicture:
@@ -105,11 +110,11 @@ class PictureData:
         name = self.names[index]
         picture, truth = self._paths(name)
         image = decoded(picture, cv2.IMREAD_COLOR)
-        said = self.truth.read(truth, self._source, image.shape[:2])
-        return LabelledPicture(name, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), said)
+        annotation = self.truth.read(truth, self._source, image.shape[:2])
+        return LabelledPicture(name, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), annotation)
 
     def truths(self) -> Iterator[Annotation]:
-        """The truth of one picture after another, read when it is asked for."""
+        """Return an iterator over the truths, read one at a time."""
         return (self[index].truth for index in range(len(self)))
 
 
@@ -120,17 +125,18 @@ def _bytes(path: Path) -> bytes:
         raise DataError(f"{path} is missing or damaged: copy the data set again") from error
 
 
-# Batches for training: random size, crop, flip and light, the same for the same seed.
-
-
-_BORDER = (127, 127, 127)  # mid-grey beside the picture
+# --- Batches ---
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Pictures in [0, 1], their classes (255 = none) or metres (0 = none), and names for error messages.
+    """A batch of augmented pictures.
 
-    The names are those of the whole batch, also where only a part of it was read.
+    Attributes:
+        image: RGB in [0, 1].
+        label: Classes (255 = none) or metres (0 = none).
+        names: Names of the pictures, for error messages: those of the whole batch, even where only a part
+            of it was read.
     """
 
     image: Float[Tensor, "b 3 h w"]
@@ -141,35 +147,35 @@ class Batch:
 def batches(
     data: PictureData, stage: Stage, *, seed: int, epoch: int, part: slice = slice(None)
 ) -> Iterator[Batch]:
-    """One epoch in random order, or a part of each batch; a last incomplete batch is left out.
+    """Yield one epoch in random order, dropping an incomplete last batch.
 
-    Every picture has a random stream of its own, made of seed, epoch and index, so an epoch can be
-    repeated exactly after an interruption.
+    Every picture has its own random stream, seeded with seed, epoch and index, so an epoch can be
+    repeated exactly after an interruption. `part` selects the pictures of each batch to read.
     """
     order = np.random.default_rng([seed, epoch]).permutation(len(data))
     for first in range(0, len(order) - stage.batch + 1, stage.batch):
         indices = [int(i) for i in order[first : first + stage.batch]]
-        chosen = [
+        pictures = [
             augment(data[i], data.truth, stage, np.random.default_rng([seed, epoch, i]))
             for i in indices[part]
         ]
-        image = torch.from_numpy(np.stack([picture.image for picture in chosen]))
+        image = torch.from_numpy(np.stack([picture.image for picture in pictures]))
         yield Batch(
             image.permute(0, 3, 1, 2).float() / 255,  # stays channels-last in memory
-            data.truth.batch([picture.truth for picture in chosen]),
+            data.truth.batch([picture.truth for picture in pictures]),
             tuple(data.names[i] for i in indices),
         )
 
 
 def steps_per_epoch(data: PictureData, stage: Stage) -> int:
-    """Batches that `batches` gives."""
+    """Return the number of batches in an epoch."""
     return len(data) // stage.batch
 
 
 def augment(
     picture: LabelledPicture, kind: Truth[Any], stage: Stage, rng: np.random.Generator
 ) -> LabelledPicture:
-    """Resize, crop to the stage's square, mirror half of the time, change brightness and contrast."""
+    """Resize, crop to the stage's square, mirror half of the time, and change brightness and contrast."""
     framing = draw_framing(picture.image.shape[:2], stage, rng)
     interpolation = cv2.INTER_AREA if framing.factor < 1 else cv2.INTER_LINEAR
     image = cv2.resize(picture.image, (framing.width, framing.height), interpolation=interpolation)
@@ -179,7 +185,7 @@ def augment(
 
 
 def draw_framing(size: tuple[int, int], stage: Stage, rng: np.random.Generator) -> Framing:
-    """Draw what an augmented picture shows of a picture of this height and width."""
+    """Draw a random framing for a picture of this height and width."""
     low, high = stage.resize
     factor = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     height, width = (max(1, round(side * factor)) for side in size)

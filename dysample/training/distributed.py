@@ -1,8 +1,8 @@
-"""One run on several processes that torchrun starts: together they compute what one alone would.
+"""Training shared by several processes of torchrun, with the results that a single process would have.
 
-Every process takes its share of each batch. What is defined over the whole batch (normalisation
-statistics, the mean in a loss, gradients) is summed over all processes; each loss is then the same
-number everywhere, and counts once.
+Every process takes its part of each batch. Whatever is defined over the whole batch (normalisation
+statistics, the mean in a loss, gradients) is summed over all processes; so the loss is the same number in
+every process, and counts once.
 """
 
 import os
@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 @contextmanager
 def joined(device: torch.device) -> Generator[torch.device, None, None]:
-    """Join the processes that torchrun started, if it did: by NCCL on CUDA, else by Gloo.
+    """Join the processes that torchrun started, if any: by NCCL on CUDA, else by Gloo.
 
     Args:
-        device: What to compute on; of several CUDA devices each process of a machine takes its own.
+        device: Device to compute on; with CUDA, each process of a machine takes a device of its own.
 
     Raises:
         ValueError: The machine has fewer CUDA devices than processes.
@@ -36,28 +36,28 @@ def joined(device: torch.device) -> Generator[torch.device, None, None]:
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     yield device
-    # Not after an error: the others would be waited for, which wait for this one. torchrun ends them.
+    # Not after an error: this process would wait for others that wait for it. torchrun ends them.
     dist.destroy_process_group()
 
 
 def process_count() -> int:
-    """How many processes share the run; 1 without torchrun."""
+    """Return the number of processes that share the run; 1 without torchrun."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes files and reports."""
+    """Return whether this process is the one that writes files and reports."""
     return process_count() == 1 or dist.get_rank() == 0
 
 
 def wait() -> None:
-    """Go on when all processes have come here."""
+    """Wait until all processes have reached this call."""
     if process_count() > 1:
         dist.barrier()
 
 
 def share(batch: int) -> slice:
-    """This process's part of a batch.
+    """Return this process's part of a batch.
 
     Raises:
         ValueError: The batch cannot be split evenly.
@@ -71,19 +71,19 @@ def share(batch: int) -> slice:
 
 
 def total(values: Tensor) -> Tensor:
-    """Sum over all processes; gradients flow back to every one."""
+    """Return the sum over all processes; gradients flow back to every process."""
     return values if process_count() == 1 else _Total.apply(values)
 
 
 def mean(values: Tensor) -> Tensor:
-    """Mean over the values of all processes."""
+    """Return the mean over the values of all processes."""
     if process_count() == 1:
         return values.mean()
     return total(values.sum()) / total(values.new_tensor(values.numel()))
 
 
 def same_start(module: nn.Module) -> None:
-    """Give all processes the weights of the first."""
+    """Copy the weights of the first process to all others."""
     if process_count() > 1:
         for tensor in module.state_dict().values():
             dist.broadcast(tensor, src=0)
@@ -96,17 +96,19 @@ def sum_gradients(module: nn.Module) -> None:
     gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])  # one message instead of hundreds
     dist.all_reduce(flat)
-    for gradient, part in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):
+    for gradient, part in zip(
+        gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True
+    ):
         gradient.copy_(part.view_as(gradient))
 
 
 def over_whole_batch(module: nn.Module) -> None:
-    """Make layers that depend on the whole batch do so when processes share it; in place.
+    """Replace layers that depend on the whole batch, in place, by ones that span all processes.
 
-    Call before the module's parameters are given to an optimiser or moved.
+    Call this before moving the module or passing its parameters to an optimiser.
 
     Raises:
-        ValueError: It has a batch normalisation of a kind that cannot be shared.
+        ValueError: The module has a batch normalisation of an unsupported kind.
     """
     if process_count() == 1:
         return
@@ -123,7 +125,7 @@ def over_whole_batch(module: nn.Module) -> None:
 
 
 class _Total(torch.autograd.Function):
-    """Sum over all processes; what depends on the sum in any of them depends on every summand."""
+    """Sum over all processes, whose gradient is the sum of all processes' gradients."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
@@ -137,13 +139,13 @@ class _Total(torch.autograd.Function):
 
 
 class _WholeBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation over all processes; torch's own knows CUDA only."""
+    """Batch normalisation over all processes; torch's SyncBatchNorm supports CUDA only."""
 
     @classmethod
     def like(cls, norm: nn.BatchNorm2d) -> "_WholeBatchNorm2d":
-        made = cls(norm.num_features, eps=norm.eps, momentum=norm.momentum).to(norm.weight)
-        made.load_state_dict(norm.state_dict())
-        return made.train(norm.training)
+        copy = cls(norm.num_features, eps=norm.eps, momentum=norm.momentum).to(norm.weight)
+        copy.load_state_dict(norm.state_dict())
+        return copy.train(norm.training)
 
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
@@ -157,16 +159,16 @@ class _WholeBatchNorm2d(nn.BatchNorm2d):
         return (scaled * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)).to(input.dtype)
 
     def _remember(self, average: Tensor, variance: Tensor) -> None:
-        """Move the running statistics, which an encoder in evaluation goes by."""
+        """Update the running statistics, which the layer uses in eval mode."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         self.num_batches_tracked.add_(1)
-        for kept, found in ((self.running_mean, average), (self.running_var, variance)):
-            kept.lerp_(found.flatten().to(kept.dtype), self.momentum or 0.0)
+        for running, current in ((self.running_mean, average), (self.running_var, variance)):
+            running.lerp_(current.flatten().to(running.dtype), self.momentum or 0.0)
 
 
 class _WholeDropout2d(nn.Dropout2d):
-    """Drops the channels that one process with the whole batch and the same seed would drop."""
+    """Dropout of the channels that a single process with the whole batch and the same seed would drop."""
 
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:

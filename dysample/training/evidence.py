@@ -1,4 +1,8 @@
-"""From finished runs to the evidence of a task: score each once, then sum up over the seeds."""
+"""Scores of finished runs, kept as files, and their summary as the evidence of a task.
+
+A scored run is a record for people and programs (JSON) beside what every picture adds to each score (NPZ).
+Evidence rests on these files alone, so it can be extended after the runs themselves have been deleted.
+"""
 
 import hashlib
 import io
@@ -14,7 +18,7 @@ import torch
 from dysample.files import write_aside
 from dysample.models.encoder import Encoder
 from dysample.models.weights import new_encoder, new_head
-from dysample.scores.evidence import Evidence, EvidenceError, EvidenceRow, Run, Trained, evidence_row
+from dysample.scores.evidence import Evidence, EvidenceError, EvidenceRow, RunResult, Trained, evidence_row
 from dysample.scores.paired import PictureRatios
 from dysample.scores.scorers import SCORERS, Scorer
 from dysample.training.data import PictureData
@@ -23,13 +27,7 @@ from dysample.training.runs import STAGES, FinishedRun, part_of, training_comman
 from dysample.training.scoring import provenance, score_heads, write_json
 from dysample.training.stages import load_shared_encoder
 
-# Scores of a run that are kept for good, beside those of other runs.
-#
-# Evidence rests on these files alone, so that it can be added to where the runs themselves are no more:
-# a record for people and programs (JSON), and what every picture adds to each score (NPZ).
-
-
-# What a recipe says for people has no say in what is learned.
+# Keys of a recipe that do not influence training.
 _WORDS = ("title", "licence", "limits")
 
 
@@ -38,8 +36,8 @@ class ScoredRun:
     """A run whose scores are kept.
 
     Attributes:
-        path: Of its record; the statistics lie beside it.
-        record: What it says.
+        path: Path of the record; the statistics lie beside it.
+        record: Content of the record.
     """
 
     path: Path
@@ -47,21 +45,21 @@ class ScoredRun:
 
     @property
     def upsampler(self) -> str:
-        """Its name, or a variant's."""
+        """Name of the upsampler, or of a variant of one."""
         return self.record["upsampler"]
 
     @property
     def seed(self) -> int:
-        """Of the training."""
+        """Seed of the training."""
         return self.record["seed"]
 
     @property
     def trained(self) -> Trained:
-        """What of the network was trained."""
+        """The part of the network that was trained."""
         return self.record["trained"]
 
-    def statistics(self, recipe: Recipe) -> Run:
-        """What is summed up over runs.
+    def statistics(self, recipe: Recipe) -> RunResult:
+        """Read the statistics that `gather` sums up.
 
         Raises:
             EvidenceError: The statistics are missing or damaged.
@@ -69,7 +67,7 @@ class ScoredRun:
         classes = tuple(range(len(recipe.task.scored) or 1))  # a mean has one "class"
         try:
             with np.load(self.path.with_suffix(".npz")) as arrays:
-                found = tuple(
+                statistics = tuple(
                     PictureRatios(arrays[f"{name}.parts"], arrays[f"{name}.wholes"], classes)
                     for name in SCORERS[recipe.task.kind].headline
                 )
@@ -78,102 +76,28 @@ class ScoredRun:
                 f"{self.path.with_suffix('.npz')} is missing or damaged ({error}): delete the record beside "
                 "it and score the run again"
             ) from error
-        told = self.record
-        return Run(self.seed, found, told["trained_by"], told["trained_on"], told["minutes"])
-
-
-def recipe_digest(recipe: Recipe, trained: Trained) -> str:
-    """SHA-256 of everything in a recipe that decides what such a run learns."""
-    decides = {key: value for key, value in recipe.flat().items() if key not in _WORDS}
-    if trained == "end-to-end":
-        del decides["head_stage"]
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
-
-
-def scored_runs(recipe: Recipe, folder: Path, data_sha256: str) -> tuple[ScoredRun, ...]:
-    """The runs of this very recipe whose scores on these very pictures lie in a folder.
-
-    Raises:
-        EvidenceError: A record is damaged.
-    """
-    found = [ScoredRun(path, _read(path)) for path in sorted(folder.glob("*-seed*.json"))]
-    return tuple(run for run in found if _fits(recipe, run, data_sha256))
-
-
-def trained_like(found: Sequence[ScoredRun], upsampler: str) -> tuple[ScoredRun, ...]:
-    """The runs that were trained in a way in which the upsampler was trained too."""
-    ways = {run.trained for run in found if run.upsampler == upsampler}
-    return tuple(run for run in found if run.trained in ways)
-
-
-def keep_scores(recipe: Recipe, path: Path, record: dict[str, Any], scorer: Scorer[Any]) -> None:
-    """Write the record of a run, and its statistics.
-
-    Args:
-        recipe: Of the run.
-        path: Of the record.
-        record: What was trained and scored, and how.
-        scorer: Has seen all pictures.
-
-    Raises:
-        DiskError: A file cannot be written.
-    """
-    chosen = [recipe.task.classes.index(name) for name in recipe.task.scored] or [0]
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **_arrays(SCORERS[recipe.task.kind].headline, scorer.statistics(), chosen))
-    write_aside(path.with_suffix(".npz"), buffer.getvalue())  # first: a record tells that all is there
-    scores = {"recipe_sha256": recipe_digest(recipe, record["trained"]), "scores": asdict(scorer.score())}
-    write_json(path, record | scores)
-
-
-def _arrays(names: Sequence[str], statistics: Sequence[PictureRatios], chosen: list[int]) -> dict[str, Any]:
-    arrays: dict[str, np.ndarray] = {}
-    for name, ratios in zip(names, statistics, strict=True):
-        arrays |= {f"{name}.parts": _small(ratios.parts[:, chosen])}
-        arrays |= {f"{name}.wholes": _small(ratios.wholes[:, chosen])}
-    return arrays
-
-
-def _small(counts: np.ndarray) -> np.ndarray:
-    """Pixels of one picture fit 32 bits."""
-    return counts.astype(np.int32) if np.issubdtype(counts.dtype, np.integer) else counts
-
-
-def _fits(recipe: Recipe, run: ScoredRun, data_sha256: str) -> bool:
-    told = run.record
-    same_recipe = told["recipe_sha256"] == recipe_digest(recipe, run.trained)
-    return same_recipe and told["data_sha256"] == data_sha256
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        missing = {"upsampler", "seed", "trained", "data_sha256", "recipe_sha256"} - record.keys()
-    except (OSError, ValueError, AttributeError) as error:
-        raise EvidenceError(f"{path} is damaged ({error}): delete it and score the run again") from error
-    if missing:
-        raise EvidenceError(f"{path} does not say {', '.join(sorted(missing))}: delete it and score again")
-    return record
+        record = self.record
+        return RunResult(self.seed, statistics, record["trained_by"], record["trained_on"], record["minutes"])
 
 
 def score_runs(
     recipe: Recipe,
     runs: Path,
-    found: Iterable[FinishedRun],
+    finished: Iterable[FinishedRun],
     data: PictureData,
     folder: Path,
     *,
     device: torch.device,
 ) -> None:
-    """Score the runs that have no scores yet; each gets a record and its per-picture statistics.
+    """Score the runs that have no scores yet, writing a record and per-picture statistics of each.
 
     Args:
-        recipe: Of the runs.
-        runs: Where the runs are.
-        found: The finished ones.
-        data: What to score them on.
-        folder: Where scores are kept.
-        device: Where to compute.
+        recipe: Recipe of the runs.
+        runs: Folder of the runs.
+        finished: The finished runs.
+        data: Pictures to score them on.
+        folder: Folder of the scores.
+        device: Device to compute on.
 
     Raises:
         DiskError: A file cannot be written.
@@ -181,7 +105,7 @@ def score_runs(
     """
     source = provenance(data)
     known = {run.path.stem: run.record for run in scored_runs(recipe, folder, data.digest)}
-    waiting = [run for run in found if known.get(run.name, {}).get("weights_sha256") != run.digest()]
+    waiting = [run for run in finished if known.get(run.name, {}).get("weights_sha256") != run.digest()]
     heads = [run for run in waiting if run.trained == "heads"]
     if heads:
         encoder = load_shared_encoder(recipe, runs).eval()
@@ -191,53 +115,6 @@ def score_runs(
             encoder = new_encoder(recipe.task)
             encoder.load_state_dict(part_of(run.module(), "encoder."))
             _score(recipe, encoder.eval(), [run], data, source, folder, device)
-
-
-def gather(
-    recipe: Recipe,
-    found: Sequence[ScoredRun],
-    data: PictureData,
-    *,
-    upsamplers: Sequence[str],
-    title: str,
-    reference: str,
-) -> Evidence:
-    """Sum up scored runs: mean and deviation over the seeds, and the paired difference to a reference.
-
-    Args:
-        recipe: Of the runs.
-        found: Runs whose scores are kept.
-        data: What they were scored on.
-        upsamplers: Whose runs to sum up, in the order of the rows.
-        title: Of the evidence, for people.
-        reference: The upsampler that the others are compared with.
-
-    Raises:
-        EvidenceError: The statistics of a run are missing or damaged.
-    """
-    headline = SCORERS[recipe.task.kind].headline
-    rows: list[EvidenceRow] = []
-    for trained in STAGES:
-        runs = {
-            name: [run.statistics(recipe) for run in found if (run.upsampler, run.trained) == (name, trained)]
-            for name in upsamplers
-        }
-        for name in filter(runs.get, upsamplers):
-            against = [] if name == reference else runs.get(reference, [])
-            rows.append(evidence_row(name, runs[name], against, trained=trained, headline=headline))
-    return Evidence(
-        task=recipe.task.name,
-        title=title,
-        kind=recipe.task.kind,
-        dataset=recipe.task.dataset,
-        split=data.split,
-        pictures=len(data),
-        data_sha256=data.digest,
-        classes=recipe.task.scored,
-        headline=headline,
-        reference=reference,
-        rows=tuple(rows),
-    )
 
 
 def _score(
@@ -276,3 +153,126 @@ def _keep(
         "weights_sha256": run.digest(),
     }
     keep_scores(recipe, folder / f"{run.name}.json", record, scorer)
+
+
+def gather(
+    recipe: Recipe,
+    scored: Sequence[ScoredRun],
+    data: PictureData,
+    *,
+    upsamplers: Sequence[str],
+    title: str,
+    reference: str,
+) -> Evidence:
+    """Sum up scored runs: mean and deviation over the seeds, and the paired difference to a reference.
+
+    Args:
+        recipe: Recipe of the runs.
+        scored: Runs whose scores are kept.
+        data: Pictures that they were scored on.
+        upsamplers: Upsamplers to sum up, in the order of the rows.
+        title: Title of the evidence.
+        reference: The upsampler that the others are compared with.
+
+    Raises:
+        EvidenceError: The statistics of a run are missing or damaged.
+    """
+    headline = SCORERS[recipe.task.kind].headline
+    rows: list[EvidenceRow] = []
+    for trained in STAGES:
+        runs = {
+            name: [
+                run.statistics(recipe) for run in scored if (run.upsampler, run.trained) == (name, trained)
+            ]
+            for name in upsamplers
+        }
+        for name in filter(runs.get, upsamplers):
+            against = [] if name == reference else runs.get(reference, [])
+            rows.append(evidence_row(name, runs[name], against, trained=trained, headline=headline))
+    return Evidence(
+        task=recipe.task.name,
+        title=title,
+        kind=recipe.task.kind,
+        dataset=recipe.task.dataset,
+        split=data.split,
+        pictures=len(data),
+        data_sha256=data.digest,
+        classes=recipe.task.scored,
+        headline=headline,
+        reference=reference,
+        rows=tuple(rows),
+    )
+
+
+def scored_runs(recipe: Recipe, folder: Path, data_sha256: str) -> tuple[ScoredRun, ...]:
+    """Return the runs in a folder that were trained by exactly this recipe and scored on exactly these data.
+
+    Raises:
+        EvidenceError: A record is damaged.
+    """
+    runs = [ScoredRun(path, _read(path)) for path in sorted(folder.glob("*-seed*.json"))]
+    return tuple(run for run in runs if _fits(recipe, run, data_sha256))
+
+
+def _fits(recipe: Recipe, run: ScoredRun, data_sha256: str) -> bool:
+    record = run.record
+    same_recipe = record["recipe_sha256"] == recipe_digest(recipe, run.trained)
+    return same_recipe and record["data_sha256"] == data_sha256
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        missing = {"upsampler", "seed", "trained", "data_sha256", "recipe_sha256"} - record.keys()
+    except (OSError, ValueError, AttributeError) as error:
+        raise EvidenceError(f"{path} is damaged ({error}): delete it and score the run again") from error
+    if missing:
+        raise EvidenceError(f"{path} does not say {', '.join(sorted(missing))}: delete it and score again")
+    return record
+
+
+def trained_like(runs: Sequence[ScoredRun], upsampler: str) -> tuple[ScoredRun, ...]:
+    """Return the runs that were trained in any way in which the upsampler was trained."""
+    ways = {run.trained for run in runs if run.upsampler == upsampler}
+    return tuple(run for run in runs if run.trained in ways)
+
+
+def keep_scores(recipe: Recipe, path: Path, record: dict[str, Any], scorer: Scorer[Any]) -> None:
+    """Write the record of a run, and its statistics.
+
+    Args:
+        recipe: Recipe of the run.
+        path: Path of the record.
+        record: What was trained and scored, and how.
+        scorer: Scorer that has seen all pictures.
+
+    Raises:
+        DiskError: A file cannot be written.
+    """
+    chosen = [recipe.task.classes.index(name) for name in recipe.task.scored] or [0]
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **_arrays(SCORERS[recipe.task.kind].headline, scorer.statistics(), chosen))
+    write_aside(path.with_suffix(".npz"), buffer.getvalue())  # first: a record promises that both exist
+    scores = {"recipe_sha256": recipe_digest(recipe, record["trained"]), "scores": asdict(scorer.score())}
+    write_json(path, record | scores)
+
+
+def _arrays(names: Sequence[str], statistics: Sequence[PictureRatios], chosen: list[int]) -> dict[str, Any]:
+    arrays: dict[str, np.ndarray] = {}
+    for name, ratios in zip(names, statistics, strict=True):
+        arrays |= {f"{name}.parts": _small(ratios.parts[:, chosen])}
+        arrays |= {f"{name}.wholes": _small(ratios.wholes[:, chosen])}
+    return arrays
+
+
+def _small(counts: np.ndarray) -> np.ndarray:
+    """Reduce integers to 32 bits, which hold the pixels of one picture."""
+    return counts.astype(np.int32) if np.issubdtype(counts.dtype, np.integer) else counts
+
+
+def recipe_digest(recipe: Recipe, trained: Trained) -> str:
+    """Return the SHA-256 of everything in a recipe that influences such a run."""
+    settings = {key: value for key, value in recipe.flat().items() if key not in _WORDS}
+    if trained == "end-to-end":
+        del settings["head_stage"]
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

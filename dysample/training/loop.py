@@ -26,125 +26,21 @@ from dysample.training.recipe import Stage
 from dysample.training.runs import CHECKPOINT, LOG, append_log, load_checkpoint, save_checkpoint
 from dysample.training.truth import Loss
 
-# What learns in a run: a module, its optimiser, and where both are kept.
-
-
 _WEIGHT_DECAY = 0.01
 _GRADIENT_NORM = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Learner:
-    """A module, the optimiser of its parameters, and its folder.
-
-    Attributes:
-        name: What it is called in messages.
-        module: What learns.
-        optimiser: Of the module's parameters; every group holds its peak rate as "peak".
-        folder: Checkpoint and log go there.
-    """
-
-    name: str
-    module: nn.Module
-    optimiser: torch.optim.Optimizer
-    folder: Path
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where it is kept after every epoch."""
-        return self.folder / CHECKPOINT
-
-    def resume(self) -> int:
-        """Go on from the checkpoint, if there is one; gives the epochs that are done."""
-        state = load_checkpoint(self.checkpoint)
-        if state is None:
-            return 0
-        self.module.load_state_dict(state["module"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        return int(state["epoch"])
-
-    def keep(self, epoch: int, entry: dict[str, Any]) -> None:
-        """Save that `epoch` epochs are done, and log the last one.
-
-        Raises:
-            DiskError: There is no room; the checkpoint before is whole.
-        """
-        if is_first():
-            state = {"module": self.module.state_dict(), "optimiser": self.optimiser.state_dict()}
-            save_checkpoint({"epoch": epoch} | state, self.checkpoint)
-            append_log(self.folder / LOG, {"epoch": epoch} | entry)
-        wait()  # what is read after this is there
-
-    def update(self, loss: Float[Tensor, ""], factor: float) -> None:
-        """One step down the loss's slope, at `factor` of the peak rates."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = factor * group["peak"]
-        self.optimiser.zero_grad(set_to_none=True)
-        # Every process holds the same loss of the whole batch, and gradients are summed.
-        (loss / process_count()).backward()  # pyright: ignore[reportUnknownMemberType]
-        sum_gradients(self.module)
-        nn.utils.clip_grad_norm_(self.module.parameters(), _GRADIENT_NORM)
-        self.optimiser.step()
-
-
-def learner(name: str, module: nn.Module, groups: Sequence[tuple[nn.Module, float]], folder: Path) -> Learner:
-    """AdamW over parts of a module, each with its own peak learning rate."""
-    parts = [
-        {"params": list(part.parameters()), "lr": rate, "peak": rate} for part, rate in groups if rate > 0
-    ]
-    return Learner(name, module, torch.optim.AdamW(parts, weight_decay=_WEIGHT_DECAY), folder)
-
-
-# The part of a prediction that a training step looks at: one pixel of every block.
-#
-# A head predicts at a stride, and the network enlarges that bilinearly. Neighbouring pixels then tell
-# almost the same, while the enlargement and the loss over all of them are half of what a step takes.
-# A step looks at one pixel of every stride x stride block, the same in all blocks, drawn anew each time:
-# its expectation over the draws is the loss over all pixels.
-
-
+_WARM_UP = 0.05  # share of all steps in which the rate rises
 Phase = tuple[int, int]  # row and column within a block
 
 
-def draw_phase(stride: int, rng: np.random.Generator) -> Phase:
-    """A pixel of a block, each as likely."""
-    row, column = rng.integers(stride, size=2)
-    return int(row), int(column)
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says why and what is left."""
 
 
-def thinned_prediction(
-    coarse: Float[Tensor, "b k h w"], stride: int, phase: Phase
-) -> Float[Tensor, "b k h w"]:
-    """`F.interpolate(coarse, scale_factor=stride, mode="bilinear")[..., row::stride, column::stride]`."""
-    for axis, place in zip((2, 3), phase, strict=True):
-        coarse = _shifted(coarse, axis, (place + 0.5) / stride - 0.5)
-    return coarse
-
-
-def thinned_truth(truth: Tensor, stride: int, phase: Phase) -> Tensor:
-    """The same pixels of a map of (batch, rows, columns)."""
-    row, column = phase
-    return truth[:, row::stride, column::stride]
-
-
-def _shifted(x: Tensor, axis: int, by: float) -> Tensor:
-    """Read a map `by` positions further on, with `by` within half a position; the border repeats."""
-    inner = x.shape[axis] - 1
-    if by < 0:
-        neighbours = [x.narrow(axis, 0, 1), x.narrow(axis, 0, inner)]
-    else:
-        neighbours = [x.narrow(axis, 1, inner), x.narrow(axis, inner, 1)]
-    return torch.lerp(x, torch.cat(neighbours, dim=axis), abs(by))
-
-
-# A progress line with the time that is left.
-
-
-class Progress:
-    """Prints one line that renews itself on a terminal, and now and then elsewhere."""
+class ProgressLine:
+    """A progress line with the time left, updated in place on a terminal and printed every 20 s elsewhere."""
 
     def __init__(self, title: str, total: int, done: int = 0) -> None:
-        """Start the clock; `done` of `total` steps are behind us already."""
+        """Start the clock with `done` of `total` steps finished."""
         self.title = title
         self.total = total
         self.first = done
@@ -152,7 +48,7 @@ class Progress:
         self.printed = -1e9
 
     def update(self, done: int, note: str) -> None:
-        """Tell that `done` steps are behind us."""
+        """Report that `done` steps are finished."""
         now = time.monotonic()
         terminal = sys.stderr.isatty()
         if now - self.printed < (0.5 if terminal else 20) and done < self.total:
@@ -173,27 +69,21 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-_WARM_UP = 0.05  # share of all steps in which the rate rises
-
-
-class TrainingError(RuntimeError):
-    """A run cannot go on; the message says why and what is left."""
-
-
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What a run is made of, apart from what learns.
+class TrainingRun:
+    """Settings of a run that all its learners share.
 
     Attributes:
-        title: Shown beside the progress.
+        title: Title of the progress line.
         data: Training pictures.
         stage: Epochs, batch, crop.
-        loss: Of a prediction and the truth.
-        seed: Order and augmentation.
-        device: Where to compute.
-        bfloat16: Autocast to bfloat16 on the CPU too, as is done on CUDA.
-        prepare: Turns a batch of pictures into what the learners read, once for all of them.
-        predict: Runs a learner's module on that, giving a prediction at the stride of its finest map.
+        loss: Loss of a prediction, given the truth.
+        seed: Seed of the order and the augmentation.
+        device: Device to compute on.
+        bfloat16: Autocast to bfloat16 on the CPU too, as on CUDA.
+        prepare: Turns a batch of pictures into the input of all learners.
+        predict: Runs a learner's module on that input; returns a prediction at the stride of its finest
+            map.
     """
 
     title: str
@@ -207,52 +97,108 @@ class Run:
     predict: Callable[[nn.Module, Any], Tensor]
 
 
-@dataclass(slots=True)
-class _Epoch:
-    """What an epoch comes to, by learner; `failed` holds why one was left behind."""
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """A module in training, with its optimiser and folder.
 
-    loss: dict[str, float] = field(default_factory=dict[str, float])
-    seconds: dict[str, float] = field(default_factory=dict[str, float])
-    failed: dict[str, str] = field(default_factory=dict[str, str])
+    Attributes:
+        name: Name in messages.
+        module: The module.
+        optimiser: Optimiser of the module's parameters; every group holds its peak rate as "peak".
+        folder: Folder of the checkpoint and the log.
+    """
+
+    name: str
+    module: nn.Module
+    optimiser: torch.optim.Optimizer
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """Path of the checkpoint, which is written after every epoch."""
+        return self.folder / CHECKPOINT
+
+    def resume(self) -> int:
+        """Load the checkpoint, if there is one, and return the number of finished epochs."""
+        state = load_checkpoint(self.checkpoint)
+        if state is None:
+            return 0
+        self.module.load_state_dict(state["module"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        return int(state["epoch"])
+
+    def keep(self, epoch: int, entry: dict[str, Any]) -> None:
+        """Save the state after `epoch` epochs, and log the last one.
+
+        Raises:
+            DiskError: The disk is full; the previous checkpoint is intact.
+        """
+        if is_first():
+            state = {"module": self.module.state_dict(), "optimiser": self.optimiser.state_dict()}
+            save_checkpoint({"epoch": epoch} | state, self.checkpoint)
+            append_log(self.folder / LOG, {"epoch": epoch} | entry)
+        wait()  # every process finds the files from here on
+
+    def update(self, loss: Float[Tensor, ""], factor: float) -> None:
+        """Take one optimiser step at `factor` times the peak rates."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = factor * group["peak"]
+        self.optimiser.zero_grad(set_to_none=True)
+        # Every process holds the same loss of the whole batch, and gradients are summed.
+        (loss / process_count()).backward()  # pyright: ignore[reportUnknownMemberType]
+        sum_gradients(self.module)
+        nn.utils.clip_grad_norm_(self.module.parameters(), _GRADIENT_NORM)
+        self.optimiser.step()
 
 
-def train(run: Run, learners: Sequence[Learner]) -> None:
-    """Train until the stage's epochs are done, every learner going on from its own checkpoint.
+def make_learner(
+    name: str, module: nn.Module, groups: Sequence[tuple[nn.Module, float]], folder: Path
+) -> Learner:
+    """Make a learner with AdamW over parts of a module, each with its own peak learning rate."""
+    parts = [
+        {"params": list(part.parameters()), "lr": rate, "peak": rate} for part, rate in groups if rate > 0
+    ]
+    return Learner(name, module, torch.optim.AdamW(parts, weight_decay=_WEIGHT_DECAY), folder)
 
-    Learners that stand at the same epoch share the work of `prepare`; none depends on the others.
-    Killed at any moment, a run loses at most the epoch that it was in. Processes that torchrun
-    started share every batch.
+
+def train(run: TrainingRun, learners: Sequence[Learner]) -> None:
+    """Train all learners for the stage's epochs, each from its own checkpoint.
+
+    Learners at the same epoch share the work of `prepare`; none depends on the others. A run that is
+    killed loses at most the current epoch. Processes started by torchrun share every batch.
 
     Raises:
         ValueError: The batch cannot be split evenly among the processes.
-        TrainingError: There are too few pictures, or the loss of a learner is not finite; the others
-            are trained to their end first.
-        DiskError: A checkpoint cannot be written; the one before is whole.
+        TrainingError: There are too few pictures, or the loss of a learner is not finite; the other
+            learners finish first.
+        DiskError: A checkpoint cannot be written; the previous one is intact.
     """
     per_epoch = steps_per_epoch(run.data, run.stage)
     if per_epoch == 0:
         raise TrainingError(f"batch={run.stage.batch} is more than the {len(run.data)} pictures there are")
     part = share(run.stage.batch)
-    done = {each.name: each.resume() for each in learners}
-    for each in learners:
-        same_start(each.module)
+    done = {learner.name: learner.resume() for learner in learners}
+    for learner in learners:
+        same_start(learner.module)
     failed: dict[str, str] = {}
     first = min(done.values())
-    progress = Progress(run.title, per_epoch * run.stage.epochs, per_epoch * first)
+    progress = ProgressLine(run.title, per_epoch * run.stage.epochs, per_epoch * first)
     for epoch in range(first, run.stage.epochs):
-        active = [each for each in learners if done[each.name] <= epoch and each.name not in failed]
+        active = [
+            learner for learner in learners if done[learner.name] <= epoch and learner.name not in failed
+        ]
         result = _epoch(run, active, epoch, part, progress)
         failed |= result.failed
-        for each in active:
-            if each.name not in failed:
-                entry = {"loss": result.loss[each.name], "seconds": round(result.seconds[each.name], 1)}
-                each.keep(epoch + 1, entry | {"device": device_name(run.device, bfloat16=run.bfloat16)})
+        for learner in active:
+            if learner.name not in failed:
+                entry = {"loss": result.loss[learner.name], "seconds": round(result.seconds[learner.name], 1)}
+                learner.keep(epoch + 1, entry | {"device": device_name(run.device, bfloat16=run.bfloat16)})
     if failed:
         raise TrainingError("; ".join(failed.values()))
 
 
 def device_name(device: torch.device, *, bfloat16: bool) -> str:
-    """What computed, for the records: the GPU's name, or how many CPU threads and whether in bfloat16."""
+    """Return the GPU's name, or the number of CPU threads and whether they use bfloat16, for records."""
     name = f"{device.type}, {torch.get_num_threads()} threads" + (", bfloat16" if bfloat16 else "")
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
@@ -260,17 +206,28 @@ def device_name(device: torch.device, *, bfloat16: bool) -> str:
 
 
 def rate_factor(step: int, total: int) -> float:
-    """Share of the peak learning rate: a short linear rise, then half a cosine down to zero."""
+    """Return the share of the peak learning rate: a short linear rise, then half a cosine down to zero."""
     rise = max(1, round(_WARM_UP * total))
     if step < rise:
         return (step + 1) / rise
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
 
 
-def _epoch(run: Run, learners: Sequence[Learner], epoch: int, part: slice, progress: Progress) -> _Epoch:
+@dataclass(slots=True)
+class _Epoch:
+    """Losses and times of an epoch, and reasons of failures, by learner."""
+
+    loss: dict[str, float] = field(default_factory=dict[str, float])
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    failed: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def _epoch(
+    run: TrainingRun, learners: Sequence[Learner], epoch: int, part: slice, progress: ProgressLine
+) -> _Epoch:
     per_epoch = steps_per_epoch(run.data, run.stage)
     total = per_epoch * run.stage.epochs
-    names = [each.name for each in learners]
+    names = [learner.name for learner in learners]
     result = _Epoch(dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0))
     for k, batch in enumerate(batches(run.data, run.stage, seed=run.seed, epoch=epoch, part=part)):
         step = epoch * per_epoch + k
@@ -281,38 +238,79 @@ def _epoch(run: Run, learners: Sequence[Learner], epoch: int, part: slice, progr
     return result
 
 
-def _step(run: Run, learners: Sequence[Learner], batch: Batch, step: int, total: int, result: _Epoch) -> None:
-    """Let every learner learn from a batch; time that they share is split among them."""
+def _step(
+    run: TrainingRun, learners: Sequence[Learner], batch: Batch, step: int, total: int, result: _Epoch
+) -> None:
+    """Update every learner with a batch, splitting the time of shared work among them."""
     began = time.monotonic()
     label = batch.label.to(run.device)
     with _half(run):
         prepared = run.prepare(batch.image.to(run.device))
     share = (time.monotonic() - began) / max(1, len(learners))
-    for each in learners:
+    for learner in learners:
         began = time.monotonic()
-        # Dropout must not depend on the learners before, nor on where a run was taken up again.
+        # Dropout must depend neither on other learners nor on where a run was resumed.
         torch.manual_seed(int(np.random.default_rng([run.seed, step]).integers(2**31)))
         with _half(run):
-            coarse = run.predict(each.module, prepared)
+            coarse = run.predict(learner.module, prepared)
         loss = _loss(run, coarse, label, step)
         value = loss.item()
         if not math.isfinite(value):
-            result.failed[each.name] = (
-                f"the loss of {each.name} is {value} on the pictures {', '.join(batch.names)}; "
-                f"the last whole epoch is kept in {each.checkpoint}"
+            result.failed[learner.name] = (
+                f"the loss of {learner.name} is {value} on the pictures {', '.join(batch.names)}; "
+                f"the last whole epoch is kept in {learner.checkpoint}"
             )
             continue
-        each.update(loss, rate_factor(step, total))
-        result.loss[each.name] += value
-        result.seconds[each.name] += share + time.monotonic() - began
+        learner.update(loss, rate_factor(step, total))
+        result.loss[learner.name] += value
+        result.seconds[learner.name] += share + time.monotonic() - began
 
 
-def _loss(run: Run, coarse: Tensor, label: Tensor, step: int) -> Tensor:
-    """At one pixel of every block that a position of the prediction stands for, the same for all learners."""
+def _loss(run: TrainingRun, coarse: Tensor, label: Tensor, step: int) -> Tensor:
+    """Return the loss at one pixel of every block, the same pixel for all learners."""
     stride = label.shape[-1] // coarse.shape[-1]
     phase = draw_phase(stride, np.random.default_rng([run.seed, step, stride]))
     return run.loss(thinned_prediction(coarse.float(), stride, phase), thinned_truth(label, stride, phase))
 
 
-def _half(run: Run) -> torch.autocast:
+def _half(run: TrainingRun) -> torch.autocast:
     return torch.autocast(run.device.type, torch.bfloat16, enabled=run.bfloat16 or run.device.type == "cuda")
+
+
+# --- Thinning ---
+#
+# A head predicts at a stride, and the network enlarges the prediction bilinearly. Neighbouring pixels then
+# carry almost the same information, while enlarging them and computing their loss take half of a step.
+# So a step uses one pixel of every stride x stride block, the same in all blocks and drawn anew each time:
+# the expectation over the draws is the loss over all pixels.
+
+
+def draw_phase(stride: int, rng: np.random.Generator) -> Phase:
+    """Draw a pixel of a block uniformly."""
+    row, column = rng.integers(stride, size=2)
+    return int(row), int(column)
+
+
+def thinned_prediction(
+    coarse: Float[Tensor, "b k h w"], stride: int, phase: Phase
+) -> Float[Tensor, "b k h w"]:
+    """`F.interpolate(coarse, scale_factor=stride, mode="bilinear")[..., row::stride, column::stride]`."""
+    for axis, place in zip((2, 3), phase, strict=True):
+        coarse = _shifted(coarse, axis, (place + 0.5) / stride - 0.5)
+    return coarse
+
+
+def thinned_truth(truth: Tensor, stride: int, phase: Phase) -> Tensor:
+    """Return the same pixels of a map (batch, rows, columns)."""
+    row, column = phase
+    return truth[:, row::stride, column::stride]
+
+
+def _shifted(x: Tensor, axis: int, by: float) -> Tensor:
+    """Shift a map by at most half a position along an axis, repeating the border."""
+    inner = x.shape[axis] - 1
+    if by < 0:
+        neighbours = [x.narrow(axis, 0, 1), x.narrow(axis, 0, inner)]
+    else:
+        neighbours = [x.narrow(axis, 1, inner), x.narrow(axis, inner, 1)]
+    return torch.lerp(x, torch.cat(neighbours, dim=axis), abs(by))

@@ -1,4 +1,4 @@
-"""Recipes: everything that decides a training run, read from a TOML file."""
+"""Recipes, which define a training run, and the paper's ablations, both read from TOML files."""
 
 import tomllib
 from dataclasses import asdict, dataclass, fields
@@ -10,21 +10,22 @@ from dysample.models.tasks import Task
 from dysample.ops.registry import canonical_name
 
 RECIPES = Path(__file__).parent / "recipes"
+_ABLATIONS = Path(__file__).parent / "ablations.toml"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How one of the two stages is trained.
+    """Settings of one of the two training stages.
 
     Attributes:
         epochs: Passes over the training pictures.
-        batch: Pictures a step.
+        batch: Pictures per step.
         crop: Side of the square crop, in pixels; a multiple of 32.
-        resize: Smallest and largest random enlargement of a picture before it is cropped.
+        resize: Smallest and largest random enlargement before the crop.
         encoder_rate: Peak learning rate of the encoder.
         head_rate: Peak learning rate of the head.
-        balance: Classes are weighted by their share of pixels to the power of minus this; 0 leaves
-            them as they are.
+        balance: Classes are weighted by their share of pixels to the power of minus this; 0 weights
+            all alike.
     """
 
     epochs: int
@@ -38,17 +39,17 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A task and how its weights are made.
+    """A task and how its networks are trained.
 
     Attributes:
-        task: What the networks have in common; its name is that of the recipe's file.
-        train_sha256: Digest of the training split that the shipped weights learned from.
-        test_sha256: Digest of the test split that they were scored on.
-        test_split: Split that is scored.
-        start: Starting weights of the encoder, below the data folder.
-        frozen_norms: Keep the encoder's normalisation statistics as they start.
-        encoder_stage: Whole network, with the bilinear upsampler or end to end with another.
-        head_stage: Heads alone, on the frozen encoder.
+        task: The task; its name is that of the recipe's file.
+        train_sha256: Digest of the training split used for the shipped weights.
+        test_sha256: Digest of the test split that the shipped weights were scored on.
+        test_split: Name of the test split.
+        start: Starting weights of the encoder: a path inside the data folder.
+        frozen_norms: Keep the starting statistics of the encoder's normalisation layers.
+        encoder_stage: Training of the whole network, with bilinear or any other upsampler.
+        head_stage: Training of the heads alone, on the frozen encoder.
     """
 
     task: Task
@@ -61,19 +62,19 @@ class Recipe:
     head_stage: Stage
 
     def flat(self) -> dict[str, Any]:
-        """Return everything under the keys that the recipe's file has."""
+        """Return all values under the keys of the recipe's file."""
         own = asdict(self)
         task: dict[str, Any] = own.pop("task")
         return {"task": task.pop("name")} | task | own
 
 
 def recipe_names() -> tuple[str, ...]:
-    """Names of the recipes that come with the package."""
+    """Return the names of the recipes that come with the package."""
     return tuple(sorted(path.stem for path in RECIPES.glob("*.toml")))
 
 
 def load_recipe(name: str) -> Recipe:
-    """Read a recipe of the package by its name, or any file by its path.
+    """Read a recipe of the package by name, or any recipe file by path.
 
     Raises:
         ValueError: There is no such recipe, or a key is missing or unknown.
@@ -92,27 +93,24 @@ def load_recipe(name: str) -> Recipe:
 
 
 def _recipe(table: dict[str, Any]) -> Recipe:
-    """A recipe of a file's table, whose keys are the task's and the recipe's own side by side."""
+    """Make a recipe from a file's table, which mixes the keys of the task and of the recipe."""
     names = {field.name for field in fields(Task)} - {"name"}
     task = Task(name=table.pop("task"), **{key: table.pop(key) for key in names & table.keys()})
     stages = {key: Stage(**as_tuples(table.pop(key))) for key in ("encoder_stage", "head_stage")}
     return Recipe(task=task, **stages, **table)
 
 
-# The paper's ablations: which upsamplers each compares.
-
-
-_FILE = Path(__file__).parent / "ablations.toml"
+# --- Ablations ---
 
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """One table or figure of the paper, to be repeated.
+    """Upsamplers that one table or figure of the paper compares.
 
     Attributes:
-        name: Of the table or figure, such as "table2".
-        title: For people.
-        recipe: What it is trained with.
+        name: Name of the table or figure, such as "table2".
+        title: Title.
+        recipe: Name of the recipe to train with.
         upsamplers: Canonical names, in the order of the paper.
     """
 
@@ -123,8 +121,8 @@ class Ablation:
 
 
 def ablations() -> tuple[Ablation, ...]:
-    """All of them, in the order of the paper; their upsamplers have their canonical names."""
-    with _FILE.open("rb") as file:
+    """Return all ablations, in the order of the paper."""
+    with _ABLATIONS.open("rb") as file:
         tables = tomllib.load(file)
     return tuple(
         Ablation(name, table["title"], table["recipe"], tuple(map(canonical_name, table["upsamplers"])))
@@ -133,12 +131,12 @@ def ablations() -> tuple[Ablation, ...]:
 
 
 def ablation(name: str) -> Ablation:
-    """Look one up.
+    """Return an ablation by name.
 
     Raises:
-        ValueError: There is none of that name.
+        ValueError: There is no ablation of that name.
     """
-    found = {each.name: each for each in ablations()}
-    if name not in found:
-        raise ValueError(f"no ablation is called {name!r}; there are {', '.join(found)}")
-    return found[name]
+    known = {row.name: row for row in ablations()}
+    if name not in known:
+        raise ValueError(f"no ablation is called {name!r}; there are {', '.join(known)}")
+    return known[name]

@@ -1,4 +1,4 @@
-"""Runs whose training is complete, by their folders."""
+"""The folders of runs: where they lie, their checkpoints and logs, and which of them are complete."""
 
 import hashlib
 import io
@@ -16,6 +16,9 @@ from dysample.scores.evidence import Trained
 from dysample.training.recipe import Recipe
 
 STAGES: dict[Trained, str] = {"heads": "heads", "end-to-end": "whole"}
+BASELINE = "bilinear"
+ENCODER_SEED = 0  # all heads of a task learn on the encoder of this run
+CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,10 @@ class FinishedRun:
     """A run whose training is complete.
 
     Attributes:
-        upsampler: Its name, or a variant's.
-        seed: Of the training.
-        trained: What of the network was trained.
-        folder: Where it is kept.
+        upsampler: Name of the upsampler, or of a variant of one.
+        seed: Seed of the training.
+        trained: The part of the network that was trained.
+        folder: Folder of the run.
     """
 
     upsampler: str
@@ -36,37 +39,37 @@ class FinishedRun:
 
     @property
     def checkpoint(self) -> Path:
-        """Of the last epoch."""
+        """Path of the checkpoint of the last epoch."""
         return self.folder / CHECKPOINT
 
     @property
     def stage(self) -> str:
-        """What the command line calls it."""
+        """Name of the stage on the command line."""
         return STAGES[self.trained]
 
     @property
     def name(self) -> str:
-        """Of the run's own record."""
+        """Name of the run's record of scores."""
         return f"{self.stage}-{self.folder.name}"
 
     def module(self) -> dict[str, Tensor]:
-        """The weights: of a head alone, or of encoder and head."""
+        """Load the weights: those of a head alone, or of encoder and head."""
         state = load_checkpoint(self.checkpoint)
         return {} if state is None else state["module"]
 
     def digest(self) -> str:
-        """SHA-256 of the checkpoint."""
+        """Return the SHA-256 of the checkpoint."""
         return hashlib.sha256(self.checkpoint.read_bytes()).hexdigest()
 
 
 def training_command(recipe: Recipe, stage: str, *options: str, device: str) -> str:
-    """The command that trains such a run, in the precision that `device_name` told."""
+    """Return the command that trains such a run, in the precision that `device` (a `device_name`) states."""
     half = ("--bfloat16",) if device.endswith("bfloat16") else ()
     return " ".join(("python -m dysample train", recipe.task.name, "--stage", stage, *options, *half))
 
 
 def finished_runs(recipe: Recipe, runs: Path) -> tuple[FinishedRun, ...]:
-    """All complete runs of a recipe, by their folders."""
+    """Return all complete runs of a recipe, ordered by folder."""
     return tuple(_finished(recipe, runs))
 
 
@@ -79,39 +82,32 @@ def _finished(recipe: Recipe, runs: Path) -> Iterator[FinishedRun]:
                 yield FinishedRun(upsampler, int(seed), trained, folder)
 
 
-# Where runs are kept, and which of them all heads of a task rest on.
-
-
-BASELINE = "bilinear"
-ENCODER_SEED = 0  # all heads of a task learn on the encoder of this run
+# --- Folders ---
 
 
 def whole_folder(recipe: Recipe, runs: Path, upsampler: str, seed: int) -> Path:
-    """Where `train_whole` keeps a run."""
+    """Return the folder of a run of `train_whole`."""
     return runs / recipe.task.name / "whole" / f"{upsampler}-seed{seed}"
 
 
 def head_folder(recipe: Recipe, runs: Path, upsampler: str, seed: int) -> Path:
-    """Where `train_heads` keeps one head."""
+    """Return the folder of one head of `train_heads`."""
     return runs / recipe.task.name / "heads" / f"{upsampler}-seed{seed}"
 
 
 def encoder_folder(recipe: Recipe, runs: Path) -> Path:
-    """Where the run is kept that leaves the encoder for all heads."""
+    """Return the folder of the run whose encoder all heads use."""
     return whole_folder(recipe, runs, BASELINE, ENCODER_SEED)
 
 
-# What is kept of a run: its checkpoint and its log.
-
-
-CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
+# --- Checkpoints and logs ---
 
 
 def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
-    """Write a checkpoint aside, then rename it.
+    """Write a checkpoint atomically.
 
     Raises:
-        DiskError: As `write_aside`.
+        DiskError: The file cannot be written; the previous checkpoint is intact.
     """
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
@@ -119,38 +115,38 @@ def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """Read a checkpoint, tensors only; `None` where there is none yet."""
+    """Read a checkpoint, tensors only; return None if there is none yet."""
     if not path.is_file():
         return None
     return torch.load(path, weights_only=True, map_location="cpu")
 
 
 def part_of(module: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The weights of a part of a module, by their names inside of it; `prefix` ends with a dot."""
+    """Return the weights of a submodule under their names within it; `prefix` ends with a dot."""
     return {key.removeprefix(prefix): value for key, value in module.items() if key.startswith(prefix)}
 
 
 def epochs_done(folder: Path) -> int:
-    """How many epochs a run has been trained, by its checkpoint; 0 where there is none."""
+    """Return the number of finished epochs of a run by its checkpoint; 0 if there is none."""
     state = load_checkpoint(folder / CHECKPOINT)
     return 0 if state is None else int(state["epoch"])
 
 
 def append_log(path: Path, entry: Mapping[str, Any]) -> None:
-    """Add one line of JSON to a log."""
+    """Append one line of JSON to a log."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         file.write(json.dumps(entry) + "\n")
 
 
 def training_time(folder: Path) -> tuple[str, float]:
-    """What a run was trained on, and how many minutes it took."""
+    """Return the device that a run was trained on, and the minutes it took."""
     log = read_log(folder / LOG)
     return log[-1]["device"], sum(entry["seconds"] for entry in log) / 60
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The entries of a log, oldest first; none if it does not exist."""
+    """Return the entries of a log, oldest first; none if the log does not exist."""
     if not path.is_file():
         return []
     return [json.loads(line) for line in path.read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""Score networks on the pictures of a split; heads of one encoder share its work."""
+"""Scores of networks on the pictures of a split, and their records as JSON and as a table."""
 
 import json
 import platform
@@ -20,7 +20,28 @@ from dysample.models.weights import load_encoder, load_head
 from dysample.scores.scorers import SCORERS, Score, Scorer
 from dysample.scores.specs import score_spec
 from dysample.training.data import PictureData
-from dysample.training.loop import Progress
+from dysample.training.loop import ProgressLine
+
+
+def evaluate(
+    manifest: Manifest, task: str, upsamplers: Sequence[str], data: PictureData, *, device: torch.device
+) -> dict[str, Score]:
+    """Score several shipped heads of a task on every picture of a split at its own size.
+
+    Args:
+        manifest: Manifest of the weights.
+        task: Name of the task.
+        upsamplers: The heads to score.
+        data: The pictures, with their truth.
+        device: Device to compute on.
+
+    Returns:
+        Scores by upsampler; the means are over the classes that the task scores.
+    """
+    encoder = load_encoder(task, manifest=manifest)
+    heads = {name: load_head(task, name, encoder.channels, manifest=manifest) for name in upsamplers}
+    scorers = score_heads(manifest.task(task), encoder, heads, data, device=device)
+    return {name: scorer.score() for name, scorer in scorers.items()}
 
 
 def score_heads(
@@ -31,14 +52,17 @@ def score_heads(
     *,
     device: torch.device,
 ) -> dict[str, Scorer[Any]]:
-    """Score several heads of an encoder on every picture, at the pictures' own size.
+    """Score several heads of an encoder on every picture at its own size, running the encoder once.
 
     Args:
-        task: What the networks predict, and which classes count.
-        encoder: Shared by the heads, in eval mode.
-        heads: By a name for each, in eval mode.
+        task: The task, which names the scored classes.
+        encoder: The encoder of all heads, in eval mode.
+        heads: Heads in eval mode, by name.
         data: Pictures with their truth.
-        device: Where to compute.
+        device: Device to compute on.
+
+    Returns:
+        The scorer of each head, by name.
     """
     scorers = {name: SCORERS[task.kind].scorer(task) for name in heads}
     encoder.to(device)
@@ -54,75 +78,51 @@ def score_heads(
 
 
 def _pictures(data: PictureData, device: torch.device) -> Iterator[tuple[Tensor, Annotation]]:
-    progress = Progress(data.title, len(data))
+    progress = ProgressLine(data.title, len(data))
     for index in range(len(data)):
         picture = data[index]
         yield torch.from_numpy(picture.image).to(device).permute(2, 0, 1)[None].float() / 255, picture.truth
         progress.update(index + 1, picture.name)
 
 
-# Score shipped weights on a split of their data set, and write down how.
-
-
-def evaluate(
-    manifest: Manifest, task: str, upsamplers: Sequence[str], data: PictureData, *, device: torch.device
-) -> dict[str, Score]:
-    """Score several shipped heads of a task on every picture of a split, at the pictures' own size.
-
-    Args:
-        manifest: Where the weights are.
-        task: Name of the task.
-        upsamplers: The heads to score.
-        data: The pictures, with their truth.
-        device: Where to compute.
-
-    Returns:
-        By upsampler; the means are over the classes that the task scores.
-    """
-    encoder = load_encoder(task, manifest=manifest)
-    heads = {name: load_head(task, name, encoder.channels, manifest=manifest) for name in upsamplers}
-    scorers = score_heads(manifest.task(task), encoder, heads, data, device=device)
-    return {name: scorer.score() for name, scorer in scorers.items()}
-
-
 def write_scores(
     path: Path, manifest: Manifest, task: str, data: PictureData, scores: Mapping[str, Score]
 ) -> None:
-    """Write scores as JSON with all that is needed to make them again.
+    """Write scores as JSON with everything needed to reproduce them.
 
     Raises:
         DiskError: The file cannot be written.
     """
-    made = manifest.task(task)
+    row = manifest.task(task)
     record = provenance(data) | {
         "task": task,
         "weights_sha256": {name: manifest.entry(task, name).sha256 for name in ("", *scores)},
-        "classes": made.classes,
-        "scored": made.scored,
+        "classes": row.classes,
+        "scored": row.scored,
         "scores": {name: asdict(score) for name, score in scores.items()},
     }
     write_json(path, record)
 
 
 def provenance(data: PictureData) -> dict[str, Any]:
-    """What was scored, with which command and versions."""
+    """Return what was scored, with which command and which versions."""
     return {
         "dataset": data.dataset,
         "split": data.split,
         "pictures": len(data),
         "data_sha256": data.digest,
-        "command": f"python -m dysample {' '.join(map(_anywhere, sys.argv[1:]))}",
+        "command": f"python -m dysample {' '.join(map(_portable, sys.argv[1:]))}",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
 
 
-def _anywhere(word: str) -> str:
-    """A word of a command line; of a path that only this machine has, the last part."""
+def _portable(word: str) -> str:
+    """Return a word of a command line; of an absolute path, its last part."""
     return Path(word).name if Path(word).is_absolute() else word
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record for people and programs.
+    """Write a record as indented JSON.
 
     Raises:
         DiskError: The file cannot be written.
@@ -131,7 +131,7 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def score_table(kind: Kind, scores: Mapping[str, Score]) -> str:
-    """The headline scores as lines of text."""
+    """Return the headline scores as a table in plain text."""
     specs = [score_spec(name) for name in SCORERS[kind].headline]
     lines = [f"{'upsampler':<14}" + "".join(f"{spec.label:>14}" for spec in specs)]
     for name, score in scores.items():

@@ -1,4 +1,4 @@
-"""Make the folder of shipped weights: small files and the manifest."""
+"""The folder of shipped weights: compressed files, the manifest, and a model card for each task."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[Weight
     """Write the encoder and the finished heads of a seed, and enter them in the manifest without scores.
 
     Raises:
-        TrainingError: The encoder or all heads are not there or not complete.
+        TrainingError: The encoder is missing or not complete, or no head is complete.
         DiskError: A file cannot be written.
     """
     heads: dict[str, Mapping[str, Tensor]] = {}
@@ -65,7 +65,7 @@ def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[Weight
 
 
 def _encoder_entry(recipe: Recipe, runs: Path, output: Path) -> WeightsEntry:
-    """Write the encoder of the runs; where the heads learned on the shipped one, that file again."""
+    """Write the encoder of the runs; copy the shipped one if the heads learned on that."""
     tensors, folder = load_shared_encoder(recipe, runs).state_dict(), encoder_folder(recipe, runs)
     if (folder / CHECKPOINT).is_file():
         return _entry(recipe, output, "", halved(tensors), ("encoder",), folder, ENCODER_SEED)
@@ -99,12 +99,28 @@ def _entry(
     )
 
 
+def _merged(output: Path, task: Task, entries: tuple[WeightsEntry, ...]) -> Manifest:
+    """Return the folder's manifest with these rows of a task added or replaced, in the order of `OPERATORS`.
+
+    A task keeps its position, which is its position in the app.
+    """
+    try:
+        known = load_manifest(output)
+    except WeightsError:
+        known = Manifest(output, (), ())
+    current = {entry.upsampler: entry for entry in (*known.weights, *entries) if entry.task == task.name}
+    tasks = {row.name: row for row in (*known.tasks, task)}
+    rows = {name: tuple(entry for entry in known.weights if entry.task == name) for name in tasks}
+    rows[task.name] = tuple(current[name] for name in ("", *OPERATORS) if name in current)
+    return Manifest(output, tuple(tasks.values()), tuple(entry for group in rows.values() for entry in group))
+
+
 def with_scores(manifest: Manifest, task: str, scores: Mapping[str, Score], split: str) -> Manifest:
-    """The manifest with the scores of a task's heads entered, by upsampler."""
+    """Return the manifest with the scores of a task's heads, given by upsampler, entered."""
     return replace(
         manifest,
         weights=tuple(
-            replace(entry, split=split, **_entered(scores[entry.upsampler]))
+            replace(entry, split=split, **_score_fields(scores[entry.upsampler]))
             if entry.task == task and entry.upsampler in scores
             else entry
             for entry in manifest.weights
@@ -112,7 +128,7 @@ def with_scores(manifest: Manifest, task: str, scores: Mapping[str, Score], spli
     )
 
 
-def _entered(score: Score) -> dict[str, float | None]:
+def _score_fields(score: Score) -> dict[str, float | None]:
     names = {field.name for field in fields(WeightsEntry)}
     return {name: value for name, value in asdict(score).items() if name in names}
 
@@ -131,27 +147,11 @@ def write_manifest(manifest: Manifest) -> None:
     write_aside(manifest.folder / MANIFEST, "\n".join(lines).encode())
 
 
-def _merged(output: Path, task: Task, entries: tuple[WeightsEntry, ...]) -> Manifest:
-    """The folder's manifest with these rows of a task entered or replaced, in the order of `OPERATORS`.
-
-    A task keeps its place: the app offers the first one first.
-    """
-    try:
-        known = load_manifest(output)
-    except WeightsError:
-        known = Manifest(output, (), ())
-    made = {entry.upsampler: entry for entry in (*known.weights, *entries) if entry.task == task.name}
-    tasks = {each.name: each for each in (*known.tasks, task)}
-    rows = {name: tuple(each for each in known.weights if each.task == name) for name in tasks}
-    rows[task.name] = tuple(made[name] for name in ("", *OPERATORS) if name in made)
-    return Manifest(output, tuple(tasks.values()), tuple(row for each in rows.values() for row in each))
-
-
-# The model card of a task: what its weights are, what they have seen, what they may be used for.
+# --- Model card ---
 
 
 def model_card(recipe: Recipe, manifest: Manifest) -> str:
-    """A page in Markdown, made of the recipe and of what the manifest says of its weights."""
+    """Return a task's model card in Markdown, written from its recipe and its entries in the manifest."""
     task, heads = recipe.task, manifest.heads(recipe.task.name)
     what = TRUTHS[task.kind].words(task)
     return f"""\

@@ -1,4 +1,4 @@
-"""The stages of a task: a network with bilinear learns whole, then heads learn on its encoder."""
+"""The two training stages of a task: a whole network with bilinear, then heads on its frozen encoder."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from dysample.models.tasks import TaskHead, TaskHost
 from dysample.models.weights import join, load_encoder, new_encoder, new_head
 from dysample.training.data import PictureData, batches
 from dysample.training.distributed import over_whole_batch
-from dysample.training.loop import Learner, Run, TrainingError, learner, train
+from dysample.training.loop import Learner, TrainingError, TrainingRun, make_learner, train
 from dysample.training.recipe import Recipe, Stage
 from dysample.training.runs import (
     CHECKPOINT,
@@ -30,6 +30,8 @@ from dysample.training.runs import (
 from dysample.training.truth import DataError, Loss
 
 _MEASURED_PICTURES = 32
+# Fields of a task that shape its encoder.
+_SHAPED_BY = ("kind", "dataset", "encoder", "mean", "deviation", "context")
 
 
 def train_whole(
@@ -42,7 +44,7 @@ def train_whole(
     device: torch.device,
     bfloat16: bool = False,
 ) -> Path:
-    """Train encoder and head together with one upsampler; gives the folder of the run."""
+    """Train encoder and head together with one upsampler; return the folder of the run."""
     pictures = training_pictures(recipe, data)
     stage = recipe.encoder_stage
     torch.manual_seed(seed)
@@ -55,7 +57,7 @@ def train_whole(
     host.train().to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if recipe.frozen_norms:
         freeze_norms(host.encoder)
-    run = Run(
+    run = TrainingRun(
         title=f"{recipe.task.name} {upsampler} end to end",
         data=pictures,
         stage=stage,
@@ -67,7 +69,7 @@ def train_whole(
         predict=_coarse,
     )
     groups = [(host.encoder, stage.encoder_rate), (host.head, stage.head_rate)]
-    train(run, [learner(upsampler, host, groups, folder)])
+    train(run, [make_learner(upsampler, host, groups, folder)])
     return folder
 
 
@@ -81,7 +83,7 @@ def train_heads(
     device: torch.device,
     bfloat16: bool = False,
 ) -> None:
-    """Train one head for every upsampler on the frozen encoder that learned with bilinear.
+    """Train one head for each upsampler on the frozen encoder that was trained with bilinear.
 
     All heads of a seed see the same batches in the same order; none depends on the others.
 
@@ -97,8 +99,10 @@ def train_heads(
         head = make_head(recipe, encoder, name, seed)
         over_whole_batch(head)
         head.train().to(device)
-        learners.append(learner(name, head, [(head, stage.head_rate)], head_folder(recipe, runs, name, seed)))
-    run = Run(
+        learners.append(
+            make_learner(name, head, [(head, stage.head_rate)], head_folder(recipe, runs, name, seed))
+        )
+    run = TrainingRun(
         title=f"{recipe.task.name} heads, seed {seed}",
         data=pictures,
         stage=stage,
@@ -112,8 +116,29 @@ def train_heads(
     train(run, learners)
 
 
+def make_head(recipe: Recipe, encoder: Encoder, upsampler: str, seed: int) -> TaskHead:
+    """Make a head whose random weights depend on the seed alone.
+
+    All heads of a seed have the same weights outside the upsamplers.
+    """
+    torch.manual_seed(seed)
+    head = new_head(recipe.task, encoder.channels, upsampler)
+    torch.manual_seed(seed)
+    for name, module in head.named_modules():
+        if isinstance(module, nn.Conv2d) and not name.startswith("upsamplers."):
+            module.reset_parameters()
+    return head
+
+
+def freeze_norms(module: nn.Module) -> None:
+    """Freeze the running statistics of all batch normalisations; scale and shift still train."""
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.eval()
+
+
 def training_pictures(recipe: Recipe, data: Path) -> PictureData:
-    """What the recipe's networks learn from.
+    """Return the pictures that a recipe trains on.
 
     Raises:
         DataError: The data set is missing.
@@ -122,7 +147,7 @@ def training_pictures(recipe: Recipe, data: Path) -> PictureData:
 
 
 def scored_pictures(recipe: Recipe, data: Path) -> PictureData:
-    """What the recipe's networks are scored on.
+    """Return the pictures that a recipe's networks are scored on.
 
     Raises:
         DataError: The data set is missing.
@@ -140,56 +165,32 @@ def _coarse(host: nn.Module, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "
 
 
 def _sample_pictures(data: PictureData, recipe: Recipe) -> Float[Tensor, "b 3 h w"]:
-    found: list[Tensor] = []
+    images: list[Tensor] = []
     for batch in batches(data, recipe.encoder_stage, seed=0, epoch=0):
-        found.append(batch.image)
-        if len(found) * recipe.encoder_stage.batch >= _MEASURED_PICTURES:
+        images.append(batch.image)
+        if len(images) * recipe.encoder_stage.batch >= _MEASURED_PICTURES:
             break
-    return torch.cat(found)
+    return torch.cat(images)
 
 
-# The networks of a recipe, with random weights that depend on the seed alone.
-
-
-def make_head(recipe: Recipe, encoder: Encoder, upsampler: str, seed: int) -> TaskHead:
-    """A head whose random start depends on the seed alone.
-
-    All heads of a seed share the values of every layer outside the upsamplers.
-    """
-    torch.manual_seed(seed)
-    head = new_head(recipe.task, encoder.channels, upsampler)
-    torch.manual_seed(seed)
-    for name, module in head.named_modules():
-        if isinstance(module, nn.Conv2d) and not name.startswith("upsamplers."):
-            module.reset_parameters()
-    return head
-
-
-def freeze_norms(module: nn.Module) -> None:
-    """Keep the running statistics of all batch normalisations; their scale and shift still learn."""
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.eval()
-
-
-# Starting weights: put a published network's convolutions into an encoder.
+# --- Starting weights ---
 
 
 def load_start(encoder: Encoder, path: Path, pictures: Float[Tensor, "b 3 h w"]) -> None:
     """Load starting weights into an encoder.
 
-    A file with the encoder's own keys is loaded as it is. A file whose normalisations were folded
-    into its convolutions (DeepLab's) gets them back, measured on `pictures`, so that the network
-    computes the same and can be trained. DeepLab's dilated blocks are read at their positions
-    of stride 32, where they compute the same as an encoder without dilation.
+    A file with the encoder's own keys is loaded as it is. For a file whose normalisations were folded into
+    its convolutions (DeepLab's), the normalisations are restored from statistics measured on `pictures`, so
+    that the network computes the same and can be trained. DeepLab's dilated blocks are read at the
+    positions of stride 32, where they compute the same as an encoder without dilation.
 
     Args:
-        encoder: Changed in place.
+        encoder: The encoder, changed in place.
         path: A pickle of tensors alone.
         pictures: RGB in [0, 1], to measure activations on.
 
     Raises:
-        DataError: The file is missing, or fits in neither way.
+        DataError: The file is missing, or fits neither way.
     """
     if not path.is_file():
         raise DataError(f"the starting weights {path} are missing: is the data folder complete?")
@@ -201,7 +202,7 @@ def load_start(encoder: Encoder, path: Path, pictures: Float[Tensor, "b 3 h w"])
 
 
 def _load_folded(encoder: Encoder, state: Mapping[str, Tensor], pictures: Float[Tensor, "b 3 h w"]) -> None:
-    """Convolutions in order of depth; those that the file lacks (the last one) keep their values."""
+    """Load convolutions in order of depth; those missing in the file (the last one) keep their values."""
     weights = [state[key] for key in state if key.startswith("features.") and key.endswith("weight")]
     biases = [state[key] for key in state if key.startswith("features.") and key.endswith("bias")]
     modules = [module for module in encoder.backbone.modules() if isinstance(module, nn.Conv2d)]
@@ -235,7 +236,7 @@ def _load_folded(encoder: Encoder, state: Mapping[str, Tensor], pictures: Float[
 
 
 def _measure_into(norm: nn.BatchNorm2d, shift: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-    """A hook that sets a normalisation to the identity plus `shift`, around measured statistics."""
+    """Return a hook that makes a normalisation the identity plus `shift`, using measured statistics."""
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3))
@@ -246,17 +247,14 @@ def _measure_into(norm: nn.BatchNorm2d, shift: Tensor) -> Callable[[nn.Module, t
     return hook
 
 
-# The encoder that all heads of a task learn on: that of the runs, else the shipped one.
-
-
-_SHAPED_BY = ("kind", "dataset", "encoder", "mean", "deviation", "context")
+# --- Shared encoder ---
 
 
 def load_shared_encoder(recipe: Recipe, runs: Path) -> Encoder:
-    """The encoder that the run with bilinear and the first seed left, or the shipped one if there is no run.
+    """Load the encoder of the bilinear run with the first seed, or the shipped one if there is no run.
 
     Raises:
-        TrainingError: That run is not complete, or there is neither.
+        TrainingError: The run is not complete, or there is neither.
         WeightsError: The shipped file is damaged.
     """
     state = load_checkpoint(encoder_folder(recipe, runs) / CHECKPOINT)
@@ -264,7 +262,7 @@ def load_shared_encoder(recipe: Recipe, runs: Path) -> Encoder:
         return load_encoder(recipe.task.name)
     if state is None or state["epoch"] < recipe.encoder_stage.epochs:
         raise TrainingError(
-            f"the encoder in {encoder_folder(recipe, runs)} is not there or not complete: run "
+            f"the encoder in {encoder_folder(recipe, runs)} is missing or not complete: run "
             f"`python -m dysample train {recipe.task.name} --stage encoder` first"
         )
     encoder = new_encoder(recipe.task)
@@ -273,7 +271,7 @@ def load_shared_encoder(recipe: Recipe, runs: Path) -> Encoder:
 
 
 def has_shared_encoder(recipe: Recipe, runs: Path) -> bool:
-    """Whether `load_shared_encoder` will find one."""
+    """Return whether `load_shared_encoder` will succeed."""
     folder = encoder_folder(recipe, runs)
     if (folder / CHECKPOINT).is_file():
         return epochs_done(folder) >= recipe.encoder_stage.epochs
@@ -281,7 +279,7 @@ def has_shared_encoder(recipe: Recipe, runs: Path) -> bool:
 
 
 def ships_encoder(recipe: Recipe) -> bool:
-    """Whether the shipped weights have an encoder that was made for this recipe's task and pictures."""
+    """Return whether the shipped weights include an encoder for this recipe's task and pictures."""
     try:
         manifest = load_manifest()
         manifest.entry(recipe.task.name, "")

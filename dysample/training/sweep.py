@@ -1,4 +1,4 @@
-"""A sweep: upsamplers times seeds, each trained once, whatever happens to the others."""
+"""Sweeps: train every upsampler with every seed, and carry on if some of the runs fail."""
 
 import math
 import signal
@@ -15,25 +15,24 @@ from dysample.training.recipe import Recipe
 from dysample.training.runs import BASELINE, ENCODER_SEED, epochs_done, head_folder, whole_folder
 from dysample.training.stages import has_shared_encoder, make_head
 
-# What one process of a sweep trains, and how it ended.
-
-
-MENDABLE = 2  # exit status of the command line when it ends with a sentence for people
-_PATIENCE = 10  # seconds that a process gets to end by itself
+MENDABLE = 2  # exit status of the command line after an error that the user can fix
+_PATIENCE = 10  # seconds that a process has to stop by itself
+State = Literal["done", "skipped", "failed", "interrupted"]
+RunKey = tuple[str, int]  # upsampler and seed
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrainingJob:
     """Runs that one process trains: the encoder, several heads of a seed, or one network end to end.
 
     Attributes:
-        recipe: Name or absolute path.
+        recipe: Name of a recipe, or the absolute path of its file.
         data: Absolute folder of the data sets.
         runs: Absolute folder of the runs.
-        stage: As `python -m dysample train` calls it.
-        upsamplers: Their names.
-        seed: Of all of them.
-        bfloat16: Compute in it on the CPU too.
+        stage: Stage, as in `python -m dysample train`.
+        upsamplers: Names of the upsamplers.
+        seed: Seed of all runs.
+        bfloat16: Compute in bfloat16 on the CPU too.
     """
 
     recipe: str
@@ -45,7 +44,7 @@ class Job:
     bfloat16: bool = False
 
     def command(self, device: str, threads: int) -> list[str]:
-        """The command line that trains them."""
+        """Return the command line of the job."""
         words = [sys.executable, "-m", "dysample", "train", self.recipe, "--stage", self.stage]
         words += ["--upsampler", *self.upsamplers, "--seed", str(self.seed)]
         words += ["--data", str(self.data), "--runs", str(self.runs)]
@@ -58,8 +57,8 @@ class Ending:
     """How a process ended.
 
     Attributes:
-        status: 0 if all is done, `MENDABLE` after a sentence for people, else it broke.
-        reason: Its last words.
+        status: 0 if all is done, `MENDABLE` after an error that the user can fix; anything else is a crash.
+        reason: Its error message, else the last line of its output.
     """
 
     status: int
@@ -68,23 +67,23 @@ class Ending:
 
 @runtime_checkable
 class Workers(Protocol):
-    """What carries jobs out."""
+    """A pool of workers that carries out jobs."""
 
     @property
     def count(self) -> int:
-        """How many jobs run at a time."""
+        """Number of jobs that run at a time."""
         ...
 
-    def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Ending], None, None]:
-        """Carry jobs out, giving each as it ends; closing the generator stops the rest."""
+    def run(self, jobs: Sequence[TrainingJob]) -> Generator[tuple[TrainingJob, Ending], None, None]:
+        """Carry out jobs, yielding each as it ends; closing the generator stops the rest."""
         ...
 
 
 class Process:
-    """A command that tells what it prints, line by line, and can be stopped."""
+    """A command whose output is passed on line by line, and that can be stopped."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        """Start it, out of reach of the terminal's Ctrl-C, which is for whoever started it."""
+        """Start the command in its own session, so that Ctrl-C reaches the sweep alone."""
         self._process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -96,24 +95,24 @@ class Process:
             start_new_session=True,
         )
 
-    def watch(self, tell: Callable[[str], None]) -> Ending:
-        """Pass every line on until the command ends; stops it if that is interrupted."""
-        last = said = ""
+    def watch(self, report: Callable[[str], None]) -> Ending:
+        """Pass every line on until the command ends; stop the command if interrupted."""
+        last = message = ""
         with self._process:
             try:
                 for line in self._process.stdout or ():
                     last = line.strip() or last
-                    said = line.strip() if line.startswith("dysample: ") else said
-                    tell(line.rstrip())
+                    message = line.strip() if line.startswith("dysample: ") else message
+                    report(line.rstrip())
             finally:
                 self.stop()
         status = self._process.returncode
         if status < 0:
             return Ending(status, f"ended by the signal {signal.Signals(-status).name}")
-        return Ending(status, said.removeprefix("dysample: ") or last)
+        return Ending(status, message.removeprefix("dysample: ") or last)
 
     def stop(self) -> None:
-        """End it, if it has not ended yet; a run loses no more than its last epoch."""
+        """Stop the command if it still runs; a run loses at most its current epoch."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -123,24 +122,20 @@ class Process:
                 self._process.wait()
 
 
-State = Literal["done", "skipped", "failed", "interrupted"]
-Run = tuple[str, int]  # upsampler and seed
-
-
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What to train.
+    """The runs of a sweep and their settings.
 
     Attributes:
-        recipe: The task and how its weights are made.
+        recipe: The recipe.
         source: Name of the recipe, or the absolute path of its file.
         data: Absolute folder of the data sets.
         runs: Absolute folder of the runs.
         stage: Heads on the shared encoder, or networks end to end.
-        upsamplers: Names, canonical.
-        seeds: Every upsampler is trained with each.
-        bfloat16: Compute in it on the CPU too.
-        scored: Upsamplers and seeds whose scores are kept; they need not be trained again.
+        upsamplers: Canonical names.
+        seeds: Seeds to train every upsampler with.
+        bfloat16: Compute in bfloat16 on the CPU too.
+        scored: Runs whose scores are kept, and which need not be trained again.
     """
 
     recipe: Recipe
@@ -151,12 +146,12 @@ class Sweep:
     upsamplers: tuple[str, ...]
     seeds: tuple[int, ...]
     bfloat16: bool = False
-    scored: frozenset[Run] = frozenset()
+    scored: frozenset[RunKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one run; `reason` says why it failed."""
+    """Outcome of one run; `reason` explains any state but "done"."""
 
     upsampler: str
     seed: int
@@ -164,77 +159,77 @@ class Outcome:
     reason: str = ""
 
 
-def sweep(made: Sweep, workers: Workers) -> tuple[Outcome, ...]:
-    """Train what is not complete yet; a run that fails does not stop the others.
+def sweep(plan: Sweep, workers: Workers) -> tuple[Outcome, ...]:
+    """Train all runs that are not complete yet; a run that fails does not stop the others.
 
-    Heads of a seed share a process, and so the frozen encoder's work, split evenly where there are
-    more workers than seeds. Where a process breaks (no memory is left, say), its runs are tried again
-    in two halves, until the one to blame is alone. An interruption stops all of them cleanly.
+    Heads of a seed share a process and the work of the frozen encoder; with more workers than seeds, the
+    heads of a seed are split evenly. If a process crashes (out of memory, for example), its runs are tried
+    again in two halves until the run to blame is alone. An interruption stops all runs cleanly.
 
     Returns:
-        One outcome for every upsampler and seed, seed by seed.
+        One outcome for each upsampler and seed, seed by seed.
     """
-    runs = [(name, seed) for seed in made.seeds for name in made.upsamplers]
-    before = {run for run in runs if is_complete(made, *run)}
+    runs = [(name, seed) for seed in plan.seeds for name in plan.upsamplers]
+    before = {run for run in runs if is_complete(plan, *run)}
     todo = [run for run in runs if run not in before]
-    reasons = _impossible(made, todo)
+    reasons = _impossible(plan, todo)
     interrupted = False
     try:
-        _train(made, [run for run in todo if run not in reasons], workers, reasons)
+        _train(plan, [run for run in todo if run not in reasons], workers, reasons)
     except KeyboardInterrupt:
         interrupted = True
-    outcomes = {run: Outcome(*run, "skipped", _why_skipped(made, run)) for run in before}
+    outcomes = {run: Outcome(*run, "skipped", _why_skipped(plan, run)) for run in before}
     for run in todo:
         if run in reasons:
             outcomes[run] = Outcome(*run, "failed", reasons[run])
-        elif interrupted and not is_complete(made, *run):
+        elif interrupted and not is_complete(plan, *run):
             outcomes[run] = Outcome(*run, "interrupted", "the same command goes on with it")
         else:
             outcomes[run] = Outcome(*run, "done")
     return tuple(outcomes[run] for run in runs)
 
 
-def is_complete(made: Sweep, upsampler: str, seed: int) -> bool:
-    """Whether a run has been trained to its end, here or where its scores come from."""
-    if (upsampler, seed) in made.scored:
+def is_complete(plan: Sweep, upsampler: str, seed: int) -> bool:
+    """Return whether a run is complete or already scored."""
+    if (upsampler, seed) in plan.scored:
         return True
-    recipe, runs = made.recipe, made.runs
-    if made.stage == "heads":
+    recipe, runs = plan.recipe, plan.runs
+    if plan.stage == "heads":
         return epochs_done(head_folder(recipe, runs, upsampler, seed)) >= recipe.head_stage.epochs
     return epochs_done(whole_folder(recipe, runs, upsampler, seed)) >= recipe.encoder_stage.epochs
 
 
-def _why_skipped(made: Sweep, run: Run) -> str:
-    return "its scores are kept" if run in made.scored else "was complete"
+def _why_skipped(plan: Sweep, run: RunKey) -> str:
+    return "its scores are kept" if run in plan.scored else "was complete"
 
 
-def _impossible(made: Sweep, todo: Sequence[Run]) -> dict[Run, str]:
-    """Runs of upsamplers that cannot have the recipe's widths, with the reason."""
+def _impossible(plan: Sweep, todo: Sequence[RunKey]) -> dict[RunKey, str]:
+    """Return the runs whose upsamplers cannot be built with the recipe's widths, with the reason."""
     if not todo:
         return {}
-    encoder = new_encoder(made.recipe.task)
+    encoder = new_encoder(plan.recipe.task)
     reasons: dict[str, str] = {}
     for name in {name for name, _ in todo}:
         try:
-            make_head(made.recipe, encoder, name, seed=0)
+            make_head(plan.recipe, encoder, name, seed=0)
         except ValueError as error:
             reasons[name] = str(error)
     return {(name, seed): reasons[name] for name, seed in todo if name in reasons}
 
 
-def _train(made: Sweep, todo: Sequence[Run], workers: Workers, reasons: dict[Run, str]) -> None:
-    """Train runs, entering why one failed as soon as that is known."""
-    if made.stage == "heads" and todo:
-        failed = _train_encoder(made, workers)
+def _train(plan: Sweep, todo: Sequence[RunKey], workers: Workers, reasons: dict[RunKey, str]) -> None:
+    """Train runs, adding the reason of each failure to `reasons` as soon as it is known."""
+    if plan.stage == "heads" and todo:
+        failed = _train_encoder(plan, workers)
         if failed:
             reasons |= dict.fromkeys(todo, failed)
             return
-    jobs = _jobs(made, todo, workers.count)
+    jobs = _jobs(plan, todo, workers.count)
     while jobs:
-        again: list[Job] = []
+        again: list[TrainingJob] = []
         with closing(workers.run(jobs)) as endings:
             for job, ending in endings:
-                left = [name for name in job.upsamplers if not is_complete(made, name, job.seed)]
+                left = [name for name in job.upsamplers if not is_complete(plan, name, job.seed)]
                 if ending.status not in (0, MENDABLE) and len(left) > 1:
                     half = len(left) // 2
                     again += [replace(job, upsamplers=tuple(part)) for part in (left[:half], left[half:])]
@@ -243,24 +238,24 @@ def _train(made: Sweep, todo: Sequence[Run], workers: Workers, reasons: dict[Run
         jobs = again
 
 
-def _train_encoder(made: Sweep, workers: Workers) -> str:
-    """Train the encoder that all heads share, if there is none; gives why that failed, or nothing."""
-    if has_shared_encoder(made.recipe, made.runs):
+def _train_encoder(plan: Sweep, workers: Workers) -> str:
+    """Train the shared encoder if there is none; return why that failed, or an empty string."""
+    if has_shared_encoder(plan.recipe, plan.runs):
         return ""
-    job = Job(made.source, made.data, made.runs, "encoder", (BASELINE,), ENCODER_SEED, made.bfloat16)
+    job = TrainingJob(plan.source, plan.data, plan.runs, "encoder", (BASELINE,), ENCODER_SEED, plan.bfloat16)
     with closing(workers.run([job])) as endings:
         ((_, ending),) = endings
-    return "" if has_shared_encoder(made.recipe, made.runs) else f"the encoder failed: {ending.reason}"
+    return "" if has_shared_encoder(plan.recipe, plan.runs) else f"the encoder failed: {ending.reason}"
 
 
-def _jobs(made: Sweep, todo: Sequence[Run], workers: int) -> list[Job]:
-    """Jobs for all runs, seed by seed."""
-    jobs: list[Job] = []
+def _jobs(plan: Sweep, todo: Sequence[RunKey], workers: int) -> list[TrainingJob]:
+    """Split the runs into jobs, seed by seed."""
+    jobs: list[TrainingJob] = []
     seeds = list(dict.fromkeys(seed for _, seed in todo))
     for seed in seeds:
         names = [name for name, own in todo if own == seed]
-        parts = min(len(names), math.ceil(workers / len(seeds))) if made.stage == "heads" else len(names)
-        # Every so manieth: neighbours in the table cost alike, and so do the parts.
+        parts = min(len(names), math.ceil(workers / len(seeds))) if plan.stage == "heads" else len(names)
+        # Deal out round-robin: neighbours in the table cost about the same.
         for part in (tuple(names[k::parts]) for k in range(parts)):
-            jobs.append(Job(made.source, made.data, made.runs, made.stage, part, seed, made.bfloat16))
+            jobs.append(TrainingJob(plan.source, plan.data, plan.runs, plan.stage, part, seed, plan.bfloat16))
     return jobs

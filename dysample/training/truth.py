@@ -1,4 +1,4 @@
-"""What each kind of task learns from: its truth as it is stored, beside an augmented picture, in the loss."""
+"""The truth of each kind of task: how it is stored, augmented, batched and compared in the loss."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,14 @@ with needed_for("dysample.training"):
     import cv2
 
 IGNORE = 255
-_Said = TypeVar("_Said", bound=Annotation)
+Loss = Callable[[Tensor, Tensor], Tensor]
+_VARIANCE_FOCUS = 0.85  # share of the squared mean that is subtracted
+_FACTOR = 10.0
+_Annotation = TypeVar("_Annotation", bound=Annotation)
 
 
 class DataError(RuntimeError):
-    """The data are not there or cannot be read; the message says what to do."""
+    """Data are missing or cannot be read; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,9 @@ class Source:
     """Where a data set keeps one kind of truth.
 
     Attributes:
-        folder: Of PNG files, below the data set's.
-        first: Value of the first class; smaller values are pixels without one.
-        metres: What a depth of 1 stands for.
+        folder: Folder of PNG files inside the data set's folder.
+        first: Value of the first class; pixels with smaller values have no class.
+        metres: Metres that a stored depth of 1 stands for.
     """
 
     folder: str
@@ -43,16 +46,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """What of a picture an augmented one shows.
+    """Enlargement, crop and flip of an augmented picture.
 
     Attributes:
-        factor: The picture is enlarged by this.
+        factor: Factor by which the picture is enlarged.
         height: Rows of the enlarged picture.
         width: Columns of the enlarged picture.
-        top: First row that is shown.
-        left: First column that is shown.
-        side: Rows and columns that are shown; beside the enlarged picture there is nothing.
-        mirrored: Whether left and right are exchanged at last.
+        top: First row of the crop.
+        left: First column of the crop.
+        side: Rows and columns of the crop, which may reach beyond the enlarged picture.
+        mirrored: Whether the crop is flipped left to right.
     """
 
     factor: float
@@ -64,20 +67,20 @@ class Framing:
     mirrored: bool
 
     def cut(self, enlarged: np.ndarray, beside: tuple[int, ...]) -> np.ndarray:
-        """Return what is shown of a picture or a map that was enlarged already.
+        """Crop and flip a picture or a map that has already been enlarged.
 
         Args:
-            enlarged: Of `height` rows and `width` columns.
-            beside: What stands beside it, a value for each channel.
+            enlarged: Array of `height` rows and `width` columns.
+            beside: Value of each channel outside the array.
         """
         bottom, right = max(0, self.side - self.height), max(0, self.side - self.width)
         if bottom or right:
             enlarged = cv2.copyMakeBorder(enlarged, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=beside)
-        shown = enlarged[self.top : self.top + self.side, self.left : self.left + self.side]
-        return np.ascontiguousarray(shown[:, ::-1] if self.mirrored else shown)
+        crop = enlarged[self.top : self.top + self.side, self.left : self.left + self.side]
+        return np.ascontiguousarray(crop[:, ::-1] if self.mirrored else crop)
 
 
-# Classes.
+# --- Classes ---
 
 
 def _read_labels(path: Path, source: Source, size: tuple[int, int]) -> Labels:
@@ -98,7 +101,7 @@ def _label_batch(truths: Sequence[Labels]) -> Int64[Tensor, "b h w"]:
 
 
 def class_shares(truths: Iterable[Labels], classes: int) -> Float[np.ndarray, " k"]:
-    """Share of the labelled pixels that each class has, 0 to 1."""
+    """Return each class's share of the labelled pixels, 0 to 1."""
     counts = np.zeros(256, np.int64)
     for truth in truths:
         counts += np.bincount(truth.classes.ravel(), minlength=256)
@@ -106,14 +109,17 @@ def class_shares(truths: Iterable[Labels], classes: int) -> Float[np.ndarray, " 
 
 
 def class_weights(shares: Float[np.ndarray, " k"], balance: float) -> Float[Tensor, " k"]:
-    """Rare classes weigh more, within a factor of ten of the commonest; the mean over pixels is 1."""
+    """Return a weight for each class: its share to the power of minus `balance`.
+
+    No weight exceeds ten times the smallest one, and the mean over pixels is 1.
+    """
     known = torch.from_numpy(shares).float()
     raw = known.clamp(min=1e-6) ** -balance
     raw = raw.clamp(max=10 * float(raw.min()))
     return raw / (raw * known).sum()
 
 
-# Depths.
+# --- Depths ---
 
 
 def _read_depth(path: Path, source: Source, size: tuple[int, int]) -> Depth:
@@ -121,7 +127,7 @@ def _read_depth(path: Path, source: Source, size: tuple[int, int]) -> Depth:
 
 
 def _framed_depth(truth: Depth, framing: Framing) -> Depth:
-    """What looks twice as large stands at half the depth."""
+    """Crop and flip depths, divided by the enlargement: what looks twice as large is half as far away."""
     enlarged = truth.resized(framing.height, framing.width).metres / np.float32(framing.factor)
     return Depth(framing.cut(enlarged, (0,)))
 
@@ -130,14 +136,14 @@ def _depth_batch(truths: Sequence[Depth]) -> Float32[Tensor, "b h w"]:
     return torch.from_numpy(np.stack([truth.metres for truth in truths]))
 
 
-# Files of numbers, one for each pixel.
+# --- Picture files ---
 
 
 def decoded(path: Path, mode: int) -> np.ndarray:
     """Read a picture file in one of OpenCV's modes.
 
     Raises:
-        DataError: It is missing or damaged.
+        DataError: The file is missing or damaged.
     """
     picture = cv2.imread(str(path), mode)
     if picture is None:
@@ -152,17 +158,11 @@ def _values(path: Path, size: tuple[int, int]) -> np.ndarray:
     return values
 
 
-# What training minimises: cross entropy for classes, the scale-invariant log error for depths.
-
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-
-_VARIANCE_FOCUS = 0.85  # share of the mean's square that is taken away
-_FACTOR = 10.0
+# --- Losses ---
 
 
 def cross_entropy(class_weights: Float[Tensor, " k"]) -> Loss:
-    """Cross entropy over the labelled pixels, each weighed by its class."""
+    """Return the cross entropy over the labelled pixels, each weighted by its class."""
 
     def loss(logits: Float[Tensor, "b k h w"], label: Int64[Tensor, "b h w"]) -> Float32[Tensor, ""]:
         weights = class_weights.to(logits.device)
@@ -177,14 +177,14 @@ def cross_entropy(class_weights: Float[Tensor, " k"]) -> Loss:
 def scale_invariant_log(
     depth: Float[Tensor, "b 1 h w"], truth: Float32[Tensor, "b h w"]
 ) -> Float32[Tensor, ""]:
-    """10 sqrt(mean d^2 - 0.85 (mean d)^2) with d = log depth - log truth.
+    """Return 10 sqrt(mean d^2 - 0.85 (mean d)^2) with d = log depth - log truth.
 
     After Eigen et al. (2014), in the form of Lee et al. (2019). Pixels whose truth is 0 do not count.
-    A factor common to all depths costs little, an error of shape much.
+    An error of scale costs little, an error of shape much.
 
     Args:
-        depth: Predicted, in metres, positive.
-        truth: In metres, 0 where there is none.
+        depth: Predicted depth in metres, positive.
+        truth: True depth in metres, 0 where unknown.
     """
     known = truth > 0
     difference = torch.log(depth[:, 0][known].float()) - torch.log(truth[known])
@@ -200,28 +200,28 @@ def _depth_loss(task: Task, truths: Iterable[Depth], balance: float) -> Loss:
     return scale_invariant_log
 
 
-# The table of kinds.
+# --- Table of kinds ---
 
 
 @dataclass(frozen=True, slots=True)
-class Truth(Generic[_Said]):
-    """What the tasks of one kind learn from.
+class Truth(Generic[_Annotation]):
+    """How tasks of one kind read and use their truth.
 
     Attributes:
-        sources: The data sets that have such a truth, and where.
-        read: Reads the truth of one picture, whose height and width it must have.
-        framed: Turns the truth of a picture into that of an augmented one.
-        batch: Puts truths of one size together, as the loss reads them.
-        loss: Makes the loss of a task; is given the truths to learn from, read as they are asked for, and
-            the power by which rare classes weigh more.
-        words: What networks of a task do, for its model card.
+        sources: Where each data set stores such truth, by name of the data set.
+        read: Reads the truth of one picture, which must have the given height and width.
+        framed: Applies a framing to the truth of a picture.
+        batch: Stacks truths of one size into the tensor that the loss reads.
+        loss: Makes the loss of a task from the truths to learn from, which are read lazily, and the
+            power that weighs rare classes more (`Stage.balance`).
+        words: Describes a task's networks in a sentence, for its model card.
     """
 
     sources: Mapping[str, Source]
-    read: Callable[[Path, Source, tuple[int, int]], _Said]
-    framed: Callable[[_Said, Framing], _Said]
-    batch: Callable[[Sequence[_Said]], Tensor]
-    loss: Callable[[Task, Iterable[_Said], float], Loss]
+    read: Callable[[Path, Source, tuple[int, int]], _Annotation]
+    framed: Callable[[_Annotation, Framing], _Annotation]
+    batch: Callable[[Sequence[_Annotation]], Tensor]
+    loss: Callable[[Task, Iterable[_Annotation], float], Loss]
     words: Callable[[Task], str]
 
 
@@ -242,6 +242,6 @@ TRUTHS: dict[Kind, Truth[Any]] = {
         framed=_framed_depth,
         batch=_depth_batch,
         loss=_depth_loss,
-        words=lambda task: "Networks that tell the depth of every pixel of a photograph in metres.",
+        words=lambda task: "Networks that predict the depth of every pixel of a photograph in metres.",
     ),
 }

@@ -1,4 +1,4 @@
-"""Workers on this machine: so many processes on every device."""
+"""Workers that carry out training jobs: processes on this machine, or tasks on a Ray cluster."""
 
 import sys
 from collections.abc import Generator, Sequence
@@ -12,27 +12,27 @@ from uuid import uuid4
 import torch
 
 from dysample.extras import needed_for
-from dysample.training.sweep import MENDABLE, Ending, Job, Process
+from dysample.training.sweep import MENDABLE, Ending, Process, TrainingJob
 
 
 def local_devices(device: str | None, *, workers: int, per_device: int) -> tuple[str, ...]:
-    """The device of each worker.
+    """Return the device of each worker.
 
     Args:
-        device: One to use alone; None for every CUDA device, or the CPU where there is none.
-        workers: Of the CPU.
-        per_device: Workers of every other device.
+        device: The only device to use; None for every CUDA device, or the CPU if there is none.
+        workers: Number of workers on the CPU.
+        per_device: Number of workers on each other device.
     """
-    every = [f"cuda:{k}" for k in range(torch.cuda.device_count())] or ["cpu"]
-    found = every if device is None else [device]
-    return tuple(name for name in found for _ in range(workers if name == "cpu" else per_device))
+    default = [f"cuda:{k}" for k in range(torch.cuda.device_count())] or ["cpu"]
+    names = default if device is None else [device]
+    return tuple(name for name in names for _ in range(workers if name == "cpu" else per_device))
 
 
 class LocalWorkers:
-    """Runs as many jobs at a time as there are devices given, each in a process of its own."""
+    """Workers on this machine: one job per device at a time, each in its own process."""
 
     def __init__(self, devices: Sequence[str], *, threads: int) -> None:
-        """Name the device of each worker, and how many CPU threads each has."""
+        """Set the device of each worker, and the number of CPU threads of each."""
         self._threads = threads
         self._free: SimpleQueue[tuple[int, str]] = SimpleQueue()
         for worker in enumerate(devices, start=1):
@@ -44,14 +44,16 @@ class LocalWorkers:
 
     @property
     def count(self) -> int:
-        """How many jobs run at a time."""
+        """Number of jobs that run at a time."""
         return self._count
 
-    def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Ending], None, None]:
-        """Carry jobs out, giving each as it ends; closing the generator stops the rest."""
+    def run(self, jobs: Sequence[TrainingJob]) -> Generator[tuple[TrainingJob, Ending], None, None]:
+        """Carry out jobs, yielding each as it ends; closing the generator stops the rest."""
         pool = ThreadPoolExecutor(self._count)
         try:
-            futures: dict[Future[Ending], Job] = {pool.submit(self._carry_out, job): job for job in jobs}
+            futures: dict[Future[Ending], TrainingJob] = {
+                pool.submit(self._carry_out, job): job for job in jobs
+            }
             for future in as_completed(futures):
                 yield futures[future], future.result()
         finally:
@@ -66,7 +68,7 @@ class LocalWorkers:
         for process in started:
             process.stop()
 
-    def _carry_out(self, job: Job) -> Ending:
+    def _carry_out(self, job: TrainingJob) -> Ending:
         number, device = self._free.get()
         try:
             with self._lock:
@@ -74,18 +76,16 @@ class LocalWorkers:
                     return Ending(1, "stopped before it began")
                 process = Process(job.command(device, self._threads))
                 self._started.append(process)
-            return process.watch(lambda line: self._tell(f"[{number} {device}] {line}"))
+            return process.watch(lambda line: self._print(f"[{number} {device}] {line}"))
         finally:
             self._free.put((number, device))
 
-    def _tell(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         if not self._stopped:
             print(line, file=sys.stderr, flush=True)
 
 
-# Workers on a Ray cluster that is there already: each job is a task.
-#
-# Every node needs this package, and sees the folders of data and runs under the same paths.
+# --- Ray cluster ---
 
 
 class ClusterError(RuntimeError):
@@ -93,16 +93,17 @@ class ClusterError(RuntimeError):
 
 
 class ClusterWorkers:
-    """Runs as many jobs at a time as the cluster has room for, each as a Ray task.
+    """Workers on a running Ray cluster: as many jobs at a time as fit, each a Ray task.
 
-    On a cluster with GPUs a job takes a share of one, else CPU threads alone.
+    Every node needs this package, and must see the folders of data and runs under the same paths. On a
+    cluster with GPUs a job takes a share of one, otherwise CPU threads alone.
     """
 
     def __init__(self, address: str, *, threads: int, per_device: int) -> None:
-        """Connect.
+        """Connect to the cluster.
 
         Args:
-            address: Of the head node, such as "10.0.0.1:6379", or "auto" on a node of the cluster.
+            address: Address of the head node, such as "10.0.0.1:6379", or "auto" on a node of the cluster.
             threads: CPU threads of a job.
             per_device: Jobs that share a GPU.
 
@@ -130,14 +131,14 @@ class ClusterWorkers:
 
     @property
     def count(self) -> int:
-        """How many jobs run at a time."""
+        """Number of jobs that run at a time."""
         return self._count
 
-    def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Ending], None, None]:
-        """Carry jobs out, giving each as it ends; closing the generator stops the rest."""
-        # A broken node must not repeat a job behind our back: who asked for the job decides.
+    def run(self, jobs: Sequence[TrainingJob]) -> Generator[tuple[TrainingJob, Ending], None, None]:
+        """Carry out jobs, yielding each as it ends; closing the generator stops the rest."""
+        # Ray must not repeat a job after a node failure: the sweep decides what to repeat.
         task = self._ray.remote(_carry_out).options(max_retries=0, **self._needs)
-        waiting: dict[Any, tuple[Job, Path]] = {}
+        waiting: dict[Any, tuple[TrainingJob, Path]] = {}
         try:
             for job in jobs:
                 token = job.runs / f".shared-{uuid4().hex}"
@@ -158,7 +159,7 @@ class ClusterWorkers:
                 self._ray.wait(list(waiting), num_returns=len(waiting), timeout=20)
 
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect from the cluster."""
         self._ray.shutdown()
 
     def _ending(self, reference: Any) -> Ending:
@@ -168,8 +169,8 @@ class ClusterWorkers:
             return Ending(1, " ".join(str(error).split()))
 
 
-def _carry_out(job: Job, token: Path, device: str, threads: int) -> Ending:
-    """On a node: train as a process of its own, so that nothing of it is left behind."""
+def _carry_out(job: TrainingJob, token: Path, device: str, threads: int) -> Ending:
+    """Train in a separate process on a node, so that nothing is left behind."""
     for folder, sign in ((job.runs, token), (job.data, job.data)):
         if not sign.exists():
             return Ending(MENDABLE, f"a node does not see {folder}: all nodes must share that folder")

@@ -1,4 +1,4 @@
-"""`python -m dysample bench`: options, what is printed and the files."""
+"""`python -m dysample bench`: options, output and files."""
 
 import shlex
 from dataclasses import replace
@@ -109,7 +109,7 @@ def test_an_interruption_keeps_what_was_measured(
 
 
 def test_progress_for_programs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """One line before and one after every case: what a page needs to show rows as they come."""
+    """There is a line before and after every case, so that a page can show rows as they come."""
     monkeypatch.setattr(bench, "measure", lambda case, **options: replace(ROW, case=case))
     assert cli.main(["bench", "--upsampler", "bilinear", "carafe", "--progress"]) == 0
     told = [bench.from_line(line) for line in capsys.readouterr().err.splitlines()]
@@ -169,6 +169,6 @@ def test_what_cannot_be_done_is_told_before_the_measurement(
 ):
     monkeypatch.setattr(bench, "measure", pytest.fail)
     assert cli.main(["bench", "--device", "tpu"]) == 2
-    assert "device must be cpu, cuda or such as cuda:1, got 'tpu'" in capsys.readouterr().err
+    assert "device must be cpu, cuda or cuda:N, got 'tpu'" in capsys.readouterr().err
     assert cli.main(["bench", "--out", str(tmp_path)]) == 2
     assert f"dysample: {tmp_path} cannot be written: Is a directory" in capsys.readouterr().err

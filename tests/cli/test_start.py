@@ -1,4 +1,4 @@
-"""How the command starts: help without torch, options without torch, and what is not installed."""
+"""Start of the command: help and options without torch, and missing packages."""
 
 import subprocess
 import sys

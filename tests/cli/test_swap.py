@@ -53,7 +53,7 @@ def test_pickles_of_tensors_are_read(tmp_path: Path, wrapped: bool) -> None:
 
 
 class _Anything:
-    """What a pickle may not hold."""
+    """An object that a pickle must not hold."""
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_factories_that_are_wrong(name: str, said: str) -> None:
 
 
 def vision_transformer() -> nn.Module:
-    """A network for one size alone, which it asserts."""
+    """A network that asserts a single input size."""
     return timm.create_model("vit_tiny_patch16_224", img_size=32, depth=1)
 
 

@@ -91,7 +91,7 @@ def test_everything_works_with_a_swapped_model() -> None:
 
 
 class _Looking(Interpolating):
-    """Decides by a value, which no compiler or exporter can follow."""
+    """A network that branches on a value, which no compiler or exporter can follow."""
 
     def __init__(self) -> None:
         super().__init__(scale_factor=2)

@@ -1,4 +1,4 @@
-"""A benchmark as JSON and as a page of Markdown."""
+"""A benchmark as JSON and as Markdown."""
 
 import json
 from dataclasses import asdict, replace
@@ -58,7 +58,7 @@ def test_several_threads_are_told_by_the_clock_on_the_wall():
 
 
 def test_ways_to_run_are_told():
-    """And layouts, implementations and compiled operators stand in one table, to be compared."""
+    """Layouts, implementations and compiled operators share a table, to be compared."""
     usual = replace(ROW.case, operator="dysample")
     ways = ({}, {"layout": "channels_last", "implementation": "plain"}, {"compiled": True})
     rows = [replace(ROW, case=replace(usual, **way), implementation="plain") for way in ways]

@@ -1,4 +1,4 @@
-"""Parameters and MACs of every operator in every network: integers worked out apart, and a network built."""
+"""Parameters and MACs of every operator in every network, against hand-derived counts and a built network."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from dysample.measure.complexity import (
     HOSTS,
     ParameterCount,
-    Site,
+    SiteSpec,
     added_macs,
     added_parameters,
     parameters,
@@ -91,7 +91,9 @@ def test_parameters_in_every_network(name: str, host: str):
 @pytest.mark.parametrize(("rule", "column"), [(TRUE, 0), (PAPER, 1)], ids=["true", "paper"])
 @pytest.mark.parametrize("name", PER_PIXEL)
 def test_macs_of_a_pixel(name: str, rule: MacRule, column: int):
-    small, large = (int(site_macs(name, Site(256, 256, side, side), rule=rule).value or 0) for side in (3, 8))
+    small, large = (
+        int(site_macs(name, SiteSpec(256, 256, side, side), rule=rule).value or 0) for side in (3, 8)
+    )
     per_pixel = PER_PIXEL[name][column]
     assert (small, large) == tuple(PER_IMAGE.get(name, 0) + per_pixel * pixels for pixels in (9, 64))
 
@@ -120,7 +122,7 @@ def test_a_count_that_cannot_be_had_stays_so_in_the_sum(monkeypatch: pytest.Monk
 
 
 def test_guides_have_other_channels_in_depthformer():
-    """IndexNet sees the guide alone: 32 g^2 + 12 g at every site."""
+    """IndexNet reads the guide alone: 32 g^2 + 12 g at every site."""
     counts = [site_parameters("indexnet", site).all for site in HOSTS["depthformer"].sites]
     assert counts == [32 * g * g + 12 * g for g in (384, 192, 96, 64)]
 
@@ -140,7 +142,7 @@ def test_sites_double_up_to_the_picture_s_quarter_or_half():
 
 
 def test_segformer_b1_is_the_paper_s():
-    """Built with all its layers, beside PyTorch's own counter, which leaves interpolation out as well."""
+    """The whole network against PyTorch's own counter, which leaves interpolation out as well."""
     segformer, picture = segformer_b1(), torch.empty(1, 3, 512, 512, device="meta")
     # The encoder 13,151,424, the head 564,374. The authors' code has an unused layer of 19,350 more.
     assert parameters(segformer).all == 13_151_424 + 564_374
@@ -154,7 +156,7 @@ def test_segformer_b1_is_the_paper_s():
 
 
 class Head(nn.Module):
-    """SegFormer-B1's head as a module of four tensors; without numbers."""
+    """SegFormer-B1's head as a module of four tensors on the meta device."""
 
     def __init__(self, upsampler: str) -> None:
         super().__init__()
@@ -167,14 +169,14 @@ class Head(nn.Module):
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_the_sites_are_those_of_the_network(name: str):
-    """What the head has more than with bilinear upsampling is what is counted site by site."""
+    """The head's excess over bilinear upsampling equals the sum counted site by site."""
     host, plain = Head(name), Head("bilinear")
     sides = (128, 64, 32, 16)
     maps = [torch.empty(1, c, n, n, device="meta") for c, n in zip(B1_CHANNELS, sides, strict=True)]
     with torch.no_grad():
         steps = host.head.intermediates(tuple(maps)).steps
     assert HOSTS["segformer-b1"].sites == tuple(
-        Site(step.input.shape[1], step.guide.shape[1], *step.input.shape[2:]) for step in steps
+        SiteSpec(step.input.shape[1], step.guide.shape[1], *step.input.shape[2:]) for step in steps
     )
     assert parameters(host).all - parameters(plain).all == PARAMETERS[name][0][0]
     more, less = (int(count_macs(network, *maps, rule=PAPER).value or 0) for network in (host, plain))

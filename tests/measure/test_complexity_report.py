@@ -1,4 +1,4 @@
-"""The page of parameters and MACs, and the command that makes it."""
+"""The report of parameters and MACs, and its command."""
 
 import json
 import re
@@ -36,7 +36,7 @@ def short_report(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_page_is_up_to_date():
-    """Made again with: python -m dysample complexity --out docs/complexity.md."""
+    """To update the page: python -m dysample complexity --out docs/complexity.md."""
     page = PAGE.read_text(encoding="utf-8")
     found = host_complexity(HOSTS["segformer-b1"])
     printed = tuple(row for row in found.rows if OPERATORS[row.upsampler].in_paper)

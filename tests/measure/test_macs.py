@@ -1,4 +1,4 @@
-"""The counter: layers worked out by hand, PyTorch's own counter, and what must not count as nothing."""
+"""The counter against layers computed by hand and PyTorch's own counter, and unknown operations."""
 
 import copy
 from collections.abc import Callable
@@ -130,7 +130,7 @@ def test_what_the_paper_s_rule_counts_for_reading_a_map():
     ids=["convolutions", "linear", "transposed", "grouped"],
 )
 def test_agrees_with_the_counter_of_torch(network: nn.Module, shape: tuple[int, ...]):
-    """It counts two operations for each MAC of convolutions and matrix products."""
+    """PyTorch counts two operations for each MAC of convolutions and matrix products."""
     network.eval()
     with FlopCounterMode(display=False) as flops, torch.no_grad():
         network(torch.rand(shape))
@@ -159,7 +159,7 @@ def test_what_is_unknown_is_no_number(function: Callable[[Tensor], Tensor], name
 
 
 def test_an_operation_of_another_library_is_unknown():
-    """Also when its name without the library's is a known one."""
+    """This holds even if the name without its library is a known one."""
     library = torch.library.Library("counter_test", "DEF")
     library.define("relu(Tensor x) -> Tensor")
     library.impl("relu", lambda x: x.clamp(min=0), "CompositeExplicitAutograd")
@@ -181,7 +181,7 @@ def test_the_rule_is_told():
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_operators_count_the_same_with_numbers_and_without(name: str):
-    """On "meta" nothing is computed; gradients switched on or off make no difference either."""
+    """The device "meta" and the gradient mode make no difference."""
     x, guide = torch.rand(2, 32, 6, 7), torch.rand(2, 64, 12, 14)
     op = build(name, 32, guide_channels=64).eval()
     real = count_macs(op, *OPERATORS[name].inputs(x, guide))

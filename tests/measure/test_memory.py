@@ -1,4 +1,4 @@
-"""Memory: against functions that need a known amount."""
+"""Memory against functions that need a known amount."""
 
 import multiprocessing
 import subprocess
@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 
 
 def filled(mebibytes: int) -> Tensor:
-    """Ones: zeros take no memory until they are written."""
+    """Return ones, since zeros take no memory until they are written."""
     return torch.ones(mebibytes * MIB, dtype=torch.uint8)
 
 
@@ -36,20 +36,20 @@ def held(temporary: int, output: int) -> Tensor:
 
 
 def dropped(temporary: int, output: int) -> Tensor:
-    """Let a temporary go before the output is made."""
+    """Free a temporary before the output is made."""
     filled(temporary)
     return filled(output)
 
 
 def smallest_peak(call: Callable[[int, int], Tensor], temporary: int, output: int) -> Cost:
-    """Of three: whatever else happens in a process can only add."""
+    """Return the least of three, since anything else in the process can only add."""
     costs = [peak_beyond_output(lambda: call(temporary, output), CPU) for _ in range(3)]
     return min(costs, key=lambda cost: cost.value or 0.0)
 
 
 @pytest.fixture(scope="module")
 def fresh() -> Iterator[Executor]:
-    """A process that does nothing else, as `peak_of_case` has it."""
+    """Measure in a process that does nothing else, as `peak_of_case` does."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         yield pool
 

@@ -1,4 +1,4 @@
-"""Calls taken apart: shares add up, the parts are what they should be, the command writes what it prints."""
+"""Profiles of calls: shares add up, parts are right, and the command writes what it prints."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How much of a network's time upsampling takes: shipped networks, on clocks that only move when told."""
+"""The share of upsampling in shipped networks, on clocks that move only on request."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from dysample.measure.timing import Call, Sample
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole forward pass takes a second, what is on its way a quarter; either is really called once."""
+    """The whole forward pass takes a second, its upsampling a quarter; each is called once."""
 
     def stopwatch(call: Call, calls: int) -> Sample:
         output = call()

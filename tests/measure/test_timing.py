@@ -1,4 +1,4 @@
-"""Interleaved timing, on clocks that only move when told."""
+"""Interleaved timing, on clocks that move only on request."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from dysample.measure.timing import (
 
 
 class Script:
-    """A stopwatch that writes down what it timed and reads seconds per call from a list."""
+    """A stopwatch that records what it timed and reads seconds per call from a list."""
 
     def __init__(self, seconds: dict[str, list[float]]) -> None:
         self.seconds = {name: iter(values) for name, values in seconds.items()}
@@ -96,7 +96,7 @@ def test_cpu_stopwatch(monkeypatch: pytest.MonkeyPatch):
 
 
 class Device:
-    """Calls take a second on the clock; their graphs take none to launch, and half the time to run."""
+    """Calls take a second on the clock; their graphs launch instantly and run in half the time."""
 
     def __init__(self) -> None:
         self.recorded: list[Call] = []

@@ -1,4 +1,4 @@
-"""Small weights are close to what they were made of, and what was not made small is the same."""
+"""Compressed weights are close to the originals, and uncompressed tensors are equal to them."""
 
 import pytest
 import torch

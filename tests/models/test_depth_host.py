@@ -36,7 +36,7 @@ def encoder() -> Encoder:
 
 
 def make(encoder: Encoder, upsampler: str = "bilinear", **options: Any) -> DepthEstimator:
-    """A host whose upsamplers have learned something."""
+    """A host whose upsamplers have weights as if trained."""
     torch.manual_seed(1)
     head = DepthHead(encoder.channels, upsampler=upsampler, **options)
     disturbed(head)
@@ -67,7 +67,7 @@ def test_output_has_the_size_of_the_picture(encoder: Encoder, size: tuple[int, i
 @pytest.mark.parametrize("widths", [WIDTHS, None])
 @pytest.mark.parametrize("name", OPERATORS)
 def test_steps(name: str, widths: tuple[int, ...] | None):
-    """Four, each joined by the skip of its size; made again by the step's operator."""
+    """There are four steps, each with the skip of its size; the step's operator reproduces its output."""
     channels = (32, 64, 96, 128, 160)
     torch.manual_seed(2)
     head = DepthHead(channels, widths=widths, upsampler=name).eval()
@@ -87,7 +87,7 @@ def test_steps(name: str, widths: tuple[int, ...] | None):
 
 @pytest.mark.parametrize("context", [0, 24])
 def test_host_by_hand(context: int):
-    """With bilinear steps, everything after the encoder as one expression."""
+    """Compute everything after the encoder, with bilinear steps, in one expression."""
     torch.manual_seed(3)
     host = make(Encoder("mobilenet_v2", finest=2, context=context).eval())
     head = host.head

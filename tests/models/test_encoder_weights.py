@@ -1,4 +1,4 @@
-"""`encoder_weights`: what SMP would load is loaded, with the normalisation that belongs to it."""
+"""`encoder_weights`: the weights are SMP's, with their normalisation."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ SETTINGS = {"mean": [0.4, 0.5, 0.6], "std": [0.1, 0.2, 0.3], "input_space": "RGB
 
 
 def _serve(folder: Path, monkeypatch: pytest.MonkeyPatch, **changed: object) -> dict[str, torch.Tensor]:
-    """Let SMP find weights made here in the place of the Hub's."""
+    """Make SMP load weights made here instead of the Hub's."""
     torch.manual_seed(3)
     weights = encoders.get_encoder("mobilenet_v2", weights=None).state_dict()
     save_file(weights, folder / "model.safetensors")

@@ -23,7 +23,7 @@ def encoder() -> Encoder:
 
 
 def make(encoder: Encoder, upsampler: str) -> SegmentationHost:
-    """A small host whose upsamplers have learned something."""
+    """A small host whose upsamplers have weights as if trained."""
     torch.manual_seed(1)
     head = SegFormerHead(encoder.channels, width=32, classes=CLASSES, upsampler=upsampler)
     disturbed(head)
@@ -41,7 +41,7 @@ def test_output_has_the_size_of_the_picture(encoder: Encoder, size: tuple[int, i
 
 
 def test_padding_repeats_the_border(encoder: Encoder):
-    """A picture equals itself with more of the same at right and bottom, as far as it is shown."""
+    """Repeating the right and bottom border of a picture does not change the prediction within it."""
     host, x = make(encoder, "dysample"), picture(40, 70)
     by_hand = torch.cat([x, x[..., -1:].expand(1, 3, 40, 26)], dim=3)
     by_hand = torch.cat([by_hand, by_hand[:, :, -1:].expand(1, 3, 24, 96)], dim=2)
@@ -51,7 +51,7 @@ def test_padding_repeats_the_border(encoder: Encoder):
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_steps(encoder: Encoder, name: str):
-    """Six, as 3 + 2 + 1; the guide of each is the projected level of its size. Section 4.1 of the paper."""
+    """There are six steps, 3 + 2 + 1; the guide of each is the projected level of its size (Sec. 4.1)."""
     host = make(encoder, name)
     with torch.no_grad():
         prediction = host.intermediates(picture(64, 96))
@@ -82,7 +82,7 @@ def test_steps(encoder: Encoder, name: str):
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_steps_can_be_made_again(encoder: Encoder, name: str):
-    """By the step's operator, and for sampling operators by reading at the planned points."""
+    """The step's operator reproduces its output, and so does sampling at the planned points."""
     host = make(encoder, name)
     with torch.no_grad():
         for step in host.intermediates(picture(40, 70, batch=2)).steps:
@@ -100,7 +100,7 @@ def test_upsamplers_share_no_weights(encoder: Encoder):
 
 
 def test_head_by_hand(encoder: Encoder):
-    """With bilinear steps, everything after the encoder as one expression."""
+    """Compute everything after the encoder, with bilinear steps, in one expression."""
     host = make(encoder, "bilinear")
     head = host.head
     with torch.no_grad():
@@ -154,7 +154,7 @@ def test_trains(encoder: Encoder):
 
 
 def test_normalisation():
-    """Mean and deviation are the encoder's business, and no part of its checkpoint."""
+    """The encoder applies mean and deviation, which are not part of its checkpoint."""
     torch.manual_seed(0)
     encoder = Encoder("mobilenet_v2", mean=(0.1, 0.2, 0.3), deviation=(0.5, 0.25, 2.0)).eval()
     x = picture(32, 32)

@@ -1,4 +1,4 @@
-"""Parameters of the paper's host as integers, and the context that an encoder can have."""
+"""Exact parameter counts of the paper's host, and the context of an encoder."""
 
 from typing import cast
 
@@ -31,7 +31,7 @@ def test_parameters_of_table_4(upsampler: str, everything: int, weights: int):
 
 
 def test_parameters_of_the_host_of_table_4():
-    """13.7 M in the paper."""
+    """The paper prints 13.7 M."""
     encoder = Encoder("mit_b1")
     host = SegmentationHost(encoder, SegFormerHead(encoder.channels, classes=150))
     assert encoder.channels == (64, 128, 320, 512)
@@ -89,7 +89,7 @@ def test_a_backbone_that_does_not_tell_its_stages_is_refused() -> None:
 
 @pytest.mark.parametrize("context", [0, 8])
 def test_a_fresh_encoder_has_seen_nothing(context: int) -> None:
-    """Its channels are found out with a picture that must not enter the running statistics."""
+    """The probe picture that finds the channels must not enter the running statistics."""
     encoder = Encoder("mobilenet_v2", context=context)
     norms = [module for module in encoder.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     assert encoder.training

@@ -26,7 +26,7 @@ def encoder() -> Encoder:
 
 
 def make(encoder: Encoder, upsampler: str) -> PanopticFPN:
-    """A small host whose upsamplers have learned something."""
+    """A small host whose upsamplers have weights as if trained."""
     torch.manual_seed(1)
     head = PanopticFPNHead(encoder.channels, width=128, classes=CLASSES, upsampler=upsampler)
     disturbed(head)
@@ -64,7 +64,7 @@ def test_parameters_of_table_8(upsampler: str, everything: int, weights: int):
 
 
 def test_pyramid_equals_that_of_torchvision(encoder: Encoder):
-    """Which enlarges by nearest; its levels are what goes into the steps and the 3x3 convolutions."""
+    """torchvision enlarges by nearest; its levels are the inputs of the steps and the 3x3 convolutions."""
     head = make(encoder, "nearest").head
     other: Any = FeaturePyramidNetwork(list(encoder.channels), 128)
     for k, name in enumerate(("p2", "p3", "p4", "p5")):
@@ -110,7 +110,7 @@ def test_semantic_branch_by_hand(encoder: Encoder):
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_steps(encoder: Encoder, name: str):
-    """Three; the guide is the lateral before the addition, the input the level above after it."""
+    """Three steps: the guide is the lateral before the addition, the input the sum one level above."""
     host = make(encoder, name)
     with torch.no_grad():
         maps = encode(encoder, picture(40, 70, batch=2))

@@ -1,10 +1,10 @@
-"""Networks by name: what is offered can be made, what is not says why."""
+"""Networks by name: all that are offered can be made, and others are refused with a reason."""
 
 import pytest
 import segmentation_models_pytorch as smp
 import torch
 
-from dysample.cli.swap import made_by
+from dysample.cli.swap import make_model
 from dysample.models.smp import FAMILIES, smp_model, smp_name, smp_options
 
 
@@ -20,7 +20,7 @@ def test_every_family_takes_its_encoders(family: str) -> None:
 
 @pytest.mark.parametrize("family", ["Segformer", "FPN"])
 def test_transformer_encoders(family: str) -> None:
-    assert isinstance(made_by(f"smp:{family}:mit_b0"), getattr(smp, family))
+    assert isinstance(make_model(f"smp:{family}:mit_b0"), getattr(smp, family))
 
 
 def test_nothing_is_downloaded() -> None:

@@ -1,4 +1,4 @@
-"""SegFormers that segmentation_models_pytorch saved give its own output in our host."""
+"""SegFormers saved by segmentation_models_pytorch give the same output in our host."""
 
 import json
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_any_size(checkpoint: Path) -> None:
 
 
 def test_one_shot_steps() -> None:
-    """One step a level, by its whole scale; the guide of each has the size of the output."""
+    """There is one step per level, by its whole scale; its guide has the size of the output."""
     head = SegFormerHead((8, 8, 8, 8), width=32, classes=2, upsampler="sapa", one_shot=True)
     maps = tuple(torch.rand(1, 8, 16 // 2**k, 24 // 2**k) for k in range(4))
     steps = head.intermediates(maps).steps

@@ -48,7 +48,7 @@ def test_a_host_takes_any_size_from_32_pixels(task: str) -> None:
 
 
 def test_offsets_have_learned_to_move() -> None:
-    """A trained DySample is not its start: offsets there have a spread of about a thousandth."""
+    """A trained DySample differs from a fresh one, whose offsets have a spread of about a thousandth."""
     host = load_host("street-segmentation", upsampler="dysample")
     with torch.no_grad():
         steps = host.intermediates(torch.rand(1, 3, 64, 64)).steps

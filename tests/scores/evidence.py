@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dysample.scores.evidence import Evidence, Run, evidence_row
+from dysample.scores.evidence import Evidence, RunResult, evidence_row
 from dysample.scores.paired import PictureRatios
 
 HEADLINE = ("miou", "boundary_miou")
@@ -17,9 +17,9 @@ def counts(seed: int, quality: float) -> PictureRatios:
     return PictureRatios((wholes * quality).astype(np.int32), wholes, scored=(0, 1, 2))
 
 
-def made_run(seed: int, quality: float) -> Run:
+def made_run(seed: int, quality: float) -> RunResult:
     """A run whose IoU is about `quality`, and its boundary IoU half of it."""
-    return Run(
+    return RunResult(
         seed=seed,
         statistics=(counts(seed, quality + seed / 100), counts(seed, (quality + seed / 100) / 2)),
         command=f"python -m dysample train indoor-segmentation --seed {seed}",

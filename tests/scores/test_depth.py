@@ -25,7 +25,7 @@ def guesses(truth: np.ndarray, seed: int) -> np.ndarray:
 
 
 def slow_metrics(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """The formulas, one pixel after the other."""
+    """Compute the formulas one pixel at a time."""
     near = [0, 0, 0]
     absolute = squared = relative = logs = tens = 0.0
     n = 0
@@ -123,7 +123,7 @@ def test_the_crop():
 
 @pytest.mark.parametrize("height", [3, 6, 21, 120, 240, 333])
 def test_the_crop_holds_whole_pixels(height):
-    """Enlarged to 480 times its rows, the crop is covered by no pixel that leaves it."""
+    """Scaled to 480 rows, no pixel of the crop reaches beyond the crop."""
     for crop, size, low, high, full in zip(
         eigen_crop(height, height * 4 // 3),
         (height, height * 4 // 3),

@@ -1,4 +1,4 @@
-"""Depth maps compared: where to look, and the ranges that all of them share."""
+"""Comparison of depth maps: the window of most difference, and the ranges that all maps share."""
 
 import numpy as np
 import pytest

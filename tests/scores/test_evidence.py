@@ -11,7 +11,7 @@ import pytest
 from dysample.scores.depth import METRICS
 from dysample.scores.evidence import (
     EvidenceError,
-    Run,
+    RunResult,
     evidence_row,
     evidence_table,
     read_evidence,
@@ -54,7 +54,7 @@ def test_there_is_no_difference_without_a_pair():
 
 def test_depth_has_no_classes():
     values = np.random.default_rng(0).random((20, len(METRICS)))
-    run = Run(0, tuple(ratios_of_means(column) for column in values.T), "train", "cpu", 1.0)
+    run = RunResult(0, tuple(ratios_of_means(column) for column in values.T), "train", "cpu", 1.0)
     row = evidence_row("bilinear", [run], (), trained="heads", headline=METRICS)
     assert [value.spread.mean for value in row.scores] == pytest.approx(values.mean(0))
     assert {value.per_class for value in row.scores} == {()}
@@ -85,7 +85,7 @@ def test_noise_of_known_runs():
     rows = []
     for name in ("nearest", "bilinear", "carafe"):
         runs = [
-            Run(seed, (ratios_of_means(np.array([rng.normal(len(name), 0.02)])),), "", "", 0.0)
+            RunResult(seed, (ratios_of_means(np.array([rng.normal(len(name), 0.02)])),), "", "", 0.0)
             for seed in range(300)
         ]
         rows.append(evidence_row(name, runs, (), trained="heads", headline=("rms",)))

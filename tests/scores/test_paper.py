@@ -1,4 +1,4 @@
-"""The paper's tables as files, and figures as they are printed."""
+"""The files of the paper's tables, and printed figures."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Scores against hand-counted cases and a slow implementation by distances."""
+"""Segmentation scores against hand-counted cases and a slow implementation by distances."""
 
 import time
 

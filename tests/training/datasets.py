@@ -1,4 +1,4 @@
-"""A tiny data set and recipe, made on the spot, so that training can be tested without real data."""
+"""A tiny data set and recipe, made on the fly, to test training without real data."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ balance = 0.5
 
 
 def make_data(folder: Path, *, pictures: int = 4) -> Path:
-    """Write a camvid-like data set of bright squares on dark ground; gives the data folder."""
+    """Write a camvid-like data set of bright squares on dark ground; return the data folder."""
     root = folder / "camvid"
     for part in ("rgb", "label11"):
         (root / part).mkdir(parents=True)
@@ -76,7 +76,7 @@ def make_start(folder: Path, *, name: str = "mobilenet_v2") -> None:
 
 
 def make_recipe(folder: Path) -> str:
-    """Write the recipe; gives its path."""
+    """Write the recipe and return its path."""
     path = folder / "made.toml"
     path.write_text(RECIPE)
     return str(path)

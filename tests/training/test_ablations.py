@@ -1,4 +1,4 @@
-"""The paper's ablations: the upsamplers are those of its tables, and the recipes can have them."""
+"""The paper's ablations: their upsamplers are those of its tables and fit the recipes."""
 
 import csv
 from importlib.resources import files
@@ -45,7 +45,7 @@ def test_figure_5_has_five_numbers_of_groups_in_both_styles() -> None:
 
 
 def test_rows_that_two_tables_share_are_trained_once() -> None:
-    """The paper's numbers are the same there: table 1's last is table 2's last, and so on."""
+    """The paper's numbers agree there: the last of table 1 is the last of table 2, and so on."""
     assert ablation("table1").upsamplers[1] == ablation("table2").upsamplers[3]
     assert ablation("table2").upsamplers[1] == ablation("table3").upsamplers[0]
     assert {"dysample", "dysample-s"} <= set(ablation("figure5").upsamplers)

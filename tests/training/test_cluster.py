@@ -1,4 +1,4 @@
-"""A sweep as tasks of a Ray cluster: two nodes on this machine, and what goes wrong."""
+"""A sweep as tasks of a Ray cluster: two nodes on this machine, and failures."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ from dysample.extras import MissingExtraError
 from dysample.models.weights import new_encoder
 from dysample.training.recipe import load_recipe
 from dysample.training.runs import head_folder, save_checkpoint, whole_folder
-from dysample.training.sweep import MENDABLE, Ending, Job
+from dysample.training.sweep import MENDABLE, Ending, TrainingJob
 from dysample.training.workers import ClusterError, ClusterWorkers
 from tests.training.datasets import make_data, make_recipe, make_start
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture(scope="module")
 def address() -> Generator[str, None, None]:
-    """Of a cluster of two nodes with a CPU each."""
+    """Address of a cluster of two nodes with a CPU each."""
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
@@ -52,7 +52,7 @@ def options(*arguments: str) -> argparse.Namespace:
 
 
 def with_encoder(folder: Path) -> str:
-    """Data, and a recipe whose encoder has been trained already; gives the recipe."""
+    """Write data and a recipe whose encoder is trained already; return the recipe."""
     make_data(folder)
     make_start(folder)
     path = make_recipe(folder)
@@ -83,8 +83,8 @@ def test_a_sweep_runs_on_two_nodes_and_is_skipped_afterwards(
     assert "2 skipped" in capsys.readouterr().out
 
 
-def job(tmp_path: Path, seed: int, data: str = ".") -> Job:
-    return Job("no-such-recipe", tmp_path / data, tmp_path, "heads", ("nearest",), seed)
+def job(tmp_path: Path, seed: int, data: str = ".") -> TrainingJob:
+    return TrainingJob("no-such-recipe", tmp_path / data, tmp_path, "heads", ("nearest",), seed)
 
 
 @pytest.mark.slow

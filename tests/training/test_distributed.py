@@ -42,7 +42,7 @@ def made(kind: str) -> tuple[nn.Module, Tensor, Tensor, Any]:
 
 
 def one_step(kind: str) -> dict[str, Tensor]:
-    """Loss, gradients and statistics of one step on this process's share."""
+    """Return loss, gradients and statistics of one step on this process's share."""
     from dysample.training import distributed
 
     host, image, label, loss = made(kind)
@@ -60,7 +60,7 @@ def one_step(kind: str) -> dict[str, Tensor]:
 
 
 def work(rank: int, port: int, folder: Path) -> None:
-    """One of two processes."""
+    """Run one of two processes."""
     from dysample.training.distributed import joined
 
     torch.set_num_threads(1)
@@ -71,7 +71,7 @@ def work(rank: int, port: int, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Tensor]]]:
-    """What each of two processes holds after a step."""
+    """Return the result of each of two processes after a step."""
     folder = tmp_path_factory.mktemp("steps")
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -135,7 +135,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def interrupted(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train alone, leaving what there was after one epoch of the encoder in the folder "shared"."""
+    """Train alone; copy the state after one epoch of the encoder to the folder "shared"."""
     import shutil
 
     from dysample.cli import main
@@ -175,7 +175,7 @@ def test_torchrun_goes_on_with_a_run_and_ends_like_one_process(
 
 
 def apart(first: Path, second: Path) -> float:
-    """Distance between the weights of two runs, against their size."""
+    """Return the distance between the weights of two runs, relative to their size."""
     from dysample.training.runs import load_checkpoint
 
     ends = [load_checkpoint(folder / "checkpoint.pt") for folder in (first, second)]

@@ -1,4 +1,4 @@
-"""Work goes on where the runs are no more: on the shipped encoder, with the scores that are kept."""
+"""Training continues without the old runs: on the shipped encoder, with the kept scores."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from tests.training.workshop import HEADS, make_workshop, part, run
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Shipped weights and the scores of their runs; the runs are lost."""
+    """Shipped weights and the scores of their runs, which are deleted."""
     folder = make_workshop(tmp_path_factory.mktemp("workshop"))
     assert evaluate(folder, "runs") == 0
     shutil.rmtree(folder / "runs")
@@ -41,7 +41,7 @@ def kept(workshop: Path) -> Path:
 
 
 def test_another_seed_joins_the_evidence(workshop: Path) -> None:
-    """Its heads learn on the shipped encoder; the first seed counts by the scores that are kept."""
+    """Heads learn on the shipped encoder; the first seed counts through its kept scores."""
     names = ("bilinear", "dysample")
     assert run(workshop, "train", "--stage", "heads", "--upsampler", *names, "--seed", "1") == 0
     assert not part(workshop, "runs", "whole").exists()

@@ -1,4 +1,4 @@
-"""What training is made of: reading, augmentation, class weights, starting weights, recipes."""
+"""Parts of training: reading, augmentation, class weights, starting weights, recipes."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ def test_rare_classes_weigh_more_and_the_mean_weight_is_one(workshop: Path) -> N
 
 
 def test_folded_starting_weights_compute_the_same(tmp_path: Path) -> None:
-    """Fold the normalisations of a trained-like network; loading must undo it in eval mode."""
+    """Fold the normalisations of a network as if trained; loading must undo it in eval mode."""
     torch.manual_seed(0)
     source, target = Encoder("mobilenet_v2"), Encoder("mobilenet_v2")
     pictures = torch.rand(2, 3, 64, 64)
@@ -134,7 +134,7 @@ def test_a_recipe_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_the_scores_that_are_kept_belong_to_their_recipe(name: str) -> None:
-    """Their checksum is of the recipe as it was written, whatever holds it in memory."""
+    """The checksum is that of the recipe as written, whatever holds it in memory."""
     recipe = load_recipe(name)
     records = [json.loads(path.read_text()) for path in (pretrained_folder() / name / "runs").glob("*.json")]
     assert records

@@ -1,4 +1,4 @@
-"""What needs the real data sets: `make test-data` with DYSAMPLE_DATA set to their folder."""
+"""Tests on the real data sets: `make test-data` with DYSAMPLE_DATA set to their folder."""
 
 import os
 from pathlib import Path

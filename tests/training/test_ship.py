@@ -1,4 +1,4 @@
-"""What is made of finished runs: shipped weights, scores, evidence."""
+"""Products of finished runs: shipped weights, scores, evidence."""
 
 import json
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_packed_weights_load_offline_and_give_the_scores_of_the_manifest(
 def test_finished_runs_become_evidence(
     workshop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Scores of the runs are those of the shipped weights, up to their rounding; scored once only."""
+    """Runs score as their shipped weights do, up to rounding, and are scored only once."""
     pretrained = workshop / "pretrained"
     monkeypatch.setattr("sys.argv", ["dysample", "evaluate", "--runs", str(workshop / "runs")])
     both = ("--pretrained", str(pretrained), "--runs", str(workshop / "runs"))

@@ -1,4 +1,4 @@
-"""Sweeps: what is trained, skipped, tried again, and told."""
+"""Sweeps: what is trained, skipped, tried again and reported."""
 
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from dysample.training.recipe import load_recipe
 from dysample.training.runs import head_folder, save_checkpoint, whole_folder
-from dysample.training.sweep import MENDABLE, Ending, Job, Outcome, Sweep, sweep
+from dysample.training.sweep import MENDABLE, Ending, Outcome, Sweep, TrainingJob, sweep
 from dysample.training.workers import local_devices
 from tests.training.datasets import make_recipe
 
@@ -15,14 +15,14 @@ NAMES = ("nearest", "bilinear", "dysample@groups=2", "pixelshuffle")
 
 
 class PretendedWorkers:
-    """Carries jobs out by a function, and remembers them."""
+    """Workers that carry out jobs by a function, and record them."""
 
-    def __init__(self, count: int, carry_out: Callable[[Job], Ending]) -> None:
+    def __init__(self, count: int, carry_out: Callable[[TrainingJob], Ending]) -> None:
         self.count = count
         self.carry_out = carry_out
         self.seen: list[tuple[str, tuple[str, ...], int]] = []
 
-    def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Ending], None, None]:
+    def run(self, jobs: Sequence[TrainingJob]) -> Generator[tuple[TrainingJob, Ending], None, None]:
         for job in jobs:
             self.seen.append((job.stage, job.upsamplers, job.seed))
             yield job, self.carry_out(job)
@@ -35,8 +35,8 @@ def made(tmp_path: Path) -> Sweep:
     return Sweep(load_recipe(recipe), recipe, **folders, stage="heads", upsamplers=NAMES, seeds=(0, 1))
 
 
-def complete(job: Job, *names: str, epoch: int = 2) -> Ending:
-    """Leave behind what finished runs do."""
+def complete(job: TrainingJob, *names: str, epoch: int = 2) -> Ending:
+    """Write the checkpoints of finished runs."""
     folder = head_folder if job.stage == "heads" else whole_folder
     for name in names or job.upsamplers:
         path = folder(load_recipe(job.recipe), job.runs, name, job.seed) / "checkpoint.pt"
@@ -85,7 +85,7 @@ def test_end_to_end_every_run_is_a_job_of_its_own(made: Sweep) -> None:
 
 
 def test_a_job_that_breaks_is_halved_until_the_one_to_blame_is_alone(made: Sweep) -> None:
-    def carry_out(job: Job) -> Ending:
+    def carry_out(job: TrainingJob) -> Ending:
         return Ending(1, "out of memory") if "pixelshuffle" in job.upsamplers else complete(job)
 
     workers = PretendedWorkers(1, carry_out)
@@ -104,7 +104,7 @@ def test_a_job_that_breaks_is_halved_until_the_one_to_blame_is_alone(made: Sweep
 def test_a_sentence_for_people_is_not_tried_again(made: Sweep) -> None:
     """A loss that is not finite fails its head; the others of its job are complete."""
 
-    def carry_out(job: Job) -> Ending:
+    def carry_out(job: TrainingJob) -> Ending:
         complete(job, *(name for name in job.upsamplers if name != "nearest"))
         return Ending(MENDABLE, "the loss of nearest is nan") if job.stage == "heads" else Ending(0, "")
 
@@ -131,7 +131,7 @@ def test_without_an_encoder_all_heads_fail_with_its_reason(made: Sweep) -> None:
 
 
 def test_an_interruption_is_told_run_by_run(made: Sweep) -> None:
-    def carry_out(job: Job) -> Ending:
+    def carry_out(job: TrainingJob) -> Ending:
         if job.seed == 1:
             raise KeyboardInterrupt
         return complete(job)

@@ -12,21 +12,23 @@ import pytest
 from dysample.cli import train
 from dysample.cli.parser import sweep_options
 from dysample.training.runs import load_checkpoint, read_log
-from dysample.training.sweep import Ending, Job
+from dysample.training.sweep import Ending, TrainingJob
 from dysample.training.workers import LocalWorkers
 from tests.training.datasets import make_data, make_recipe, make_start
 
 NAMES = ("nearest", "bilinear", "dysample@groups=2", "pixelshuffle")
 
 
-def job(tmp_path: Path, seed: int) -> Job:
-    return Job("made", tmp_path, tmp_path, "heads", ("nearest",), seed)
+def job(tmp_path: Path, seed: int) -> TrainingJob:
+    return TrainingJob("made", tmp_path, tmp_path, "heads", ("nearest",), seed)
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     """Let a job run a program, which reads its seed, device and threads from the arguments."""
     monkeypatch.setattr(
-        Job, "command", lambda self, *given: [sys.executable, "-c", program, str(self.seed), *map(str, given)]
+        TrainingJob,
+        "command",
+        lambda self, *given: [sys.executable, "-c", program, str(self.seed), *map(str, given)],
     )
 
 
@@ -60,7 +62,7 @@ def options(*arguments: str) -> argparse.Namespace:
 
 
 def workshop(folder: Path) -> list[str]:
-    """Data, starting weights and a recipe; gives what the command needs to find them."""
+    """Write data, starting weights and a recipe; return the options of the command that name them."""
     make_data(folder)
     make_start(folder)
     found = ["--data", str(folder), "--runs", str(folder / "runs"), "--device", "cpu"]

@@ -1,4 +1,4 @@
-"""What a training step looks at: the same pixels as of the whole enlargement, each as likely."""
+"""Thinning: the pixels equal those of the whole enlargement, and all are equally likely."""
 
 from collections import Counter
 from itertools import product

@@ -1,4 +1,4 @@
-"""Training on made-up data: it learns, survives interruptions, refuses what it must."""
+"""Training on made-up data: learning, interruptions and refusals."""
 
 import errno
 import itertools
@@ -41,7 +41,7 @@ def test_losses_fall_and_every_epoch_is_logged(workshop: Path) -> None:
 def test_an_interrupted_run_ends_like_one_that_was_not(
     workshop: Path, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed in the second epoch, it repeats that epoch and arrives at the same weights."""
+    """A run killed in its second epoch repeats that epoch and ends with the same weights."""
     again = f"again-{stage}"
     shutil.rmtree(workshop / again, ignore_errors=True)
     names = HEADS if stage == "heads" else ("bilinear",)
@@ -64,7 +64,7 @@ def test_an_interrupted_run_ends_like_one_that_was_not(
 
 
 def test_a_head_does_not_depend_on_the_heads_beside_it(workshop: Path) -> None:
-    """One that is trained alone, and one that joins when another is done, end like those trained together."""
+    """A head trained alone, and one that joins later, end like heads trained together."""
     shutil.rmtree(workshop / "alone", ignore_errors=True)
     shutil.copytree(part(workshop, "runs", "whole"), part(workshop, "alone", "whole"))
     for names in (["dysample"], ["dysample", "nearest"]):
@@ -130,7 +130,7 @@ def test_heads_before_the_encoder_are_refused(workshop: Path, capsys: pytest.Cap
 def test_a_loss_that_is_not_finite_stops_its_head_and_names_the_pictures(
     workshop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The head beside it is trained to its end."""
+    """The other head finishes its training."""
     shutil.copytree(part(workshop, "runs", "whole"), part(workshop, "nan", "whole"))
     original = SegFormerHead.forward
 

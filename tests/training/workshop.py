@@ -1,4 +1,4 @@
-"""Runs on made-up data, and how they are looked at."""
+"""Runs on made-up data, and helpers to inspect them."""
 
 from pathlib import Path
 

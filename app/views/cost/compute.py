@@ -21,10 +21,10 @@ from app.shared import worker
 from app.shared.worker import Job
 from app.views.evidence.compute import Missing, task_sites, tasks
 from dysample.cli.bench import command_line
-from dysample.measure.bench import BenchReport, BenchRow, Progress, from_json, from_line
+from dysample.measure.bench import BenchProgress, BenchReport, BenchRow, from_json, from_line
 from dysample.measure.bench_table import name_of
 from dysample.measure.case import PAPER_SIZE, MapSize
-from dysample.measure.complexity import Site, site_parameters
+from dysample.measure.complexity import SiteSpec, site_parameters
 from dysample.measure.machine import this_machine
 from dysample.measure.profile import ProfileReport
 from dysample.measure.profile import from_json as profile_from_json
@@ -194,9 +194,9 @@ def _rows(job: Job) -> tuple[BenchRow, ...]:
     return tuple(progress.row for progress in _reports(job) if progress.row is not None)
 
 
-def _reports(job: Job) -> list[Progress]:
+def _reports(job: Job) -> list[BenchProgress]:
     """Return the progress reports of a benchmark; a killed process may leave half a line."""
-    found: list[Progress] = []
+    found: list[BenchProgress] = []
     for line in job.json_lines:
         with contextlib.suppress(ValueError):
             found.append(from_line(line))
@@ -257,6 +257,6 @@ def presets() -> dict[str, MapSize]:
 
 def weights(size: MapSize, rows: Iterable[BenchRow]) -> Mapping[str, int | None]:
     """Return the weights of all measured operators, without biases and normalisation, as the paper counts."""
-    site = Site(size.channels, size.channels, size.height, size.width)
+    site = SiteSpec(size.channels, size.channels, size.height, size.width)
     made = {row.case.operator for row in rows if row.parameters.value is not None}
     return {name: site_parameters(name, site).weights_only for name in made}

@@ -12,7 +12,7 @@ import torch
 from app.pages import APP
 from dysample.measure.bench import BenchReport, BenchRow, from_json
 from dysample.measure.case import BenchCase
-from dysample.measure.complexity import META, Host, Site, added_parameters, site_macs
+from dysample.measure.complexity import META, HostSpec, SiteSpec, added_parameters, site_macs
 from dysample.measure.macs import UNIT, Cost
 from dysample.models.host import encode
 from dysample.models.manifest import pretrained_folder
@@ -170,7 +170,7 @@ class UpsamplerCost:
 def task_costs(task: str) -> tuple[UpsamplerCost, ...]:
     """Return the cost of every upsampler in a task's network, for one picture of its working size."""
     sites = task_sites(task)
-    host = Host(task, working_size(task), sites, None, "")
+    host = HostSpec(task, working_size(task), sites, None, "")
     return tuple(
         UpsamplerCost(name, _macs(name, sites), added_parameters(name, host).all) for name in OPERATORS
     )
@@ -183,7 +183,7 @@ def working_size(task: str) -> tuple[int, int]:
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def task_sites(task: str) -> tuple[Site, ...]:
+def task_sites(task: str) -> tuple[SiteSpec, ...]:
     """Return the maps that a task's network enlarges, found on the meta device."""
     made = load_recipe(task).task
     with warnings.catch_warnings(), torch.inference_mode(), META:
@@ -191,10 +191,10 @@ def task_sites(task: str) -> tuple[Site, ...]:
         encoder = new_encoder(made).eval()
         head = new_head(made, encoder.channels, "nearest").eval()
         steps = head.intermediates(encode(encoder, torch.empty(1, 3, *working_size(task)))).steps
-    return tuple(Site(step.input.shape[1], step.guide.shape[1], *step.input.shape[2:]) for step in steps)
+    return tuple(SiteSpec(step.input.shape[1], step.guide.shape[1], *step.input.shape[2:]) for step in steps)
 
 
-def _macs(operator: str, sites: Iterable[Site]) -> Cost:
+def _macs(operator: str, sites: Iterable[SiteSpec]) -> Cost:
     """Count the multiply-accumulates of an operator at all sites.
 
     Kernels are applied row by row, which takes the counter seconds on large maps. The count is linear in the

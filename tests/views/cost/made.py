@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.records import CostResult
-from dysample.measure.bench import BenchReport, BenchRow, Progress, to_json, to_line
-from dysample.measure.case import Asked, BenchCase, MapSize
+from dysample.measure.bench import BenchProgress, BenchReport, BenchRow, to_json, to_line
+from dysample.measure.case import BenchCase, BenchRequest, MapSize
 from dysample.measure.macs import Cost
 from dysample.measure.profile import CallParts, ProfileReport
 from dysample.measure.profile import to_json as profile_to_json
@@ -65,7 +65,7 @@ def row(case: BenchCase, *, training: bool = False) -> BenchRow:
 def report(
     sizes: Sequence[MapSize] = (SMALL,), *, training: bool = False, operators: Sequence[str] = OPERATORS
 ) -> BenchReport:
-    asked = Asked(operators=operators, sizes=sizes)
+    asked = BenchRequest(operators=operators, sizes=sizes)
     rows = tuple(row(case, training=training) for case in asked.cases())
     command = asked.command(rounds=5, backward=training, memory=True)
     return replace(REPORT, command=command, rows=rows, backward=training)
@@ -101,8 +101,8 @@ def write_program(folder: Path, *, ending: str = "", told: int | None = None) ->
     made = report()
     lines: list[str] = []
     for number, each in enumerate(made.rows):
-        lines.append(to_line(Progress(number, len(made.rows), each.case, None)))
-        lines.append(to_line(Progress(number + 1, len(made.rows), each.case, each)))
+        lines.append(to_line(BenchProgress(number, len(made.rows), each.case, None)))
+        lines.append(to_line(BenchProgress(number + 1, len(made.rows), each.case, each)))
     (folder / "bench.lines").write_text("\n".join(lines[:told]), encoding="utf-8")
     (folder / "bench.json").write_text(to_json(made), encoding="utf-8")
     (folder / "profile.lines").write_text("1/3 Watching Pixel shuffle", encoding="utf-8")

@@ -133,7 +133,7 @@ def test_the_commands_ask_for_what_is_measured() -> None:
         (PAPER_SIZE, *smaller(PAPER_SIZE)), ("carafe", "dysample"), "channels_last", True, True
     )
     bench, taken_apart = (make_parser().parse_args(shlex.split(line)[3:]) for line in commands(choice))
-    assert bench_command._asked(bench).cases() == choice.asked.cases()
+    assert bench_command._request(bench).cases() == choice.asked.cases()
     assert (bench.backward, bench.no_memory, bench.rounds) == (True, False, compute.ROUNDS)
     assert (taken_apart.size, taken_apart.layout) == (PAPER_SIZE, "channels_last")
     assert taken_apart.upsampler == ["carafe", "dysample"]

@@ -8,7 +8,7 @@ import numpy as np
 from app.views.evidence.gains import Gain
 from dysample.ops.registry import OPERATORS
 from dysample.scores.depth import METRICS
-from dysample.scores.evidence import Evidence, Run, Trained, evidence_row, write_evidence
+from dysample.scores.evidence import Evidence, RunResult, Trained, evidence_row, write_evidence
 from dysample.scores.paired import ratios_of_means
 from tests.scores.evidence import CLASSES, HEADLINE, made_run
 
@@ -33,7 +33,7 @@ def segmentation(task: str, seeds: Sequence[int], *, names: Mapping[str, float] 
     """Heads with some seeds, and three upsamplers trained end to end with one."""
     heads = {name: [made_run(seed, quality) for seed in seeds] for name, quality in names.items()}
     whole = {name: [made_run(0, names[name])] for name in list(names)[:3]}
-    ways: tuple[tuple[Trained, dict[str, list[Run]]], ...] = (("heads", heads), ("end-to-end", whole))
+    ways: tuple[tuple[Trained, dict[str, list[RunResult]]], ...] = (("heads", heads), ("end-to-end", whole))
     reference = "bilinear" if "bilinear" in names else next(iter(names))
     rows = tuple(
         evidence_row(
@@ -62,7 +62,7 @@ def depth() -> Evidence:
     rng = np.random.default_rng(3)
     base = rng.uniform(0.1, 0.5, (40, len(METRICS)))
     runs = {
-        name: [Run(0, tuple(ratios_of_means(each) for each in (base * factor).T), "train", "cpu", 2.0)]
+        name: [RunResult(0, tuple(ratios_of_means(each) for each in (base * factor).T), "train", "cpu", 2.0)]
         for name, factor in (("bilinear", 1.0), ("nearest", 1.05), ("dysample+", 0.95), ("carafe", 1.0))
     }
     rows = tuple(

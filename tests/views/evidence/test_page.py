@@ -115,5 +115,5 @@ def test_ablations_stand_beside_the_paper(app: AppTest) -> None:
 
 @pytest.mark.parametrize("operator", ["carafe", "a2u", "fade", "sapa", "dysample+", "deconv"])
 def test_two_small_maps_tell_the_count_of_a_large_one(operator: str) -> None:
-    site = compute.Site(64, 32, 11, 14)
+    site = compute.SiteSpec(64, 32, 11, 14)
     assert compute._macs(operator, [site]).value == site_macs(operator, site).value
