@@ -27,6 +27,8 @@ from tests.views.depth import make_pictures
 from tests.views.evidence.made import depth, segmentation
 from tests.views.opened import open_page
 
+pytestmark = pytest.mark.slow
+
 # File and name of the type, and of the tables. Nothing else may ask which kind a task is of.
 KIND = ("dysample/models/tasks.py", "Kind")
 TABLES = {

@@ -96,6 +96,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     st.cache_data.clear()
 
 
+@pytest.mark.slow
 def test_a_new_page_costs_a_folder_and_a_row(stub: Page) -> None:
     assert page_at("stub") is stub
     app = open_page("stub").run()

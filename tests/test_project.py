@@ -74,6 +74,7 @@ def python_blocks(name: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_readme_s_examples_run():
     """Every block, in order, with a model and a picture as a reader would have them."""
     torch.manual_seed(0)
@@ -90,6 +91,7 @@ def test_the_readme_s_examples_run():
     assert names["model"] is not model
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_method_run(capsys: pytest.CaptureFixture[str]):
     names: dict[str, object] = {}
     for example in python_blocks("docs/method.md"):

@@ -15,6 +15,8 @@ import dysample
 from scripts import api_surface
 from tests import ROOT
 
+pytestmark = pytest.mark.slow
+
 SURFACE: dict[str, list[str]] = json.loads(api_surface.FILE.read_text(encoding="utf-8"))
 NAMES = [(package, name) for package, names in SURFACE.items() for name in names]
 LAZY = ("dysample", "dysample.training")
@@ -45,8 +47,9 @@ def test_every_name_can_be_imported_and_says_what_it_is(package: str, name: str)
         assert not value.__doc__.startswith(f"{name}("), "this is the docstring that dataclass makes up"
 
 
-def test_every_public_class_name_exists_once():
-    files = (ROOT / "dysample").rglob("*.py")
+@pytest.mark.parametrize("folder", ["app", "dysample"])
+def test_every_public_class_name_exists_once(folder: str):
+    files = (ROOT / folder).rglob("*.py")
     names = Counter(
         node.name
         for file in files

@@ -14,6 +14,8 @@ from dysample.measure.case import BenchCase
 from dysample.ops.registry import OPERATORS
 from tests.measure.reports import REPORT, ROW
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def quick_copy(monkeypatch: pytest.MonkeyPatch) -> None:

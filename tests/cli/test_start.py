@@ -16,6 +16,8 @@ from dysample.ops import OPERATORS
 from dysample.training import ablations, recipe_names
 from tests import ROOT
 
+pytestmark = pytest.mark.slow
+
 # Runs the command as `python -m dysample` does, then says which of some modules it has imported.
 _PROGRAM = """
 import runpy, sys

@@ -9,6 +9,8 @@ from dysample.explain.learn_tasks import picture_problem
 from tests.explain.squares import noise
 from tests.views.learn.made import PAGE, PATIENCE_S, go_label, png, run_to_end, unfair
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:

@@ -16,6 +16,8 @@ from dysample.kernels import choice
 from dysample.kernels import triton as triton_division
 from tests import ROOT
 
+pytestmark = pytest.mark.slow
+
 needs_triton = pytest.mark.skipif(not triton_division.INSTALLED, reason="Triton is not installed")
 KERNELS = ("read", "map_gradient", "point_gradient")
 NAMES = {torch.float32: "fp32", torch.float64: "fp64", torch.bfloat16: "bf16", torch.float16: "fp16"}

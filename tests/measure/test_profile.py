@@ -10,6 +10,8 @@ from dysample.measure.case import BenchCase
 from dysample.measure.profile import PARTS, call_parts, from_json, to_json, to_markdown
 from tests.views.cost.made import profile
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("operator", "largest", "nothing"),

@@ -17,7 +17,7 @@ from app.views.evidence.tables import shown
 from app.views.model.paper import paper_gains
 from dysample import cli
 from dysample.geometry import check_map
-from dysample.measure.case import Asked
+from dysample.measure.case import BenchRequest
 from dysample.measure.complexity import HOSTS, ParameterCount, host_complexity
 from dysample.measure.complexity_table import host_section
 from dysample.models.manifest import load_manifest
@@ -29,6 +29,8 @@ from dysample.types import KernelRecord
 from scripts import tables
 from tests.ops.test_operators import Contract
 from tests.views.opened import open_page
+
+pytestmark = pytest.mark.slow
 
 
 class GainedNearest(Upsampler):
@@ -145,7 +147,7 @@ def test_the_readme_lists_it_once_it_has_weights():
 
 
 def test_the_commands_know_it(capsys: pytest.CaptureFixture[str]):
-    assert NAME in Asked().operators
+    assert NAME in BenchRequest().operators
     options = ["--upsampler", NAME, "--size", "8x4x4"]
     assert cli.main(["bench", *options, "--rounds", "1", "--no-memory"]) == 0
     assert "Gained nearest" in capsys.readouterr().out

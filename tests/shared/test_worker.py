@@ -9,6 +9,8 @@ import pytest
 from app.shared import worker
 from app.shared.worker import Job
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 120
 
 

@@ -5,6 +5,7 @@ import io
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from dysample import DySample, swap_upsamplers
 from dysample.trial.plan import zero_offsets
 from tests.swap.networks import Inner, Interpolating, Nested, picture
+
+pytestmark = pytest.mark.slow
 
 
 def test_modules_inside_modules_and_called_twice() -> None:

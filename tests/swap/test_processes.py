@@ -4,6 +4,7 @@ import copy
 import socket
 from pathlib import Path
 
+import pytest
 import torch
 import torch.distributed
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from dysample import swap_upsamplers
 from tests.swap.networks import Nested, picture
+
+pytestmark = pytest.mark.slow
 
 
 def _train(model: nn.Module, pictures: Tensor) -> None:

@@ -36,7 +36,7 @@ EXPECTED = {
     "YOLO-style neck": (2, 2, 64 * (32 + 16) + 2 * 32),
 }
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # warnings of the libraries
 
 
 class _Repeated(TorchFunctionMode):

@@ -18,9 +18,10 @@ from dysample.training.workers import ClusterError, ClusterWorkers
 from tests.training.datasets import make_data, make_recipe, make_start
 
 # Ray's own threads and sockets outlive it.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from torch.multiprocessing.spawn import spawn
 
 from tests.training.datasets import RECIPE, make_data, make_start
 
+pytestmark = pytest.mark.slow
+
 HEADS = ("indexnet", "nearest")
 KINDS = ("segmentation", "depth")
 

@@ -16,6 +16,8 @@ from dysample.training.recipe import load_recipe
 from dysample.training.ship import pack, write_manifest
 from tests.training.workshop import HEADS, make_workshop, part, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -15,6 +15,8 @@ from dysample.scores.evidence import read_evidence
 from dysample.training.data import PictureData
 from tests.training.workshop import HEADS, make_workshop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -16,6 +16,8 @@ from dysample.training.sweep import Ending, TrainingJob
 from dysample.training.workers import LocalWorkers
 from tests.training.datasets import make_data, make_recipe, make_start
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("nearest", "bilinear", "dysample@groups=2", "pixelshuffle")
 
 

@@ -21,6 +21,8 @@ from dysample.training.runs import load_checkpoint, read_log, save_checkpoint
 from dysample.training.stages import make_head
 from tests.training.workshop import HEADS, ends_alike, make_workshop, part, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:

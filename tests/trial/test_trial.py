@@ -15,6 +15,8 @@ from dysample.trial.plan import Placement, Plan, Start, planned, start_of, swap_
 from dysample.trial.survey import audit_of, for_counting, survey, swap_costs
 from tests.swap.networks import Everything, Interpolating, Nested, picture
 
+pytestmark = pytest.mark.slow
+
 UNET = (
     (512, 2),
     (256, 4),

@@ -15,6 +15,8 @@ from app.views.anatomy.tour import TOUR
 from dysample.explain.anatomy import example, stage_names
 from dysample.models.manifest import load_manifest
 
+pytestmark = pytest.mark.slow
+
 PAGE = str(page_at("anatomy").file)
 PATIENCE_S = 120
 

@@ -23,6 +23,8 @@ from tests.views.depth import (
 )
 from tests.views.opened import open_page
 
+pytestmark = pytest.mark.slow
+
 PAGES = ["offsets", "point", "anatomy", "scope"]
 
 

@@ -15,6 +15,8 @@ from dysample.models.manifest import load_manifest, pretrained_folder
 from dysample.training.ship import write_manifest
 from tests import ROOT
 
+pytestmark = pytest.mark.slow
+
 MAIN = str(ROOT / "app" / "main.py")
 PATIENCE_S = 120
 

@@ -15,6 +15,8 @@ from dysample.measure.bench import to_json
 from dysample.measure.profile import to_json as profile_to_json
 from tests.views.cost.made import profile, report, write_program
 
+pytestmark = pytest.mark.slow
+
 PAGE = str(page_at("cost").file)
 PATIENCE_S = 240
 Program = Callable[..., None]

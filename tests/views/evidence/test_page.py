@@ -12,6 +12,8 @@ from dysample.measure.complexity import site_macs
 from dysample.scores.paper import paper_table
 from tests.views.evidence.made import DEPTH, STREET, segmentation, write_folder
 
+pytestmark = pytest.mark.slow
+
 PAGE = str(page_at("evidence").file)
 PATIENCE_S = 240
 

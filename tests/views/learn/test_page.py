@@ -7,6 +7,8 @@ from dysample.explain.learn import LearnSettings, train_steps
 from dysample.explain.learn_tasks import bright_regions, mask_problem, rings
 from tests.views.learn.made import PAGE, PATIENCE_S, choose, figures, go_label, learnt, press, run_to_end
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:

@@ -22,6 +22,8 @@ from dysample.trial.deploy import Attempt
 from dysample.trial.plan import Plan, Start, planned
 from dysample.trial.survey import Survey, SwapCosts, audit_of, survey, swap_costs
 
+pytestmark = pytest.mark.slow
+
 UNET = "smp:Unet:resnet18"
 
 

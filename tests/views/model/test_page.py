@@ -11,6 +11,8 @@ from dysample import swap_upsamplers
 from dysample.models.smp import smp_model
 from tests.views.opened import PATIENCE_S, open_page
 
+pytestmark = pytest.mark.slow
+
 UNET = "smp:Unet:resnet18"
 
 

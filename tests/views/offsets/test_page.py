@@ -10,6 +10,8 @@ from dysample.images import decode, to_uint8
 from dysample.models.weights import load_host
 from tests.views.opened import open_page
 
+pytestmark = pytest.mark.slow
+
 STEP = "c3_0"
 
 

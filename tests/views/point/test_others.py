@@ -18,6 +18,8 @@ from dysample.training.ship import write_manifest
 from tests.views.opened import open_page
 from tests.views.point.made import TASK, host_and_step, markdown
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:

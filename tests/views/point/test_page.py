@@ -13,6 +13,8 @@ from dysample.ops.registry import OPERATORS
 from tests.views.opened import open_page
 from tests.views.point.made import STEP, TASK, host_and_step, markdown
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:

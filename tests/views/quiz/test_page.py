@@ -9,6 +9,8 @@ from app.views.quiz import questions, reading
 from app.views.quiz.questions import wordings
 from tests.views.opened import open_page
 
+pytestmark = pytest.mark.slow
+
 PAGE = str(page_at("quiz").file)
 MAKERS = (
     reading.start, reading.value, reading.arrow, questions.double,

@@ -16,6 +16,8 @@ from dysample.images import decode, to_uint8
 from dysample.models.weights import load_host
 from tests import ROOT
 
+pytestmark = pytest.mark.slow
+
 PAGE = str(page_at("scope").file)
 PATIENCE_S = 120
 
