@@ -124,7 +124,7 @@ def test_what_is_no_scale(name: str, scale: Any):
 @pytest.mark.parametrize("name", ["deconv", "indexnet", "a2u"])
 @pytest.mark.parametrize("scale", [3, 4])
 def test_scales_that_an_operator_does_not_define(name: str, scale: int):
-    with pytest.raises(ValueError, match=rf"scale=2 alone, got {scale}$"):
+    with pytest.raises(ValueError, match=rf"only for scale=2, got {scale}$"):
         build(name, CHANNELS, scale=scale)
 
 
