@@ -66,7 +66,7 @@ def test_info_tells_what_is_there():
     assert info.implementations[-1].reason is None
     assert (info.implementations[0].reason is None) == bool(info.instructions)
     assert f"PyTorch {torch.__version__}" in str(info)
-    assert "plain: there" in str(info)
+    assert "plain: available" in str(info)
 
 
 def test_what_is_missing_or_broken_is_told(tmp_path: Path):
@@ -76,7 +76,7 @@ def test_what_is_missing_or_broken_is_told(tmp_path: Path):
     assert "cannot be loaded" in str(native.load(broken))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="compiled on Linux alone")
+@pytest.mark.skipif(sys.platform != "linux", reason="compiled only on Linux")
 def test_without_a_compiler_the_package_installs_and_reads_plainly(tmp_path: Path):
     """Where the compiler fails, building goes on without the library, and what was built works."""
     pytest.importorskip("setuptools")
@@ -105,5 +105,5 @@ def test_without_a_compiler_the_package_installs_and_reads_plainly(tmp_path: Pat
         check=True,
     )
     assert str(tmp_path) in run.stdout
-    assert "native: not there, because it was not compiled" in run.stdout
+    assert "native: not available, because it was not compiled" in run.stdout
     assert run.stdout.split()[-1] == "32.0"

@@ -176,5 +176,6 @@ def test_refusals_say_why(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.undo()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("DYSAMPLE_KERNEL", "triton")
-    with pytest.raises(ValueError, match="variable DYSAMPLE_KERNEL is 'triton', which is not there, because"):
+    rule = "variable DYSAMPLE_KERNEL is 'triton', which is not available, because"
+    with pytest.raises(ValueError, match=rule):
         sample(x, points)
