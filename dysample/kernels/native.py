@@ -180,7 +180,8 @@ def gradients(
         slope: Gradient of the output.
         x: The low-res map; its gradient has the same dtype and memory layout.
         points: (x, y) in low-res pixels, float32.
-        instructions: Instruction set, one of `LANES`; None for the one that suits the number of channels.
+        instructions: Instruction set, one of `LANES`; None for the one that suits the number of channels, at
+            most AVX2.
     """
     # AVX2 at most: wider vectors wait longer for the sums that the previous point has just stored.
     chosen = instructions or suitable(x.shape[1] // points.shape[1], SETS[:2])
