@@ -1,4 +1,4 @@
-"""Implementations of the reading at points behind `dysample.geometry.sample`, and the choice among them."""
+"""Implementations of point sampling, which `dysample.geometry.sample` calls, and the choice among them."""
 
 from dysample.kernels.choice import Availability, Implementation, Info, info
 

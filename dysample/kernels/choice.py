@@ -1,6 +1,6 @@
-"""Which implementation serves a call: the one place that decides, once for every call.
+"""The choice of implementation, made here alone, once per call; and which ones this process can use.
 
-`read` reads a map at points that are given, `upsample` decides on the points as well.
+`read` reads a map at given points; `upsample` also predicts the points.
 """
 
 import os
@@ -32,20 +32,20 @@ def upsample(
     scale: int,
     groups: int,
 ) -> Float[Tensor, "b c H W"] | None:
-    """Enlarge a map as DySample does (Eqs. 1-5) without its steps, where nobody can tell the difference.
+    """Enlarge a map as DySample does (Eqs. 1-5), in compiled code, if nobody needs the separate steps.
 
     Args:
         x: The low-res map.
-        initial: Where the points start.
-        offset: Predicts offsets; with fewer inputs than the map has channels, from the channels of a
-            pixel, dealt out to its places (PL).
-        scope: Predicts scopes; None for static ones.
-        factor: Static scope, or the value at which dynamic ones start.
+        initial: Initial positions of the points.
+        offset: Convolution that predicts offsets. If it has fewer inputs than the map has channels, the
+            channels of a pixel are distributed over its sub-positions (PL).
+        scope: Convolution that predicts scopes; None for a static scope.
+        factor: Static scope, or the initial value of a dynamic scope.
         scale: Enlargement s.
         groups: Groups of channels.
 
     Returns:
-        The enlarged map; None where torch or the user has to see the steps, which are then the caller's.
+        The enlarged map, or None if torch or the user has to see the steps; the caller then runs them.
     """
     if not fuses(x, initial, offset, scope):
         return None
@@ -55,10 +55,10 @@ def upsample(
 
 
 def fuses(x: Tensor, initial: Tensor, *linears: nn.Conv2d | None) -> bool:
-    """Whether compiled code may stand for the convolutions and all that follows them.
+    """Return whether compiled code may replace the convolutions and everything after them.
 
-    It has no derivatives, is unknown to other runtimes and not seen by hooks or autocast; and the user
-    may want PyTorch's own functions.
+    Compiled code has no derivatives, does not exist in other runtimes, and bypasses hooks and autocast.
+    The user may also have asked for PyTorch's own functions.
     """
     if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or is_for_elsewhere():
         return False
@@ -69,26 +69,26 @@ def fuses(x: Tensor, initial: Tensor, *linears: nn.Conv2d | None) -> bool:
 
 
 def _is_plain(linear: nn.Conv2d) -> bool:
-    """Whether a module is the convolution that was built, and nobody listens to it."""
+    """Return whether a module is still an unmodified convolution without hooks."""
     hooks: Any = linear._forward_hooks or linear._forward_pre_hooks  # pyright: ignore[reportPrivateUsage]
     return type(linear) is nn.Conv2d and not hooks and not _has_tangent(linear.weight)
 
 
 def _has_tangent(tensor: Tensor) -> bool:
-    """Whether somebody differentiates forward; compiled code does not."""
+    """Return whether a tensor needs derivatives, which compiled code does not provide."""
     return not is_traced() and operator.is_tracked(tensor)
 
 
 def read(
     x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"], implementation: Implementation | None
 ) -> Float[Tensor, "b c H W"]:
-    """Read a map at points, by the implementation that `choose` names.
+    """Read a map at points with the implementation that `choose` returns.
 
-    Compiled code sees one operator even of PyTorch's own functions: it would take `grid_sample` apart,
-    which makes it several times slower on the CPU.
+    `torch.compile` sees a single operator even for the plain implementation: it would otherwise decompose
+    `grid_sample`, which is several times slower on the CPU.
 
     Raises:
-        ValueError: As `choose`.
+        ValueError: There is no such implementation, or it cannot be used; the message says why.
     """
     name = choose(x, points, implementation)
     if name == "plain" and (is_for_elsewhere() or not is_traced()):
@@ -99,17 +99,17 @@ def read(
 def choose(
     x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"], implementation: Implementation | None
 ) -> str:
-    """Name the implementation that reads a map.
+    """Return the name of the implementation that reads a map.
 
     Args:
         x: The low-res map.
-        points: Where to read it, in the dtype to compute in.
-        implementation: One that must serve; "auto" for the fastest that can; None for what the
-            environment variable DYSAMPLE_KERNEL says, and "auto" if it says nothing. The variable
-            speaks for all maps of a program, so those that its choice cannot read are left to others.
+        points: Where to read it, in the dtype of the computation.
+        implementation: Name of the one to use; "auto" for the fastest that can read the map; None for the
+            value of the environment variable DYSAMPLE_KERNEL, or "auto" if it is not set. The variable
+            applies to all maps of a program, so maps that its choice cannot read fall back to "auto".
 
     Raises:
-        ValueError: There is no such implementation, or it cannot serve; the message says why.
+        ValueError: There is no such implementation, or it cannot be used; the message says why.
     """
     if implementation is None:
         wish = environment()
@@ -129,7 +129,7 @@ def choose(
 
 
 def check_implementation(name: str, what: str) -> None:
-    """Refuse an implementation that does not exist, or not in this process.
+    """Check that an implementation exists and can be used in this process.
 
     Raises:
         ValueError: The message begins with `what` and says why.
@@ -138,15 +138,12 @@ def check_implementation(name: str, what: str) -> None:
         raise ValueError(f"{what} must be one of {', '.join(('auto', *KERNELS))}, got {name!r}")
     reason = None if name == "auto" else KERNELS[name].why_not()
     if reason is not None:
-        raise ValueError(f"{what} is {name!r}, which is not there, because {reason}")
+        raise ValueError(f"{what} is {name!r}, which is not available, because {reason}")
 
 
 def environment() -> str:
-    """What the environment variable asks for."""
+    """Return the value of the environment variable DYSAMPLE_KERNEL, or "auto" if it is not set."""
     return os.environ.get(VARIABLE) or "auto"
-
-
-# What is installed here, and which implementations read maps.
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +151,8 @@ class Availability:
     """Whether an implementation can be used in this process.
 
     Attributes:
-        name: As `sample` and the environment variable DYSAMPLE_KERNEL know it.
-        reason: Why it is not there, to follow "because"; None if it is.
+        name: Name for `sample` and the environment variable DYSAMPLE_KERNEL.
+        reason: Why it is not available, to follow "because"; None if it is.
     """
 
     name: str
@@ -164,17 +161,18 @@ class Availability:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """Versions and implementations; `print` shows them.
+    """Versions and implementations, in a form to print.
 
     Attributes:
         dysample: Version of this package.
         torch: Version of PyTorch.
         python: Version of Python.
-        threads: Threads that PyTorch computes with.
-        wish: What the environment variable DYSAMPLE_KERNEL says; "auto" if nothing.
-        implementations: Those that exist, the fastest first; of those that are there, the first that
-            can read a map does.
-        instructions: What the native implementation has for this processor, from narrow to wide vectors.
+        threads: Threads that PyTorch uses.
+        wish: Value of the environment variable DYSAMPLE_KERNEL; "auto" if it is not set.
+        implementations: All implementations, the fastest first; a map is read by the first available one
+            that can read it.
+        instructions: Instruction sets of the native implementation that this processor has, from narrow
+            to wide vectors.
     """
 
     dysample: str
@@ -186,18 +184,18 @@ class Info:
     instructions: tuple[str, ...]
 
     def __str__(self) -> str:
-        """A few lines for people."""
+        """Return a few lines to read."""
         lines = [f"dysample-lab {self.dysample}, PyTorch {self.torch}, Python {self.python}"]
         lines.append(f"{VARIABLE}={self.wish}, threads: {self.threads}")
-        for each in self.implementations:
-            there = "there" if each.reason is None else f"not there, because {each.reason}"
-            sets = f" ({', '.join(self.instructions)})" if each.name == "native" and self.instructions else ""
-            lines.append(f"{each.name}: {there}{sets}")
+        for row in self.implementations:
+            state = "available" if row.reason is None else f"not available, because {row.reason}"
+            sets = f" ({', '.join(self.instructions)})" if row.name == "native" and self.instructions else ""
+            lines.append(f"{row.name}: {state}{sets}")
         return "\n".join(lines)
 
 
 def info() -> Info:
-    """Tell versions, which implementations of the reading at points are there, and why others are not."""
+    """Return versions, the available implementations of point sampling, and why others are not available."""
     return Info(
         dysample=version("dysample-lab"),
         torch=str(torch.__version__),

@@ -1,9 +1,10 @@
-/* Reading a map at points of any position, and the way back, for float32 on the CPU. No torch and no
- * Python in here: plain C with GCC's vectors (Clang has them too), loaded with ctypes.
+/* Point sampling forward and backward, and the prediction of the points, for float32 on the CPU. Independent of
+ * torch and Python: plain C with GCC's vector extensions (Clang has them too), loaded with ctypes.
  *
- * Points are (x, y) in pixels of the map, pixel centres at one half, as (batch, groups, 2, pixels) with
- * the last dimension contiguous; `pixels` counts the points of one group, in any arrangement. No memory is taken here. Loops share
- * their work in whole slices or ranges of points, so that no two threads add to the same place. */
+ * Points are (x, y) in pixels of the map, pixel centres at one half, as (batch, groups, 2, pixels) with the
+ * last dimension contiguous; `pixels` is the number of points of one group, in any arrangement. Nothing is
+ * allocated here. Threads split the work into whole slices or ranges of points, so that no two of them add to
+ * the same address. */
 
 #include <stdint.h>
 #include <string.h>
@@ -13,16 +14,16 @@
 #include <immintrin.h>
 #endif
 
-#define BLOCK 16 /* Points that are looked up together; as many as the widest vector has floats. */
+#define BLOCK 16 /* Points that are processed together: the floats in the widest vector. */
 
 struct job {
     int64_t batch, channels, groups, height, width;
     int64_t pixels;       /* points of a group */
-    int64_t image_stride, group_stride, axis_stride; /* floats from point to point of the next image, ... */
-    int64_t last;         /* whether channels come last in the map, the output and their gradients */
-    int64_t parts, part;  /* backward: ranges that the channels of a group are split into, and their length */
+    int64_t image_stride, group_stride, axis_stride; /* floats from a point to that of the next image, ... */
+    int64_t last;         /* whether map, output and their gradients are channels last */
+    int64_t parts, part;  /* backward: number and length of the ranges that the channels of a group are split into */
     int64_t stream;       /* whether the output, aligned to 64 bytes, bypasses the caches */
-    int64_t step;         /* floats from pixel to pixel in the scratch memory of a planar map */
+    int64_t step;         /* floats per pixel in the scratch memory of a planar map */
 };
 
 struct taps {
@@ -32,14 +33,14 @@ struct taps {
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* What DySample needs to decide where to read. */
+/* Sizes for predicting the points of DySample. */
 struct plan {
     int64_t batch, channels, groups, height, width, scale;
-    int64_t last;   /* whether channels come last in the map */
-    int64_t subs;   /* parts that the channels of a pixel are dealt out to, each for a place of its own */
-    int64_t rows;   /* values to predict for a part: x, then y, of every group and place */
-    int64_t padded; /* floats for the rows of offsets, and as many again for those of scopes, if there are any */
-    double factor;  /* of the offsets */
+    int64_t last;   /* whether the map is channels last */
+    int64_t subs;   /* sub-positions that the channels of a pixel are distributed over (PL), else 1 */
+    int64_t rows;   /* values to predict for each of these: x, then y, of every group and sub-position */
+    int64_t padded; /* floats for the rows of offsets; the rows of scopes, if any, take as many again */
+    double factor;  /* multiplies the offsets */
 };
 
 typedef void turn_function(const float *, int64_t, int64_t, int64_t, float *, int64_t);
@@ -126,7 +127,7 @@ static const struct kernels avx512 = KERNELS(avx512);
 
 #endif
 
-/* The kernels by number, 0 to 2, from narrow to wide; NULL for what this processor cannot run. */
+/* Return the kernels of set 0 to 2, from narrow to wide; NULL if this processor cannot run them. */
 static const struct kernels *kernels(int64_t set) {
     if (set == 0) return &baseline;
 #if defined(__x86_64__)
@@ -138,14 +139,14 @@ static const struct kernels *kernels(int64_t set) {
     return 0;
 }
 
-/* Floats in a vector of a set; 0 if the processor does not have it. */
+/* Return the floats in a vector of a set; 0 if the processor does not have it. */
 int64_t dysample_lanes(int64_t set) {
     const struct kernels *found = kernels(set);
     return found ? found->lanes : 0;
 }
 
-/* Get new memory ready to be filled: ask for large pages, since taking it in small ones costs more time than
- * the reading. Returns whether it is best written past the caches; small new pages are in them already. */
+/* Request large pages for new memory, since faulting in small ones takes longer than the reading. Return whether
+ * the memory is best written past the caches; small pages that are still to be faulted in enter them anyway. */
 int64_t dysample_prepare(char *memory, int64_t bytes) {
     const uintptr_t huge = (uintptr_t)1 << 21, page = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t start = ((uintptr_t)memory + huge - 1) & ~(huge - 1);
@@ -154,13 +155,13 @@ int64_t dysample_prepare(char *memory, int64_t bytes) {
     if (start >= end) return 1;
     const uintptr_t middle = (start + (end - start) / 2) & ~(page - 1);
     if (mincore((void *)middle, page, &present) != 0 || (present & 1)) return 1;
-    /* A first value shows whether the wish was granted: then the next page is there as well. */
+    /* Writing a first value shows whether the request was granted: the next page is then present as well. */
     if (madvise((void *)start, end - start, MADV_HUGEPAGE) != 0) return 0;
     *(volatile char *)start = 0;
     return mincore((void *)(start + page), page, &present) == 0 && (present & 1);
 }
 
-/* `scratch` holds height * width * step floats for a planar map, and is not read otherwise. */
+/* `scratch` holds height * width * step floats for a planar map and is unused otherwise. */
 void dysample_forward(const struct job *job, int64_t set, int64_t threads, const float *x, const float *points,
                       float *scratch, float *output) {
     const struct kernels *run = kernels(set);
@@ -195,7 +196,7 @@ void dysample_forward(const struct job *job, int64_t set, int64_t threads, const
     }
 }
 
-/* One range of the channels of one group of one image; planar. `scratch` is the thread's own. */
+/* Process one range of the channels of one group of one planar image. `scratch` belongs to the thread. */
 static void planar_backward(const struct job *job, const struct kernels *run, int64_t task, const float *points,
                             const float *x, const float *slope, float *scratch, float *x_slope,
                             float *point_slope) {
@@ -206,7 +207,7 @@ static void planar_backward(const struct job *job, const struct kernels *run, in
     float *source = scratch, *source_slope = scratch + size * step, *given = source_slope + size * step;
     points += slice / job->groups * job->image_stride + slice % job->groups * job->group_stride;
     memset(source_slope, 0, (size_t)(size * step) * sizeof(float));
-    if (padded != length) { /* What fills the last vector is zero, and adds nothing. */
+    if (padded != length) { /* Zero the padding of the last vector, so that it adds nothing. */
         memset(source, 0, (size_t)(size * step) * sizeof(float));
         memset(given, 0, (size_t)(BLOCK * step) * sizeof(float));
     }
@@ -220,7 +221,7 @@ static void planar_backward(const struct job *job, const struct kernels *run, in
     run->turn(source_slope, step, size, length, x_slope + plane * size, size);
 }
 
-/* Ranges [first, end) of one image, channels last; all of a pixel's channels while they are in the cache. */
+/* Process ranges [first, end) of one image, channels last; all channels of a pixel while they are cached. */
 static void last_backward(const struct job *job, const struct kernels *run, int64_t first, int64_t end,
                           const float *points, const float *x, const float *slope, float *x_slope,
                           float *point_slope) {
@@ -243,13 +244,13 @@ static void last_backward(const struct job *job, const struct kernels *run, int6
 }
 
 /* `scratch` holds (2 * height * width + BLOCK) * step floats for every thread if the map is planar;
- * `point_slope` is (parts, batch, groups, 2, pixels), to be summed over the parts. */
+ * `point_slope` is (parts, batch, groups, 2, pixels); the caller sums over the parts. */
 void dysample_backward(const struct job *job, int64_t set, int64_t threads, const float *slope, const float *x,
                        const float *points, float *scratch, float *x_slope, float *point_slope) {
     const struct kernels *run = kernels(set);
     const int64_t slices = job->batch * job->groups;
     const int64_t own = (2 * job->height * job->width + BLOCK) * job->step;
-    /* Chunks of a static loop: a thread's number follows from the task's. */
+    /* Fixed chunks: the worker, and so its scratch memory, follows from the task. */
     const int64_t tasks = slices * job->parts, workers = least(threads, tasks > 0 ? tasks : 1);
 #pragma omp parallel for num_threads((int)workers) schedule(static, 1) if (workers > 1)
     for (int64_t worker = 0; worker < workers; worker++) {

@@ -1,4 +1,7 @@
-"""Deciding where to read and reading there by a C library on the CPU: in float32, in both memory layouts."""
+"""Predicting points and reading at them with a C library: on the CPU, in float32, in both memory layouts.
+
+The library is loaded with ctypes and runs on torch's own threads.
+"""
 
 import ctypes
 import importlib.machinery
@@ -11,12 +14,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# The compiled C library: finding it, and calling it with torch's own threads.
-
-
 InstructionSet = Literal["baseline", "avx2", "avx512"]  # numbered as in native.c
 SETS: tuple[InstructionSet, ...] = get_args(InstructionSet)
 BLOCK = 16  # as in native.c
+# Below this many results a second thread costs more than it saves; torch uses the same number.
+RESULTS_PER_THREAD = 32768
+LONGEST_SIDE = 2**22  # of a map: float32 still resolves quarters of a pixel
+LARGEST_MAP = 2**31  # pixels, counted in 32 bits
+STREAMED_FROM = 2**22  # bytes of an output that is written past the caches, which could not hold it anyway
+FOLLOWS_LAYOUT: bool = True
 
 
 class Job(ctypes.Structure):
@@ -47,15 +53,15 @@ class Plan(ctypes.Structure):
 
 
 def find(folder: Path) -> Path | None:
-    """The library that was compiled for this Python, if there is one in a folder."""
+    """Return the library in a folder that was compiled for this Python, or None."""
     names = [f"_native{suffix}" for suffix in importlib.machinery.EXTENSION_SUFFIXES]
     return next((folder / name for name in names if (folder / name).exists()), None)
 
 
 def load(path: Path | None) -> ctypes.CDLL | str:
-    """The library, or why there is none, to follow "because"."""
+    """Load the library, or return why there is none, to follow "because"."""
     if path is None and sys.platform != "linux":
-        return f"it is compiled on Linux alone, and this is {sys.platform}"
+        return f"it is compiled only on Linux, and this is {sys.platform}"
     if path is None:
         return "it was not compiled when the package was installed, which takes a C compiler"
     try:
@@ -66,13 +72,14 @@ def load(path: Path | None) -> ctypes.CDLL | str:
 
 
 def _share_openmp() -> None:
-    """Make torch's own threads known to the library: a second pool would fight the first for the cores."""
+    """Load torch's copy of OpenMP first, so that the library uses its threads and not a competing pool."""
     beside = Path(torch.__file__).parent
     bundled = sorted([*beside.glob("lib/libgomp*.so*"), *beside.parent.glob("torch.libs/libgomp*.so*")])
     ctypes.CDLL(str(bundled[0]) if bundled else "libgomp.so.1", ctypes.RTLD_GLOBAL)
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Declare the signatures of the library's functions."""
     count, pointer, job = ctypes.c_int64, ctypes.c_void_p, ctypes.POINTER(Job)
     library.dysample_lanes.argtypes = (count,)
     library.dysample_prepare.argtypes = (pointer, count)
@@ -86,12 +93,12 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
 
 
 _LOADED = load(find(Path(__file__).parent))
-# Texts and not the library itself are asked for, so that torch can trace the question.
+# A string, because torch can trace a test of it but not of the library.
 WHY_NOT: str | None = _LOADED if isinstance(_LOADED, str) else None
 
 
 def library() -> ctypes.CDLL:
-    """The loaded library.
+    """Return the loaded library.
 
     Raises:
         RuntimeError: There is none; the message says why.
@@ -102,6 +109,7 @@ def library() -> ctypes.CDLL:
 
 
 def _lanes(number: int) -> int:
+    """Return the floats in a vector of an instruction set, 0 if the processor does not have it."""
     return 0 if isinstance(_LOADED, str) else int(_LOADED.dysample_lanes(number))
 
 
@@ -111,22 +119,13 @@ LANES: dict[InstructionSet, int] = {
 }
 
 
-# Below this many results a second thread costs more than it saves; torch's own functions say the same.
-RESULTS_PER_THREAD = 32768
-LONGEST_SIDE = 2**22  # of a map: float32 still tells quarters of a pixel apart
-LARGEST_MAP = 2**31  # pixels, counted in 32 bits
-# From this many bytes on an output outlives the caches anyway, and is written past them.
-STREAMED_FROM = 2**22
-FOLLOWS_LAYOUT: bool = True
-
-
 def why_not() -> str | None:
-    """Why this implementation cannot be used in this process, or None if it can."""
+    """Return why this implementation cannot be used in this process, or None if it can."""
     return WHY_NOT
 
 
 def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]) -> str | None:
-    """Why this implementation cannot read a map at points, or None if it can."""
+    """Return why this implementation cannot read a map at points, or None if it can."""
     if x.device.type != "cpu":
         return f"it is for the CPU, and the map is on device type {x.device.type!r}"
     if x.dtype == torch.float64 or points.dtype != torch.float32:
@@ -137,7 +136,7 @@ def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]
 
 
 def layout(x: Tensor) -> torch.memory_format:
-    """The memory layout to compute in: channels last if the map is stored so and not also planar."""
+    """Return the layout to compute in: channels last if the map is stored that way and not also planar."""
     last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
     return torch.channels_last if last else torch.contiguous_format
 
@@ -152,7 +151,7 @@ def read(
     Args:
         x: The low-res map; half types are read in float32.
         points: (x, y) in low-res pixels, float32.
-        instructions: One that this processor has; None for what suits the number of channels.
+        instructions: Instruction set, one of `LANES`; None for the one that suits the number of channels.
 
     Returns:
         The sampled map, in the dtype and the memory layout of `x`.
@@ -175,15 +174,16 @@ def gradients(
     points: Float[Tensor, "b g 2 H W"],
     instructions: InstructionSet | None = None,
 ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b g 2 H W"]]:
-    """The gradients of `read` with respect to the map and the points.
+    """Return the gradients of `read` with respect to the map and the points.
 
     Args:
         slope: Gradient of the output.
-        x: As for `read`; its gradient has its dtype and memory layout.
-        points: As for `read`.
-        instructions: As for `read`.
+        x: The low-res map; its gradient has the same dtype and memory layout.
+        points: (x, y) in low-res pixels, float32.
+        instructions: Instruction set, one of `LANES`; None for the one that suits the number of channels, at
+            most AVX2.
     """
-    # Wider vectors wait longer for the sums that the point before has just stored.
+    # AVX2 at most: wider vectors wait longer for the sums that the previous point has just stored.
     chosen = instructions or suitable(x.shape[1] // points.shape[1], SETS[:2])
     form, workers = layout(x), threads(slope)
     source, points = x.float().contiguous(memory_format=form), packed(points)
@@ -212,27 +212,30 @@ def decide(
     groups: int,
     instructions: InstructionSet | None = None,
 ) -> Float[Tensor, "b g 2 H W"]:
-    """Decide where to read a map (Eqs. 2-5), in one pass over it, where torch takes seven.
+    """Predict where to read a map (Eqs. 2-5), in one pass over it; torch takes seven.
 
     Args:
         x: The low-res map; half types are read in float32.
-        weight: Of the convolution that predicts offsets; with fewer inputs than the map has channels,
-            from the channels of a pixel, dealt out to its places (PL).
-        bias: Of the same.
-        scope_weight: Of the convolution that predicts scopes; None for static ones.
-        scope_bias: Of the same.
-        initial: Where the points start.
-        factor: Static scope, or the value at which dynamic ones start.
+        weight: Weight of the convolution that predicts offsets. If it has fewer inputs than the map has
+            channels, the channels of a pixel are distributed over its sub-positions (PL).
+        bias: Bias of that convolution.
+        scope_weight: Weight of the convolution that predicts scopes; None for a static scope.
+        scope_bias: Bias of that convolution.
+        initial: Initial positions of the points.
+        factor: Static scope, or the initial value of a dynamic scope.
         scale: Enlargement s.
         groups: Groups of channels.
-        instructions: One that this processor has; None for what suits the number of rows.
+        instructions: Instruction set, one of `LANES`; None for the one that suits the number of rows.
+
+    Returns:
+        (x, y) in low-res pixels, float32.
     """
     chosen = instructions or suitable(weight.shape[0] // 2)
     form = layout(x)
     source = x.float().contiguous(memory_format=form)
     weights = [
-        None if each is None else each.float().contiguous()
-        for each in (weight, bias, scope_weight, scope_bias)
+        None if tensor is None else tensor.float().contiguous()
+        for tensor in (weight, bias, scope_weight, scope_bias)
     ]
     lanes = LANES[chosen]
     batch, channels, height, width = x.shape
@@ -241,18 +244,16 @@ def decide(
     plan = Plan(batch, channels, groups, height, width, scale, last, subs, rows, padded, factor)
     result = torch.empty(batch, groups, 2, *initial.shape[3:])
     workers = min(threads(result), max(1, batch * height))
-    every = padded if scope_weight is None else 2 * padded
-    scratch = torch.empty(
-        (1 + weight.shape[1]) * every + workers * BLOCK * (channels + subs * (every + rows))
-    )
+    sums = padded if scope_weight is None else 2 * padded
+    scratch = torch.empty((1 + weight.shape[1]) * sums + workers * BLOCK * (channels + subs * (sums + rows)))
     arrays = (source, *weights, initial, scratch, result)
-    addresses = [None if each is None else each.data_ptr() for each in arrays]
+    addresses = [None if array is None else array.data_ptr() for array in arrays]
     library().dysample_points(plan, SETS.index(chosen), workers, *addresses)
     return result
 
 
 def _job(x: Tensor, points: Tensor, layout: torch.memory_format, lanes: int, *, workers: int) -> Job:
-    """What there is to do. Where threads outnumber groups, each takes a part of a group's channels."""
+    """Describe a job. If threads outnumber groups, the channels of a group are split into parts."""
     batch, channels, height, width = x.shape
     groups, rows, columns = points.shape[1], *points.shape[3:]
     grouped = max(1, channels // groups)
@@ -267,12 +268,12 @@ def _job(x: Tensor, points: Tensor, layout: torch.memory_format, lanes: int, *, 
 
 
 def packed(points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b g 2 H W"]:
-    """Points of which those of one axis lie side by side, row after row; the rest may be in any order."""
+    """Return points whose last two dimensions are contiguous; the others may have any strides."""
     return points if points.stride()[3:] == (points.shape[4], 1) else points.contiguous()
 
 
 def suitable(channels: int, among: Sequence[InstructionSet] = SETS) -> InstructionSet:
-    """The widest vectors that so many channels fill."""
+    """Return the instruction set with the widest vectors that this many channels fill."""
     fitting = SETS[0]
     for name, lanes in LANES.items():
         fitting = name if lanes <= channels and name in among else fitting
@@ -280,11 +281,11 @@ def suitable(channels: int, among: Sequence[InstructionSet] = SETS) -> Instructi
 
 
 def threads(results: Tensor) -> int:
-    """How many threads so many results are worth."""
+    """Return how many threads pay off for this many results."""
     return max(1, min(torch.get_num_threads(), results.numel() // RESULTS_PER_THREAD))
 
 
 def _prepare(memory: Tensor) -> int:
-    """Get large new memory quickly; 1 if it is best written past the caches, else 0."""
+    """Request large pages for large new memory; return 1 if it is best written past the caches, else 0."""
     size = memory.numel() * memory.element_size()
     return 0 if size < STREAMED_FROM else library().dysample_prepare(memory.data_ptr(), size)

@@ -1,7 +1,7 @@
-/* The kernels for vectors of LANES floats. native.c includes this file once for every instruction set
- * and defines LANES and NAME before. A map with channels last has the channels of a pixel side by side:
- * one vector holds LANES channels of one pixel. A planar map is turned that way first, a slice at a
- * time, and tiles of LANES x LANES values are turned back in registers. */
+/* The kernels for vectors of LANES floats. native.c defines LANES and NAME and includes this file, once for
+ * every instruction set. In a channels-last map, the channels of a pixel are adjacent: one vector holds LANES
+ * channels of one pixel. A planar map is transposed to that layout first, a slice at a time, and tiles of
+ * LANES x LANES values are transposed back in registers. */
 
 typedef float NAME(floats) __attribute__((vector_size(4 * LANES)));
 typedef float NAME(loose) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
@@ -10,8 +10,8 @@ typedef float NAME(loose) __attribute__((vector_size(4 * LANES), aligned(4), may
 #define LOAD(address) ((FLOATS) * (const NAME(loose) *)(address))
 #define STORE(address, value) (*(NAME(loose) *)(address) = (value))
 
-/* Shuffles name the values of two vectors, LANES of the first before LANES of the second. QUADS picks
- * the same four places in every run of four; BLOCKS picks whole runs. */
+/* Shuffles number the values of two vectors: LANES of the first, then LANES of the second. QUADS picks the
+ * same four positions in every run of four; RUN picks a whole run. */
 #define QUAD(base, a, b, c, d) (base) + (a), (base) + (b), (base) + (c), (base) + (d)
 #define RUN(i) QUAD(4 * (i), 0, 1, 2, 3)
 #if LANES == 4
@@ -24,7 +24,7 @@ typedef float NAME(loose) __attribute__((vector_size(4 * LANES), aligned(4), may
 #define WEIGHTS(taps, u) (taps).weight[0][u], (taps).weight[1][u], (taps).weight[2][u], (taps).weight[3][u]
 #define MIX(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
 
-/* Turn a tile: value v of row u goes to place u of row v. First 4 x 4 within every run, then the runs. */
+/* Transpose a tile: first 4 x 4 values within every run, then the runs. */
 static inline __attribute__((always_inline)) void NAME(turn_tile)(FLOATS *rows) {
     for (int i = 0; i < LANES; i += 4) {
         FLOATS a = MIX(rows[i], rows[i + 1], QUADS(0, LANES, 1, LANES + 1));
@@ -56,7 +56,7 @@ static inline __attribute__((always_inline)) void NAME(turn_tile)(FLOATS *rows) 
 #endif
 }
 
-/* Copy the rows x columns matrix `from` to the columns x rows matrix `to`. */
+/* Transpose the rows x columns matrix `from` into the columns x rows matrix `to`. */
 static void NAME(turn)(const float *from, int64_t from_row, int64_t rows, int64_t columns, float *to,
                        int64_t to_row) {
     for (int64_t c = 0; c < columns; c += LANES)
@@ -76,8 +76,8 @@ static void NAME(turn)(const float *from, int64_t from_row, int64_t rows, int64_
         }
 }
 
-/* Where `count` points lie, and how much each of the four pixels around them weighs. The comparisons
- * send what is not a number to 0, and what lies outside to the border, where the last cell ends. */
+/* Compute the cells of `count` points and the weights of the four pixels around each. The comparisons send NaN
+ * to 0, and points outside to the border, where the last cell ends. */
 static void NAME(find)(const struct job *job, const float *x, const float *y, int64_t count,
                        struct taps *taps) {
     const float right = (float)(job->width - 1), bottom = (float)(job->height - 1);
@@ -104,7 +104,7 @@ static void NAME(find)(const struct job *job, const float *x, const float *y, in
     }
 }
 
-/* Store, past the caches if so wished; the address is then a multiple of the vector's size. */
+/* Store a vector, past the caches if `stream`; the address must then be a multiple of the vector's size. */
 static inline __attribute__((always_inline)) void NAME(put)(float *address, FLOATS value, int stream) {
 #ifdef STREAM
     if (stream) {
@@ -116,7 +116,7 @@ static inline __attribute__((always_inline)) void NAME(put)(float *address, FLOA
     STORE(address, value);
 }
 
-/* LANES channels of one point, from the four pixels around it. */
+/* Return LANES channels of one point, blended from the four pixels around it. */
 static inline __attribute__((always_inline)) FLOATS NAME(blend)(const float *at, int64_t right, int64_t below,
                                                                 float a, float b, float c, float d) {
     FLOATS sum = LOAD(at) * a;
@@ -125,7 +125,7 @@ static inline __attribute__((always_inline)) FLOATS NAME(blend)(const float *at,
     return sum + LOAD(at + below + right) * d;
 }
 
-/* Points [first, end) of one slice, from a source with `step` floats to a pixel, to planes. */
+/* Read points [first, end) of one slice from a source with `step` floats per pixel; the output is planar. */
 static void NAME(read_planar)(const struct job *job, const float *points, const float *source, int64_t step,
                               int64_t first, int64_t end, float *output) {
     const int64_t right = job->width > 1 ? step : 0, below = job->height > 1 ? job->width * step : 0;
@@ -144,7 +144,7 @@ static void NAME(read_planar)(const struct job *job, const float *points, const 
             for (int part = 0; part < BLOCK; part += LANES) NAME(turn_tile)(tile + part);
             float *goal = output + q * job->pixels + p;
             const int64_t high = least(LANES, channels - q);
-            /* Whole cache lines one after the other. */
+            /* Write whole cache lines one after the other. */
             if (high == LANES && count == BLOCK)
                 for (int v = 0; v < LANES; v++, goal += job->pixels)
                     for (int part = 0; part < BLOCK; part += LANES)
@@ -157,7 +157,7 @@ static void NAME(read_planar)(const struct job *job, const float *points, const 
     }
 }
 
-/* Points [first, end) of one image in all groups, channels last on both sides. */
+/* Read points [first, end) of one image in all groups; map and output are channels last. */
 static void NAME(read_last)(const struct job *job, const float *points, const float *source, int64_t first,
                             int64_t end, float *output) {
     const int64_t step = job->channels, channels = job->channels / job->groups;
@@ -186,8 +186,8 @@ static void NAME(read_last)(const struct job *job, const float *points, const fl
         }
 }
 
-/* The way back for up to BLOCK points: `slope` is what the output asks for, `source_slope` is added to,
- * `point_slope` is set. Products with the four pixels say how the output changes along x and y. */
+/* Backward for up to BLOCK points: `slope` is the gradient of the output, `source_slope` is accumulated,
+ * `point_slope` is set. Dot products with the four pixels give the derivatives along x and y. */
 static void NAME(give)(const struct job *job, const struct taps *taps, int64_t count, int64_t channels,
                        const float *restrict slope, int64_t slope_step, const float *restrict source,
                        float *source_slope, int64_t step, float *restrict point_slope) {
@@ -216,7 +216,7 @@ static void NAME(give)(const struct job *job, const struct taps *taps, int64_t c
         float along_x = (rest[1] - rest[0]) * (1 - down) + (rest[3] - rest[2]) * down;
         float along_y = (rest[2] - rest[0]) * (1 - across) + (rest[3] - rest[1]) * across;
         for (int i = 0; i < LANES; i++) along_x += x[i], along_y += y[i];
-        /* Chosen, not multiplied: what is not finite does not reach a point beyond the border. */
+        /* Selected, not multiplied, so that infinity and NaN do not reach a point beyond the border. */
         point_slope[u] = taps->slope_x[u] != 0 ? along_x : 0;
         point_slope[job->pixels + u] = taps->slope_y[u] != 0 ? along_y : 0;
     }

@@ -1,9 +1,9 @@
-/* Where DySample reads, from a map with channels last. native.c includes this file after native_lanes.h,
+/* Prediction of DySample's points from channels-last values. native.c includes this file after native_lanes.h,
  * once for every instruction set. */
 
-/* Multiply the inputs of `count` pixels with all weights: `from` has `pixel_step` floats from pixel to
- * pixel and `input_step` from input to input, `weights` is (1 + inputs, rows) with the bias first and
- * rows a multiple of 2 * LANES, `to` becomes (count, rows). Four pixels fill the multipliers. */
+/* Multiply the inputs of `count` pixels by all weights. `from` has `pixel_step` floats from pixel to pixel and
+ * `input_step` from input to input; `weights` is (1 + inputs, rows), the bias first, with rows a multiple of
+ * 2 * LANES; `to` is (count, rows). Four pixels at a time keep the multipliers busy. */
 static void NAME(project)(const float *from, int64_t pixel_step, int64_t input_step, int64_t inputs,
                           const float *weights, int64_t rows, int64_t count, float *to) {
     for (int64_t u = 0; u < count; u += 4)
@@ -26,8 +26,8 @@ static void NAME(project)(const float *from, int64_t pixel_step, int64_t input_s
         }
 }
 
-/* Multiply `values` with twice the logistic function of `z`. The exponential is a power of two times a
- * polynomial, right to the last place or two of a float. What is not a number stays so. */
+/* Multiply `values` by twice the logistic function of `z`. The exponential is a power of two times a
+ * polynomial, correct to the last digit or two of a float. NaN stays NaN. */
 static void NAME(scale_by_scope)(float *restrict values, const float *restrict z, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         union { int32_t bits; float value; } power;
@@ -43,7 +43,7 @@ static void NAME(scale_by_scope)(float *restrict values, const float *restrict z
     }
 }
 
-/* Add offsets, `scale` rows of BLOCK values of which `count` are used, to where the points of a line start. */
+/* Add offsets to the initial positions of a line: `scale` rows of BLOCK values, of which `count` are used. */
 static inline __attribute__((always_inline)) void NAME(interleave)(const float *offsets, int64_t step, int64_t scale,
                                                                    int64_t count, float factor,
                                                                    const float *restrict from, float *restrict to) {
@@ -52,8 +52,8 @@ static inline __attribute__((always_inline)) void NAME(interleave)(const float *
             to[u * scale + j] = from[u * scale + j] + factor * offsets[j * step + u];
 }
 
-/* Offsets of `count` pixels to points. Every place of an axis and group has a row of BLOCK offsets; the
- * places of a pair come one after the other, or, if they were predicted one by one, the pairs of a place. */
+/* Turn the offsets of `count` pixels into points. Every sub-position of a pair (axis, group) has a row of BLOCK
+ * offsets. Rows are ordered by pair, then sub-position (LP), or by sub-position, then pair (PL). */
 static void NAME(place)(const struct plan *plan, int64_t row, int64_t column, int64_t count, const float *offsets,
                         const float *initial, float *points) {
     const int64_t scale = plan->scale, wide = plan->width * scale, plane = plan->height * scale * wide;
@@ -66,7 +66,7 @@ static void NAME(place)(const struct plan *plan, int64_t row, int64_t column, in
             const int64_t start = (row * scale + i) * wide + column * scale;
             const float *given = offsets + pair * pair_step + i * scale * step, *from = initial + axis * plane + start;
             float *to = points + (2 * group + axis) * plane + start;
-            if (scale == 2) /* what networks do: with known steps, in whole vectors */
+            if (scale == 2) /* the usual scale: a constant lets the compiler use whole vectors */
                 NAME(interleave)(given, step, 2, count, factor, from, to);
             else
                 NAME(interleave)(given, step, scale, count, factor, from, to);

@@ -1,4 +1,4 @@
-"""The operators `dysample::sample` and `dysample::decide`: what torch knows of what it cannot look into."""
+"""The torch operators `dysample::sample` and `dysample::decide`: shapes, derivatives and vmap."""
 
 from typing import Any, Protocol
 
@@ -10,16 +10,20 @@ from dysample.kernels import native, plain, triton
 
 
 class Kernel(Protocol):
-    """What a module of this package offers. `FOLLOWS_LAYOUT`: results are stored as the map is."""
+    """Interface of the modules that implement point sampling.
+
+    Attributes:
+        FOLLOWS_LAYOUT: Whether results have the memory layout of the map.
+    """
 
     FOLLOWS_LAYOUT: bool
 
     def why_not(self) -> str | None:
-        """Why it cannot be used in this process, or None."""
+        """Return why it cannot be used in this process, or None."""
         ...
 
     def why_not_for(self, x: Tensor, points: Tensor) -> str | None:
-        """Why it cannot read this map at these points, or None."""
+        """Return why it cannot read this map at these points, or None."""
         ...
 
     def read(self, x: Tensor, points: Tensor) -> Tensor:
@@ -27,15 +31,15 @@ class Kernel(Protocol):
         ...
 
     def gradients(self, slope: Tensor, x: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradients of the map and of the points."""
+        """Return the gradients of the map and of the points."""
         ...
 
 
-# The first that can is taken; the last always can.
+# Fastest first: the first that can read a map is used; the last always can.
 KERNELS: dict[str, Kernel] = {"native": native, "triton": triton, "plain": plain}
 
 
-# Defined by hand: `torch.library.custom_op` would cost small maps more than the reading does.
+# Defined by hand: on small maps the overhead of `torch.library.custom_op` exceeds the reading itself.
 _LIBRARY = torch.library.Library("dysample", "FRAGMENT")
 _LIBRARY.define(
     "decide(Tensor x, Tensor weight, Tensor? bias, Tensor? scope_weight, Tensor? scope_bias, "
@@ -120,7 +124,7 @@ torch.library.register_vmap(sample, _mapped, lib=_LIBRARY)
 
 
 def merge_batch(count: int, dims: tuple[int | None, ...], tensors: tuple[Tensor, ...]) -> list[Tensor]:
-    """Tensors whose batch also holds the dimension that vmap runs over."""
+    """Return the tensors with the dimension that vmap maps over merged into the batch."""
     fronts = [
         tensor.expand(count, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
         for tensor, dim in zip(tensors, dims, strict=False)
@@ -128,11 +132,11 @@ def merge_batch(count: int, dims: tuple[int | None, ...], tensors: tuple[Tensor,
     return [front.flatten(0, 1) for front in fronts]
 
 
-# The operator with second derivatives and for `torch.func`, which a registration does not offer.
+# --- Second derivatives and `torch.func`, which registration does not support ---
 
 
 def read(x: Tensor, points: Tensor, implementation: str) -> Tensor:
-    """Read a map (b, c, h, w) at points (b, g, 2, H, W), by an implementation that can."""
+    """Read a map (b, c, h, w) at points (b, g, 2, H, W) with an implementation that supports them."""
     compiling = torch.compiler.is_compiling()  # pyright: ignore[reportPrivateImportUsage]
     if compiling or not (is_tracked(x) or is_tracked(points)):
         return sample(x, points, implementation)
@@ -140,7 +144,7 @@ def read(x: Tensor, points: Tensor, implementation: str) -> Tensor:
 
 
 def is_tracked(tensor: Tensor) -> bool:
-    """Whether somebody wants a derivative. There is none by forward differentiation, as _Read says."""
+    """Return whether a derivative of a tensor is needed; `_Read` then raises on forward-mode ones."""
     backward = tensor.requires_grad and torch.is_grad_enabled()
     return backward or forward_ad.unpack_dual(tensor).tangent is not None
 
@@ -176,16 +180,16 @@ class _ReadBackward(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> Any:
-        """Second derivatives are rare, and left to torch."""
+        """Leave second derivatives, which are rare, to torch."""
 
         def gradients(slope: Tensor, x: Tensor, points: Tensor) -> tuple[Tensor, ...]:
             return torch.func.vjp(plain.read, x, points)[1](slope)  # pyright: ignore[reportPrivateImportUsage]
 
-        pull = torch.func.vjp(gradients, *ctx.saved_tensors)[1]  # pyright: ignore[reportPrivateImportUsage]
-        return *pull(slopes), None
+        pullback = torch.func.vjp(gradients, *ctx.saved_tensors)[1]  # pyright: ignore[reportPrivateImportUsage]
+        return *pullback(slopes), None
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         merged = merge_batch(info.batch_size, in_dims, inputs[:-1])
         outputs = _ReadBackward.apply(*merged, inputs[-1])
-        return tuple(each.unflatten(0, (info.batch_size, -1)) for each in outputs), (0, 0)
+        return tuple(output.unflatten(0, (info.batch_size, -1)) for output in outputs), (0, 0)

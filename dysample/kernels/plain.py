@@ -1,26 +1,26 @@
-"""Reading at points with PyTorch's own `grid_sample`: on every device and in every runtime."""
+"""Point sampling with PyTorch's `grid_sample`, for every device and runtime."""
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-BILINEAR, BORDER = 0, 1  # as aten numbers the modes of grid_sample
+BILINEAR, BORDER = 0, 1  # numbers of the modes of grid_sample in aten
 FOLLOWS_LAYOUT: bool = False
 
 
 def why_not() -> str | None:
-    """Why this implementation cannot be used in this process: it always can."""
+    """Return None: this implementation can be used in every process."""
     return None
 
 
 def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]) -> str | None:
-    """Why this implementation cannot read a map at points: it always can."""
+    """Return None: this implementation can read every map."""
     return None
 
 
 def read(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b c H W"]:
-    """Read a map at points; autograd and torch's other transformations see every step.
+    """Read a map at points, in steps that autograd and torch's other transforms can follow.
 
     Args:
         x: The low-res map.
@@ -29,8 +29,8 @@ def read(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> Flo
     Returns:
         The sampled map, in the dtype of `x`, stored channels first.
     """
-    # The points are inside but for rounding, which "border" takes off; "zeros" lets that much of the
-    # outside in. MPS has nothing else before torch 2.13.
+    # Only rounding can put a clamped point outside the map. "border" corrects that; "zeros" blends
+    # in that tiny share of the outside, but is all that MPS has before torch 2.13.
     padding = "zeros" if x.device.type == "mps" else "border"
     source = _source(x.to(points.dtype), points.shape[1])
     grid = _grid(points, *x.shape[2:])
@@ -41,7 +41,7 @@ def read(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> Flo
 def gradients(
     slope: Float[Tensor, "b c H W"], x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]
 ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b g 2 H W"]]:
-    """What autograd makes of `read`, written out: an opaque operator has no autograd inside.
+    """Return the gradients of `read`, written out because an opaque operator has no autograd inside.
 
     Args:
         slope: Gradient of the output.
@@ -49,7 +49,7 @@ def gradients(
         points: (x, y) in low-res pixels, float32 or wider.
 
     Returns:
-        The gradients of the map and of the points, each in the dtype of what it belongs to.
+        The gradients of the map and of the points, in their dtypes.
     """
     groups, (height, width) = points.shape[1], x.shape[2:]
     of_source, of_grid = torch.ops.aten.grid_sampler_2d_backward(
@@ -70,7 +70,7 @@ def gradients(
 
 
 def _source(x: Float[Tensor, "b c h w"], groups: int) -> Float[Tensor, "n d h w"]:
-    """Every group as a map of its own, stored as `x` is: reading neighbouring channels together is fast."""
+    """Return every group as a separate map in the layout of `x`; adjacent channels are read together."""
     batch, channels, height, width = x.shape
     if x.stride(1) != 1 or x.is_contiguous():
         return x.reshape(batch * groups, channels // groups, height, width)
@@ -79,10 +79,11 @@ def _source(x: Float[Tensor, "b c h w"], groups: int) -> Float[Tensor, "n d h w"
 
 
 def _grid(points: Float[Tensor, "b g 2 H W"], height: int, width: int) -> Float[Tensor, "n H W 2"]:
-    """Points as grid_sample wants them: inside the map, and in [-1, 1]; centred first, which loses least.
+    """Return points for grid_sample: clamped to the map and scaled to [-1, 1].
 
-    What is not a number goes to the border as well: grid_sample would write its gradient anywhere.
-    The grid is a view of two planes, so that nothing is interleaved.
+    Points are centred before scaling, which loses the least precision. NaN goes to the border as well,
+    since grid_sample would write its gradient to any address. The grid is a view of two planes, so that no
+    copy interleaves them.
     """
     column, row = points.flatten(0, 1).unbind(1)
     column = torch.where(column > 0.5, column, 0.5).clamp(max=width - 0.5)

@@ -1,6 +1,6 @@
-"""Reading at points on a GPU by Triton's compiler: in both memory layouts, forward and backward.
+"""Point sampling on a GPU with Triton: in both memory layouts, forward and backward.
 
-Triton is imported when it first has something to read, so that nobody else waits for it.
+Triton is imported at the first read, so that programs without a GPU do not wait for it.
 """
 
 import importlib.util
@@ -16,15 +16,19 @@ from torch import Tensor
 
 from dysample.kernels.native import layout, packed
 
-# How the work of the Triton kernels is divided among programs.
-
-
-PROGRAMS = 2048  # keep the largest GPUs busy; smaller maps divide their channels among more programs
+# Triton's own switch, read when it is first imported: it then computes in NumPy on the CPU.
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+INSTALLED = importlib.util.find_spec("triton") is not None
+LARGEST_IMAGE = 2**31  # numbers in all channels of an image, counted in 32 bits
+LONGEST_SIDE = 2**22  # of a map: float32 still resolves quarters of a pixel
+REACH = 1  # a pixel's own points and its neighbours': nearly all that read it
+PROGRAMS = 2048  # enough for the largest GPUs; small maps split their channels to reach it
+FOLLOWS_LAYOUT: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """What a program works on at a time; powers of two."""
+    """Pixels and channels that a program handles at a time; powers of two."""
 
     rows: int
     columns: int
@@ -33,13 +37,13 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """How the work of a kernel is divided.
+    """Division of a kernel's work among programs.
 
     Attributes:
-        kernel: Its name.
-        tile: What a program works on at a time.
-        parts: Programs that divide the channels of a group among them.
-        programs: All programs.
+        kernel: Name of the kernel.
+        tile: Pixels and channels that a program handles at a time.
+        parts: Programs that share the channels of a group.
+        programs: Number of programs.
     """
 
     kernel: str
@@ -48,8 +52,8 @@ class Division:
     programs: int
 
 
-# The most pixels and channels by kernel and layout: what the registers hold without spilling, and
-# where that leaves a choice, what lets at least four programs share a processor of the GPU.
+# Most pixels and channels of a tile by kernel and layout: as many as the registers hold without spilling
+# and, where that leaves a choice, few enough for four programs to share a processor of the GPU.
 LARGEST = {
     ("read", torch.contiguous_format): (128, 8),
     ("read", torch.channels_last): (16, 64),
@@ -61,14 +65,14 @@ LARGEST = {
 
 
 def tile(kernel: str, form: torch.memory_format, channels: int, width: int, dtype: torch.dtype) -> Tile:
-    """The tile of a kernel, from a table: trying tiles out would take longer than most maps are worth.
+    """Return the tile of a kernel, from a table, since tuning would take longer than reading most maps.
 
     Args:
         kernel: "read", "map_gradient" or "point_gradient".
         form: Memory layout of the map.
-        channels: Those of a group.
+        channels: Channels of a group.
         width: Columns of the pixels that are divided into tiles.
-        dtype: What is computed in.
+        dtype: Type of the computation.
     """
     pixels, channels_at_most = LARGEST[kernel, form]
     if dtype == torch.float64:
@@ -83,13 +87,13 @@ def tile(kernel: str, form: torch.memory_format, channels: int, width: int, dtyp
 def divide(
     kernel: str, x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"], pixels: tuple[int, ...]
 ) -> Division:
-    """Divide pixels into tiles, and where these are few, also the channels of a group.
+    """Divide pixels into tiles, and the channels of a group into parts if there are few tiles.
 
     Args:
         kernel: "read", "map_gradient" or "point_gradient".
-        x: The low-res map, in the layout to compute in.
+        x: The low-res map, in the layout of the computation.
         points: Where it is read.
-        pixels: Rows and columns to divide: those of the map or of the points.
+        pixels: Rows and columns to divide, of the map or of the points.
     """
     groups = points.shape[1]
     grouped = x.shape[1] // groups
@@ -100,21 +104,12 @@ def divide(
 
 
 def _power_of_two(number: int) -> int:
-    """The smallest that is not below a number."""
+    """Return the smallest power of two that is at least `number`."""
     return 1 << max(0, number - 1).bit_length()
 
 
-# Triton's own switch: it then computes in NumPy, on the CPU. It reads it when it is first imported.
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-INSTALLED = importlib.util.find_spec("triton") is not None
-LARGEST_IMAGE = 2**31  # numbers in all channels of an image, counted in 32 bits
-LONGEST_SIDE = 2**22  # of a map: float32 still tells quarters of a pixel apart
-REACH = 1  # own pixel and its neighbours: where nearly all points are read
-FOLLOWS_LAYOUT: bool = True
-
-
 def why_not() -> str | None:
-    """Why this implementation cannot be used in this process, or None if it can."""
+    """Return why this implementation cannot be used in this process, or None if it can."""
     if not INSTALLED:
         return "Triton is not installed"
     if not INTERPRETED and not torch.cuda.is_available():
@@ -123,14 +118,14 @@ def why_not() -> str | None:
 
 
 def _why_not_started() -> str | None:
-    # Compiled code asks nothing: what compiles it for a GPU is Triton as well.
+    # No need to ask while compiling: torch.compile itself uses Triton on GPUs.
     compiling = torch.compiler.is_compiling()  # pyright: ignore[reportPrivateImportUsage]
     return None if compiling or INTERPRETED else why_not_to_start()
 
 
 @cache
 def why_not_to_start() -> str | None:
-    """Why Triton can start no kernels, or None: it first makes a bridge to the driver, by a C compiler."""
+    """Return why Triton cannot start kernels, or None; it first compiles its bridge to the driver in C."""
     try:
         from triton.runtime import driver
 
@@ -142,14 +137,14 @@ def why_not_to_start() -> str | None:
 
 
 def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]) -> str | None:
-    """Why this implementation cannot read a map at points, or None if it can."""
+    """Return why this implementation cannot read a map at points, or None if it can."""
     device = x.device.type
     if device != "cuda" and not (INTERPRETED and device == "cpu"):
         return f"it is for GPUs, and the map is on device type {device!r}"
     if points.device != x.device:
         return f"the map is on {x.device}, and the points are on {points.device}"
     (height, width), (rows, columns) = x.shape[2:], points.shape[3:]
-    # Products of a map's side and the points along it are counted in 32 bits as well.
+    # The kernels also multiply a map's side by the points along it in 32 bits.
     if (
         x.shape[1] * max(height * width, rows * columns) >= LARGEST_IMAGE
         or max(height * rows, width * columns) >= LARGEST_IMAGE // 2
@@ -164,7 +159,7 @@ def read(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> Flo
 
     Args:
         x: The low-res map, of any floating type.
-        points: (x, y) in low-res pixels, float32 or wider, which is what is computed in.
+        points: (x, y) in low-res pixels, float32 or wider; their dtype is that of the computation.
 
     Returns:
         The sampled map, in the dtype and the memory layout of `x`.
@@ -180,16 +175,16 @@ def read(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> Flo
 def gradients(
     slope: Float[Tensor, "b c H W"], x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]
 ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b g 2 H W"]]:
-    """The gradients of `read` with respect to the map and the points.
+    """Return the gradients of `read` with respect to the map and the points.
 
-    Of the map, every pixel gathers its own from the points around it, always in the same order. Points
-    that read further away add theirs as it comes, in an order that may differ from run to run. Where
-    PyTorch is told to be deterministic, every pixel gathers from all points, which takes long.
+    Every pixel of the map gathers its gradient from the points around it, always in the same order. Points
+    that read further away add their share atomically, in an order that may differ from run to run. If
+    PyTorch is set to be deterministic, every pixel gathers from all points, which is slow.
 
     Args:
         slope: Gradient of the output.
-        x: As for `read`; its gradient has its dtype and memory layout.
-        points: As for `read`.
+        x: The low-res map; its gradient has the same dtype and memory layout.
+        points: (x, y) in low-res pixels, float32 or wider.
     """
     form = layout(x)
     slope = slope.contiguous(memory_format=form)
@@ -209,7 +204,7 @@ def gradients(
 
 
 def _run(division: Division, tensors: tuple[Tensor, ...], x: Tensor, points: Tensor, *numbers: int) -> None:
-    """Start a kernel with what it reads and writes, all sizes, and the numbers that it alone is told."""
+    """Start a kernel with its tensors, the sizes that all kernels take, and the numbers of its own."""
     from dysample.kernels import triton_kernels
 
     if division.programs == 0:

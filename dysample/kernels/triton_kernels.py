@@ -1,18 +1,22 @@
-"""Reading at points on a GPU: the kernels, which `triton_sampler` starts.
+"""Triton kernels for point sampling on a GPU, started by `dysample.kernels.triton`.
 
-`height` and `width` are the low-res map's, `rows` and `columns` the points'; `grouped` are the channels
-of a group. Within an image 32 bits count all. Everything is computed in the type of the points.
+`height` and `width` are the sides of the low-res map, `rows` and `columns` those of the points; `grouped` is
+the number of channels in a group. Offsets within an image fit 32 bits. All arithmetic uses the type of the
+points.
+
+Maps are stored channels last (`last`) or planar. A program handles a tile of `tile_rows` x `tile_columns`
+pixels, and `tile_channels` channels at a time, all from one group of one image. Its values have the order
+of memory: [pixels, channels] if `last`, else [channels, pixels].
 """
 
 import triton
 import triton.language as tl
 
 # pyright: basic
-# Triton's language has no types that Python knows: what follows is compiled for a GPU.
+# Triton's language has no Python types: the functions below are compiled for a GPU.
 
-
-# Whatever these numbers are, nothing is compiled anew. Only the channels of a group may fit vectors:
-# in planar maps neighbouring threads do better to read neighbouring points, which share their lines.
+# New values of these do not trigger a recompilation. Only `grouped` is specialised, to allow vector loads: in
+# planar maps it is better for neighbouring threads to read neighbouring points, which share cache lines.
 _ANY = ["groups", "height", "width", "rows", "columns", "image_step", "group_step", "axis_step", "parts"]
 
 
@@ -22,7 +26,7 @@ def read(
     groups, grouped, height, width, rows, columns, image_step, group_step, axis_step, parts,
     last: tl.constexpr, tile_rows: tl.constexpr, tile_columns: tl.constexpr, tile_channels: tl.constexpr,
 ):  # fmt: skip
-    """Read a map at points. A tile's pixels are points."""
+    """Read a map at points. The pixels of a tile are points."""
     tiles = tl.cdiv(rows, tile_rows) * tl.cdiv(columns, tile_columns)
     tile, part, group, image = program_of(tiles, parts, groups)
     row, column, inside = pixels_of(tile, rows, columns, tile_rows, tile_columns)
@@ -59,11 +63,11 @@ def map_gradient(
     reach, tall, wide,
     last: tl.constexpr, tile_rows: tl.constexpr, tile_columns: tl.constexpr, tile_channels: tl.constexpr,
 ):  # fmt: skip
-    """The gradient of a map, as far as points read it that are near. A tile's pixels are the map's.
+    """Compute the part of a map's gradient that comes from near points. The pixels of a tile are the map's.
 
-    A point's own pixel is the one it is in while all are spread evenly over the map. A pixel goes
-    through the points, at most tall x wide, whose own pixel is up to `reach` rows and columns away, and
-    takes its share: in a fixed order, and nobody else writes there.
+    The own pixel of a point is the one that contains it when all points are spread evenly over the map. Every
+    pixel visits the points, at most tall x wide, whose own pixel is up to `reach` rows and columns away, and
+    adds its share of their slope, in a fixed order. No other program writes to that pixel.
     """
     tiles = tl.cdiv(height, tile_rows) * tl.cdiv(width, tile_columns)
     tile, part, group, image = program_of(tiles, parts, groups)
@@ -98,7 +102,7 @@ def map_gradient(
 
 @triton.jit
 def _is_far(row, column, own_row, own_column, reach):
-    """Whether a pixel does not go through the points with such an own pixel."""
+    """Return whether `map_gradient` of a pixel skips the points with this own pixel."""
     return (tl.abs(row - own_row) > reach) | (tl.abs(column - own_column) > reach)
 
 
@@ -106,7 +110,7 @@ def _is_far(row, column, own_row, own_column, reach):
 def _add(
     of_x, pixel, channel, value, of_vertical, of_horizontal, far, exists, area, channels, last: tl.constexpr
 ):
-    """Add the shares of far pixels to their gradients; several points may do so at once."""
+    """Add the shares of far pixels to their gradients, atomically, since several points may do so at once."""
     here = address(of_x, pixel, channel, area, channels, last)
     share = of_vertical * of_horizontal
     mask = for_pixels(far & (share > 0), last) & exists
@@ -120,9 +124,9 @@ def point_gradient(
     reach,
     last: tl.constexpr, tile_rows: tl.constexpr, tile_columns: tl.constexpr, tile_channels: tl.constexpr,
 ):  # fmt: skip
-    """The gradient of points, and of the map what `map_gradient` left. A tile's pixels are points.
+    """Compute the gradient of points, and add what `map_gradient` left out. The pixels of a tile are points.
 
-    Each part of a group's channels has a gradient of the points of its own, to be added up.
+    Each part of a group's channels has its own gradient of the points; the caller sums them.
     """
     tiles = tl.cdiv(rows, tile_rows) * tl.cdiv(columns, tile_columns)
     tile, part, group, image = program_of(tiles, parts, groups)
@@ -174,20 +178,12 @@ def point_gradient(
     tl.store(of_points + rows * columns, tl.where(moves_down, vertical, 0.0), mask=inside)
 
 
-# Reading at points on a GPU: what the kernels have in common.
-#
-# Maps are stored channels last (`last`) or planar. A program works on a tile of pixels, `tile_rows` x
-# `tile_columns`, and on `tile_channels` channels at a time, all of one group of one image. What it holds of
-# them is ordered as memory is: [pixels, channels] if `last`, else [channels, pixels].
-
-
-# pyright: basic
-# Triton's language has no types that Python knows: what follows is compiled for a GPU.
+# --- Helpers of all kernels ---
 
 
 @triton.jit
 def program_of(tiles, parts, groups):
-    """A program's tile, part of the channels, group and image."""
+    """Return the tile, part of the channels, group and image of a program."""
     program = tl.program_id(0)
     plane = program // (tiles * parts)
     return program % tiles, program // tiles % parts, plane % groups, (plane // groups).to(tl.int64)
@@ -195,7 +191,7 @@ def program_of(tiles, parts, groups):
 
 @triton.jit
 def pixels_of(tile, height, width, tile_rows: tl.constexpr, tile_columns: tl.constexpr):
-    """Row and column of a tile's pixels, and which of them are inside."""
+    """Return row and column of the pixels of a tile, and whether each is inside the image."""
     across = tl.cdiv(width, tile_columns)
     index = tl.arange(0, tile_rows * tile_columns)
     row = tile // across * tile_rows + index // tile_columns
@@ -205,26 +201,26 @@ def pixels_of(tile, height, width, tile_rows: tl.constexpr, tile_columns: tl.con
 
 @triton.jit
 def channels_of(part, parts, group, grouped, tile_channels: tl.constexpr):
-    """The first channel of a part of a group, and the first that is no longer its."""
+    """Return the first channel of a part of a group, and the end of the part (exclusive)."""
     size = tl.cdiv(grouped, parts * tile_channels) * tile_channels
     return group * grouped + part * size, group * grouped + tl.minimum(grouped, (part + 1) * size)
 
 
 @triton.jit
 def for_pixels(values, last: tl.constexpr):
-    """What is the same for all channels of a pixel, ordered as maps are."""
+    """Broadcast one value per pixel over channels."""
     return values[:, None] if last else values[None, :]
 
 
 @triton.jit
 def for_channels(values, last: tl.constexpr):
-    """What is the same for all pixels of a channel, ordered as maps are."""
+    """Broadcast one value per channel over pixels."""
     return values[None, :] if last else values[:, None]
 
 
 @triton.jit
 def address(maps, pixel, channel, area, channels, last: tl.constexpr):
-    """Where pixels and channels of an image are stored."""
+    """Return the addresses of pixels and channels of an image."""
     pixel_step = channels if last else 1
     channel_step = 1 if last else area
     return maps + (for_pixels(pixel * pixel_step, last) + for_channels(channel * channel_step, last))
@@ -232,15 +228,15 @@ def address(maps, pixel, channel, area, channels, last: tl.constexpr):
 
 @triton.jit
 def load(maps, pixel, channel, mask, area, channels, dtype: tl.constexpr, last: tl.constexpr):
-    """Pixels and channels of an image, in another type; zero where the mask is false."""
+    """Load pixels and channels of an image as `dtype`; zero where the mask is false."""
     return tl.load(address(maps, pixel, channel, area, channels, last), mask=mask, other=0.0).to(dtype)
 
 
 @triton.jit
 def place_of(points, point, inside, size):
-    """A coordinate, from the first pixel's centre on, and whether it is between the outer centres.
+    """Return a clamped coordinate relative to the first pixel centre, and whether no clamping was needed.
 
-    What is not a number compares as false and goes to the border, so that no address is wild.
+    NaN compares as false and goes to the border, so that no address is out of bounds.
     """
     place = tl.load(points + point, mask=inside, other=0.5) - 0.5
     return tl.minimum(tl.where(place > 0, place, 0.0), size - 1), (place > 0) & (place < size - 1)
@@ -248,7 +244,7 @@ def place_of(points, point, inside, size):
 
 @triton.jit
 def between(place, size):
-    """The pixels before and after a place, and the shares of both in what is read there."""
+    """Return the pixels before and after a place, and their weights in the value read there."""
     before = tl.floor(place)
     pixel = before.to(tl.int32)
     return pixel, tl.minimum(pixel + 1, size - 1), 1 - (place - before), place - before
@@ -256,5 +252,5 @@ def between(place, size):
 
 @triton.jit
 def share_of(place, pixel):
-    """The share of a pixel in what is read at a place, along one axis."""
+    """Return the weight of a pixel in the value read at a place, along one axis."""
     return tl.maximum(1 - tl.abs(place - pixel), 0.0)

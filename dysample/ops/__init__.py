@@ -1,4 +1,4 @@
-"""Upsampling operators, one file each, and the one table of them (`registry`)."""
+"""Upsampling operators, one per file, and the table that lists them (`registry`)."""
 
 from dysample.ops.a2u import A2U
 from dysample.ops.carafe import CARAFE

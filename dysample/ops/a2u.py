@@ -17,14 +17,14 @@ NORM_GROUPS = 32
 
 
 class A2U(GuidedUpsampler):
-    """The guide's second-order affinity scales one 3x3 kernel per image, softened by a sigmoid and a softmax.
+    """Scale one 3x3 kernel per image by the guide's second-order affinity, then apply sigmoid and softmax.
 
-    The dynamic variant with kernels shared by the channels and of rank one. It looks at the guide
-    alone. No weight exceeds another of its kernel more than e times.
+    This is the dynamic variant with rank-one kernels that all channels share. It reads only the guide.
+    Within a kernel, no weight is more than e times another.
     """
 
     def __init__(self, channels: int, *, scale: int = 2, guide_channels: int | None = None) -> None:
-        """Make an upsampler for maps of `channels` and guides of `guide_channels`, by default as many.
+        """Initialise for maps of `channels` channels and guides of `guide_channels`, by default equal.
 
         Raises:
             ValueError: `channels` is not a positive integer, the guide's channels are not a multiple
@@ -42,10 +42,10 @@ class A2U(GuidedUpsampler):
     def plan(
         self, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"] | None = None
     ) -> KernelRecord:
-        """Decide how to weigh the neighbours.
+        """Predict the kernel of every output pixel from the guide.
 
         Raises:
-            ValueError: `x` or the guide is not what the operator is made for.
+            ValueError: `x` or the guide has the wrong shape.
         """
         guide = self.check_guide(x, guide)
         u, v = self._filtered(guide)
@@ -57,15 +57,15 @@ class A2U(GuidedUpsampler):
         return KernelRecord(weights.unflatten(1, (KERNEL, KERNEL)), self.scale)
 
     def _filtered(self, guide: Float[Tensor, "b g H W"]) -> list[Float[Tensor, "b g h w"]]:
-        """The guide, filtered with stride 2 by either of the two filters made from its average."""
+        """Return the guide filtered with stride 2, once by each of the two filters made from its average."""
         filters = self.filters(_average(guide, FILTER)).to(guide.dtype)
         if is_traced() or guide.shape[0] == 0:
             return list(_traced_filters(guide, filters, self.scale).unbind(1))
-        return [_filter(guide, each, self.scale) for each in filters.unbind(1)]
+        return [_filter(guide, kernel, self.scale) for kernel in filters.unbind(1)]
 
 
 def _filter(guide: Tensor, filters: Tensor, stride: int) -> Tensor:
-    """Every image's own filter on all of its channels, each of which is a group of one convolution."""
+    """Apply every image's own filter to all of its channels: one convolution with a group per channel."""
     batch, channels = guide.shape[:2]
     output = F.conv2d(
         guide.reshape(1, batch * channels, *guide.shape[2:]),
@@ -78,7 +78,10 @@ def _filter(guide: Tensor, filters: Tensor, stride: int) -> Tensor:
 
 
 def _traced_filters(guide: Tensor, filters: Tensor, stride: int) -> Tensor:
-    """As `_filter`, whose number of groups no graph may leave open: tap by tap, for both filters at once."""
+    """Do what `_filter` does, for both filters at once, tap by tap.
+
+    A traced graph cannot leave the number of groups of a convolution open.
+    """
     height, width = guide.shape[2] // stride, guide.shape[3] // stride
     padded = F.pad(guide, (FILTER // 2 - 1,) * 4).unsqueeze(1)
     total = torch.zeros_like(padded[..., :height, :width])
@@ -91,7 +94,7 @@ def _traced_filters(guide: Tensor, filters: Tensor, stride: int) -> Tensor:
 
 
 def _average(x: Tensor, size: int) -> Tensor:
-    """Adaptive average pooling to size x size; traced as two matrix products, which other runtimes know."""
+    """Pool adaptively to size x size averages; traced as two matrix products, which every runtime has."""
     if not is_traced():
         return F.adaptive_avg_pool2d(x, size)
     rows, columns = _pooling(x.shape[2], size, x), _pooling(x.shape[3], size, x)
@@ -99,7 +102,7 @@ def _average(x: Tensor, size: int) -> Tensor:
 
 
 def _pooling(length: int, size: int, like: Tensor) -> Tensor:
-    """The (size, length) matrix that averages over windows as even as can be; they may overlap."""
+    """Return the (size, length) matrix that averages over nearly equal windows, which may overlap."""
     place = torch.arange(length, device=like.device)
     window = torch.arange(size, device=like.device)[:, None]
     first, last = window * length // size, ((window + 1) * length + size - 1) // size

@@ -15,13 +15,13 @@ KERNEL_STD = 0.001
 
 
 class CARAFE(Upsampler):
-    """The low-res features predict a 5x5 kernel for every output pixel, positive and of sum one."""
+    """Predict a 5x5 kernel, positive and summing to 1, for every output pixel from the low-res features."""
 
     def __init__(self, channels: int, *, scale: int = 2) -> None:
-        """Make an upsampler for maps of `channels` channels.
+        """Initialise for maps of `channels` channels.
 
         Raises:
-            ValueError: `channels` is not a positive integer, or `scale` not an integer of at least 2.
+            ValueError: `channels` is not a positive integer, or `scale` is not an integer of at least 2.
         """
         super().__init__(channels, scale=scale)
         self.compress = nn.Conv2d(channels, COMPRESSED, kernel_size=1)
@@ -29,14 +29,14 @@ class CARAFE(Upsampler):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start with kernels that are nearly a plain average."""
+        """Initialise so that kernels are nearly a plain average."""
         nn.init.xavier_uniform_(self.compress.weight)
         nn.init.zeros_(self.compress.bias)  # pyright: ignore[reportArgumentType]
         nn.init.normal_(self.encode.weight, std=KERNEL_STD)
         nn.init.zeros_(self.encode.bias)  # pyright: ignore[reportArgumentType]
 
     def plan(self, x: Float[Tensor, "b c h w"]) -> KernelRecord:
-        """Decide how to weigh the neighbours (Wang et al., Sec. 3.2.1).
+        """Predict the kernel of every output pixel (Wang et al., Sec. 3.2.1).
 
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
@@ -46,7 +46,7 @@ class CARAFE(Upsampler):
         return KernelRecord(logits.softmax(1).unflatten(1, (KERNEL, KERNEL)), self.scale)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
-        """Enlarge `x` s times: decide, then sum.
+        """Enlarge `x` s times: plan the kernels, then apply them.
 
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.

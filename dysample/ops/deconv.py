@@ -8,13 +8,13 @@ from dysample.ops.upsampler import Upsampler, check_only_scale
 
 
 class Deconvolution(Upsampler):
-    """A 3x3 transposed convolution of stride 2, from all channels to all channels.
+    """Apply a 3x3 transposed convolution of stride 2, from all channels to all channels.
 
     Every output pixel mixes channels as well as pixels, so there is no footprint to show.
     """
 
     def __init__(self, channels: int, *, scale: int = 2) -> None:
-        """Make an upsampler for maps of `channels` channels.
+        """Initialise for maps of `channels` channels.
 
         Raises:
             ValueError: `channels` is not a positive integer, or `scale` is not 2.
@@ -26,7 +26,7 @@ class Deconvolution(Upsampler):
         )
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
-        """Enlarge `x` two times.
+        """Enlarge `x` to twice its size.
 
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.

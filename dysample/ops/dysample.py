@@ -1,7 +1,7 @@
 """DySample: upsampling by dynamic point sampling (Sec. 3, Eqs. 1-5, Figures 2, 3 and 6).
 
-A 1x1 convolution predicts how far every output point moves from its place on a regular grid, and
-the low-res map is read there.
+A 1x1 convolution predicts how far every sampling point moves from its place on a regular grid; the
+low-res map is then read at the moved points.
 """
 
 from typing import Any, Literal
@@ -30,7 +30,7 @@ OFFSET_STD = 0.001
 
 
 class DySample(Upsampler):
-    """The DySample family.
+    """Upsample by reading the low-res map at predicted points.
 
     =============  =====  =============  ======
     name           style  dynamic_scope  groups
@@ -53,20 +53,20 @@ class DySample(Upsampler):
         scope: float = 0.25,
         initial: InitialGrid = "bilinear",
     ) -> None:
-        """Make an upsampler for maps of `channels` channels.
+        """Initialise for maps of `channels` channels.
 
         Args:
             channels: Channels of the map, a multiple of `groups` (and of scale squared for "pl").
             scale: Enlargement s, an integer of at least 2.
             groups: Groups of channels that share their offsets (Sec. 3.2).
-            style: "lp" predicts offsets in low-res, then shuffles them (linear + pixel shuffle);
+            style: "lp" predicts offsets at low resolution, then shuffles them (linear + pixel shuffle);
                 "pl" shuffles the features first (Figure 6).
-            dynamic_scope: Predict the scope for every point, within (0, 2 * scope) (Eq. 5).
-            scope: Static scope factor (Eq. 4); where it is dynamic, its value at the start.
-            initial: Grid that the points start from (Figure 3).
+            dynamic_scope: Predict a scope in (0, 2 * scope) for every point (Eq. 5).
+            scope: Static scope factor (Eq. 4), or the initial value of a dynamic scope.
+            initial: Grid on which the points start (Figure 3).
 
         Raises:
-            ValueError: The numbers do not fit together; the message names the rule and the value.
+            ValueError: An option is invalid or does not fit another; the message names rule and value.
         """
         _check_options(channels, scale, groups, style, scope, initial)
         super().__init__(channels, scale=scale)
@@ -81,7 +81,7 @@ class DySample(Upsampler):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start close to the plain interpolation: tiny offsets, the scope at its static value."""
+        """Initialise close to plain interpolation: tiny offsets, and dynamic scopes at the static value."""
         nn.init.normal_(self.offset.weight, std=OFFSET_STD)
         if self.scope is not None:
             nn.init.zeros_(self.scope.weight)
@@ -90,10 +90,10 @@ class DySample(Upsampler):
                 nn.init.zeros_(linear.bias)
 
     def plan(self, x: Float[Tensor, "b c h w"]) -> SamplingRecord:
-        """Decide where to read `x` (Eqs. 2-5).
+        """Predict where to read `x` (Eqs. 2-5).
 
         Returns:
-            Positions in at least float32, whatever the dtype of `x` and under autocast.
+            Grid, offsets and scope, in at least float32 whatever the dtype of `x`, also under autocast.
 
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
@@ -102,7 +102,7 @@ class DySample(Upsampler):
         return self._move(x, initial_positions(*x.shape[2:], scale=self.scale, like=x, initial=self.initial))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
-        """Enlarge `x` s times: decide, then read.
+        """Enlarge `x` s times: plan the points, then read there.
 
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
@@ -114,7 +114,7 @@ class DySample(Upsampler):
         return sample(x, self._move(x, initial).points) if output is None else output
 
     def _move(self, x: Float[Tensor, "b c h w"], initial: Float[Tensor, "1 1 2 H W"]) -> SamplingRecord:
-        """Predict how far every point moves from where it starts (Eqs. 2-5)."""
+        """Predict how far every point moves from its initial position (Eqs. 2-5)."""
         raw = self._per_point(self.offset, x)
         if self.scope is None:
             return SamplingRecord(initial, self.scope_factor * raw, self.scope_factor)
@@ -126,10 +126,10 @@ class DySample(Upsampler):
         batch, channels, height, width = x.shape
         per_pixel = self.scale * self.scale
         if self.style == "pl":
-            # Figure 6 shuffles the features here. Sub-positions one below the other give the 1x1
-            # convolution the same pixels, with nothing to copy; the few offsets are shuffled instead.
+            # Figure 6 shuffles the features here. Stacking the sub-positions vertically presents the same
+            # pixels to the 1x1 convolution without a copy; the few offsets are shuffled instead.
             x = x.reshape(batch, channels // per_pixel, per_pixel * height, width)
-        # The few offsets of a map with channels last are put in order now; after the shuffle it takes longer.
+        # With channels last, reordering the few offsets before the shuffle is faster than after it.
         predicted = linear(x).contiguous().view(batch, 2 * self.groups * per_pixel, height, width)
         shuffled = F.pixel_shuffle(predicted, self.scale)
         by_axis = shuffled.reshape(batch, 2, self.groups, *shuffled.shape[2:]).transpose(1, 2)
@@ -145,11 +145,11 @@ class DySample(Upsampler):
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
-        """Load our own checkpoints and the published ones, strictly.
+        """Load checkpoints of this class and the published ones, strictly.
 
-        Published files hold the initial grid as `init_pos`, which follows from the options and is
-        only compared; some also hold a bias of the scope, which changes the function and is kept.
-        The dict is torch's copy, not the caller's.
+        Published files store the initial grid as `init_pos`. It follows from the options, so it is only
+        compared. Some also store a bias of the scope, which changes the function and is kept.
+        `state_dict` is torch's copy, so removing a key does not affect the caller.
         """
         published = state_dict.pop(prefix + "init_pos", None)
         if published is not None:
@@ -188,7 +188,7 @@ def _check_options(
 
 
 def _match_bias(linear: nn.Conv2d, *, has_bias: bool) -> None:
-    """Give a convolution a bias, or take it away, as the checkpoint to come has one or not."""
+    """Add or remove the bias of a convolution to match the checkpoint about to be loaded."""
     if not has_bias:
         linear.bias = None
     elif linear.bias is None:
@@ -197,7 +197,7 @@ def _match_bias(linear: nn.Conv2d, *, has_bias: bool) -> None:
 
 
 def _check_published_grid(key: str, published: Tensor, scale: int, groups: int, initial: InitialGrid) -> None:
-    """Compare a checkpoint's `init_pos`, (1, 2 g s^2, 1, 1), with the grid that the options give."""
+    """Check that a checkpoint's `init_pos`, (1, 2 g s^2, 1, 1), is the grid that the options imply."""
     unmoved = initial_positions(1, 1, scale=scale, like=published, initial=initial)[0, 0] - 0.5
     expected = unmoved.reshape(2, 1, -1).expand(2, groups, -1).reshape(1, -1, 1, 1)
     if published.shape != expected.shape or not torch.allclose(published.to(expected), expected, atol=1e-3):

@@ -12,17 +12,18 @@ COMPRESSED = 64  # channels from which the kernels are predicted
 
 
 class FADE(GuidedUpsampler):
-    """Guide and low-res features together predict a 5x5 kernel for every output pixel.
+    """Predict a 5x5 kernel for every output pixel from the guide and the low-res features together.
 
-    One convolution predicts from both; its answer for a low-res pixel counts for all output pixels
-    in it, as a semi-shift convolution does.
+    One convolution is applied to both maps; its value at a low-res pixel is shared by all output pixels
+    inside it, as in a semi-shift convolution.
     """
 
     def __init__(self, channels: int, *, scale: int = 2, guide_channels: int | None = None) -> None:
-        """Make an upsampler for maps of `channels` and guides of `guide_channels`, by default as many.
+        """Initialise for maps of `channels` channels and guides of `guide_channels`, by default equal.
 
         Raises:
-            ValueError: A number of channels is not a positive integer, or the scale not one of at least 2.
+            ValueError: A number of channels is not a positive integer, or `scale` is not an integer of at
+                least 2.
         """
         super().__init__(channels, scale=scale, guide_channels=guide_channels)
         self.compress_guide = nn.Conv2d(self.guide_channels, COMPRESSED, kernel_size=1)
@@ -31,7 +32,7 @@ class FADE(GuidedUpsampler):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start as the authors do: Xavier weights, no biases."""
+        """Initialise as the authors do: Xavier weights, zero biases."""
         for conv in (self.compress_guide, self.compress, self.encode):
             nn.init.xavier_uniform_(conv.weight)
             if conv.bias is not None:
@@ -40,10 +41,10 @@ class FADE(GuidedUpsampler):
     def plan(
         self, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"] | None = None
     ) -> KernelRecord:
-        """Decide how to weigh the neighbours.
+        """Predict the kernel of every output pixel from the guide and `x`.
 
         Raises:
-            ValueError: `x` or the guide is not what the operator is made for.
+            ValueError: `x` or the guide has the wrong shape.
         """
         guide = self.check_guide(x, guide)
         fine = self.encode(self.compress_guide(guide))

@@ -9,15 +9,15 @@ from dysample.types import SamplingRecord
 
 
 class _Interpolation(nn.Module):
-    """What nearest and bilinear share: only the grid differs."""
+    """Common part of nearest and bilinear interpolation, which differ only in their grid."""
 
     initial: InitialGrid
 
     def __init__(self, channels: int, *, scale: int = 2) -> None:
-        """Make an interpolation for maps of `channels` channels.
+        """Initialise for maps with any number of channels.
 
         Args:
-            channels: Kept for the one interface of all operators; any number will do.
+            channels: Part of the interface of all operators; any number works.
             scale: Enlargement s.
 
         Raises:
@@ -29,7 +29,7 @@ class _Interpolation(nn.Module):
         self.scale = scale
 
     def plan(self, x: Float[Tensor, "b c h w"]) -> SamplingRecord:
-        """The fixed positions that the output is read at: offsets of zero, one group."""
+        """Return the fixed positions at which the output is read, with offsets of zero and one group."""
         check_map(x)
         initial = initial_positions(x.shape[2], x.shape[3], scale=self.scale, like=x, initial=self.initial)
         offset = initial.new_zeros(()).expand(x.shape[0], 1, *initial.shape[2:])
@@ -41,7 +41,7 @@ class _Interpolation(nn.Module):
 
 
 class Nearest(_Interpolation):
-    """Every output pixel copies the low-res pixel that it lies in."""
+    """Copy into every output pixel the low-res pixel that contains it."""
 
     initial: InitialGrid = "nearest"
 
@@ -52,12 +52,12 @@ class Nearest(_Interpolation):
             ValueError: `x` is not a batch of non-empty maps.
         """
         check_map(x)
-        # "nearest" itself rounds some scales, such as 41, into the wrong pixel; this is what it means.
+        # mode="nearest" picks the wrong pixel at some scales, such as 41, because of rounding.
         return F.interpolate(x, scale_factor=float(self.scale), mode="nearest-exact")
 
 
 class Bilinear(_Interpolation):
-    """Every output pixel blends its four nearest low-res pixels (align_corners=False)."""
+    """Blend the four nearest low-res pixels into every output pixel (align_corners=False)."""
 
     initial: InitialGrid = "bilinear"
 

@@ -9,14 +9,14 @@ from dysample.types import KernelRecord
 
 
 class IndexNet(GuidedUpsampler):
-    """Nearest-neighbour upsampling times an index map in (0, 1), one for all channels.
+    """Multiply the nearest-neighbour upsampling by an index map in (0, 1) that all channels share.
 
-    The holistic index network with non-linearity and context, whose cost is the one in the paper's
-    tables. It looks at the guide alone. Its batch normalisation makes training and evaluation differ.
+    This is the holistic index network with non-linearity and context, the variant whose cost the paper's
+    tables list. It reads only the guide. Batch normalisation makes training and evaluation differ.
     """
 
     def __init__(self, channels: int, *, scale: int = 2, guide_channels: int | None = None) -> None:
-        """Make an upsampler for maps of `channels` and guides of `guide_channels`, by default as many.
+        """Initialise for maps of `channels` channels and guides of `guide_channels`, by default equal.
 
         Raises:
             ValueError: A number of channels is not a positive integer, or `scale` is not 2.
@@ -33,10 +33,10 @@ class IndexNet(GuidedUpsampler):
     def plan(
         self, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"] | None = None
     ) -> KernelRecord:
-        """Decide how much of its own low-res pixel every output pixel gets: kernels of one pixel.
+        """Predict by how much every output pixel scales its own low-res pixel, as kernels of one pixel.
 
         Raises:
-            ValueError: `x` or the guide is not what the operator is made for.
+            ValueError: `x` or the guide has the wrong shape.
         """
         guide = self.check_guide(x, guide)
         logits = self.predict(F.relu6(self.norm(self.encode(guide))))

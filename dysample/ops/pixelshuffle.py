@@ -1,4 +1,4 @@
-"""Pixel shuffle: a convolution predicts the s x s pixels of every pixel (Shi et al., CVPR 2016)."""
+"""Pixel shuffle: a convolution predicts s x s output pixels per input pixel (Shi et al., CVPR 2016)."""
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -9,16 +9,16 @@ from dysample.ops.upsampler import Upsampler
 
 
 class PixelShuffle(Upsampler):
-    """A 3x3 convolution to s^2 times the channels, laid out as s x s pixels.
+    """Convolve 3x3 to s^2 times the channels, then rearrange these as s x s pixels.
 
     Every output pixel mixes channels as well as pixels, so there is no footprint to show.
     """
 
     def __init__(self, channels: int, *, scale: int = 2) -> None:
-        """Make an upsampler for maps of `channels` channels.
+        """Initialise for maps of `channels` channels.
 
         Raises:
-            ValueError: `channels` is not a positive integer, or `scale` not an integer of at least 2.
+            ValueError: `channels` is not a positive integer, or `scale` is not an integer of at least 2.
         """
         super().__init__(channels, scale=scale)
         self.conv = nn.Conv2d(channels, channels * scale * scale, kernel_size=3, padding=1)

@@ -1,4 +1,9 @@
-"""The one table of operators, and `build`, which makes one by its name."""
+"""The table of operators, and building them by name.
+
+A name may carry options: "dysample@groups=8,scope=0.1" is the row "dysample" with two options changed.
+These characters are safe in shells and in file names, which matters because runs are stored in folders
+named after their operator.
+"""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -18,9 +23,6 @@ from dysample.ops.indexnet import IndexNet
 from dysample.ops.pixelshuffle import PixelShuffle
 from dysample.ops.sapa import SAPA
 
-# What the table of operators says of each.
-
-
 Family = Literal["fixed", "convolution", "kernel", "guided", "points"]
 Start = Literal[
     "nothing to learn",
@@ -30,29 +32,38 @@ Start = Literal[
     "random gain",
     "random filters",
 ]
+MARK = "@"
+_HOST_OPTIONS = ("scale", "guide_channels")  # set by the host, so a name cannot carry them
+_WORDS: dict[str, Callable[[Any], str]] = {
+    "groups": lambda value: "1 group" if value == 1 else f"{value} groups",
+    "style": lambda value: value.upper(),
+    "dynamic_scope": lambda value: "dynamic scope" if value else "static scope",
+    "scope": lambda value: f"scope {value:g}",
+    "initial": lambda value: f"{value} grid",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorSpec:
-    """One row of the table.
+    """Row of the table of operators.
 
     Attributes:
-        label: Name for people.
-        factory: Makes the operator, from channels, the keyword scale and the options.
-        summary: One sentence: how it decides what an output pixel holds.
-        family: What kind of upsampler it is: fixed interpolation, a convolution between all channels,
-            learned kernels, those with a guide, or points that move.
-        start: What it does before it has learned anything.
+        label: Display name.
+        factory: Class or function that builds the operator from channels, the keyword `scale` and `options`.
+        summary: One sentence on how the operator computes an output pixel.
+        family: Kind of upsampler: fixed interpolation, convolution between all channels, learned kernels,
+            learned kernels with a guide, or moving points.
+        start: Behaviour before training.
         convolutions: What its convolutions and products compute, to follow "most of the time goes to";
-            empty where it has none.
-        in_paper: Whether the paper's tables compare it.
-        options: What the row fixes of the factory's options.
-        paper: Who published it and where, short; empty for textbook interpolation.
-        year: Of that paper; None for textbook interpolation.
-        constraints: What it asks of channels and scale, for people.
-        needs_guide: Whether it looks at a high-res guide as well.
-        has_footprint: Whether it weighs input pixels, so that `plan` tells which made an output pixel;
-            the others mix channels too.
+            empty if it has none.
+        in_paper: Whether the paper's tables include it.
+        options: Options of the factory that the row sets.
+        paper: Authors and venue of its paper, in short; empty for textbook interpolation.
+        year: Year of that paper; None for textbook interpolation.
+        constraints: Requirements on channels and scale, in words.
+        needs_guide: Whether it also reads a high-res guide.
+        has_footprint: Whether it only weighs input pixels, so that `plan` tells which ones made an output
+            pixel; the other operators also mix channels.
     """
 
     label: str
@@ -71,13 +82,14 @@ class OperatorSpec:
     has_footprint: bool = True
 
     def inputs(self, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"]) -> tuple[Tensor, ...]:
-        """What to call the operator with: hosts pass both and never ask which operator they hold."""
+        """Return the arguments of a call, so that hosts can pass both maps to any operator."""
         return (x, guide) if self.needs_guide else (x,)
 
 
 def _dysample(
     label: str, summary: str, *, style: Style, groups: int, dynamic_scope: bool, constraints: str
 ) -> OperatorSpec:
+    """Return the row of a member of the DySample family."""
     convolutions = (
         "convolutions that predict offsets and scope"
         if dynamic_scope
@@ -102,7 +114,7 @@ OPERATORS: dict[str, OperatorSpec] = {
     "nearest": OperatorSpec(
         "Nearest",
         Nearest,
-        "Copies the low-res pixel it lies in.",
+        "Copies the low-res pixel that contains it.",
         family="fixed",
         start="nothing to learn",
         in_paper=True,
@@ -131,7 +143,7 @@ OPERATORS: dict[str, OperatorSpec] = {
     "pixelshuffle": OperatorSpec(
         "Pixel shuffle",
         PixelShuffle,
-        "Predicts the output pixels of a low-res pixel with a 3×3 convolution and lays them out.",
+        "Predicts all output pixels of a low-res pixel with a 3×3 convolution and rearranges them.",
         family="convolution",
         start="random filters",
         convolutions="the 3×3 convolution between all channels",
@@ -143,7 +155,7 @@ OPERATORS: dict[str, OperatorSpec] = {
     "carafe": OperatorSpec(
         "CARAFE",
         CARAFE,
-        "Weighs 5×5 low-res pixels with a kernel that the low-res features predict.",
+        "Weighs 5×5 low-res pixels with a kernel predicted from the low-res features.",
         family="kernel",
         start="near an average",
         convolutions="the convolutions that predict kernels",
@@ -154,7 +166,7 @@ OPERATORS: dict[str, OperatorSpec] = {
     "indexnet": OperatorSpec(
         "IndexNet",
         IndexNet,
-        "Multiplies the low-res pixel it lies in by a gain that the guide predicts.",
+        "Multiplies the low-res pixel that contains it by a gain predicted from the guide.",
         family="guided",
         start="random gain",
         convolutions="the convolutions that predict gains from the guide",
@@ -174,13 +186,13 @@ OPERATORS: dict[str, OperatorSpec] = {
         in_paper=True,
         paper="Dai et al., CVPR",
         year=2021,
-        constraints="a guide whose channels are a multiple of 32, scale 2",
+        constraints="a guide with a multiple of 32 channels, scale 2",
         needs_guide=True,
     ),
     "fade": OperatorSpec(
         "FADE",
         FADE,
-        "Weighs 5×5 low-res pixels with a kernel that guide and low-res features predict together.",
+        "Weighs 5×5 low-res pixels with a kernel predicted from the guide and the low-res features.",
         family="guided",
         start="random kernel",
         convolutions="the convolutions that predict kernels from both maps",
@@ -199,107 +211,85 @@ OPERATORS: dict[str, OperatorSpec] = {
         in_paper=True,
         paper="Lu et al., NeurIPS",
         year=2022,
-        constraints="channels of map and guide a multiple of 32, any scale",
+        constraints="a map and a guide with a multiple of 32 channels each, any scale",
         needs_guide=True,
     ),
     "dysample": _dysample(
         "DySample",
-        "Moves each sampling point by an offset that the low-res features predict.",
+        "Moves each sampling point by an offset predicted from the low-res features.",
         style="lp",
         groups=4,
         dynamic_scope=False,
-        constraints="channels a multiple of 4, any scale",
+        constraints="a multiple of 4 channels, any scale",
     ),
     "dysample+": _dysample(
         "DySample+",
-        "As DySample; how far a point may move is predicted too.",
+        "Like DySample, but also predicts how far each point may move.",
         style="lp",
         groups=4,
         dynamic_scope=True,
-        constraints="channels a multiple of 4, any scale",
+        constraints="a multiple of 4 channels, any scale",
     ),
     "dysample-s": _dysample(
         "DySample-S",
-        "As DySample; offsets are predicted from pixel-shuffled features, with an eighth of the weights.",
+        "Like DySample, but predicts offsets from pixel-shuffled features, with an eighth of the weights.",
         style="pl",
         groups=8,
         dynamic_scope=False,
-        constraints="channels a multiple of 8 and of the scale squared, any scale",
+        constraints="channels that are a multiple of 8 and of the scale squared, any scale",
     ),
     "dysample-s+": _dysample(
         "DySample-S+",
-        "As DySample-S; how far a point may move is predicted too.",
+        "Like DySample-S, but also predicts how far each point may move.",
         style="pl",
         groups=8,
         dynamic_scope=True,
-        constraints="channels a multiple of 8 and of the scale squared, any scale",
+        constraints="channels that are a multiple of 8 and of the scale squared, any scale",
     ),
 }
 
 
 def operator_spec(name: str) -> OperatorSpec:
-    """Look an operator up, or a variant of one, such as "dysample@groups=8,style=pl".
+    """Return the row of an operator, or of a variant such as "dysample@groups=8,style=pl".
 
     Raises:
-        ValueError: No operator has that name, or the named one has no such option or value; the
-            message lists those that exist.
+        ValueError: No operator has that name, or the operator has no such option or value; the message
+            lists the valid ones.
     """
-    return variant(OPERATORS, name)[1]
+    return _variant(OPERATORS, name)[1]
 
 
 def canonical_name(name: str) -> str:
-    """The one spelling of an operator's name: default options left out, the rest in order.
+    """Return the canonical spelling of an operator's name: options in order, defaults omitted.
 
-    What a row of the table is called gets that name: "dysample@dynamic_scope=true" is "dysample+".
+    Options that make another row of the table give its name: "dysample@dynamic_scope=true" is "dysample+".
 
     Raises:
-        ValueError: As `operator_spec`.
+        ValueError: No operator has that name, or the operator has no such option or value.
     """
-    return variant(OPERATORS, name)[0]
+    return _variant(OPERATORS, name)[0]
 
 
 def build(name: str, channels: int, *, scale: int = 2, guide_channels: int | None = None) -> nn.Module:
-    """Make the operator of a row of `OPERATORS`, or a variant of one.
+    """Build an operator of `OPERATORS`, or a variant of one.
 
     Args:
-        name: Its key, or that with options, as `operator_spec` takes it.
+        name: Key of the table, optionally with options, such as "dysample@groups=8".
         channels: Channels of the map to enlarge.
         scale: Enlargement s.
-        guide_channels: Channels of the guide where one is needed; None for as many as the map has.
+        guide_channels: Channels of the guide, if the operator needs one; None for the same number as the
+            map.
 
     Raises:
-        ValueError: The name is unknown, or the operator cannot have these channels or this scale.
+        ValueError: The name is unknown, or the operator does not support these channels or this scale.
     """
     spec = operator_spec(name)
     guide = {"guide_channels": guide_channels} if spec.needs_guide else {}
     return spec.factory(channels, scale=scale, **spec.options, **guide)
 
 
-# Names with options: "dysample@groups=8,scope=0.1" is the row "dysample" with two options changed.
-#
-# The signs are safe in shells and in the names of files, since runs are kept in folders of that name.
-
-
-MARK = "@"
-_SIZES = ("scale", "guide_channels")  # decided by the host, not by a name
-_WORDS: dict[str, Callable[[Any], str]] = {
-    "groups": lambda value: "1 group" if value == 1 else f"{value} groups",
-    "style": lambda value: value.upper(),
-    "dynamic_scope": lambda value: "dynamic scope" if value else "static scope",
-    "scope": lambda value: f"scope {value:g}",
-    "initial": lambda value: f"{value} grid",
-}
-
-
-def variant(rows: Mapping[str, OperatorSpec], name: str) -> tuple[str, OperatorSpec]:
-    """Look up a row, or a row with options changed.
-
-    Args:
-        rows: The table.
-        name: A key of it, or such as ``"dysample@groups=8,style=pl"``.
-
-    Returns:
-        The one name that all spellings of this operator share, and the row with its options merged.
+def _variant(rows: Mapping[str, OperatorSpec], name: str) -> tuple[str, OperatorSpec]:
+    """Return the canonical name of an operator, and its row with the options of the name merged in.
 
     Raises:
         ValueError: There is no such row, or it has no such option or value.
@@ -311,53 +301,57 @@ def variant(rows: Mapping[str, OperatorSpec], name: str) -> tuple[str, OperatorS
         return base, rows[base]
     given = _read(rows[base], base, rest)
     wanted = _defaults(rows[base]) | dict(rows[base].options) | given
-    # Rows of one factory differ by their options alone: the nearest row gives the name.
-    near = {key: _changes(row, wanted) for key, row in rows.items() if row.factory is rows[base].factory}
-    key = min(near, key=lambda row: len(near[row]))
-    if not near[key]:
+    # Rows of one factory differ only in their options: the row that needs the fewest changes names it.
+    changes = {key: _changes(row, wanted) for key, row in rows.items() if row.factory is rows[base].factory}
+    key = min(changes, key=lambda row: len(changes[row]))
+    if not changes[key]:
         return key, rows[key]
-    label = ", ".join([rows[key].label, *(_WORDS[option](value) for option, value in near[key].items())])
-    spelled = ",".join(f"{option}={_spelled(value)}" for option, value in near[key].items())
+    label = ", ".join([rows[key].label, *(_WORDS[option](value) for option, value in changes[key].items())])
+    spelled = ",".join(f"{option}={_spelled(value)}" for option, value in changes[key].items())
     return f"{key}{MARK}{spelled}", replace(rows[key], label=label, options=wanted)
 
 
 def _defaults(row: OperatorSpec) -> dict[str, object]:
-    """Options of a row's factory, in the order of its signature, with the values that it would take."""
+    """Return the options of a row's factory and their default values, in the order of its signature."""
     parameters = inspect.signature(row.factory).parameters.values()
     return {
-        each.name: each.default
-        for each in parameters
-        if each.kind is each.KEYWORD_ONLY and each.name not in _SIZES
+        parameter.name: parameter.default
+        for parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in _HOST_OPTIONS
     }
 
 
 def _changes(row: OperatorSpec, wanted: Mapping[str, object]) -> dict[str, object]:
-    mine = _defaults(row) | dict(row.options)
-    return {option: value for option, value in wanted.items() if mine[option] != value}
+    """Return the options whose wanted values differ from those of a row."""
+    current = _defaults(row) | dict(row.options)
+    return {option: value for option, value in wanted.items() if current[option] != value}
 
 
 def _read(row: OperatorSpec, base: str, text: str) -> dict[str, object]:
-    """The options of a name, such as ``"groups=8,style=pl"``."""
+    """Parse the options of a name, such as ``"groups=8,style=pl"``."""
     known = _defaults(row)
     if not known:
         raise ValueError(f"{base} has no options, got {text!r}")
-    hints = get_type_hints(getattr(row.factory, "__init__"))  # noqa: B009 - of a class, not of an instance
-    found: dict[str, object] = {}
+    hints = get_type_hints(getattr(row.factory, "__init__"))  # noqa: B009 - a class attribute
+    options: dict[str, object] = {}
     for part in text.split(","):
         option, equals, value = part.partition("=")
         if not equals:
-            raise ValueError(f"{base}: an option is written as in groups=8, got {part!r}")
+            raise ValueError(f"{base}: options must be written like groups=8, got {part!r}")
         if option not in known:
             raise ValueError(f"{base} has no option {option!r}; it has {', '.join(known)}")
-        if option in found:
+        if option in options:
             raise ValueError(f"{base}: the option {option} is given twice")
-        found[option] = _value(f"{base}: {option}", hints[option], value)
-    return found
+        options[option] = _value(f"{base}: {option}", hints[option], value)
+    return options
 
 
 def _value(what: str, kind: Any, text: str) -> object:
+    """Convert the text of an option to its type."""
     if get_origin(kind) is Literal or kind is bool:
-        choices = {"true": True, "false": False} if kind is bool else {each: each for each in get_args(kind)}
+        choices = (
+            {"true": True, "false": False} if kind is bool else {choice: choice for choice in get_args(kind)}
+        )
         if text not in choices:
             raise ValueError(f"{what} must be one of {', '.join(choices)}, got {text!r}")
         return choices[text]
@@ -369,4 +363,5 @@ def _value(what: str, kind: Any, text: str) -> object:
 
 
 def _spelled(value: object) -> str:
+    """Return a value as it is written in a name."""
     return str(value).lower() if isinstance(value, bool) else str(value)

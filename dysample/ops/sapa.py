@@ -8,22 +8,23 @@ from dysample.reassembly import neighbour_products
 from dysample.types import KernelRecord
 
 KERNEL = 5
-EMBEDDING = 32  # channels in which guide and map are compared
+EMBEDDING = 32  # channels of the embeddings in which guide and map are compared
 NORM_GROUPS = 32
 EMBEDDING_STD = 0.02
 
 
 class SAPA(GuidedUpsampler):
-    """Every output pixel takes from those low-res neighbours that its guide is similar to.
+    """Weigh the low-res neighbours of every output pixel by their similarity to the guide there.
 
     The weights are the softmax of inner products between an embedding of the guide and one of the map.
     """
 
     def __init__(self, channels: int, *, scale: int = 2, guide_channels: int | None = None) -> None:
-        """Make an upsampler for maps of `channels` and guides of `guide_channels`, by default as many.
+        """Initialise for maps of `channels` channels and guides of `guide_channels`, by default equal.
 
         Raises:
-            ValueError: A number of channels is not a multiple of 32, or the scale is not one of at least 2.
+            ValueError: A number of channels is not a multiple of 32, or `scale` is not an integer of at
+                least 2.
         """
         super().__init__(channels, scale=scale, guide_channels=guide_channels)
         check_channels("channels", channels, NORM_GROUPS, "the groups of its normalisation")
@@ -35,7 +36,7 @@ class SAPA(GuidedUpsampler):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start with embeddings so small that kernels are nearly a plain average."""
+        """Initialise embeddings so small that kernels are nearly a plain average."""
         for conv in (self.query, self.key):
             nn.init.normal_(conv.weight, std=EMBEDDING_STD)
             nn.init.zeros_(conv.bias)  # pyright: ignore[reportArgumentType]
@@ -43,10 +44,10 @@ class SAPA(GuidedUpsampler):
     def plan(
         self, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"] | None = None
     ) -> KernelRecord:
-        """Decide how to weigh the neighbours; those outside the map have similarity zero.
+        """Compute the kernel of every output pixel; neighbours outside the map have similarity zero.
 
         Raises:
-            ValueError: `x` or the guide is not what the operator is made for.
+            ValueError: `x` or the guide has the wrong shape.
         """
         guide = self.check_guide(x, guide)
         query, key = self.query(normalised(self.norm_guide, guide)), self.key(normalised(self.norm, x))

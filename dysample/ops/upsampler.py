@@ -1,4 +1,4 @@
-"""What the learned operators share: what they are made for, and what they refuse."""
+"""Base classes of the learned operators, and the checks of their options and inputs."""
 
 import torch
 from jaxtyping import Float
@@ -10,13 +10,13 @@ from dysample.types import KernelRecord
 
 
 class Upsampler(nn.Module):
-    """An operator for maps of a given number of channels."""
+    """Base class of operators for maps with a fixed number of channels."""
 
     def __init__(self, channels: int, *, scale: int) -> None:
-        """Remember what the operator is made for.
+        """Check and store the number of channels and the scale.
 
         Raises:
-            ValueError: `channels` is not a positive integer, or `scale` not an integer of at least 2.
+            ValueError: `channels` is not a positive integer, or `scale` is not an integer of at least 2.
         """
         super().__init__()
         check_scale(scale, least=2)
@@ -30,18 +30,19 @@ class Upsampler(nn.Module):
 
 
 class GuidedUpsampler(Upsampler):
-    """An operator that also looks at a high-res map, its guide; all of these weigh a neighbourhood."""
+    """Base class of operators that weigh a neighbourhood with the help of a high-res map, the guide."""
 
     def __init__(self, channels: int, *, scale: int, guide_channels: int | None) -> None:
-        """Remember what the operator is made for.
+        """Check and store the numbers of channels and the scale.
 
         Args:
-            channels: Channels of the map.
+            channels: Channels of the low-res map.
             scale: Enlargement s.
-            guide_channels: Channels of the guide; None for as many as the map has.
+            guide_channels: Channels of the guide; None for the same number as the map.
 
         Raises:
-            ValueError: A number of channels is not a positive integer, or the scale is not one of at least 2.
+            ValueError: A number of channels is not a positive integer, or `scale` is not an integer of at
+                least 2.
         """
         super().__init__(channels, scale=scale)
         self.guide_channels = channels if guide_channels is None else guide_channels
@@ -50,31 +51,31 @@ class GuidedUpsampler(Upsampler):
     def plan(
         self, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"] | None = None
     ) -> KernelRecord:
-        """Decide how to weigh the neighbours of every output pixel; each operator has its own way.
+        """Return the kernel of every output pixel; subclasses implement this.
 
         Raises:
-            ValueError: `x` or the guide is not what the operator is made for.
+            ValueError: `x` or the guide has the wrong shape.
         """
         raise NotImplementedError
 
     def forward(
         self, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"] | None = None
     ) -> Float[Tensor, "b c H W"]:
-        """Enlarge `x` s times: decide, then sum.
+        """Enlarge `x` s times: plan the kernels, then apply them.
 
         Raises:
-            ValueError: `x` or the guide is not what the operator is made for.
+            ValueError: `x` or the guide has the wrong shape.
         """
         return reassemble(x, self.plan(x, guide).weights, scale=self.scale)
 
     def check_guide(
         self, x: Float[Tensor, "b c h w"], guide: Float[Tensor, "b g H W"] | None
     ) -> Float[Tensor, "b g H W"]:
-        """Refuse a map or a guide that the operator is not made for; gives the guide, in the map's dtype.
+        """Check the shapes of map and guide, and return the guide in the dtype of the map.
 
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels, or the guide
-                is missing or of another shape.
+                is missing or has the wrong shape.
         """
         check_map(x, self.channels)
         expected = (x.shape[0], self.guide_channels, x.shape[2] * self.scale, x.shape[3] * self.scale)
@@ -93,15 +94,21 @@ class GuidedUpsampler(Upsampler):
 
 
 def normalised(norm: nn.GroupNorm, x: Tensor) -> Tensor:
-    """Group normalisation that also accepts groups of a single value, as 1x1 maps have."""
+    """Apply group normalisation, also to groups of a single value, which 1x1 maps can have."""
     return torch.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps)
 
 
 def check_channels(name: str, count: int, multiple: int = 1, why: str = "") -> None:
-    """Refuse channels that cannot be divided as an operator wants.
+    """Check a number of channels.
+
+    Args:
+        name: Name of the argument, for the message.
+        count: Number of channels.
+        multiple: Number that must divide it.
+        why: Reason for the multiple, for the message.
 
     Raises:
-        ValueError: `count` is not a positive integer, or not a multiple.
+        ValueError: `count` is not a positive integer or not a multiple of `multiple`.
     """
     if type(count) is not int or count < 1 or count % multiple:
         rule = f"a positive multiple of {multiple} ({why})" if multiple > 1 else "a positive integer"
@@ -109,11 +116,11 @@ def check_channels(name: str, count: int, multiple: int = 1, why: str = "") -> N
 
 
 def check_only_scale(operator: str, scale: int, only: int) -> None:
-    """Refuse a scale for which an operator is not defined.
+    """Check the scale of an operator that is defined for a single one.
 
     Raises:
-        ValueError: `scale` is not an integer of at least 2, or another than `only`.
+        ValueError: `scale` is not an integer of at least 2, or is not `only`.
     """
     check_scale(scale, least=2)
     if scale != only:
-        raise ValueError(f"{operator} is defined for scale={only} alone, got {scale!r}")
+        raise ValueError(f"{operator} is defined only for scale={only}, got {scale!r}")

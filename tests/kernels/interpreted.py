@@ -1,6 +1,6 @@
 """The Triton kernels in Triton's interpreter, against slow loops in float64.
 
-Run by `test_triton.py` in a process of its own: the interpreter is chosen before Triton is imported.
+`test_triton.py` runs this in a separate process, because the interpreter is chosen when Triton is imported.
 """
 
 import math
@@ -42,8 +42,8 @@ def test_gradients_equal_slow_loops(name: str, layout: torch.memory_format):
         torch.testing.assert_close(gradient.double(), torch.from_numpy(reference), rtol=0, atol=2e-5)
 
 
-def test_all_is_gathered_where_torch_is_deterministic():
-    """Also what is far; and in double precision."""
+def test_all_points_are_gathered_if_torch_is_deterministic():
+    """Far points are gathered too; in double precision."""
     slope, x, points = case("scale 1, far")
     wanted = slow.sample_gradients(slope.numpy(), x.numpy(), points.numpy())
     torch.use_deterministic_algorithms(True)
@@ -57,7 +57,7 @@ def test_all_is_gathered_where_torch_is_deterministic():
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e30, -3e38])
 def test_wild_points_stay_in_bounds(bad: float):
-    """The map lies within a larger one, so that a read outside shows."""
+    """The map is a view of a larger one filled with NaN, so that a read outside shows."""
     around = torch.full((1, 2, 9, 9), math.nan)
     x = around[..., 3:6, 3:7].copy_(torch.randn(1, 2, 3, 4, generator=torch.Generator().manual_seed(4)))
     x = (x if bad > 0 else x.to(memory_format=torch.channels_last)).requires_grad_()
@@ -77,7 +77,7 @@ def test_wild_points_stay_in_bounds(bad: float):
 @pytest.mark.parametrize("width", [64, 1024])
 @pytest.mark.parametrize(
     ("dtype", "most"),
-    # The interpreter cuts off what bfloat16 does not hold, where a GPU rounds.
+    # The interpreter truncates to bfloat16; a GPU rounds.
     [(torch.float16, 1.5), (torch.bfloat16, 2)],
 )
 def test_half_types_lose_no_more_than_rounding(dtype: torch.dtype, most: float, width: int):
@@ -95,7 +95,7 @@ def test_half_types_lose_no_more_than_rounding(dtype: torch.dtype, most: float, 
 def test_gradients_of_half_types(dtype: torch.dtype):
     slope, x, points = case("scale 2, far", dtype)
     of_x, of_points = triton.gradients(slope, x, points.float())
-    wanted = slow.sample_gradients(*(each.double().numpy() for each in (slope, x, points)))
+    wanted = slow.sample_gradients(*(tensor.double().numpy() for tensor in (slope, x, points)))
     assert (of_x.dtype, of_points.dtype) == (dtype, torch.float32)
     rounding = torch.finfo(dtype).eps
     torch.testing.assert_close(of_x.double(), torch.from_numpy(wanted[0]), rtol=rounding, atol=rounding)
@@ -117,7 +117,7 @@ def test_empty_batches_and_foreign_strides():
 
 
 @layouts
-def test_torch_finds_no_fault(layout: torch.memory_format):
+def test_opcheck_passes(layout: torch.memory_format):
     slope, x, points = case("scale 3, odd", torch.float32)
     x, points = x.to(memory_format=layout), points.contiguous()
     torch.library.opcheck(
@@ -132,7 +132,7 @@ def test_second_derivatives_and_vmap_are_the_plain_ones():
     _, x, points = case("scale 1, far")
     results: list[list[Tensor]] = []
     for name in ("triton", "plain"):
-        leaves = [each.clone().requires_grad_() for each in (x, points)]
+        leaves = [tensor.clone().requires_grad_() for tensor in (x, points)]
         slopes = torch.autograd.grad(
             sample(*leaves, implementation=name).pow(3).sum(), leaves, create_graph=True
         )

@@ -1,4 +1,4 @@
-"""Which implementation reads a map, what is told of them, and an installation without a compiler."""
+"""Choosing an implementation, reporting what is available, and installing without a compiler."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ needs_native = pytest.mark.skipif(not LANES, reason="the native library was not 
 X, POINTS = torch.rand(1, 4, 3, 3), torch.rand(1, 2, 2, 6, 6)
 
 
-def test_the_fastest_that_can_is_taken(monkeypatch: pytest.MonkeyPatch):
+def test_the_fastest_that_can_read_a_map_is_chosen(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("DYSAMPLE_KERNEL", raising=False)
     fastest = "native" if LANES else "plain"
     assert choice.choose(X, POINTS, None) == fastest
@@ -28,7 +28,7 @@ def test_the_fastest_that_can_is_taken(monkeypatch: pytest.MonkeyPatch):
 
 
 @needs_native
-def test_the_variable_speaks_for_all_maps_that_can_be_read_so(monkeypatch: pytest.MonkeyPatch):
+def test_the_variable_applies_to_maps_that_its_choice_can_read(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DYSAMPLE_KERNEL", "plain")
     assert choice.choose(X, POINTS, None) == "plain"
     assert choice.choose(X, POINTS, "native") == "native"
@@ -59,26 +59,26 @@ def test_maps_too_large_to_be_counted_in_32_bits_are_left_to_others():
     assert "sides of at most" in str(native.why_not_for(torch.empty(1).expand(1, 1, 1, 2**23), POINTS))
 
 
-def test_info_tells_what_is_there():
+def test_info_reports_what_is_available():
     info = dysample.info()
     assert (info.dysample, info.torch) == (dysample.__version__, torch.__version__)
-    assert [each.name for each in info.implementations] == ["native", "triton", "plain"]
+    assert [row.name for row in info.implementations] == ["native", "triton", "plain"]
     assert info.implementations[-1].reason is None
     assert (info.implementations[0].reason is None) == bool(info.instructions)
     assert f"PyTorch {torch.__version__}" in str(info)
-    assert "plain: there" in str(info)
+    assert "plain: available" in str(info)
 
 
-def test_what_is_missing_or_broken_is_told(tmp_path: Path):
+def test_a_missing_or_broken_library_is_reported(tmp_path: Path):
     assert "C compiler" in str(native.load(None)) or sys.platform != "linux"
     broken = tmp_path / "_native.so"
     broken.write_text("no library")
     assert "cannot be loaded" in str(native.load(broken))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="compiled on Linux alone")
-def test_without_a_compiler_the_package_installs_and_reads_plainly(tmp_path: Path):
-    """Where the compiler fails, building goes on without the library, and what was built works."""
+@pytest.mark.skipif(sys.platform != "linux", reason="compiled only on Linux")
+def test_without_a_compiler_the_package_installs_and_falls_back_to_plain(tmp_path: Path):
+    """If the compiler fails, the package is built without the library and works."""
     pytest.importorskip("setuptools")
     target = ("--build-lib", str(tmp_path / "built"), "--build-temp", str(tmp_path / "scratch"))
     build = subprocess.run(
@@ -105,5 +105,5 @@ def test_without_a_compiler_the_package_installs_and_reads_plainly(tmp_path: Pat
         check=True,
     )
     assert str(tmp_path) in run.stdout
-    assert "native: not there, because it was not compiled" in run.stdout
+    assert "native: not available, because it was not compiled" in run.stdout
     assert run.stdout.split()[-1] == "32.0"

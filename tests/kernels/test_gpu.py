@@ -1,4 +1,4 @@
-"""The implementation for GPUs on one, against the plain one in double precision."""
+"""The Triton implementation on a GPU, against the plain one in double precision."""
 
 import math
 
@@ -18,7 +18,7 @@ TOLERANCES = {torch.float64: 1e-12, torch.float32: 2e-5, torch.float16: 4e-3, to
 
 
 def large(shift: float, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor]:
-    """Slope, map and points that keep a GPU busy; the points up to `shift` pixels from an even spread."""
+    """Return a slope, map and points that fill a GPU; points are up to `shift` pixels from an even spread."""
     generator = torch.Generator("cuda").manual_seed(1)
     options = {"generator": generator, "device": "cuda"}
     x, slope = torch.randn(2, 96, 40, 60, **options), torch.randn(2, 96, 80, 120, **options)
@@ -35,13 +35,13 @@ def results(slope: Tensor, x: Tensor, points: Tensor, implementation: str | None
 
 
 def exact(slope: Tensor, x: Tensor, points: Tensor) -> tuple[Tensor, ...]:
-    """By the plain implementation on the CPU."""
-    slope, x, points = (each.double().cpu() for each in (slope, x, points))
+    """Return output and gradients of the plain implementation on the CPU, in float64."""
+    slope, x, points = (tensor.double().cpu() for tensor in (slope, x, points))
     return plain.read(x, points), *plain.gradients(slope, x, points)
 
 
-def assert_equal(found: tuple[Tensor, ...], wanted: tuple[Tensor, ...], tolerance: float):
-    for got, reference in zip(found, wanted, strict=True):
+def assert_equal(outputs: tuple[Tensor, ...], wanted: tuple[Tensor, ...], tolerance: float):
+    for got, reference in zip(outputs, wanted, strict=True):
         most = tolerance * (1 + reference.abs().max().item())
         torch.testing.assert_close(got.double().cpu(), reference, rtol=0, atol=most)
 
@@ -50,26 +50,26 @@ def assert_equal(found: tuple[Tensor, ...], wanted: tuple[Tensor, ...], toleranc
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize("name", CASES)
 def test_small_maps(name: str, dtype: torch.dtype, layout: torch.memory_format):
-    slope, x, points = (each.cuda() for each in case(name))
+    slope, x, points = (tensor.cuda() for tensor in case(name))
     points = points.to(torch.promote_types(dtype, torch.float32))
     given = slope.to(dtype), x.to(dtype).to(memory_format=layout), points
     assert choice.choose(given[1], points, "auto") == "triton"
-    found = results(*given, "triton")
-    assert [each.dtype for each in found] == [dtype, dtype, points.dtype]
-    assert_equal(found, exact(*given), TOLERANCES[dtype])
+    outputs = results(*given, "triton")
+    assert [output.dtype for output in outputs] == [dtype, dtype, points.dtype]
+    assert_equal(outputs, exact(*given), TOLERANCES[dtype])
 
 
 @layouts
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize("shift", [0.2, 0.9, 30])
 def test_large_maps(shift: float, dtype: torch.dtype, layout: torch.memory_format):
-    """Points that all are near, some far, and nearly all far."""
+    """Points are all near, partly far, or nearly all far."""
     slope, x, points = large(shift, dtype)
     points = points.to(torch.promote_types(dtype, torch.float32))
     given = slope.to(memory_format=layout), x.to(memory_format=layout), points
-    found = results(*given, None)
-    assert all(each.is_contiguous(memory_format=layout) for each in found[:2])
-    assert_equal(found, exact(*given), TOLERANCES[dtype])
+    outputs = results(*given, None)
+    assert all(output.is_contiguous(memory_format=layout) for output in outputs[:2])
+    assert_equal(outputs, exact(*given), TOLERANCES[dtype])
 
 
 @layouts
@@ -88,13 +88,13 @@ def test_wild_points_stay_in_bounds(bad: float, layout: torch.memory_format):
 def test_more_planes_than_a_grid_has_along_most_axes():
     x = torch.randn(70_000, 2, 2, 2, device="cuda")
     points = 2 * torch.rand(70_000, 2, 2, 3, 3, device="cuda")
-    found = results(torch.ones(70_000, 2, 3, 3, device="cuda"), x, points, "triton")
-    assert_equal(found, exact(torch.ones(70_000, 2, 3, 3), x, points), 2e-5)
+    outputs = results(torch.ones(70_000, 2, 3, 3, device="cuda"), x, points, "triton")
+    assert_equal(outputs, exact(torch.ones(70_000, 2, 3, 3), x, points), 2e-5)
 
 
 @layouts
 def test_gathering_gives_the_same_bits_every_time(layout: torch.memory_format):
-    """Always where no point is far, and else where torch is deterministic."""
+    """This holds if no point is far, or if torch is set to be deterministic."""
     slope, x, points = large(0.4)
     x = x.to(memory_format=layout)
     first, second = (triton.gradients(slope, x, points) for _ in range(2))
@@ -103,11 +103,11 @@ def test_gathering_gives_the_same_bits_every_time(layout: torch.memory_format):
     far = 8 * points
     torch.use_deterministic_algorithms(True)
     try:
-        found, again = (triton.gradients(slope, x, far) for _ in range(2))
+        first, second = (triton.gradients(slope, x, far) for _ in range(2))
     finally:
         torch.use_deterministic_algorithms(False)
-    assert torch.equal(found[0], again[0])
-    assert_equal(found, exact(slope, x, far)[1:], 2e-5)
+    assert torch.equal(first[0], second[0])
+    assert_equal(first, exact(slope, x, far)[1:], 2e-5)
 
 
 def test_the_host_does_not_wait_for_the_device():
@@ -115,10 +115,10 @@ def test_the_host_does_not_wait_for_the_device():
     results(*given, "triton")  # compiles
     torch.cuda.set_sync_debug_mode("error")
     try:
-        found = results(*given, "triton")
+        outputs = results(*given, "triton")
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert_equal(found, exact(*given), 2e-5)
+    assert_equal(outputs, exact(*given), 2e-5)
 
 
 def test_runs_in_a_cuda_graph():
@@ -128,10 +128,10 @@ def test_runs_in_a_cuda_graph():
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        found = triton.read(x, points), *triton.gradients(slope, x, points)
+        outputs = triton.read(x, points), *triton.gradients(slope, x, points)
     x.neg_()
     graph.replay()
-    assert_equal(found, exact(slope, x, points), 2e-5)
+    assert_equal(outputs, exact(slope, x, points), 2e-5)
 
 
 def test_compiled_code_gives_the_same():
@@ -139,11 +139,11 @@ def test_compiled_code_gives_the_same():
     slope, x, points = large(0.4)
     x, points = x.requires_grad_(), points.requires_grad_()
     output = torch.compile(sample, fullgraph=True)(x, points)
-    found = (output.detach(), *torch.autograd.grad(output, (x, points), slope))
-    assert_equal(found, exact(slope, x.detach(), points.detach()), 2e-5)
+    outputs = (output.detach(), *torch.autograd.grad(output, (x, points), slope))
+    assert_equal(outputs, exact(slope, x.detach(), points.detach()), 2e-5)
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there is one device")
 def test_maps_on_a_device_that_is_not_the_current_one():
-    slope, x, points = (each.to("cuda:1") for each in large(0.9))
+    slope, x, points = (tensor.to("cuda:1") for tensor in large(0.9))
     assert_equal(results(slope, x, points, "triton"), exact(slope, x, points), 2e-5)

@@ -1,4 +1,4 @@
-"""What torch knows of the operator behind `sample`: derivatives, shapes, compiling, exporting."""
+"""The torch operator behind `sample`: derivatives, shapes, compiling, exporting."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from dysample.geometry import sample
 from dysample.kernels import operator
 from dysample.kernels.native import LANES
 
-# Torch's own: it warns of its own code when it first differentiates functions, and of gradients it looks at.
+# Torch warns about its own code when it first transforms a function, and about gradients that it inspects.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning"),
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning"),
@@ -20,7 +20,7 @@ implementations = pytest.mark.parametrize(
 
 
 def inputs(seed: int, dtype: torch.dtype = torch.float32, groups: int = 2) -> tuple[Tensor, Tensor]:
-    """A map, and points that are no neighbours of a pixel centre, where the slope jumps."""
+    """Return a map, and points away from the pixel centres, where the slope jumps."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(2, 4, 3, 5, dtype=dtype, generator=generator)
     within = 0.1 + 0.8 * torch.rand(2, groups, 2, 4, 6, dtype=dtype, generator=generator)
@@ -31,7 +31,7 @@ def inputs(seed: int, dtype: torch.dtype = torch.float32, groups: int = 2) -> tu
 @implementations
 @pytest.mark.unhooked
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_torch_finds_no_fault(implementation, layout: torch.memory_format):
+def test_opcheck_passes(implementation, layout: torch.memory_format):
     x, points = inputs(0)
     x = x.to(memory_format=layout)
     torch.library.opcheck(operator.sample, (x.requires_grad_(), points.requires_grad_(), implementation))
@@ -48,7 +48,7 @@ def test_gradients_of_the_operator():
 
 @needs_native
 def test_native_derivatives_are_the_plain_ones():
-    """First and second ones, also through torch.func."""
+    """First and second derivatives agree, also through torch.func."""
 
     def first(implementation, x: Tensor, points: Tensor) -> tuple[Tensor, ...]:
         x, points = x.clone().requires_grad_(), points.clone().requires_grad_()
@@ -81,7 +81,7 @@ def test_forward_differentiation_is_refused_not_wrong():
 @pytest.mark.unhooked
 @implementations
 def test_compiled_code_keeps_the_operator_whole(implementation):
-    """Taken apart, reading would be several times slower; forward and backward."""
+    """Decomposed, the operator would be several times slower; forward and backward."""
     torch.compiler.reset()
     graphs: list[torch.fx.GraphModule] = []
 

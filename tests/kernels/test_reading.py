@@ -1,4 +1,4 @@
-"""Every implementation of the reading at points, against a slow loop in float64 and against each other."""
+"""All implementations of point sampling against a slow loop in float64 and against each other."""
 
 import math
 
@@ -18,7 +18,7 @@ every_set = pytest.mark.parametrize("instructions", LANES)
 
 
 def case(seed: int) -> tuple[Tensor, Tensor]:
-    """A random map and points of random sizes, some beyond the border, in float64."""
+    """Return a random map and points in float64, of random sizes, with some points beyond the border."""
     generator = torch.Generator().manual_seed(seed)
 
     def pick(*choices: int) -> int:
@@ -31,14 +31,14 @@ def case(seed: int) -> tuple[Tensor, Tensor]:
     shape = (pick(1, batch), groups, 2, scale * height, scale * width)
     within = torch.rand(shape, generator=generator, dtype=torch.float64)
     size = torch.tensor([width, height], dtype=torch.float64).view(2, 1, 1)
-    # Positions that float32 holds, so that all compute the same.
+    # Positions that are exact in float32, so that all implementations read the same points.
     points = (within * (size + 4) - 2).float().double()
     return x.float().double(), points
 
 
 def expected(x: Tensor, points: Tensor) -> Tensor:
-    everyone = points.expand(x.shape[0], -1, -1, -1, -1)
-    return torch.from_numpy(slow.sample(x.numpy(), everyone.numpy()))
+    expanded = points.expand(x.shape[0], -1, -1, -1, -1)
+    return torch.from_numpy(slow.sample(x.numpy(), expanded.numpy()))
 
 
 @layouts
@@ -57,7 +57,7 @@ def test_all_equal_a_slow_loop(seed: int, layout: torch.memory_format):
 @layouts
 @pytest.mark.parametrize("seed", range(100, 120))
 def test_native_gradients_equal_those_in_float64(seed: int, layout: torch.memory_format):
-    """Of the map and of the points; none lies on a pixel centre, where the slope jumps, by chance."""
+    """Check the gradients of map and points; no random point is on a pixel centre, where the slope jumps."""
     x, points = case(seed)
     points = points.expand(x.shape[0], -1, -1, -1, -1)
     slope = torch.randn(*x.shape[:2], *points.shape[3:], generator=torch.Generator().manual_seed(seed))
@@ -94,7 +94,7 @@ def test_layouts_give_the_same_bits(instructions):
 @needs_native
 @layouts
 def test_threads_share_large_maps(layout: torch.memory_format):
-    """Large enough to be split, and with fewer groups than threads."""
+    """The map is large enough to be split, and has fewer groups than threads."""
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(1, 96, 60, 64, generator=generator).to(memory_format=layout)
     points = 62 * torch.rand(1, 1, 2, 120, 128, generator=generator)
@@ -121,7 +121,7 @@ def test_threads_share_large_maps(layout: torch.memory_format):
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e30, -1e30, 3e38])
 @layouts
 def test_wild_points_stay_in_bounds(implementation, bad: float, layout: torch.memory_format):
-    """Nearly all points are wild, and the map lies within a larger one, so that a read outside shows."""
+    """Nearly all points are wild; the map is a view of a larger NaN map, so that a read outside shows."""
     around = torch.full((1, 8, 12, 12), math.nan)
     x = around[..., 4:8, 4:9].copy_(torch.randn(1, 8, 4, 5, generator=torch.Generator().manual_seed(4)))
     x = x.to(memory_format=layout).requires_grad_()
@@ -143,7 +143,7 @@ def test_wild_points_stay_in_bounds(implementation, bad: float, layout: torch.me
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("width", [64, 130, 256, 512, 1024])
 def test_half_types_lose_no_more_than_rounding(implementation, dtype: torch.dtype, width: int):
-    """Reading exactly and rounding what goes in and what comes out is the least that a half type costs."""
+    """An exact read of rounded input, then rounded, has the least error that a half type allows."""
     generator = torch.Generator().manual_seed(width)
     exact = torch.randn(1, 16, 40, width, generator=generator, dtype=torch.float64)
     points = torch.rand(1, 4, 2, 80, 2 * width, generator=generator) * torch.tensor([width, 40]).view(2, 1, 1)

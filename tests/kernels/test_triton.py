@@ -1,4 +1,4 @@
-"""The implementation for GPUs, without one: interpreted, compiled ahead, and chosen."""
+"""The Triton implementation without a GPU: interpreted, compiled ahead of time, and chosen."""
 
 import os
 import re
@@ -26,7 +26,7 @@ NAMES = {torch.float32: "fp32", torch.float64: "fp64", torch.bfloat16: "bf16", t
 @needs_triton
 @pytest.mark.timeout(600)
 def test_interpreted_kernels_equal_slow_loops():
-    """`interpreted.py`, in a process whose Triton interprets."""
+    """Run `interpreted.py` in a process whose Triton interprets."""
     options = ("-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-o", "addopts=")
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "tests/kernels/interpreted.py"],
@@ -43,7 +43,7 @@ def test_interpreted_kernels_equal_slow_loops():
 def compiled(
     kernel: str, form: torch.memory_format, dtype: torch.dtype, capability: int, grouped: int
 ) -> dict[str, Any]:
-    """A kernel's code in every stage, for a GPU that need not be there and maps of 240 columns."""
+    """Return a kernel's code at every stage, for maps of 240 columns; no GPU is needed."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
@@ -77,7 +77,7 @@ def compiled(
 def test_kernels_assemble_and_fit_the_registers(
     kernel: str, form: torch.memory_format, capability: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """What does not fit is spilled to a stack. With 128 registers a processor holds four programs."""
+    """Nothing is spilled to the stack, and with at most 128 registers a processor holds four programs."""
     from triton import knobs
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
@@ -92,17 +92,17 @@ def test_kernels_assemble_and_fit_the_registers(
         binary.write_bytes(code["cubin"])
         command = (knobs.nvidia.cuobjdump.path, "-res-usage", str(binary))
         usage = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        found = re.search(r"REG:(\d+) STACK:(\d+) .*LOCAL:(\d+)", usage)
-        assert found is not None
-        assert int(found[1]) <= 128
-        assert (found[2], found[3]) == ("0", "0")
+        match = re.search(r"REG:(\d+) STACK:(\d+) .*LOCAL:(\d+)", usage)
+        assert match is not None
+        assert int(match[1]) <= 128
+        assert (match[2], match[3]) == ("0", "0")
         if dtype == torch.bfloat16:  # rounded to nearest, as PyTorch does
             roundings = set(re.findall(r"cvt\.(\w+)\.bf16(?:x2)?\.f32", code["ptx"]))
             assert roundings == ({"rn"} if kernel == "read" else set())
 
 
-def test_maps_on_a_gpu_are_for_triton(monkeypatch: pytest.MonkeyPatch):
-    """As far as one can see without a GPU: on tensors that only pretend."""
+def test_triton_reads_maps_on_a_gpu(monkeypatch: pytest.MonkeyPatch):
+    """Fake tensors stand in for a GPU."""
     monkeypatch.delenv("DYSAMPLE_KERNEL", raising=False)
     monkeypatch.setattr(triton_division, "INSTALLED", True)
     monkeypatch.setattr(triton_division, "why_not_to_start", lambda: None)
@@ -131,8 +131,7 @@ def test_maps_on_a_gpu_are_for_triton(monkeypatch: pytest.MonkeyPatch):
         ((1, 1, 1, 2**16), (1, 2**15)),
     ],
 )
-def test_what_32_bits_do_not_count_is_left_to_others(shape: tuple[int, ...], count: tuple[int, int]):
-
+def test_maps_too_large_for_32_bits_are_left_to_others(shape: tuple[int, ...], count: tuple[int, int]):
     with FakeTensorMode():
         x, points = torch.empty(shape, device="cuda"), torch.empty(1, 1, 2, *count, device="cuda")
         assert "it is for images of fewer than" in str(triton_division.why_not_for(x, points))
@@ -178,5 +177,6 @@ def test_refusals_say_why(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.undo()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("DYSAMPLE_KERNEL", "triton")
-    with pytest.raises(ValueError, match="variable DYSAMPLE_KERNEL is 'triton', which is not there, because"):
+    rule = "variable DYSAMPLE_KERNEL is 'triton', which is not available, because"
+    with pytest.raises(ValueError, match=rule):
         sample(x, points)

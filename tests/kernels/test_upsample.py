@@ -1,4 +1,4 @@
-"""Deciding in one pass of the C library: against plans in float64, and when it may stand in."""
+"""Predicting points in one pass of the C library: against plans in float64, and when it is used."""
 
 from itertools import product
 
@@ -19,7 +19,7 @@ styles = pytest.mark.parametrize(("style", "dynamic"), STYLES)
 
 
 def moving(style, dynamic: bool, *, scale: int = 2, groups: int = 4, initial="bilinear") -> DySample:
-    """With weights that move points by pixels, and with both biases."""
+    """Return an operator whose weights move points by pixels, with both biases."""
     torch.manual_seed(scale)
     options = {"style": style, "dynamic_scope": dynamic, "initial": initial}
     up = DySample(3 * groups * scale * scale, scale=scale, groups=groups, **options).eval()
@@ -43,7 +43,7 @@ def test_points_are_those_of_the_plan(style, dynamic: bool, scale: int, groups: 
         up.float()
         scope = (None, None) if up.scope is None else (up.scope.weight, up.scope.bias)
         for instructions, form in product(LANES, FORMATS):
-            found = native.decide(
+            points = native.decide(
                 x.to(memory_format=form),
                 *(up.offset.weight, up.offset.bias, *scope, grid),
                 factor=up.scope_factor,
@@ -52,14 +52,14 @@ def test_points_are_those_of_the_plan(style, dynamic: bool, scale: int, groups: 
                 instructions=instructions,
             )
             wanted = record.initial + record.offset
-            torch.testing.assert_close(found.double(), wanted, rtol=0, atol=2e-5)
+            torch.testing.assert_close(points.double(), wanted, rtol=0, atol=2e-5)
 
 
 @styles
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_it_gives_what_the_steps_give(style, dynamic: bool, form: torch.memory_format, dtype: torch.dtype):
-    """Rounding apart: half types are convolved in float32 here."""
+def test_it_equals_the_separate_steps(style, dynamic: bool, form: torch.memory_format, dtype: torch.dtype):
+    """Results agree up to rounding: the library convolves half types in float32."""
     up = moving(style, dynamic).to(dtype)
     x = torch.randn(2, up.channels, 9, 33).to(dtype).to(memory_format=form)
     with torch.no_grad():
@@ -104,8 +104,8 @@ def served(up: DySample) -> bool:
     return choice.fuses(x, grid, up.offset, up.scope)
 
 
-def test_it_serves_only_where_nobody_looks(monkeypatch: pytest.MonkeyPatch):
-    """Gradients, autocast, hooks, other modules in the convolution's place, another wish."""
+def test_it_is_used_only_if_nobody_needs_the_steps(monkeypatch: pytest.MonkeyPatch):
+    """Gradients, autocast, hooks, parametrised convolutions and DYSAMPLE_KERNEL=plain rule it out."""
     monkeypatch.delenv("DYSAMPLE_KERNEL", raising=False)
     up = moving("lp", True)
     assert not served(up)
@@ -126,7 +126,7 @@ def test_it_serves_only_where_nobody_looks(monkeypatch: pytest.MonkeyPatch):
 
 
 @styles
-def test_operations_are_counted_as_of_the_steps(style, dynamic: bool):
+def test_macs_equal_those_of_the_steps(style, dynamic: bool):
     up = moving(style, dynamic)
     x = torch.randn(2, up.channels, 4, 5)
     assert count_macs(up, x) == count_macs(up.to("meta"), x.to("meta"))
@@ -134,7 +134,7 @@ def test_operations_are_counted_as_of_the_steps(style, dynamic: bool):
 
 @pytest.mark.unhooked
 @styles
-def test_torch_finds_no_fault(style, dynamic: bool):
+def test_opcheck_passes(style, dynamic: bool):
     up = moving(style, dynamic)
     x = torch.randn(1, up.channels, 3, 4)
     grid = initial_positions(3, 4, scale=2, like=x, initial="bilinear")

@@ -1,4 +1,4 @@
-"""The learned upsamplers but DySample once more, as slow float64 loops; shares no code with the package.
+"""Slow float64 loops for all learned upsamplers except DySample; shares no code with the package.
 
 Maps are (batch, channels, rows, columns). `state` holds an operator's parameters under their keys.
 Kernels are (batch, kernel row, kernel column, rows, columns).
@@ -14,13 +14,13 @@ State = Mapping[str, Array]
 
 
 def value(plane: Array, row: int, column: int) -> float:
-    """One pixel; what lies outside the map is zero."""
+    """Return one pixel; pixels outside the map are zero."""
     inside = 0 <= row < plane.shape[0] and 0 <= column < plane.shape[1]
     return plane[row, column] if inside else 0.0
 
 
 def reassemble(maps: Array, kernels: Array, scale: int) -> Array:
-    """Every output pixel adds up the pixels around its own low-res pixel, each times its weight."""
+    """Sum the weighted pixels around the low-res pixel of every output pixel."""
     batch, size, _, rows, columns = kernels.shape
     output = np.zeros((batch, maps.shape[1], rows, columns))
     for b, c, p, q in np.ndindex(output.shape):
@@ -31,7 +31,7 @@ def reassemble(maps: Array, kernels: Array, scale: int) -> Array:
 
 
 def neighbour_products(queries: Array, keys: Array, size: int, scale: int) -> Array:
-    """Inner products of every output pixel's query with the keys around its own low-res pixel."""
+    """Return the products of every output pixel's query with the keys around its low-res pixel."""
     batch, dimensions, rows, columns = queries.shape
     output = np.zeros((batch, size, size, rows, columns))
     for b, i, j, p, q in np.ndindex(output.shape):
@@ -42,7 +42,7 @@ def neighbour_products(queries: Array, keys: Array, size: int, scale: int) -> Ar
 
 
 def convolve(maps: Array, weight: Array, bias: Array | None, stride: int = 1, padding: int = 0) -> Array:
-    """A convolution as networks mean it (the kernel is not turned), with zeros around the map."""
+    """Convolve as networks do (a cross-correlation), with zeros around the map."""
     rows, columns = weight.shape[2:]
     padded = np.pad(maps, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     height = (padded.shape[2] - rows) // stride + 1
@@ -55,7 +55,7 @@ def convolve(maps: Array, weight: Array, bias: Array | None, stride: int = 1, pa
 
 
 def shuffle(maps: Array, scale: int) -> Array:
-    """Channel c s^2 + row s + column becomes sub-pixel (row, column) of channel c."""
+    """Move channel c s^2 + row s + column to sub-pixel (row, column) of channel c."""
     batch, channels, height, width = maps.shape
     output = np.zeros((batch, channels // scale**2, scale * height, scale * width))
     for b, c, p, q in np.ndindex(output.shape):
@@ -65,12 +65,12 @@ def shuffle(maps: Array, scale: int) -> Array:
 
 
 def repeat(maps: Array, scale: int) -> Array:
-    """Nearest-neighbour interpolation."""
+    """Interpolate with the nearest neighbour."""
     return maps.repeat(scale, axis=2).repeat(scale, axis=3)
 
 
 def softmax(logits: Array) -> Array:
-    """(batch, k^2, rows, columns) to kernels: positive weights that add up to one over the k^2 taps."""
+    """Turn (batch, k^2, rows, columns) into kernels: positive weights that sum to 1 over the k^2 taps."""
     size = round(logits.shape[1] ** 0.5)
     powers = np.exp(logits)
     weights = powers / powers.sum(axis=1, keepdims=True)
@@ -82,19 +82,19 @@ def sigmoid(numbers: Array) -> Array:
 
 
 def group_norm(maps: Array, weight: Array, bias: Array, groups: int = 32) -> Array:
-    """Groups of neighbouring channels to mean 0 and variance 1, picture by picture; then the affine map."""
+    """Normalise groups of channels to mean 0 and variance 1, picture by picture; then scale and shift."""
     output = np.zeros(maps.shape)
-    each = maps.shape[1] // groups
+    size = maps.shape[1] // groups
     for b, c in np.ndindex(maps.shape[:2]):
-        first = c // each * each
-        group = maps[b, first : first + each]
+        first = c // size * size
+        group = maps[b, first : first + size]
         variance = np.mean((group - group.mean()) ** 2)
         output[b, c] = (maps[b, c] - group.mean()) / np.sqrt(variance + 1e-5) * weight[c] + bias[c]
     return output
 
 
 def average_pool(maps: Array, size: int) -> Array:
-    """Means over size x size tiles, which overlap where the sides are no multiples of `size`."""
+    """Average over size x size tiles, which overlap if the sides are not multiples of `size`."""
     height, width = maps.shape[2:]
     output = np.zeros((*maps.shape[:2], size, size))
     for b, c, i, j in np.ndindex(output.shape):
@@ -105,7 +105,7 @@ def average_pool(maps: Array, size: int) -> Array:
 
 
 def deconvolution(state: State, x: Array) -> Array:
-    """Every pixel adds its 3 x 3 stamp to the output, centred on output pixel (2 row, 2 column)."""
+    """Add the 3 x 3 stamp of every pixel to the output, centred on output pixel (2 row, 2 column)."""
     weight, bias = state["conv.weight"], state["conv.bias"]
     height, width = x.shape[2:]
     canvas = np.zeros((len(x), weight.shape[1], 2 * height + 2, 2 * width + 2))
@@ -126,7 +126,7 @@ def carafe_kernels(state: State, x: Array, scale: int) -> Array:
 
 
 def indexnet_kernels(state: State, guide: Array) -> Array:
-    """The index map, as kernels of one pixel; batch norm uses its running statistics."""
+    """Return the index map as kernels of one pixel; batch norm uses its running statistics."""
     encoded = convolve(guide, state["encode.weight"], None, stride=2, padding=1)
     for c in range(encoded.shape[1]):
         deviation = np.sqrt(state["norm.running_var"][c] + 1e-5)
@@ -137,7 +137,7 @@ def indexnet_kernels(state: State, guide: Array) -> Array:
 
 
 def a2u_kernels(state: State, guide: Array) -> Array:
-    """Two filters per picture, made from it and run over all of its channels, make an affinity per pixel."""
+    """Predict two filters per picture, apply each to all channels, and scale one kernel by their affinity."""
     batch, channels, rows, columns = guide.shape
     filters = convolve(average_pool(guide, 6), state["filters.weight"], state["filters.bias"])
     features: list[Array] = []
@@ -154,7 +154,7 @@ def a2u_kernels(state: State, guide: Array) -> Array:
 
 
 def fade_kernels(state: State, x: Array, guide: Array, scale: int) -> Array:
-    """One encoder for both maps; its bias counts twice."""
+    """Apply one encoder to both maps, so that its bias counts twice."""
     weight, bias = state["encode.weight"], state["encode.bias"]
     fine = convolve(guide, state["compress_guide.weight"], state["compress_guide.bias"])
     coarse = convolve(x, state["compress.weight"], None)
@@ -163,7 +163,7 @@ def fade_kernels(state: State, x: Array, guide: Array, scale: int) -> Array:
 
 
 def sapa_kernels(state: State, x: Array, guide: Array, scale: int) -> Array:
-    """How alike the guide's pixel and the map's pixels are; outside the map the logit is zero."""
+    """Compare the guide's pixel with the map's pixels; outside the map the logit is zero."""
     normal_guide = group_norm(guide, state["norm_guide.weight"], state["norm_guide.bias"])
     normal = group_norm(x, state["norm.weight"], state["norm.bias"])
     queries = convolve(normal_guide, state["query.weight"], state["query.bias"])

@@ -1,4 +1,4 @@
-"""DySample once more, as slow float64 loops over the paper's equations; shares no code with the package."""
+"""Slow float64 loops over the paper's equations of DySample; shares no code with the package."""
 
 import math
 
@@ -9,7 +9,7 @@ Array = NDArray[np.float64]
 
 
 def read(plane: Array, x: float, y: float) -> float:
-    """Eq. 1 for one point of one channel: its four neighbours, weighted by area; repeated at the border."""
+    """Read one channel at one point (Eq. 1): four neighbours weighted by area, repeated at the border."""
     rows, columns = plane.shape
     left, top = math.floor(x - 0.5), math.floor(y - 0.5)
     value = 0.0
@@ -20,7 +20,7 @@ def read(plane: Array, x: float, y: float) -> float:
 
 
 def sample(maps: Array, points: Array) -> Array:
-    """Maps (b, c, h, w) read at points (b, g, 2, H, W), channel by channel."""
+    """Read maps (b, c, h, w) at points (b, g, 2, H, W), channel by channel."""
     batch, channels = maps.shape[:2]
     groups, _, rows, columns = points.shape[1:]
     output = np.zeros((batch, channels, rows, columns))
@@ -31,7 +31,7 @@ def sample(maps: Array, points: Array) -> Array:
 
 
 def raw_offset(maps: Array, weight: Array, bias: Array | None, style: str, scale: int, groups: int) -> Array:
-    """What a 1x1 convolution says for every output point, (b, g, 2, H, W); Figure 6.
+    """Apply a 1x1 convolution for every output point, giving (b, g, 2, H, W); Figure 6.
 
     Its channels are ordered (x before y)(group)(sub-row)(sub-column) for "lp", (x before y)(group) for "pl".
     """
@@ -50,7 +50,7 @@ def raw_offset(maps: Array, weight: Array, bias: Array | None, style: str, scale
 
 
 def points(offset: Array, scale: int, initial: str) -> Array:
-    """Eq. 3: the initial grid of Figure 3, moved."""
+    """Add offsets to the initial grid of Figure 3 (Eq. 3)."""
     moved = offset.copy()
     for b, group, p, q in np.ndindex(offset.shape[0], offset.shape[1], *offset.shape[3:]):
         for axis, index in enumerate((q, p)):
@@ -60,9 +60,9 @@ def points(offset: Array, scale: int, initial: str) -> Array:
 
 
 def sample_gradients(slope: Array, maps: Array, points: Array) -> tuple[Array, Array]:
-    """What `sample` does to a map and to points, backwards: as it weighs, and as its weights change.
+    """Return the gradients of `sample` with respect to the map and the points.
 
-    Points outside of the pixels' centres do not move what they read.
+    Points beyond the outermost pixel centres have no gradient: moving them does not change what they read.
     """
     of_maps, of_points = np.zeros(maps.shape), np.zeros(points.shape)
     rows, columns = maps.shape[2:]

@@ -1,9 +1,9 @@
-"""Maps and points to try implementations of the reading at points on."""
+"""Maps and points for testing implementations of point sampling."""
 
 import torch
 from torch import Tensor
 
-# Batch, groups and channels of a group, the map, the points, how far these go from an even spread.
+# Batch, groups, channels per group, size of the map, size of the points, largest shift from an even spread.
 CASES = {
     "scale 2": (1, 2, 3, (3, 5), (6, 10), 0.4),
     "scale 3, odd": (1, 1, 2, (1, 3), (3, 9), 0.4),
@@ -16,7 +16,7 @@ CASES = {
 
 
 def case(name: str, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
-    """Slope, map and points, of numbers that float32 holds, so that all compute the same."""
+    """Return slope, map and points, all exact in float32, so that every type starts from the same numbers."""
     batch, groups, grouped, size, count, far = CASES[name]
     generator = torch.Generator().manual_seed(len(name))
     x = torch.randn(batch, groups * grouped, *size, generator=generator)

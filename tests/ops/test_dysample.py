@@ -74,7 +74,7 @@ def test_equations_as_slow_loops(style: Style, dynamic: bool, scale: int, groups
 
 @kinds
 def test_first_half_of_the_channels_moves_along_x(style: Style, dynamic: bool):
-    """On a map that holds its own x, or y, the output is where the point is."""
+    """On a map whose values are its x (or y) coordinates, the output is the position of the point."""
     op = DySample(8, groups=2, style=style, dynamic_scope=dynamic)
     nn.init.zeros_(op.offset.weight)
     assert op.offset.bias is not None
@@ -132,7 +132,7 @@ def test_reads_what_it_plans(style: Style, dynamic: bool):
 @kinds
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_other_types(style: Style, dynamic: bool, dtype: torch.dtype):
-    """A whole module in another type; positions stay exact even where half types skip pixels."""
+    """A module in another dtype keeps exact positions, even where half types cannot count every pixel."""
     op = random_weights(DySample(16, style=style, dynamic_scope=dynamic), 0.1)
     x = noise(1, 16, 2, 1024).to(dtype)
     expected = op(x.float())
@@ -156,7 +156,7 @@ def test_autocast(style: Style, dynamic: bool, width: int, dtype: torch.dtype):
     assert record.points.dtype == torch.float32
     assert output.dtype == dtype
     assert torch.equal(record.initial, expected.initial)
-    # Eight bits of mantissa for what is predicted, which is small; all of them for where it is.
+    # Offsets, which are small, have eight bits of mantissa; positions have all of float32.
     torch.testing.assert_close(record.points, expected.points, rtol=0, atol=0.01)
     assert torch.equal(output, sample(x, record.points))
 
@@ -175,7 +175,7 @@ def test_autocast_trains(style: Style, dynamic: bool):
 
 @kinds
 def test_gradients(style: Style, dynamic: bool):
-    """With respect to the map and every weight; offsets too small to carry a point over a pixel centre."""
+    """Check the map and every weight, with offsets too small to move a point across a pixel centre."""
     op = random_weights(DySample(8, style=style, groups=2, dynamic_scope=dynamic).double(), 0.05)
     names = [name for name, _ in op.named_parameters()]
 

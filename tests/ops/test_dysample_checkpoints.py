@@ -1,4 +1,4 @@
-"""Published checkpoints of DySample: what loads, what changes the function, what is refused."""
+"""Published checkpoints of DySample: which load, which change the function, which are refused."""
 
 import copy
 
@@ -12,7 +12,7 @@ from tests.ops.test_dysample import Style, kinds, noise, random_weights
 
 
 def published_grid(scale: int, groups: int) -> Tensor:
-    """The `init_pos` of published files: all x, then all y; group by group; sub-row by sub-row."""
+    """Return the `init_pos` of published files: all x, then all y; group by group; sub-row by sub-row."""
     steps = [(k - (scale - 1) / 2) / scale for k in range(scale)]
     x = [steps[column] for _ in range(scale) for column in range(scale)]
     y = [steps[row] for row in range(scale) for _ in range(scale)]
@@ -23,7 +23,7 @@ def published_grid(scale: int, groups: int) -> Tensor:
 @pytest.mark.parametrize(("scale", "groups"), [(2, 4), (3, 2)])
 @pytest.mark.parametrize("stored", [torch.float32, torch.float16, torch.bfloat16])
 def test_published_checkpoints(style: Style, dynamic: bool, scale: int, groups: int, stored: torch.dtype):
-    """Inside a bigger model, as found; the caller's dict stays as it is."""
+    """A checkpoint of a larger model loads, and the caller's dict is not changed."""
     channels = 4 * scale**2
 
     def network() -> nn.Module:
@@ -67,12 +67,12 @@ def test_published_bias_of_the_scope(style: Style):
     for other in (copy.deepcopy(biased), DySample(16, style=style, dynamic_scope=True)):
         other.load_state_dict(biased.state_dict())
         assert torch.equal(other(x), biased(x))
-    biased.load_state_dict(op.state_dict())  # a bias must not outlive the weights that it came with
+    biased.load_state_dict(op.state_dict())  # the bias must go with the weights it belonged to
     assert torch.equal(biased(x), op(x))
 
 
 def change(state: dict[str, Tensor], **changes: Tensor | None) -> dict[str, Tensor]:
-    """A checkpoint with other entries; None takes one out."""
+    """Return a checkpoint with some entries replaced, or removed by None."""
     changed = state | {key.replace("__", "."): value for key, value in changes.items()}
     return {key: value for key, value in changed.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""Compiled and exported operators equal the eager ones, at sizes that they were not traced at."""
+"""Compiled and exported operators equal the eager ones, also at sizes other than the traced one."""
 
 from collections.abc import Callable
 from functools import cache
@@ -35,7 +35,7 @@ def assert_equal(output: Tensor, expected: Tensor) -> None:
 
 
 class CountingBackend:
-    """Runs graphs as they are, and counts how many were made."""
+    """Backend that runs graphs unchanged and counts them."""
 
     def __init__(self) -> None:
         self.graphs = 0
@@ -52,7 +52,7 @@ def _forget_compiled_code():
 
 @every
 def test_compiled(name: str):
-    """One graph without breaks, made again for a second size and for none after that."""
+    """There is one graph without breaks, recompiled for a second size and not after that."""
     op, backend = make(name), CountingBackend()
     compiled = torch.compile(op, fullgraph=True, backend=backend)
     for shape in (FIRST, SECOND, THIRD, (4, 3, 3)):
@@ -73,7 +73,7 @@ def test_compiled_for_all_sizes_at_once(name: str):
 
 @cache
 def exported(name: str) -> torch.export.ExportedProgram:
-    """Batch, rows and columns are free; an export that fixes one of them fails."""
+    """Export with free batch, rows and columns; fixing one of them is an error."""
     inputs = maps(name, *FIRST)
     free = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
     return torch.export.export(make(name), inputs, dynamic_shapes=tuple(free for _ in inputs))
@@ -105,9 +105,10 @@ def test_onnx(name: str, tmp_path: Path):
 @pytest.mark.gpu
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_generated_code(device: str):
-    """The default backend in training, where it minds how views are made; shuffled features, both weights.
+    """The default backend trains the operator with shuffled features and both convolutions.
 
-    Among the GPU tests because compiling the C++ for the CPU takes a minute.
+    Training is where that backend is strict about views. Compiling C++ for the CPU takes a minute, so this is
+    a GPU test.
     """
     op = make("dysample-s+").to(device)
     compiled = torch.compile(op, fullgraph=True, dynamic=True)
@@ -124,7 +125,7 @@ def test_generated_code(device: str):
 @pytest.mark.gpu
 @every
 def test_cuda(name: str):
-    """As on the CPU, and without waiting for the device: nothing is made on the host and copied over."""
+    """Results equal those on the CPU, and no tensor is made on the host and copied, which would wait."""
     op, inputs = make(name), maps(name, *FIRST)
     expected = op(*inputs)
     on_device = tuple(x.cuda() for x in inputs)

@@ -1,4 +1,4 @@
-"""What is refused, and the sentence that says why. (The shape hook would often refuse first: run apart.)"""
+"""Error messages of operators and hosts. (Unhooked, since the shape hook would often raise first.)"""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a new operator costs: a row that is neither in the paper nor trained breaks nothing."""
+"""Adding an operator: a row that is neither in the paper nor trained breaks nothing."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -34,10 +34,10 @@ pytestmark = pytest.mark.slow
 
 
 class GainedNearest(Upsampler):
-    """Nearest interpolation, where every low-res pixel gets a learned gain for all channels."""
+    """Multiply nearest-neighbour interpolation by a learned gain per low-res pixel."""
 
     def __init__(self, channels: int, *, scale: int = 2) -> None:
-        """Make an upsampler for maps of `channels` channels.
+        """Initialise for maps of `channels` channels.
 
         Raises:
             ValueError: `channels` is not a positive integer, or `scale` not an integer of at least 2.
@@ -46,7 +46,7 @@ class GainedNearest(Upsampler):
         self.predict = nn.Conv2d(channels, 1, kernel_size=1)
 
     def plan(self, x: Float[Tensor, "b c h w"]) -> KernelRecord:
-        """Decide on the gain of every output pixel: kernels of one pixel.
+        """Predict the gain of every output pixel, as kernels of one pixel.
 
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
@@ -56,7 +56,7 @@ class GainedNearest(Upsampler):
         return KernelRecord(F.interpolate(gain, scale_factor=float(self.scale)).unsqueeze(1), self.scale)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
-        """Enlarge `x` s times: decide, then sum.
+        """Enlarge `x` s times: plan the kernels, then apply them.
 
         Raises:
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
@@ -68,7 +68,7 @@ NAME = "gained"
 SPEC = OperatorSpec(
     "Gained nearest",
     GainedNearest,
-    "Multiplies the low-res pixel it lies in by a gain that the low-res features predict.",
+    "Multiplies the low-res pixel that contains it by a gain predicted from the low-res features.",
     family="kernel",
     start="random gain",
 )
@@ -76,7 +76,7 @@ SPEC = OperatorSpec(
 
 @pytest.fixture(autouse=True)
 def _grown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The table with a row more; what was kept of the shorter one is forgotten, and the other way round."""
+    """Add a row to the table, and clear caches made with the shorter and the longer one."""
     monkeypatch.delenv("DYSAMPLE_DATA", raising=False)
     monkeypatch.setitem(OPERATORS, NAME, SPEC)
     st.cache_data.clear()
@@ -88,7 +88,7 @@ def _grown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", [NAME])
 class TestContract(Contract):
-    """It owes its users what all others do."""
+    """The new row fulfils the contract of all operators."""
 
 
 def test_it_is_found_by_its_name():
@@ -100,32 +100,32 @@ def test_it_is_found_by_its_name():
 
 
 def test_the_paper_has_no_numbers_of_it():
-    assert "Gained nearest" not in {each.label for each in paper_bubbles(None)}
+    assert "Gained nearest" not in {bubble.label for bubble in paper_bubbles(None)}
     assert NAME not in printed_ranges()
-    assert not any(NAME in each.gains for each in paper_gains())
+    assert not any(NAME in row.gains for row in paper_gains())
     assert shown(NAME) == "Gained nearest"
 
 
 def test_a_new_way_to_move_points_gets_none_of_the_papers_latencies(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(OPERATORS, NAME, replace(SPEC, family="points"))
-    assert {each.label for each in paper_bubbles(None)} == {
+    assert {bubble.label for bubble in paper_bubbles(None)} == {
         *("Bilinear", "DySample", "DySample+", "DySample-S", "DySample-S+")
     }
     assert NAME not in printed_ranges()
 
 
-def test_what_it_costs_in_the_papers_networks_is_counted():
-    found = host_complexity(HOSTS["segformer-b1"])
-    row = found.rows[-1]
+def test_its_cost_in_the_papers_networks_is_counted():
+    complexity = host_complexity(HOSTS["segformer-b1"])
+    row = complexity.rows[-1]
     assert row.upsampler == NAME
-    # Six sites; of every low-res pixel one product with 256 weights, and its 4 x 256 outputs with the gain.
+    # Six sites; per low-res pixel, 256 products for the gain and 4 x 256 to apply it.
     assert row.parameters == ParameterCount(6 * 257, 6 * 256)
     assert row.macs.value == row.macs_paper_rule.value == 14592 * (256 + 4 * 256)
     assert (row.paper_parameters, row.paper_macs, row.notes) == (None, None, ())
-    assert "| Gained nearest | 1,542 | 1,536 | – | 0.019 G | 0.019 G | – |  |" in host_section(found)
+    assert "| Gained nearest | 1,542 | 1,536 | – | 0.019 G | 0.019 G | – |  |" in host_section(complexity)
 
 
-def test_it_has_no_weights_and_that_is_said():
+def test_it_is_listed_as_untrained():
     manifest = load_manifest()
     for task in manifest.tasks:
         assert "Gained nearest" in networks.untrained(task.name)
@@ -156,7 +156,7 @@ def test_the_commands_know_it(capsys: pytest.CaptureFixture[str]):
 
 
 def opened(address: str, prepare: Callable[[AppTest], object] = lambda app: None) -> AppTest:
-    """A page after its first run."""
+    """Return a page after its first run."""
     app = open_page(address)
     prepare(app)
     app.run()
@@ -166,19 +166,19 @@ def opened(address: str, prepare: Callable[[AppTest], object] = lambda app: None
 
 
 def written(app: AppTest) -> str:
-    return "\n".join(each.value for each in (*app.markdown, *app.caption, *app.info))
+    return "\n".join(block.value for block in (*app.markdown, *app.caption, *app.info))
 
 
 def test_compare_names_it_and_does_not_offer_it():
     app = opened("compare")
     assert "no weights for this task have been trained yet: Gained nearest." in written(app)
-    (pills,) = (each for each in app.get("button_group") if each.key == "up")
+    (pills,) = (group for group in app.get("button_group") if group.key == "up")
     assert "Gained nearest" not in pills.options
 
 
 def test_one_point_shows_what_it_starts_from():
     app = opened("point", lambda app: app.query_params.update({"cell": "8,12"}))
-    charts = [json.loads(each.proto.spec) for each in app.get("plotly_chart")]
+    charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     texts = [text for chart in charts for trace in chart["data"] for text in trace.get("text") or ()]
     (title,) = (text for text in texts if ">Gained nearest<" in text)
     assert "untrained: random start" in title
@@ -190,22 +190,23 @@ def test_your_model_takes_it_and_says_that_the_paper_does_not():
     app.selectbox(key="model_to").set_value(NAME).run()
     assert not app.exception
     assert not app.error
-    assert next(each.value for each in app.metric if each.label == "Sites swapped") == "5 of 5"
+    assert next(metric.value for metric in app.metric if metric.label == "Sites swapped") == "5 of 5"
     assert "The paper has no numbers of Gained nearest." in written(app)
 
 
 def test_cost_offers_it():
     app = opened("cost")
-    (pills,) = (each for each in app.get("button_group") if each.key == "cost_up")
+    (pills,) = (group for group in app.get("button_group") if group.key == "cost_up")
     assert "Gained nearest" in pills.options
 
 
 @pytest.mark.parametrize("section", ["Measured here", "Beside the paper", "Score and cost", "Ablations"])
 def test_evidence_stays_as_it_is(section: str):
     app = opened("evidence")
-    next(each for each in app.get("button_group") if each.key == "evidence_section").set_value(section).run()
+    sections = next(group for group in app.get("button_group") if group.key == "evidence_section")
+    sections.set_value(section).run()
     assert not app.exception
     assert not app.error
     assert "Gained nearest" not in written(app)
-    tables = [each.value for each in app.dataframe]
+    tables = [table.value for table in app.dataframe]
     assert not any("Gained nearest" in table.to_string() for table in tables)

@@ -1,4 +1,4 @@
-"""How the learned upsamplers start: the initial weights that were published, and what they do."""
+"""Initial weights of the learned upsamplers: the published distributions, and what they compute."""
 
 import pytest
 import torch
@@ -15,10 +15,10 @@ from dysample.ops.sapa import SAPA
 
 
 def assert_spread(weight: Tensor, std: float) -> None:
-    """Mean 0 and a standard deviation, within what so many draws allow."""
-    few = 5 / weight.numel() ** 0.5
-    assert weight.mean().item() == pytest.approx(0, abs=few * std)
-    assert weight.std().item() == pytest.approx(std, rel=few)
+    """Check for mean 0 and a standard deviation, within the sampling error of that many draws."""
+    tolerance = 5 / weight.numel() ** 0.5
+    assert weight.mean().item() == pytest.approx(0, abs=tolerance * std)
+    assert weight.std().item() == pytest.approx(std, rel=tolerance)
 
 
 def assert_uniform(weight: Tensor, bound: float) -> None:
@@ -34,13 +34,13 @@ def assert_normal(weight: Tensor, std: float) -> None:
 
 
 def xavier(weight: Tensor) -> float:
-    """Bound of the uniform distribution by fan in and fan out (Glorot and Bengio 2010, Eq. 16)."""
+    """Return the bound of the uniform distribution by fan-in and fan-out (Glorot and Bengio 2010, Eq. 16)."""
     taps = weight.shape[2] * weight.shape[3]
     return (6 / (taps * (weight.shape[0] + weight.shape[1]))) ** 0.5
 
 
 def usual(weight: Tensor) -> float:
-    """Bound of PyTorch's own uniform distribution, by fan in."""
+    """Return the bound of PyTorch's default uniform distribution, by fan-in."""
     return (weight.shape[1] * weight.shape[2] * weight.shape[3]) ** -0.5
 
 
@@ -123,7 +123,7 @@ def test_indexnet_starts_by_halving(training: bool):
     ids=["carafe", "sapa", "a2u"],
 )
 def test_the_border_of_a_flat_map_is_dark(op: nn.Module, size: int, tolerance: float):
-    """CARAFE's logits are tiny, SAPA's keys zero on a flat map, A2U's squashed: all near an average."""
+    """All start near an average: CARAFE's logits are tiny, SAPA's keys zero on a flat map, A2U's squashed."""
     x, guide = torch.ones(2, 32, 6, 7), torch.randn(2, 32, 12, 14)
     output = op(x) if isinstance(op, CARAFE) else op(x, guide)
     share = F.avg_pool2d(x, size, stride=1, padding=size // 2)  # counts zeros around the map

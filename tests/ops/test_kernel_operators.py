@@ -1,4 +1,4 @@
-"""Every learned upsampler but DySample against its published equations as slow loops, and by hand."""
+"""Every learned upsampler except DySample against slow loops over its equations, and values by hand."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Kernels = Callable[[State, Array, Array, int], Array]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An operator that decides on kernels; `guide` channels, or none."""
+    """Operator that plans kernels; `guide` is the number of its channels, or None."""
 
     factory: Callable[..., nn.Module]
     kernels: Kernels
@@ -40,7 +40,7 @@ class Case:
         return self.factory(self.channels, scale=scale, **options)
 
     def inputs(self, *shape: int, scale: int = 2) -> tuple[Tensor, ...]:
-        """A map of the shape (batch, rows, columns), and its guide if there is one."""
+        """Return a map of shape (batch, rows, columns), and its guide if there is one."""
         batch, rows, columns = shape
         x = noise(batch, self.channels, rows, columns, seed=1)
         if self.guide is None:
@@ -65,7 +65,7 @@ def noise(*shape: int, seed: int = 1) -> Tensor:
 
 
 def random_weights(op: nn.Module, size: float = 0.3) -> nn.Module:
-    """All parameters and running statistics, as of an operator that has learned something."""
+    """Randomise all parameters and running statistics, as if the operator were trained."""
     generator = torch.Generator().manual_seed(0)
     for parameter in op.double().eval().parameters():
         parameter.data.normal_(std=size, generator=generator)
@@ -121,7 +121,7 @@ def test_does_what_it_plans(name: str, scale: int):
 
 
 @pytest.mark.parametrize("name", GUIDED)
-def test_guide_has_as_many_channels_as_the_map_unless_told(name: str):
+def test_guide_has_as_many_channels_as_the_map_by_default(name: str):
     factory = CASES[name].factory
     shapes = {key: value.shape for key, value in factory(64).state_dict().items()}
     assert shapes == {key: value.shape for key, value in factory(64, guide_channels=64).state_dict().items()}
@@ -130,7 +130,7 @@ def test_guide_has_as_many_channels_as_the_map_unless_told(name: str):
 @pytest.mark.parametrize("name", NORMALISED)
 @pytest.mark.parametrize("shape", [(2, 4, 7), (1, 1, 1)])
 def test_kernels_are_averages(name: str, shape: tuple[int, int, int]):
-    """Positive weights that sum to one: over all neighbours, those outside the map included."""
+    """Weights are positive and sum to 1 over all neighbours, including those outside the map."""
     inputs = CASES[name].inputs(*shape)
     weights = random_weights(CASES[name].make()).plan(*inputs).weights
     assert (weights > 0).all()
@@ -146,7 +146,7 @@ def test_indices_are_between_zero_and_one():
 
 
 def share_inside(name: str, rows: int, columns: int) -> Tensor:
-    """How much of every output pixel's k x k neighbourhood lies inside the map; at scale 2."""
+    """Return the share of every output pixel's k x k neighbourhood that is inside the map, at scale 2."""
     size = CASES[name].size
     down, right = (
         F.conv1d(torch.ones(1, 1, n).double(), torch.ones(1, 1, size).double(), padding=size // 2)[0, 0]
@@ -160,19 +160,19 @@ def share_inside(name: str, rows: int, columns: int) -> Tensor:
     [("carafe", 0.36, 0.60), ("fade", 0.36, 0.60), ("sapa", 0.36, 0.60), ("a2u", 4 / 9, 2 / 3)],
 )
 def test_equal_weights_darken_the_border(name: str, corner: float, edge: float):
-    """A map of ones through equal weights is the share of the neighbourhood that lies inside."""
+    """With equal weights, a map of ones becomes the share of the neighbourhood inside the map."""
     op, inputs = CASES[name].make().double().eval(), CASES[name].inputs(2, 6, 7)
     for parameter in op.parameters():
         nn.init.zeros_(parameter)
     output = op(torch.ones_like(inputs[0]), *inputs[1:])
     expected = share_inside(name, 6, 7)
     torch.testing.assert_close(output, expected.expand_as(output))
-    found = [output[0, 0, 0, 0].item(), output[0, 0, 0, 7].item(), output[0, 0, 6, 7].item()]
-    assert found == pytest.approx([corner, edge, 1.0])
+    values = [output[0, 0, 0, 0].item(), output[0, 0, 0, 7].item(), output[0, 0, 6, 7].item()]
+    assert values == pytest.approx([corner, edge, 1.0])
 
 
 def test_indexnet_s_batch_norm_learns_from_batches():
-    """In training it uses the batch's statistics and remembers them; afterwards those that it remembers."""
+    """Training uses and accumulates the statistics of the batch; evaluation uses the accumulated ones."""
     op, inputs = random_weights(CASES["indexnet"].make()), CASES["indexnet"].inputs(3, 4, 5)
     encoded = torch.from_numpy(
         slow.convolve(inputs[1].numpy(), state_of(op)["encode.weight"], None, stride=2, padding=1)
@@ -187,7 +187,7 @@ def test_indexnet_s_batch_norm_learns_from_batches():
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 8), (5, 7), (13, 6), (35, 3)])
 def test_a2u_s_pooling_for_tracing(shape: tuple[int, int]):
-    """Its matrices are adaptive average pooling, also at sides that are no multiples of the result's."""
+    """Its matrices equal adaptive average pooling, also for sides that are not multiples of 6."""
     x = noise(2, 3, *shape)
     rows, columns = (pooling(length, 6, x) for length in shape)
     torch.testing.assert_close(rows @ x @ columns.T, F.adaptive_avg_pool2d(x, 6))

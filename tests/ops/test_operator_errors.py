@@ -1,4 +1,4 @@
-"""What operators refuse, and the sentence that says why. (The shape hook would refuse first: run apart.)"""
+"""Inputs and options that operators refuse. (Unhooked, since the shape hook would raise first.)"""
 
 import re
 from typing import Any
@@ -27,7 +27,7 @@ def guides(*shape: int) -> Tensor:
 
 
 def assert_refused(op: nn.Module, inputs: tuple[Any, ...], message: str) -> None:
-    """Both by the operator and, where it has one, by its plan."""
+    """Check that the operator, and its `plan` if it has one, raise."""
     for call in (op, getattr(op, "plan", op)):
         with pytest.raises(ValueError, match=message):
             call(*inputs)
@@ -46,7 +46,7 @@ def test_right_inputs_are_accepted(name: str):
 @guided
 @pytest.mark.parametrize("inputs", [(maps(),), (maps(), None)], ids=["left out", "None"])
 def test_missing_guide(name: str, inputs: tuple[Tensor | None, ...]):
-    """The message says which guide is wanted."""
+    """The message states the expected shape."""
     assert_refused(build(name, CHANNELS), inputs, r"needs a guide of shape \(2, 32, 6, 10\), got none")
 
 
@@ -70,7 +70,7 @@ def test_missing_guide(name: str, inputs: tuple[Tensor | None, ...]):
     ],
 )
 def test_wrong_guide(name: str, shape: tuple[int, ...]):
-    """In size, batch, channels or dimensions: never stretched or broadcast."""
+    """A wrong size, batch, channel count or dimension is refused, never stretched or broadcast."""
     message = rf"guide must have shape \(2, 32, 6, 10\), .*got {re.escape(str(shape))}"
     assert_refused(build(name, CHANNELS), (maps(), guides(*shape)), message)
 
@@ -116,7 +116,7 @@ def test_empty_maps(name: str, shape: tuple[int, ...]):
 
 @every
 @pytest.mark.parametrize("scale", [0, -1, 1.5, 2.0, True, "2", None])
-def test_what_is_no_scale(name: str, scale: Any):
+def test_invalid_scales(name: str, scale: Any):
     with pytest.raises(ValueError, match=rf"scale\b.*, got {re.escape(repr(scale))}$"):
         build(name, CHANNELS, scale=scale)
 
@@ -124,7 +124,7 @@ def test_what_is_no_scale(name: str, scale: Any):
 @pytest.mark.parametrize("name", ["deconv", "indexnet", "a2u"])
 @pytest.mark.parametrize("scale", [3, 4])
 def test_scales_that_an_operator_does_not_define(name: str, scale: int):
-    with pytest.raises(ValueError, match=rf"scale=2 alone, got {scale}$"):
+    with pytest.raises(ValueError, match=rf"only for scale=2, got {scale}$"):
         build(name, CHANNELS, scale=scale)
 
 
@@ -136,14 +136,14 @@ def test_scale_one_enlarges_nothing(name: str):
 
 @learned
 @pytest.mark.parametrize("channels", [0, -32, 32.0, True, None, "32"])
-def test_what_is_no_number_of_channels(name: str, channels: Any):
+def test_invalid_channels(name: str, channels: Any):
     with pytest.raises(ValueError, match=rf"channels must be a positive .*got {re.escape(repr(channels))}$"):
         build(name, channels)
 
 
 @guided
 @pytest.mark.parametrize("channels", [0, -32, 32.0, True, "32"])
-def test_what_is_no_number_of_guide_channels(name: str, channels: Any):
+def test_invalid_guide_channels(name: str, channels: Any):
     rule = rf"guide_channels must be a positive .*got {re.escape(repr(channels))}$"
     with pytest.raises(ValueError, match=rule):
         build(name, CHANNELS, guide_channels=channels)

@@ -1,4 +1,4 @@
-"""What every operator of the table owes its users: a new row is tested by being there."""
+"""The contract of all operators, run for every row of the table, so that a new row is tested at once."""
 
 import copy
 import pickle
@@ -17,7 +17,7 @@ CHANNELS = 32  # a multiple of all group counts
 
 
 def make(name: str, scale: int = 2, seed: int = 0) -> nn.Module:
-    """An operator in eval mode that has learned something: random weights, none of them zero."""
+    """Return an operator in eval mode with random weights, none of them zero."""
     op = build(name, CHANNELS, scale=scale).eval()
     generator = torch.Generator().manual_seed(seed)
     for parameter in op.parameters():
@@ -26,7 +26,7 @@ def make(name: str, scale: int = 2, seed: int = 0) -> nn.Module:
 
 
 def maps(name: str, *shape: int, scale: int = 2, seed: int = 1) -> tuple[Tensor, ...]:
-    """What to call the operator with: (batch, height, width) maps, and their guide if it wants one."""
+    """Return the arguments of a call: a map of (batch, height, width), and a guide if needed."""
     generator = torch.Generator().manual_seed(seed)
     batch, height, width = shape
     x = torch.randn(batch, CHANNELS, height, width, generator=generator)
@@ -35,7 +35,7 @@ def maps(name: str, *shape: int, scale: int = 2, seed: int = 1) -> tuple[Tensor,
 
 
 class OneDevice(TorchFunctionMode):
-    """Fails when a tensor is made on another device, to be copied over."""
+    """Mode that fails when a tensor is made on another device."""
 
     def __init__(self, device: str) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class OneDevice(TorchFunctionMode):
 
 
 class Contract:
-    """Holds of every row of `OPERATORS`; run it with the name of a new one too."""
+    """Tests for one row of `OPERATORS`, given its name."""
 
     @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 4), (5, 7), (8, 3)])
     def test_sizes(self, name: str, height: int, width: int):
@@ -59,7 +59,7 @@ class Contract:
         output = make(name)(*inputs)
         assert output.shape == (2, CHANNELS, 2 * height, 2 * width)
         assert output.isfinite().all()
-        assert all(torch.equal(x, y) for x, y in zip(inputs, before, strict=True)), "inputs are read only"
+        assert all(torch.equal(x, y) for x, y in zip(inputs, before, strict=True)), "inputs were changed"
 
     def test_pictures_of_a_batch_do_not_mix(self, name: str):
         op, inputs = make(name), maps(name, 3, 4, 5)
@@ -115,7 +115,7 @@ class Contract:
 
     @pytest.mark.parametrize("scale", [3, 4])
     def test_other_scales(self, name: str, scale: int):
-        """Right, or refused at once."""
+        """Other scales work, or are refused when the operator is built."""
         channels = CHANNELS * scale**2
         try:
             op = build(name, channels, scale=scale).eval()
@@ -129,7 +129,7 @@ class Contract:
 
 @pytest.mark.parametrize("name", OPERATORS)
 class TestRows(Contract):
-    """Those of the package."""
+    """Run the contract for the rows of the package."""
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_sampling_operators_read_what_they_plan(name: str):
     ],
 )
 def test_the_dysample_series(name: str, options: tuple[str, int, bool]):
-    """Section 3.2 of the paper."""
+    """The options are those of Section 3.2 of the paper."""
     op = build(name, CHANNELS)
     assert (op.style, op.groups, op.scope is not None) == options
     assert op.scope_factor == 0.25
@@ -159,13 +159,13 @@ def test_the_dysample_series(name: str, options: tuple[str, int, bool]):
 
 @pytest.mark.parametrize(("scale", "size"), [(2, 9), (3, 5), (41, 300)])
 def test_nearest_copies_the_pixel_it_lies_in(scale: int, size: int):
-    """Also where torch's own "nearest" rounds into the pixel beside it, as at 41."""
+    """Also at scales such as 41, where torch's "nearest" rounds into the adjacent pixel."""
     x = torch.arange(float(size)).view(1, 1, 1, size)
     expected = x.repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
     assert torch.equal(build("nearest", 1, scale=scale)(x), expected)
 
 
-def test_rows_are_for_people():
+def test_labels_are_unique_and_summaries_are_one_sentence():
     labels = [spec.label for spec in OPERATORS.values()]
     assert len(set(labels)) == len(labels)
     for spec in OPERATORS.values():

@@ -1,4 +1,4 @@
-"""Names with options: what they build, how they are spelled, what is refused."""
+"""Names with options: what they build, how they are spelled, which are refused."""
 
 import pytest
 import torch
@@ -18,14 +18,14 @@ from dysample.ops.registry import OPERATORS, build, canonical_name, operator_spe
         ("dysample-s@groups=16,scope=0.5", {"style": "pl", "groups": 16, "scope": 0.5}),
     ],
 )
-def test_a_variant_is_the_operator_that_the_options_make(name: str, wanted: dict[str, object]) -> None:
+def test_a_variant_equals_the_operator_with_these_options(name: str, wanted: dict[str, object]) -> None:
     torch.manual_seed(0)
-    made = build(name, 32)
+    variant = build(name, 32)
     torch.manual_seed(0)
     expected = DySample(32, **wanted)
-    assert repr(made) == repr(expected)
+    assert repr(variant) == repr(expected)
     x = torch.randn(1, 32, 5, 7)
-    torch.testing.assert_close(made(x), expected(x))
+    torch.testing.assert_close(variant(x), expected(x))
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_rows_keep_their_names(name: str) -> None:
         ("no-such@groups=8", "no upsampler is called 'no-such'"),
         ("carafe@groups=8", "carafe has no options, got 'groups=8'"),
         ("sapa@guide_channels=8", "sapa has no options"),
-        ("dysample@", "an option is written as in groups=8, got ''"),
+        ("dysample@", "options must be written like groups=8, got ''"),
         ("dysample@group=8", "no option 'group'; it has groups, style, dynamic_scope, scope, initial"),
         ("dysample@scale=4", "dysample has no option 'scale'"),
-        ("dysample@groups", "an option is written as in groups=8, got 'groups'"),
+        ("dysample@groups", "options must be written like groups=8, got 'groups'"),
         ("dysample@groups=8,groups=4", "the option groups is given twice"),
         ("dysample@groups=many", "groups must be an integer, got 'many'"),
         ("dysample@groups=1.5", "groups must be an integer, got '1.5'"),
@@ -77,13 +77,13 @@ def test_rows_keep_their_names(name: str) -> None:
         ("dysample@style=xy", "style must be one of lp, pl, got 'xy'"),
     ],
 )
-def test_what_does_not_exist_is_refused_with_a_sentence(name: str, sentence: str) -> None:
+def test_unknown_names_and_options_are_refused(name: str, sentence: str) -> None:
     for look_up in (operator_spec, canonical_name, lambda name: build(name, 32)):
         with pytest.raises(ValueError, match=sentence):
             look_up(name)
 
 
 @pytest.mark.parametrize("name", ["dysample@groups=0", "dysample@groups=5", "dysample@scope=nan"])
-def test_numbers_that_the_operator_cannot_have_are_refused_when_it_is_built(name: str) -> None:
+def test_invalid_numbers_are_refused_when_the_operator_is_built(name: str) -> None:
     with pytest.raises(ValueError, match="must be"):
         build(name, 32)

@@ -38,7 +38,7 @@ def test_other_operators(to: str) -> None:
             2,
             "DySample+ cannot be here: channels must be a positive multiple of groups=4, got 6.",
         ),
-        (8, "deconv", 3, "Deconvolution cannot be here: Deconvolution is defined for scale=2 alone, got 3."),
+        (8, "deconv", 3, "Deconvolution cannot be here: Deconvolution is defined only for scale=2, got 3."),
     ],
 )
 def test_what_an_operator_cannot_have(channels: int, to: str, scale: int, said: str) -> None:
