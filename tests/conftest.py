@@ -39,6 +39,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 _SERVERS: "list[subprocess.Popen[bytes]]" = []
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores, for many tests wait for browsers and other processes."""
     return min(4, (os.cpu_count() or 1) + 1)

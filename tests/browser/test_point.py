@@ -1,32 +1,23 @@
 """The One point page as a visitor meets it: come with a cell, click another, walk, read the numbers."""
 
-from pathlib import Path
-
 import pytest
-import skimage.data
 import torch
 from playwright.sync_api import Page, expect
 
-from dysample.images import decode, to_uint8
-from dysample.models.weights import load_host
 from dysample.types import SamplingRecord, Step
 from tests.browser.browser_app import START_MS
 from tests.browser.charts import expect_shown
+from tests.views.network import STEP, host_and_step
 
 pytestmark = pytest.mark.browser
-STEP = "c3_0"
 ROWS, COLUMNS = 20, 30
 
 
 @pytest.fixture(scope="module")
 def planned() -> tuple[Step, SamplingRecord]:
-    """What the network itself says of the page's first picture."""
-    path = next(Path(skimage.data.__file__).parent.glob("chelsea.*"))
-    image = torch.from_numpy(to_uint8(decode(path.read_bytes())).copy())
-    host = load_host("everyday-segmentation", upsampler="dysample+")
+    """The network's own plan for the page's first picture."""
+    host, step = host_and_step("dysample+")
     with torch.no_grad():
-        steps = host.intermediates(image.permute(2, 0, 1)[None].float() / 255).steps
-        step = next(each for each in steps if each.name == STEP)
         return step, host.operator(STEP).plan(step.input)
 
 

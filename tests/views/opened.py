@@ -9,6 +9,11 @@ MAIN = ROOT / "app" / "main.py"
 PATIENCE_S = 120
 
 
+def markdown(app: AppTest) -> str:
+    """Return all prose of a page."""
+    return "\n".join(text.value for text in app.markdown)
+
+
 def open_page(address: str) -> AppTest:
     """The app before its first run, as somebody opens it who has the address of a page."""
     app = AppTest.from_file(str(MAIN), default_timeout=PATIENCE_S)

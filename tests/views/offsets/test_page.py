@@ -1,18 +1,13 @@
 """The page "Offsets" without a browser: its numbers, the chosen cell, and upsamplers without points."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from dysample.images import decode, to_uint8
-from dysample.models.weights import load_host
+from tests.views.network import STEP, host_and_step
 from tests.views.opened import open_page
 
 pytestmark = pytest.mark.slow
-
-STEP = "c3_0"
 
 
 @pytest.fixture
@@ -23,14 +18,8 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 def offsets_of_chelsea(upsampler: str) -> torch.Tensor:
     """Return the network's offsets (1, g, 2, H, W) on the page's first picture, without the app."""
-    import skimage.data
-
-    path = next(Path(skimage.data.__file__).parent.glob("chelsea.*"))
-    image = torch.from_numpy(to_uint8(decode(path.read_bytes())).copy())
-    host = load_host("everyday-segmentation", upsampler=upsampler)
+    host, step = host_and_step(upsampler)
     with torch.no_grad():
-        steps = host.intermediates(image.permute(2, 0, 1)[None].float() / 255).steps
-        step = next(step for step in steps if step.name == STEP)
         return host.operator(STEP).plan(step.input).offset
 
 

@@ -15,8 +15,8 @@ from streamlit.testing.v1 import AppTest
 from dysample.models.manifest import load_manifest, pretrained_folder
 from dysample.models.segformer_head import SegFormerHead
 from dysample.training.ship import write_manifest
-from tests.views.opened import open_page
-from tests.views.point.made import TASK, host_and_step, markdown
+from tests.views.network import TASK, host_and_step
+from tests.views.opened import markdown, open_page
 
 pytestmark = pytest.mark.slow
 

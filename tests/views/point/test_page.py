@@ -10,8 +10,8 @@ from torch import Tensor
 
 from dysample.models.manifest import load_manifest
 from dysample.ops.registry import OPERATORS
-from tests.views.opened import open_page
-from tests.views.point.made import STEP, TASK, host_and_step, markdown
+from tests.views.network import STEP, TASK, host_and_step
+from tests.views.opened import markdown, open_page
 
 pytestmark = pytest.mark.slow
 

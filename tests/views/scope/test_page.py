@@ -2,19 +2,16 @@
 
 import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.data
 import torch
 import torch.nn.functional as F
 from streamlit.testing.v1 import AppTest
 
 from app.pages import page_at
-from dysample.images import decode, to_uint8
-from dysample.models.weights import load_host
 from tests import ROOT
+from tests.views.network import STEP, host_and_step
 
 pytestmark = pytest.mark.slow
 
@@ -89,20 +86,17 @@ def test_table_2_is_the_papers(app: AppTest) -> None:
     assert list(table.iloc[:, 3]) == ["0.0 %", "0.0 %", "100.0 %", "100.0 %"]
 
 
-def scopes_of_chelsea(step: str) -> torch.Tensor:
+def scopes_of_chelsea() -> torch.Tensor:
     """Return the dynamic scopes (g, 2, H, W) of the page's first picture by Eq. 5, without the app."""
-    path = next(Path(skimage.data.__file__).parent.glob("chelsea.*"))
-    image = torch.from_numpy(to_uint8(decode(path.read_bytes())).copy())
-    host = load_host("everyday-segmentation", upsampler="dysample+")
+    host, step = host_and_step("dysample+")
     with torch.no_grad():
-        steps = host.intermediates(image.permute(2, 0, 1)[None].float() / 255).steps
-        x = next(entry for entry in steps if entry.name == step).input
-        channels = F.conv2d(x, host.operator(step).scope.weight).sigmoid() / 2
-        return F.pixel_shuffle(channels, 2).reshape(2, 4, *(2 * side for side in x.shape[2:])).transpose(0, 1)
+        channels = F.conv2d(step.input, host.operator(STEP).scope.weight).sigmoid() / 2
+        rows, columns = (2 * side for side in step.input.shape[2:])
+        return F.pixel_shuffle(channels, 2).reshape(2, 4, rows, columns).transpose(0, 1)
 
 
 def test_the_dynamic_scope_is_equation_5(app: AppTest) -> None:
-    expected = scopes_of_chelsea("c3_0").numpy()
+    expected = scopes_of_chelsea().numpy()
     app.query_params["section"] = "Dynamic scope"
     app.run()
     assert not app.exception
