@@ -49,7 +49,7 @@ def test_another_network_and_upsampler_reach_the_address_and_the_code(page: Page
     page.get_by_role("option", name="CARAFE", exact=True).click()
     page.wait_for_url("**model_to=*")
     expect(page.locator("pre", has_text='swap_upsamplers(model, picture, "carafe")')).to_be_visible()
-    expect(page.get_by_text("limits are of sampling")).to_be_visible()
+    expect(page.get_by_text("limits concern sampling")).to_be_visible()
     page.get_by_role("tab", name="Command line").click()
     expect(page.locator("pre", has_text="--model smp:Unet:mobilenet_v2")).to_be_visible()
 
