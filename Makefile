@@ -14,6 +14,7 @@ HOOK := --jaxtyping-packages=dysample,beartype.beartype
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 # The shape hook gets in the way of torch.compile and torch.export, so their tests run without it.
 UNHOOKED := $(PYTEST) -o addopts="--strict-markers --strict-config"
+UNHOOKED_FILES = $(shell grep -rl --include='test_*.py' 'mark\.unhooked' tests)
 
 .PHONY: help setup app test test-fast check test-data test-gpu clean
 
@@ -36,7 +37,7 @@ app: .venv/.app
 test: .venv/.test
 	$(BIN)/python -m ruff check .
 	CHROME="$$($(BIN)/python scripts/machine.py browser)" && export CHROME && \
-	$(PYTEST) && $(UNHOOKED) -m "unhooked and not data and not gpu"
+	$(PYTEST) && $(UNHOOKED) -m "unhooked and not data and not gpu" $(UNHOOKED_FILES)
 
 test-fast: .venv/.test
 	$(PYTEST) -m "not unhooked and not data and not gpu and not browser and not slow"

@@ -1,5 +1,6 @@
 """Start of the command: help and options without torch, and missing packages."""
 
+import json
 import subprocess
 import sys
 from typing import get_args
@@ -33,12 +34,38 @@ def started(*words: str, program: str = _PROGRAM) -> subprocess.CompletedProcess
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in COMMANDS)], ids=" ".join)
-def test_help_imports_no_torch(words: list[str]):
-    ended = started(*words)
-    assert ended.returncode == 0
-    assert ended.stdout.startswith(" ".join(["usage: dysample", *words[:-1], "[-h]"]))
-    assert ended.stdout.splitlines()[-1] == "IMPORTED"
+# Asks for the help of many commands in one process, and says after each what it has imported.
+_HELPS = """
+import json, runpy, sys
+from contextlib import redirect_stdout
+from io import StringIO
+for words in json.loads(sys.argv.pop()):
+    sys.argv[1:] = words
+    text, status = StringIO(), None
+    with redirect_stdout(text):
+        try:
+            runpy.run_module("dysample", run_name="__main__")
+        except SystemExit as end:
+            status = end.code
+    heavy = sorted({"torch", "numpy", "cv2", "segmentation_models_pytorch"} & sys.modules.keys())
+    print(json.dumps([status, text.getvalue(), heavy]))
+"""
+_ASKED = [["--help"], *([name, "--help"] for name in COMMANDS)]
+
+
+@pytest.fixture(scope="module")
+def helps() -> list[tuple[int, str, list[str]]]:
+    """Exit status, text, and imported libraries, for every list of words in `_ASKED`."""
+    ended = started(json.dumps(_ASKED), program=_HELPS)
+    return [tuple(json.loads(line)) for line in ended.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("words", _ASKED, ids=" ".join)
+def test_help_imports_no_torch(words: list[str], helps: list[tuple[int, str, list[str]]]):
+    status, text, imported = helps[_ASKED.index(words)]
+    assert status == 0
+    assert text.startswith(" ".join(["usage: dysample", *words[:-1], "[-h]"]))
+    assert imported == []
 
 
 def test_help_names_commands_recipes_and_ablations(monkeypatch: pytest.MonkeyPatch):
