@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ import pytest
 from tests import ROOT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Page
 
 CHROMIUM_FLAGS = (
     "--no-sandbox",
@@ -54,36 +55,52 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in long)
 
 
-@pytest.fixture(scope="module")
-def chromium() -> "Iterator[Browser]":
-    """One headless browser for the tests of a module.
+@dataclass
+class OpenBrowser:
+    """The browser of this process, between the first browser test and the next test of another kind.
 
-    Not for the whole run: while Playwright runs, its event loop would be in the way of Streamlit's AppTest.
+    Not longer: while Playwright runs, its event loop is in the way of Streamlit's AppTest.
     """
-    from playwright.sync_api import sync_playwright
 
-    from scripts.machine import find_browser
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    visitor: "BrowserContext | None" = None
 
-    path = find_browser()
-    if path is None:
-        pytest.fail("No Chromium or Chrome was found: `make test` installs one, or set CHROME to its path.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
-        yield browser
-        browser.close()
+    def open(self) -> "BrowserContext":
+        """Return the one visitor of this process, whose browser loads Streamlit's scripts once."""
+        from playwright.sync_api import sync_playwright
+
+        from scripts.machine import find_browser
+
+        if self.visitor is None:
+            path = find_browser()
+            if path is None:
+                pytest.fail("No Chromium or Chrome was found: run `make setup`, or set CHROME to its path.")
+            playwright = self.stack.enter_context(sync_playwright())
+            chromium = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
+            self.stack.callback(chromium.close)
+            self.visitor = chromium.new_context(viewport={"width": 1280, "height": 720})
+        return self.visitor
+
+    def close(self) -> None:
+        """Close the browser and Playwright."""
+        self.visitor = None
+        self.stack.close()
 
 
-@pytest.fixture(scope="module")
-def visitor(chromium: "Browser") -> "Iterator[BrowserContext]":
-    """One visitor for the tests of a module: their browser loads and compiles Streamlit's scripts once."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 720})
-    yield context
-    context.close()
+_BROWSER = OpenBrowser()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Close the browser before a test that does not drive it."""
+    if nextitem is None or nextitem.get_closest_marker("browser") is None:
+        _BROWSER.close()
 
 
 @pytest.fixture
-def page(visitor: "BrowserContext") -> "Iterator[Page]":
+def page() -> "Iterator[Page]":
     """A fresh page of 1280×720, without cookies or settings of other tests."""
+    visitor = _BROWSER.open()
     visitor.clear_cookies()
     visitor.clear_permissions()
     page = visitor.new_page()
