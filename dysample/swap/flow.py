@@ -29,12 +29,6 @@ class Origin:
     learned: bool = False
     calls: frozenset[int] = frozenset()
 
-    def __or__(self, other: "Origin") -> "Origin":
-        """Return the origin of a tensor made of both."""
-        return Origin(
-            self.of_input or other.of_input, self.learned or other.learned, self.calls | other.calls
-        )
-
 
 @dataclass(slots=True)
 class Flow:
@@ -62,9 +56,11 @@ class Flow:
     def follow(self, inputs: tuple[Tensor, ...], result: object) -> Origin:
         """Record one operation, and return what went into its inputs."""
         origins = [self.origin(tensor) for tensor in inputs]
-        merged = Origin()
-        for origin in origins:
-            merged |= origin
+        merged = Origin(
+            any(origin.of_input for origin in origins),
+            any(origin.learned for origin in origins),
+            frozenset[int]().union(*(origin.calls for origin in origins)),
+        )
         # A weight, or a tensor made of weights alone, such as a transposed or normalised one.
         if any(origin.learned and not origin.of_input for origin in origins):
             self.followed |= merged.calls
@@ -75,15 +71,16 @@ class Flow:
 
 
 def tensors_in(value: object) -> Iterator[Tensor]:
-    """Yield all tensors in nested tuples, lists and mappings."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from tensors_in(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from tensors_in(item)
+    """Yield all tensors in nested tuples, lists and mappings, in order."""
+    pending = [value]  # a loop, for this runs at every operation of a traced model
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, Mapping):
+            pending.extend(reversed(list(value.values())))
+        elif isinstance(value, list | tuple):
+            pending.extend(reversed(cast("list[object]", value)))
 
 
 def arguments(example_inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
