@@ -9,9 +9,8 @@ PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 py
 	$$python $(NEW_ENOUGH) 2>/dev/null && echo $$python && break; done),python3)
 
 BIN := .venv/bin
-HOOK := --jaxtyping-packages=dysample,beartype.beartype
 # A file's tests stay in one process, for they share browsers; files begin in the order of tests/conftest.py.
-PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 # The shape hook gets in the way of torch.compile and torch.export, so their tests run without it.
 UNHOOKED := $(PYTEST) -o addopts="--strict-markers --strict-config"
 UNHOOKED_FILES = $(shell grep -rl --include='test_*.py' 'mark\.unhooked' tests)

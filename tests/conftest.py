@@ -40,12 +40,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 _SERVERS: "list[subprocess.Popen[bytes]]" = []
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores, for many tests wait for browsers and other processes."""
-    return min(4, (os.cpu_count() or 1) + 1)
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with files whose tests take long, so that no process is left alone with one at the end."""

@@ -148,6 +148,17 @@ def wrong_shapes() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.zeros(1, 4, 3, 3), torch.zeros(1, 1, 3, 6, 6)
 
 
+def test_every_module_with_shapes_is_hooked():
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
+    (option,) = [each for each in options["ini_options"]["addopts"] if "jaxtyping-packages" in each]
+    *hooked, checker = option.partition("=")[2].split(",")
+    assert checker == "beartype.beartype"
+    for path in python_files("dysample"):
+        if "jaxtyping" in imported_packages(path):
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            assert any(module == name or module.startswith(f"{name}.") for name in hooked), module
+
+
 def test_the_shape_hook_is_awake():
     from jaxtyping import TypeCheckError
 
