@@ -5,7 +5,7 @@ import torch
 from playwright.sync_api import Page, expect
 
 from dysample.types import SamplingRecord, Step
-from tests.browser.browser_app import START_MS
+from tests.browser.browser_app import START_MS, open_compare
 from tests.browser.charts import expect_shown
 from tests.views.network import STEP, host_and_step
 
@@ -54,8 +54,8 @@ def test_a_cell_is_brought_clicked_walked_and_read(
     page: Page, app_url: str, planned: tuple[Step, SamplingRecord]
 ) -> None:
     step, record = planned
-    page.goto(app_url, timeout=START_MS)
-    page.get_by_role("link", name="Offsets").click(timeout=START_MS)
+    open_compare(page, app_url)  # to its end: a page that is left while it draws misses its downloads
+    page.get_by_role("link", name="Offsets").click()
     click_cell(page, 5, 10)
     page.get_by_role("link", name="Look at one point of this cell").click()
     expect(page.get_by_role("heading", name="Under every upsampler")).to_be_visible(timeout=START_MS)
