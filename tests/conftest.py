@@ -82,6 +82,7 @@ class OpenBrowser:
 
 
 _BROWSER = OpenBrowser()
+_MAIN = sys.modules["__main__"]
 
 
 @pytest.hookimpl(trylast=True)
@@ -89,6 +90,8 @@ def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
     """Close the browser before a test that does not drive it."""
     if nextitem is None or nextitem.get_closest_marker("browser") is None:
         _BROWSER.close()
+    # AppTest puts its script here and leaves it, and every process spawned from now on would run that script.
+    sys.modules["__main__"] = _MAIN
 
 
 @pytest.fixture

@@ -93,6 +93,7 @@ def test_the_tour_drives_the_figures(page: Page, url: str, capsys: pytest.Captur
         place = {"example": "4×4 example", "picture": "Picture"}[step.on]
         expect(page.get_by_role("radio", name=place)).to_be_checked()
         if number < len(TOUR):
+            expect(page.get_by_role("button", name="Next")).to_have_count(1)  # the keys are the tour's alone
             began = time.perf_counter()
             page.keyboard.press("ArrowRight")
             following = page.get_by_text(f"{number + 1} of {len(TOUR)}: ", exact=False)
