@@ -11,8 +11,9 @@ from dysample.measure.bench import BenchRow
 from dysample.measure.machine import Machine
 from dysample.measure.profile import ProfileReport
 from dysample.measure.timing import Spread
+from dysample.models.annotations import Annotation
 from dysample.models.manifest import WeightsEntry
-from dysample.models.tasks import Annotation, Task
+from dysample.models.tasks import Task
 from dysample.scores.depth import DepthDifference, DepthRanges, DepthScore
 from dysample.scores.segmentation import Difference, SegmentationScore, Window
 

@@ -5,9 +5,12 @@ input sizes, capitals output sizes.
 """
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor
+
+Output = TypeVar("Output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """A host's output together with all its upsampling steps."""
+class Prediction(Generic[Output]):
+    """A host's output together with all its upsampling steps.
 
-    output: Float[Tensor, "b k H W"]
+    Attributes:
+        output: Values for every pixel, (b, k, H, W), or a record of the objects in the pictures.
+        steps: The steps, in the order of computation.
+    """
+
+    output: Output
     steps: tuple[Step, ...]

@@ -17,7 +17,8 @@ from app.scenes.camera import Camera
 from app.scenes.canvas import Canvas
 from app.scenes.materials import Material, class_map
 from app.scenes.textures import photograph
-from dysample.models.tasks import Annotation, Kind, Labels, Task
+from dysample.models.annotations import Annotation, Labels
+from dysample.models.tasks import Kind, Task
 
 __all__ = ["SCENES", "TRUTHS", "Material", "RenderedScene", "Scene", "annotation", "render", "truth"]
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import Any
 
 import streamlit as st
 import torch
@@ -12,7 +13,7 @@ from app.shared.photos import manifest, picture
 from dysample.explain.footprint import decision
 from dysample.models import weights
 from dysample.models.encoder import Encoder
-from dysample.models.host import decode, encode
+from dysample.models.host import encode
 from dysample.models.tasks import TaskHead
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import OPERATORS
@@ -60,7 +61,7 @@ def maps(source: Source, task: str, longer_side: int) -> tuple[Maps, float]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def prediction(subject: Subject) -> Prediction:
+def prediction(subject: Subject) -> Prediction[Any]:
     """Return the network's output with all upsampling steps, whose maps are those of the padded picture.
 
     Raises:
@@ -70,7 +71,7 @@ def prediction(subject: Subject) -> Prediction:
     encoded, _ = maps(subject.source, subject.task, subject.longer_side)
     height, width = picture(subject.source, subject.task, subject.longer_side).image.shape[:2]
     with torch.inference_mode():
-        return decode(head(subject.task, subject.upsampler), encoded, height, width)
+        return head(subject.task, subject.upsampler).decode(encoded, height, width)
 
 
 def step(subject: Subject, name: str) -> Step:

@@ -18,8 +18,9 @@ from app.records import Picture
 from app.settings import Source, Subject
 from dysample import images
 from dysample.models import manifest as manifests
+from dysample.models.annotations import Annotation
 from dysample.models.encoder import STRIDES
-from dysample.models.tasks import Annotation, Task
+from dysample.models.tasks import Task
 from dysample.training.data import PictureData
 from dysample.training.recipe import Recipe, load_recipe, recipe_names
 from dysample.training.truth import DataError

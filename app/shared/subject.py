@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -30,7 +31,7 @@ class Explored:
     """
 
     subject: Subject
-    prediction: Prediction
+    prediction: Prediction[Any]
     step: str
 
 
@@ -63,7 +64,7 @@ def choose_network() -> Explored | None:
     return Explored(subject, prediction, step)
 
 
-def _predict(subject: Subject) -> Prediction | None:
+def _predict(subject: Subject) -> Prediction[Any] | None:
     try:
         with st.spinner("Running the network"):
             return networks.prediction(subject)
@@ -72,7 +73,7 @@ def _predict(subject: Subject) -> Prediction | None:
         return None
 
 
-def step_labels(prediction: Prediction) -> Mapping[str, str]:
+def step_labels(prediction: Prediction[Any]) -> Mapping[str, str]:
     """Return the display names of a network's upsampling steps."""
     return {
         step.name: f"{step.name}: {step.input.shape[3]}×{step.input.shape[2]} → "
@@ -81,7 +82,7 @@ def step_labels(prediction: Prediction) -> Mapping[str, str]:
     }
 
 
-def usual_step(prediction: Prediction) -> str:
+def usual_step(prediction: Prediction[Any]) -> str:
     """Return the last step of the second coarsest size: enough cells to see structure, few enough to read."""
     heights = {step.input.shape[2] for step in prediction.steps}
     second = min(heights - {min(heights)}, default=min(heights))

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dysample.models.heads import DenseHead
 from dysample.ops.registry import build, operator_spec
 from dysample.types import Prediction, Step
 
@@ -18,7 +19,7 @@ LOWEST = 0.5
 DEEPEST = 10.0
 
 
-class DepthHead(nn.Module):
+class DepthHead(DenseHead):
     """Metric depth from five maps, by four x2 upsamplers, each with its own weights.
 
     A stage enlarges the output of the previous stage, concatenates the encoder's map of the new size (the
@@ -63,16 +64,8 @@ class DepthHead(nn.Module):
             self.blend[_LEVELS[k]] = _blend(count + guide, guide)
         self.predict = nn.Conv2d(skips[0], 1, kernel_size=3, padding=1)
 
-    def forward(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Float[Tensor, "b 1 h w"]:
-        """Predict depth in metres at the size of the finest map.
-
-        Args:
-            maps: The encoder's five maps, finest first, each half the size of the one before.
-        """
-        return self.intermediates(maps).output
-
-    def intermediates(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Prediction:
-        """Return the prediction with every upsampling step on the way."""
+    def intermediates(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Prediction[Tensor]:
+        """Return depths in metres with every upsampling step on the way."""
         levels = {name: self.project[name](x) for name, x in zip(_LEVELS, maps, strict=True)}
         steps: list[Step] = []
         x = levels[_LEVELS[-1]]

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dysample.models.heads import DenseHead
 from dysample.ops.registry import build, operator_spec
 from dysample.types import Prediction, Step
 
@@ -15,7 +16,7 @@ _ONE_SHOT = {"c4": (8,), "c3": (4,), "c2": (2,)}
 _LEVELS = ("c1", "c2", "c3", "c4")
 
 
-class SegFormerHead(nn.Module):
+class SegFormerHead(DenseHead):
     """SegFormer head with six x2 upsamplers, each with its own weights (Sec. 4.1).
 
     Level c4 has three upsamplers, c3 two, c2 one. Every level is first projected to `width` channels, the
@@ -73,16 +74,8 @@ class SegFormerHead(nn.Module):
         )
         self.predict = nn.Conv2d(width, classes, kernel_size=1)
 
-    def forward(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Float[Tensor, "b k h w"]:
-        """Predict class logits at the size of the finest map.
-
-        Args:
-            maps: The encoder's four maps, finest first, each half the size of the one before.
-        """
-        return self.intermediates(maps).output
-
-    def intermediates(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Prediction:
-        """Return the prediction with every upsampling step on the way."""
+    def intermediates(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Prediction[Tensor]:
+        """Return the class logits with every upsampling step on the way."""
         levels = {name: self.project[name](x) for name, x in zip(_LEVELS, maps, strict=True)}
         steps: list[Step] = []
         enlarged: list[Tensor] = []

@@ -1,14 +1,14 @@
-"""Tasks, their annotations of pictures, and the kinds of tasks with their networks."""
+"""Tasks, and the kinds of tasks with their networks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-import numpy as np
 import torch
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
+from dysample.models.annotations import Annotation, Depth, Labels
 from dysample.models.depth_head import DepthHead
 from dysample.models.encoder import Encoder, Finest
 from dysample.models.host import DepthEstimator, SegmentationHost
@@ -18,8 +18,6 @@ Kind = Literal["segmentation", "depth"]
 TaskHead = SegFormerHead | DepthHead
 TaskHost = SegmentationHost | DepthEstimator
 _Head = TypeVar("_Head", bound=TaskHead)
-_Labels = TypeVar("_Labels", bound="Labels")
-_Depth = TypeVar("_Depth", bound="Depth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,59 +64,6 @@ class Task:
         """
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
-
-
-# --- Annotations: predictions and truths ---
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Labels:
-    """A class for every pixel of a picture.
-
-    Attributes:
-        classes: Indices into the task's classes; 255 where a truth has none.
-    """
-
-    classes: UInt8[np.ndarray, "h w"]
-
-    def part(self: _Labels, rows: slice, columns: slice) -> _Labels:
-        """Return a rectangle of the map."""
-        return replace(self, classes=np.ascontiguousarray(self.classes[rows, columns]))
-
-    def resized(self: _Labels, height: int, width: int) -> _Labels:
-        """Return the map at another size, without mixing classes."""
-        return replace(self, classes=_nearest(self.classes, height, width))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Depth:
-    """A depth for every pixel of a picture.
-
-    Attributes:
-        metres: Depths; 0 where a truth has none.
-    """
-
-    metres: Float32[np.ndarray, "h w"]
-
-    def part(self: _Depth, rows: slice, columns: slice) -> _Depth:
-        """Return a rectangle of the map."""
-        return replace(self, metres=np.ascontiguousarray(self.metres[rows, columns]))
-
-    def resized(self: _Depth, height: int, width: int) -> _Depth:
-        """Return the map at another size, without mixing depths."""
-        return replace(self, metres=_nearest(self.metres, height, width))
-
-
-Annotation = Labels | Depth
-
-
-def _nearest(values: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Interpolate like OpenCV's nearest mode, without OpenCV, which is an optional package."""
-    rows, columns = (
-        np.minimum(np.arange(size) * (1 / (size / side)), side - 1).astype(np.intp)
-        for size, side in zip((height, width), values.shape, strict=True)
-    )
-    return values[rows[:, None], columns]
 
 
 # --- Table of kinds ---

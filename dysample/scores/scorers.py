@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from dysample.models.tasks import Annotation, Depth, Kind, Labels, Task
+from dysample.models.annotations import Annotation, Depth, Labels
+from dysample.models.tasks import Kind, Task
 from dysample.scores.depth import (
     METRICS,
     DepthDifference,

@@ -17,7 +17,8 @@ from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
 from dysample.extras import needed_for
-from dysample.models.tasks import Annotation, Kind
+from dysample.models.annotations import Annotation
+from dysample.models.tasks import Kind
 from dysample.training.recipe import Stage
 from dysample.training.truth import TRUTHS, DataError, Framing, Truth, decoded
 

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from dysample.files import write_aside
+from dysample.models.annotations import Annotation
 from dysample.models.encoder import Encoder
-from dysample.models.host import decode, encode
+from dysample.models.host import encode
 from dysample.models.manifest import Manifest
-from dysample.models.tasks import KINDS, Annotation, Kind, Task, TaskHead
+from dysample.models.tasks import KINDS, Kind, Task, TaskHead
 from dysample.models.weights import load_encoder, load_head
 from dysample.scores.scorers import SCORERS, Score, Scorer
 from dysample.scores.specs import score_spec
@@ -72,7 +73,7 @@ def score_heads(
         with torch.inference_mode():
             maps = encode(encoder, image)
             for name, head in heads.items():
-                output = decode(head, maps, *image.shape[2:]).output
+                output = head.decode(maps, *image.shape[2:]).output
                 scorers[name].update(KINDS[task.kind].annotation(output), truth)
     return scorers
 

@@ -12,7 +12,8 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
 from dysample.extras import needed_for
-from dysample.models.tasks import Annotation, Depth, Kind, Labels, Task
+from dysample.models.annotations import Annotation, Depth, Labels
+from dysample.models.tasks import Kind, Task
 from dysample.training.distributed import mean, process_count, total
 
 with needed_for("dysample.training"):

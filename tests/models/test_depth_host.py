@@ -10,7 +10,7 @@ from torch import nn
 
 from dysample.models.depth_head import DEEPEST, LOWEST, WIDTHS, DepthHead
 from dysample.models.encoder import Encoder
-from dysample.models.host import DepthEstimator, SegmentationHost, decode, encode
+from dysample.models.host import DepthEstimator, SegmentationHost, encode
 from dysample.models.segformer_head import SegFormerHead
 from dysample.ops.registry import OPERATORS
 from tests.models.hosts import disturbed, picture
@@ -146,9 +146,9 @@ def test_heads_share_an_encoder_of_five_maps(encoder: Encoder):
     hosts = [make(encoder, name) for name in ("bilinear", "dysample")]
     with torch.no_grad():
         maps = encode(encoder, x)
-        assert all(torch.equal(decode(host.head, maps, 40, 33).output, host(x)) for host in hosts)
+        assert all(torch.equal(host.head.decode(maps, 40, 33).output, host(x)) for host in hosts)
         logits = SegmentationHost(plain, segmentation)(x)
-        assert torch.equal(decode(segmentation, maps[1:], 40, 33).output, logits)
+        assert torch.equal(segmentation.decode(maps[1:], 40, 33).output, logits)
 
 
 def test_operator(encoder: Encoder):

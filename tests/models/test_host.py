@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from dysample.geometry import sample
 from dysample.models.encoder import STRIDES, Encoder
-from dysample.models.host import SegmentationHost, decode, encode
+from dysample.models.host import SegmentationHost, encode
 from dysample.models.segformer_head import SegFormerHead
 from dysample.ops.registry import OPERATORS
 from tests.models.hosts import disturbed, picture, small_encoder
@@ -132,7 +132,7 @@ def test_several_heads_share_an_encoder(encoder: Encoder):
         shared = encode(encoder, x)
         for name in ("bilinear", "dysample"):
             host = make(encoder, name)
-            assert torch.equal(decode(host.head, shared, 40, 33).output, host(x))
+            assert torch.equal(host.head.decode(shared, 40, 33).output, host(x))
 
 
 def test_pictures_of_a_batch_do_not_mix(encoder: Encoder):

@@ -10,7 +10,7 @@ from torch import nn
 from torchvision.ops import FeaturePyramidNetwork
 
 from dysample.models.encoder import Encoder
-from dysample.models.host import PanopticFPN, decode, encode
+from dysample.models.host import PanopticFPN, encode
 from dysample.models.panoptic_fpn import PanopticFPNHead
 from dysample.ops.registry import OPERATORS
 from tests.models.hosts import disturbed, picture, small_encoder
@@ -68,14 +68,14 @@ def test_pyramid_equals_that_of_torchvision(encoder: Encoder):
     head = make(encoder, "nearest").head
     other: Any = FeaturePyramidNetwork(list(encoder.channels), 128)
     for k, name in enumerate(("p2", "p3", "p4", "p5")):
-        other.inner_blocks[k][0].load_state_dict(head.project[name].state_dict())
-        other.layer_blocks[k][0].load_state_dict(head.smooth[name].state_dict())
+        other.inner_blocks[k][0].load_state_dict(head.pyramid.project[name].state_dict())
+        other.layer_blocks[k][0].load_state_dict(head.pyramid.smooth[name].state_dict())
     found: dict[str, torch.Tensor] = {}
     with torch.no_grad():
         maps = encode(encoder, picture(64, 96))
         expected = other(OrderedDict(zip(("p2", "p3", "p4", "p5"), maps, strict=True)))
         for step in head.intermediates(maps).steps:
-            found[step.name] = head.smooth[step.name](step.guide + step.output)
+            found[step.name] = head.pyramid.smooth[step.name](step.guide + step.output)
             torch.testing.assert_close(found[step.name], expected[step.name])
     assert list(found) == NAMES
 
@@ -94,15 +94,15 @@ def test_semantic_branch_by_hand(encoder: Encoder):
         total = torch.zeros(())
         for name, times in (("p5", 3), ("p4", 2), ("p3", 1), ("p2", 0)):
             x = steps["p4"].input if name == "p5" else steps[name].guide + steps[name].output
-            x = head.smooth[name](x)
+            x = head.pyramid.smooth[name](x)
             layers: Any = [
-                m for m in head.semantic[name].modules() if isinstance(m, nn.Conv2d | nn.GroupNorm)
+                m for m in head.semantic.enlarge[name].modules() if isinstance(m, nn.Conv2d | nn.GroupNorm)
             ]
             for k in range(max(times, 1)):
                 x = layer(x, layers[2 * k], layers[2 * k + 1], enlarge=times > 0)
             assert len(layers) == 2 * max(times, 1)
             total = total + x
-        logits = head.predict(total)
+        logits = head.semantic.predict(total)
         torch.testing.assert_close(head(maps), logits)
         expected = F.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)
         torch.testing.assert_close(host(picture(32, 64)), expected)
@@ -114,11 +114,11 @@ def test_steps(encoder: Encoder, name: str):
     host = make(encoder, name)
     with torch.no_grad():
         maps = encode(encoder, picture(40, 70, batch=2))
-        prediction = decode(host.head, maps, 40, 70)
+        prediction = host.head.decode(maps, 40, 70)
         assert torch.equal(host(picture(40, 70, batch=2)), prediction.output)
-        x = host.head.project["p5"](maps[3])
+        x = host.head.pyramid.project["p5"](maps[3])
         for step, skip in zip(prediction.steps, maps[2::-1], strict=True):
-            guide = host.head.project[step.name](skip)
+            guide = host.head.pyramid.project[step.name](skip)
             torch.testing.assert_close(step.guide, guide)
             torch.testing.assert_close(step.input, x)
             assert torch.equal(

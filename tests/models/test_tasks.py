@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from dysample.models.tasks import KINDS, Depth, Kind, Labels
+from dysample.models.annotations import Depth, Labels
+from dysample.models.tasks import KINDS, Kind
 from dysample.models.weights import join, new_encoder, new_head
 from dysample.training.recipe import load_recipe, recipe_names
 

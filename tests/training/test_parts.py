@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from dysample.models.annotations import Depth, Labels
 from dysample.models.encoder import Encoder
 from dysample.models.manifest import as_tuples, pretrained_folder
-from dysample.models.tasks import Depth, Labels
 from dysample.training.data import PictureData, batches
 from dysample.training.evidence import recipe_digest
 from dysample.training.recipe import load_recipe, recipe_names

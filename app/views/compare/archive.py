@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from app.records import Comparison, Said
 from app.shared.drawing import class_png
 from app.theme import class_colours
-from dysample.models.tasks import Depth, Labels
+from dysample.models.annotations import Depth, Labels
 from dysample.scores.depth import has_truth
 
 _MOST_MM = 65535  # what 16 bits can hold

@@ -14,7 +14,6 @@ from app.records import Answer, Compared, Comparison, Picture, Said
 from app.settings import CompareSettings, Source
 from app.shared.networks import head, maps
 from app.shared.photos import manifest, picture
-from dysample.models.host import decode
 from dysample.models.manifest import WeightsEntry
 from dysample.models.tasks import KINDS, Task
 from dysample.ops.registry import OPERATORS
@@ -61,7 +60,7 @@ def answer(source: Source, task: str, longer_side: int, upsampler: str) -> Answe
     height, width = picture(source, task, longer_side).image.shape[:2]
     network = head(task, upsampler)
     with torch.inference_mode():
-        output, seconds = _timed(lambda: decode(network, encoded, height, width).output)
+        output, seconds = _timed(lambda: network.decode(encoded, height, width).output)
         annotation = KINDS[manifest().task(task).kind].annotation(output)
     parameters = sum(parameter.numel() for parameter in network.upsamplers.parameters())
     return Answer(annotation, seconds, encoder_seconds, parameters)

@@ -9,7 +9,8 @@ from app.records import ColourBar, Compared, Comparison, Layer, Legend, LegendEn
 from app.settings import Show
 from app.shared.drawing import class_png
 from app.theme import LEVELS, depth_colours, signed_colours
-from dysample.models.tasks import Depth, Task
+from dysample.models.annotations import Depth
+from dysample.models.tasks import Task
 from dysample.scores.depth import DepthDifference, DepthScore, error_map, has_truth
 
 _UNKNOWN = 255

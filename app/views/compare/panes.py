@@ -9,7 +9,8 @@ from app.records import Compared, Comparison, Layer, Legend, LegendEntry
 from app.settings import Show
 from app.shared.drawing import class_png, mask_png
 from app.theme import CHANGED, WRONG, class_colours
-from dysample.models.tasks import Labels, Task
+from dysample.models.annotations import Labels
+from dysample.models.tasks import Task
 from dysample.scores.segmentation import Difference
 
 IGNORE = 255

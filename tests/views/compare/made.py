@@ -7,8 +7,9 @@ from PIL import Image
 
 from app.records import Answer, Comparison, Picture
 from app.views.compare.compute import compare
+from dysample.models.annotations import Annotation
 from dysample.models.manifest import WeightsEntry
-from dysample.models.tasks import Annotation, Kind, Task
+from dysample.models.tasks import Kind, Task
 
 HEIGHT, WIDTH = 120, 160
 

@@ -16,7 +16,7 @@ from app.theme import FARTHER, LEVELS, NEARER, depth_colours, signed_colours
 from app.views.compare import archive, depth_panes, numbers
 from app.views.compare import sheet as export
 from app.views.compare.compute import close_up
-from dysample.models.tasks import Depth
+from dysample.models.annotations import Depth
 from tests.views.compare.made import HEIGHT, WIDTH, decoded, made_comparison
 
 SCORES = {"delta1": 0.75, "abs_rel": 0.125, "rms": 0.5}

@@ -16,7 +16,7 @@ from app.theme import CHANGED, class_colours
 from app.views.compare import archive, numbers, panes
 from app.views.compare import sheet as export
 from app.views.compare.compute import close_up
-from dysample.models.tasks import Labels
+from dysample.models.annotations import Labels
 from dysample.training.recipe import load_recipe, recipe_names
 from tests.views.compare.made import HEIGHT, WIDTH, decoded, made_comparison
 

@@ -1,0 +1,267 @@
+"""Panoptic FPN with a mask branch: boxes, instance masks and a map of stuff from one feature pyramid."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor, nn
+
+from dysample.extras import needed_for
+from dysample.models.feature_pyramid import FeaturePyramid
+from dysample.models.heads import Head
+from dysample.models.host import Host, encode
+from dysample.models.panoptic_fpn import SemanticBranch
+from dysample.types import Prediction
+
+with needed_for("dysample.models.object_head"):
+    from torchvision.models.detection.anchor_utils import AnchorGenerator
+    from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
+    from torchvision.models.detection.image_list import ImageList
+    from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+    from torchvision.models.detection.roi_heads import RoIHeads
+    from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+    from torchvision.ops import MultiScaleRoIAlign
+    from torchvision.ops.poolers import initLevelMapper
+
+_STRIDE = 4  # of the finest map
+_REGION_LEVELS = ("p2", "p3", "p4", "p5")
+# Half of the usual sides, which are for pictures of 800 rows: ours have about 400.
+_ANCHOR_SIDES = ((16,), (32,), (64,), (128,), (256,))
+_ANCHOR_RATIOS = (0.5, 1.0, 2.0)
+_SQUEEZED = 32  # channels of a region before the fully connected layers, which would be most of the weights
+
+
+class Widths(NamedTuple):
+    """Channels inside an `ObjectHead`."""
+
+    pyramid: int
+    semantic: int
+    box: int
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What an `ObjectHead` finds in the pictures of a batch; coordinates are pixels, edges at integers.
+
+    Attributes:
+        height: Rows of the pictures.
+        width: Columns of the pictures.
+        boxes: Left, top, right and bottom edge of the objects of each picture, by falling score.
+        labels: Classes of the objects, counted from 1: 0 is the background.
+        scores: Confidences, 0 to 1.
+        masks: Probability that a cell of a box's 28x28 grid belongs to the object; None from a head without
+            masks.
+        semantic: Logits of the classes of stuff, then of all things together, at the pictures' size; None
+            from a head without stuff.
+    """
+
+    height: int
+    width: int
+    boxes: tuple[Float32[Tensor, "_n 4"], ...]
+    labels: tuple[Int64[Tensor, " _n"], ...]
+    scores: tuple[Float32[Tensor, " _n"], ...]
+    masks: tuple[Float32[Tensor, "_n 1 28 28"], ...] | None
+    semantic: Float[Tensor, "b k h w"] | None
+
+
+class ObjectHead(Head):
+    """Feature pyramid with torchvision's region proposals and RoI heads, and a semantic branch.
+
+    This is Panoptic FPN (Kirillov et al. 2019) with the masks of Mask R-CNN (He et al. 2017), small enough
+    for a CPU: without a semantic width it is a Mask R-CNN, without a mask width a Faster R-CNN.
+    """
+
+    def __init__(
+        self,
+        channels: tuple[int, ...],
+        *,
+        widths: Widths,
+        things: int,
+        stuff: int,
+        upsampler: str = "nearest",
+    ) -> None:
+        """Make a head with random weights.
+
+        Args:
+            channels: Channels of the four maps, finest first.
+            widths: Channels of the pyramid, of the semantic branch, of the box head and of the mask head; 0
+                leaves out the semantic branch or the masks.
+            things: Number of classes of objects.
+            stuff: Number of classes of stuff.
+            upsampler: A name of `OPERATORS`.
+
+        Raises:
+            ValueError: There are not four maps, or a width is impossible.
+        """
+        super().__init__()
+        self.pyramid = FeaturePyramid(channels, width=widths.pyramid, upsampler=upsampler)
+        self.rpn = RegionProposalNetwork(
+            AnchorGenerator(_ANCHOR_SIDES, (_ANCHOR_RATIOS,) * len(_ANCHOR_SIDES)),
+            _ProposalHead(widths.pyramid, len(_ANCHOR_RATIOS)),
+            fg_iou_thresh=0.7,
+            bg_iou_thresh=0.3,
+            batch_size_per_image=128,
+            positive_fraction=0.5,
+            pre_nms_top_n={"training": 600, "testing": 300},
+            post_nms_top_n={"training": 300, "testing": 150},
+            nms_thresh=0.7,
+        )
+        self.regions = RoIHeads(
+            _pool(7),
+            _box_head(widths.pyramid, widths.box),
+            _BoxPredictor(widths.box, things + 1),
+            fg_iou_thresh=0.5,
+            bg_iou_thresh=0.5,
+            batch_size_per_image=64,
+            positive_fraction=0.25,
+            bbox_reg_weights=None,
+            score_thresh=0.05,
+            nms_thresh=0.5,
+            detections_per_img=50,
+        )
+        if widths.mask:
+            self.regions.mask_roi_pool = _pool(14)
+            self.regions.mask_head = MaskRCNNHeads(widths.pyramid, (widths.mask,) * 3, 1)
+            self.regions.mask_predictor = MaskRCNNPredictor(widths.mask, widths.mask, things + 1)
+        self.semantic = (
+            SemanticBranch(widths.pyramid, widths.semantic, stuff + 1, groups=widths.semantic // 4)
+            if widths.semantic
+            else None
+        )
+
+    @property
+    def upsamplers(self) -> nn.ModuleDict:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The operators by the name of their step."""
+        return self.pyramid.upsamplers
+
+    def forward(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Detections:
+        """Find the objects of the picture that the maps belong to.
+
+        Args:
+            maps: The encoder's four maps, finest first, each half the size of the one before.
+        """
+        height, width = _picture_size(maps)
+        return self.decode(maps, height, width).output
+
+    def decode(
+        self, maps: tuple[Float[Tensor, "b _c _h _w"], ...], height: int, width: int
+    ) -> Prediction[Detections]:
+        """Find the objects within the first `height` rows and `width` columns; also return the steps.
+
+        The rest of the maps belongs to the padding.
+        """
+        pyramid = self.pyramid(maps)
+        levels, (images, shapes) = dict(pyramid.levels), _images(maps, height, width)
+        proposals, _ = self.rpn(images, levels)
+        rows, _ = self.regions(levels, proposals, shapes)
+        semantic = None
+        if self.semantic is not None:
+            coarse = self.semantic(levels)
+            large = F.interpolate(coarse, scale_factor=float(_STRIDE), mode="bilinear", align_corners=False)
+            semantic = large[:, :, :height, :width]
+        output = Detections(
+            height,
+            width,
+            boxes=tuple(row["boxes"] for row in rows),
+            labels=tuple(row["labels"] for row in rows),
+            scores=tuple(row["scores"] for row in rows),
+            masks=tuple(row["masks"] for row in rows) if self.regions.has_mask() else None,
+            semantic=semantic,
+        )
+        return Prediction(output, pyramid.steps)
+
+    def losses(
+        self, maps: tuple[Float[Tensor, "b _c _h _w"], ...], targets: Sequence[Mapping[str, Tensor]]
+    ) -> tuple[dict[str, Float[Tensor, ""]], Float[Tensor, "b k h w"] | None]:
+        """Return the losses of boxes and masks by name, and the logits of the semantic branch at stride 4.
+
+        Args:
+            maps: The encoder's maps.
+            targets: For every picture its "boxes", their "labels" counted from 1, and the "masks" if the head
+                has them, as torchvision's detectors take them.
+        """
+        height, width = _picture_size(maps)
+        levels = dict(self.pyramid(maps).levels)
+        images, shapes = _images(maps, height, width)
+        rows = [dict(target) for target in targets]
+        proposals, proposal_losses = self.rpn(images, levels, rows)
+        _, region_losses = self.regions(levels, proposals, shapes, rows)
+        semantic = None if self.semantic is None else self.semantic(levels)
+        return proposal_losses | region_losses, semantic
+
+
+class ObjectDetector(Host[ObjectHead]):
+    """Finds the objects in RGB pictures of any size, and the stuff around them."""
+
+    def forward(self, image: Float[Tensor, "b 3 H W"]) -> Detections:
+        """Find the objects of every picture.
+
+        Args:
+            image: RGB in [0, 1].
+
+        Raises:
+            ValueError: The picture is not (batch, 3, height, width).
+        """
+        return self.intermediates(image).output
+
+    def intermediates(self, image: Float[Tensor, "b 3 H W"]) -> Prediction[Detections]:
+        """Return what is found with every upsampling step inside the head.
+
+        The maps in the steps belong to the padded picture; see `encode`.
+        """
+        return self.head.decode(encode(self.encoder, image), *image.shape[2:])
+
+
+# --- Parts ---
+
+
+class _ProposalHead(RPNHead):
+    """torchvision's head with outputs in float32: boxes in bfloat16 would be off by pixels."""
+
+    def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        scores, deltas = super().forward(x)
+        return [row.float() for row in scores], [row.float() for row in deltas]
+
+
+class _BoxPredictor(FastRCNNPredictor):
+    """torchvision's predictor with outputs in float32."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        scores, deltas = super().forward(x)
+        return scores.float(), deltas.float()
+
+
+def _box_head(width: int, inner: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(width, _SQUEEZED, kernel_size=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(_SQUEEZED * 7 * 7, inner),
+        nn.ReLU(),
+        nn.Linear(inner, inner),
+        nn.ReLU(),
+    )
+
+
+def _pool(side: int) -> MultiScaleRoIAlign:
+    """Return a pooling with fixed scales: torchvision guesses them, wrongly for small padded pictures."""
+    pool = MultiScaleRoIAlign(list(_REGION_LEVELS), side, sampling_ratio=2)
+    pool.scales = [1 / (_STRIDE * 2**k) for k in range(len(_REGION_LEVELS))]
+    pool.map_levels = initLevelMapper(
+        2, 5, canonical_scale=pool.canonical_scale, canonical_level=pool.canonical_level
+    )
+    return pool
+
+
+def _picture_size(maps: tuple[Tensor, ...]) -> tuple[int, int]:
+    return _STRIDE * maps[0].shape[2], _STRIDE * maps[0].shape[3]
+
+
+def _images(maps: tuple[Tensor, ...], height: int, width: int) -> tuple[ImageList, list[tuple[int, int]]]:
+    """Return what torchvision asks of the pictures: their sizes, and a tensor of their padded shape."""
+    shapes = [(height, width)] * len(maps[0])
+    padded = maps[0].new_empty(()).float().expand(len(maps[0]), 3, *_picture_size(maps))
+    return ImageList(padded, shapes), shapes
