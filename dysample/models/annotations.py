@@ -176,8 +176,8 @@ Annotation = Labels | Depth | Objects | Panoptic
 
 def boxes_of(masks: Bool[np.ndarray, "n h w"]) -> Float32[np.ndarray, "n 4"]:
     """Return the smallest box around every mask: left, top, right, bottom; all 0 for an empty mask."""
-    left, right = _ends(masks.any(1))
-    top, bottom = _ends(masks.any(2))
+    left, right = _ends(np.asarray(masks.any(1)))
+    top, bottom = _ends(np.asarray(masks.any(2)))
     return np.stack([left, top, right, bottom], axis=1).astype(np.float32)
 
 
