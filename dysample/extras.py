@@ -8,6 +8,7 @@ from importlib.util import find_spec
 _OPTIONAL = {
     "cv2": ("opencv-python-headless", "train"),
     "huggingface_hub": ("huggingface-hub", "models"),
+    "pycocotools": ("pycocotools", "train"),
     "ray": ("ray", "cluster"),
     "segmentation_models_pytorch": ("segmentation-models-pytorch", "models"),
 }

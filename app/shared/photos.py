@@ -22,8 +22,9 @@ from dysample.models.annotations import Annotation
 from dysample.models.encoder import STRIDES
 from dysample.models.tasks import Task
 from dysample.training.data import PictureData
+from dysample.training.listing import DataError
 from dysample.training.recipe import Recipe, load_recipe, recipe_names
-from dysample.training.truth import DataError
+from dysample.training.stages import scored_pictures
 
 _SCENE_SIZE = (480, 640)
 _PREVIEW_SIZE = (156, 208)
@@ -124,10 +125,7 @@ def _dataset_pictures() -> list[GalleryItem]:
     items: list[GalleryItem] = []
     for recipes in _recipes_by_pictures().values():
         try:
-            sources = tuple(
-                (recipe, PictureData(Path(folder), recipe.task.dataset, recipe.test_split, recipe.task.kind))
-                for recipe in recipes
-            )
+            sources = tuple((recipe, scored_pictures(recipe, Path(folder))) for recipe in recipes)
         except DataError:
             continue  # that data set is not on this machine
         items += _spread(sources)
@@ -171,10 +169,13 @@ def _all_equal(words: tuple[str, ...]) -> bool:
 
 
 def _measured(sources: tuple[tuple[Recipe, PictureData], ...], index: int) -> Photograph:
+    name = sources[0][1].names[index]
+
     def truth(task: Task) -> Annotation | None:
         for recipe, data in sources:
-            if (recipe.task.kind, recipe.task.classes) == (task.kind, task.classes):
-                return data[index].truth
+            same = (recipe.task.kind, recipe.task.classes) == (task.kind, task.classes)
+            if same and name in data.names:  # each kind of truth may list pictures of its own
+                return data[data.names.index(name)].truth
         return None
 
     return Photograph(sources[0][1][index].image, truth)

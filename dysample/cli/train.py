@@ -93,7 +93,9 @@ def device_of(option: str | None) -> torch.device:
 def train(options: argparse.Namespace, data: Path) -> None:
     """Train the encoder, heads on it, both, or whole networks; processes of torchrun share a run."""
     recipe = load_recipe(options.recipe)
-    note_other_data(training_pictures(recipe, data), recipe.train_sha256)
+    pictures = training_pictures(recipe, data)
+    note_left_out(pictures)
+    note_other_data(pictures, recipe.train_sha256)
     where = (recipe, data, options.runs)
     upsamplers: Sequence[str] = options.upsampler or list(OPERATORS)
     with joined(device_of(options.device)) as device:
@@ -123,8 +125,15 @@ def evaluate(options: argparse.Namespace, data: Path) -> None:
 
 def _test_pictures(recipe: Recipe, data: Path) -> PictureData:
     pictures = scored_pictures(recipe, data)
+    note_left_out(pictures)
     note_other_data(pictures, recipe.test_sha256)
     return pictures
+
+
+def note_left_out(pictures: PictureData) -> None:
+    """Print what a split lists and cannot be used, if anything."""
+    for left_out in pictures.left_out:
+        print(f"note: {pictures.dataset} {pictures.split}: {left_out}", file=sys.stderr)
 
 
 def note_other_data(pictures: PictureData, expected: str) -> None:

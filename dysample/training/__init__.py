@@ -10,6 +10,7 @@ from dysample.lazy import exports
 if TYPE_CHECKING:
     from dysample.training.data import LabelledPicture, PictureData, data_folder
     from dysample.training.evidence import ScoredRun, scored_runs
+    from dysample.training.listing import DataError
     from dysample.training.loop import TrainingError
     from dysample.training.recipe import (
         Ablation,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     )
     from dysample.training.runs import FinishedRun, finished_runs
     from dysample.training.stages import scored_pictures, train_heads, train_whole, training_pictures
-    from dysample.training.truth import DataError
 
 __all__ = [
     "Ablation",
@@ -52,7 +52,7 @@ if not TYPE_CHECKING:  # a type checker that saw this `__getattr__` would accept
         __name__,
         {
             "Ablation": "dysample.training.recipe",
-            "DataError": "dysample.training.truth",
+            "DataError": "dysample.training.listing",
             "FinishedRun": "dysample.training.runs",
             "LabelledPicture": "dysample.training.data",
             "PictureData": "dysample.training.data",

@@ -1,6 +1,7 @@
 """Pictures with their truth, read from the data folder, and the augmented batches that training sees.
 
-A data set is a folder with `rgb`, one folder for each kind of truth, and a list of names for each split.
+A data set is a folder. Its own listing, of a form that depends on the kind of truth, says which pictures a
+split has and where they and their truth lie.
 """
 
 import hashlib
@@ -19,8 +20,9 @@ from torch import Tensor
 from dysample.extras import needed_for
 from dysample.models.annotations import Annotation
 from dysample.models.tasks import Kind
-from dysample.training.recipe import Stage
-from dysample.training.truth import TRUTHS, DataError, Framing, Truth, decoded
+from dysample.training.listing import DataError, LeftOut, Listing, decoded, file_bytes
+from dysample.training.recipe import CocoFiles, Stage
+from dysample.training.truth import TRUTHS, Framing, Truth
 
 with needed_for("dysample.training"):
     import cv2
@@ -55,48 +57,61 @@ def data_folder(option: str | None = None) -> Path:
 class PictureData:
     """The pictures of one split of a data set, read on access."""
 
-    def __init__(self, folder: Path, dataset: str, split: str, kind: Kind) -> None:
-        """Read the list of names.
+    def __init__(
+        self,
+        folder: Path,
+        dataset: str,
+        split: str,
+        kind: Kind,
+        *,
+        classes: tuple[str, ...] = (),
+        files: CocoFiles | None = None,
+    ) -> None:
+        """List the pictures.
 
         Args:
             folder: The folder that holds the data sets.
             dataset: Name of the data set's folder in it.
             split: Name of a list in that folder, such as "train".
             kind: Kind of truth to read.
+            classes: Names of the task's classes, for truth that names the classes of objects.
+            files: Where the truth of a data set lies that `TRUTHS` does not know.
 
         Raises:
-            DataError: The data set or the list is missing, or has no such truth.
+            DataError: The data set or the list is missing or damaged, or has no such truth.
         """
-        self.truth: Truth[Any] = TRUTHS[kind]
-        if dataset not in self.truth.sources:
-            known = ", ".join(self.truth.sources)
-            raise DataError(f"no data set called {dataset!r} has truth for {kind}; those that have: {known}")
+        self.truth: Truth[Any, Any] = TRUTHS[kind]
         self.dataset = dataset
         self.split = split
         self.root = folder / dataset
-        self._source = self.truth.sources[dataset]
-        listing = self.root / f"{split}.txt"
-        if not listing.is_file():
-            raise DataError(f"{dataset} has no {split}.txt in {folder}: is the data folder complete?")
-        self.names = tuple(listing.read_text().split())
+        source = self.truth.sources.get(dataset) if files is None else files
+        if source is None:
+            known = ", ".join(self.truth.sources)
+            raise DataError(f"no data set called {dataset!r} has truth for {kind}; those that have: {known}")
+        if not isinstance(source, self.truth.source):
+            raise DataError(f"truth for {kind} is not read from COCO's files: remove [coco] from the recipe")
+        self._listing: Listing[Annotation] = self.truth.open(self.root, source, split, classes)
+        self.names = self._listing.names
 
     @property
     def title(self) -> str:
         """Label of the split and its number of pictures."""
         return f"{self.dataset} {self.split}, {len(self)} pictures"
 
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What the data set lists and is not used."""
+        return self._listing.left_out
+
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the names and the bytes of all pictures and truths, in order."""
+        """SHA-256 over the names, the bytes of all pictures and the content of all truths, in order."""
         digest = hashlib.sha256()
         for name in self.names:
             digest.update(name.encode())
-            for path in self._paths(name):
-                digest.update(_bytes(path))
+            digest.update(file_bytes(self._listing.picture(name)))
+            digest.update(self._listing.content(name))
         return digest.hexdigest()
-
-    def _paths(self, name: str) -> tuple[Path, Path]:
-        return self.root / "rgb" / f"{name}.jpg", self.root / self._source.folder / f"{name}.png"
 
     def __len__(self) -> int:
         """Return the number of pictures in the split."""
@@ -109,21 +124,13 @@ class PictureData:
             DataError: A file is missing or damaged, or the two differ in size.
         """
         name = self.names[index]
-        picture, truth = self._paths(name)
-        image = decoded(picture, cv2.IMREAD_COLOR)
-        annotation = self.truth.read(truth, self._source, image.shape[:2])
+        image = decoded(self._listing.picture(name), cv2.IMREAD_COLOR)
+        annotation = self._listing.read(name, image.shape[:2])
         return LabelledPicture(name, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), annotation)
 
     def truths(self) -> Iterator[Annotation]:
         """Return an iterator over the truths, read one at a time."""
         return (self[index].truth for index in range(len(self)))
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} is missing or damaged: copy the data set again") from error
 
 
 # --- Batches ---
@@ -174,7 +181,7 @@ def steps_per_epoch(data: PictureData, stage: Stage) -> int:
 
 
 def augment(
-    picture: LabelledPicture, kind: Truth[Any], stage: Stage, rng: np.random.Generator
+    picture: LabelledPicture, kind: Truth[Any, Any], stage: Stage, rng: np.random.Generator
 ) -> LabelledPicture:
     """Resize, crop to the stage's square, mirror half of the time, and change brightness and contrast."""
     framing = draw_framing(picture.image.shape[:2], stage, rng)

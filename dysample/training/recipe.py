@@ -38,6 +38,23 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class CocoFiles:
+    """Where a data set keeps truth in COCO's format.
+
+    Paths are relative to the data set's folder, and "{split}" in them stands for the name of the split.
+
+    Attributes:
+        annotations: The JSON file, such as "annotations/instances_{split}2017.json".
+        pictures: Folder that the `file_name` of every picture is relative to; empty for the data set's own.
+        maps: Folder of the PNG files of panoptic truth; empty for one beside the JSON file, of its name.
+    """
+
+    annotations: str
+    pictures: str = ""
+    maps: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """A task and how its networks are trained.
 
@@ -50,6 +67,7 @@ class Recipe:
         frozen_norms: Keep the starting statistics of the encoder's normalisation layers.
         encoder_stage: Training of the whole network, with bilinear or any other upsampler.
         head_stage: Training of the heads alone, on the frozen encoder.
+        coco: Where the truth lies, for objects of a data set that has no row in `TRUTHS`.
     """
 
     task: Task
@@ -60,11 +78,14 @@ class Recipe:
     frozen_norms: bool
     encoder_stage: Stage
     head_stage: Stage
+    coco: CocoFiles | None = None
 
     def flat(self) -> dict[str, Any]:
         """Return all values under the keys of the recipe's file."""
         own = asdict(self)
         task: dict[str, Any] = own.pop("task")
+        if self.coco is None:
+            del own["coco"]
         return {"task": task.pop("name")} | task | own
 
 
@@ -97,7 +118,8 @@ def _recipe(table: dict[str, Any]) -> Recipe:
     names = {field.name for field in fields(Task)} - {"name"}
     task = Task(name=table.pop("task"), **{key: table.pop(key) for key in names & table.keys()})
     stages = {key: Stage(**as_tuples(table.pop(key))) for key in ("encoder_stage", "head_stage")}
-    return Recipe(task=task, **stages, **table)
+    coco = CocoFiles(**table.pop("coco")) if "coco" in table else None
+    return Recipe(task=task, coco=coco, **stages, **table)
 
 
 # --- Ablations ---

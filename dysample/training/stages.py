@@ -16,6 +16,7 @@ from dysample.models.tasks import TaskHead, TaskHost
 from dysample.models.weights import join, load_encoder, new_encoder, new_head
 from dysample.training.data import PictureData, batches
 from dysample.training.distributed import over_whole_batch
+from dysample.training.listing import DataError
 from dysample.training.loop import Learner, TrainingError, TrainingRun, make_learner, train
 from dysample.training.recipe import Recipe, Stage
 from dysample.training.runs import (
@@ -27,7 +28,7 @@ from dysample.training.runs import (
     part_of,
     whole_folder,
 )
-from dysample.training.truth import DataError, Loss
+from dysample.training.truth import Loss
 
 _MEASURED_PICTURES = 32
 # Fields of a task that shape its encoder.
@@ -143,7 +144,7 @@ def training_pictures(recipe: Recipe, data: Path) -> PictureData:
     Raises:
         DataError: The data set is missing.
     """
-    return PictureData(data, recipe.task.dataset, "train", recipe.task.kind)
+    return _pictures(recipe, data, "train")
 
 
 def scored_pictures(recipe: Recipe, data: Path) -> PictureData:
@@ -152,7 +153,12 @@ def scored_pictures(recipe: Recipe, data: Path) -> PictureData:
     Raises:
         DataError: The data set is missing.
     """
-    return PictureData(data, recipe.task.dataset, recipe.test_split, recipe.task.kind)
+    return _pictures(recipe, data, recipe.test_split)
+
+
+def _pictures(recipe: Recipe, data: Path, split: str) -> PictureData:
+    task = recipe.task
+    return PictureData(data, task.dataset, split, task.kind, classes=task.classes, files=recipe.coco)
 
 
 def _loss(recipe: Recipe, data: PictureData, stage: Stage) -> Loss:

@@ -1,20 +1,21 @@
 """The truth of each kind of task: how it is stored, augmented, batched and compared in the loss."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
 from dysample.extras import needed_for
-from dysample.models.annotations import Annotation, Depth, Labels
+from dysample.models.annotations import Annotation, Depth, Labels, Objects, Panoptic, boxes_of
 from dysample.models.tasks import Kind, Task
 from dysample.training.distributed import mean, process_count, total
+from dysample.training.listing import Listing, Source, map_listing
 
 with needed_for("dysample.training"):
     import cv2
@@ -23,26 +24,9 @@ IGNORE = 255
 Loss = Callable[[Tensor, Tensor], Tensor]
 _VARIANCE_FOCUS = 0.85  # share of the squared mean that is subtracted
 _FACTOR = 10.0
+_LEAST_LEFT = 0.2  # share of an object that a crop must hold for it to be learned
 _Annotation = TypeVar("_Annotation", bound=Annotation)
-
-
-class DataError(RuntimeError):
-    """Data are missing or cannot be read; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a data set keeps one kind of truth.
-
-    Attributes:
-        folder: Folder of PNG files inside the data set's folder.
-        first: Value of the first class; pixels with smaller values have no class.
-        metres: Metres that a stored depth of 1 stands for.
-    """
-
-    folder: str
-    first: int = 0
-    metres: float = 1.0
+_Source = TypeVar("_Source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +68,11 @@ class Framing:
 # --- Classes ---
 
 
-def _read_labels(path: Path, source: Source, size: tuple[int, int]) -> Labels:
-    values = _values(path, size)
+def _label_listing(root: Path, source: Source, split: str, classes: tuple[str, ...]) -> Listing[Labels]:
+    return map_listing(root, source, split, _labels)
+
+
+def _labels(values: np.ndarray, source: Source) -> Labels:
     if not source.first:
         return Labels(values)
     classes = np.where(values < source.first, IGNORE, values.astype(np.int16) - source.first)
@@ -123,8 +110,12 @@ def class_weights(shares: Float[np.ndarray, " k"], balance: float) -> Float[Tens
 # --- Depths ---
 
 
-def _read_depth(path: Path, source: Source, size: tuple[int, int]) -> Depth:
-    return Depth(_values(path, size).astype(np.float32) * np.float32(source.metres))
+def _depth_listing(root: Path, source: Source, split: str, classes: tuple[str, ...]) -> Listing[Depth]:
+    return map_listing(root, source, split, _depth)
+
+
+def _depth(values: np.ndarray, source: Source) -> Depth:
+    return Depth(values.astype(np.float32) * np.float32(source.metres))
 
 
 def _framed_depth(truth: Depth, framing: Framing) -> Depth:
@@ -137,26 +128,69 @@ def _depth_batch(truths: Sequence[Depth]) -> Float32[Tensor, "b h w"]:
     return torch.from_numpy(np.stack([truth.metres for truth in truths]))
 
 
-# --- Picture files ---
+# --- Objects ---
 
 
-def decoded(path: Path, mode: int) -> np.ndarray:
-    """Read a picture file in one of OpenCV's modes.
+def framed_objects(truth: Objects, framing: Framing) -> Objects:
+    """Enlarge, crop and flip objects.
 
-    Raises:
-        DataError: The file is missing or damaged.
+    An object of which less than a fifth is left becomes crowd, one of which nothing is left vanishes. Where
+    masks are known, the box of an object is that of what is left of its mask.
     """
-    picture = cv2.imread(str(path), mode)
-    if picture is None:
-        raise DataError(f"{path} is missing or damaged: copy the data set again")
-    return picture
+    enlarged = truth.resized(framing.height, framing.width)
+    side = framing.side
+    boxes = enlarged.boxes - np.array([framing.left, framing.top] * 2, np.float32)
+    boxes = boxes.clip(0, np.float32(side))
+    if framing.mirrored:
+        boxes[:, [0, 2]] = side - boxes[:, [2, 0]]
+    masks = None
+    if enlarged.masks is not None:
+        masks = _cut_masks(enlarged.masks, framing)
+        boxes = boxes_of(masks)
+    crop = replace(enlarged, height=side, width=side, boxes=boxes, masks=masks)
+    areas = _areas(crop)
+    crop = replace(crop, crowd=crop.crowd | (areas < _LEAST_LEFT * _areas(enlarged)))
+    return crop.chosen(areas > 0)
 
 
-def _values(path: Path, size: tuple[int, int]) -> np.ndarray:
-    values = decoded(path, cv2.IMREAD_UNCHANGED)
-    if values.shape != size:
-        raise DataError(f"{path.stem}: picture {size} and truth {values.shape} differ in size")
-    return values
+def _cut_masks(masks: Bool[np.ndarray, "n h w"], framing: Framing) -> Bool[np.ndarray, "n side side"]:
+    inside = masks[:, framing.top : framing.top + framing.side, framing.left : framing.left + framing.side]
+    crop = np.zeros((len(masks), framing.side, framing.side), bool)
+    crop[:, : inside.shape[1], : inside.shape[2]] = inside
+    return np.ascontiguousarray(crop[:, :, ::-1]) if framing.mirrored else crop
+
+
+def _areas(objects: Objects) -> Float[np.ndarray, " n"]:
+    """Return the pixels of every object's mask, or the area of its box where no masks are known."""
+    if objects.masks is not None:
+        return objects.masks.sum((1, 2)).astype(np.float64)
+    left, top, right, bottom = objects.boxes.T.astype(np.float64)
+    return (right - left) * (bottom - top)
+
+
+def framed_panoptic(truth: Panoptic, framing: Framing, *, things: tuple[int, ...] = ()) -> Panoptic:
+    """Enlarge, crop and flip segments, numbering those that have pixels in the crop anew.
+
+    Args:
+        truth: Segments of the whole picture.
+        framing: Enlargement, crop and flip.
+        things: Classes that are objects: one of which less than a fifth is left becomes crowd.
+    """
+    enlarged = truth.resized(framing.height, framing.width).segments
+    crop = framing.cut(enlarged, (0,))
+    whole, left = (
+        np.bincount(map_.ravel(), minlength=len(truth.classes) + 1)[1:] for map_ in (enlarged, crop)
+    )
+    cut = np.isin(truth.classes, things) & (left < _LEAST_LEFT * whole)
+    kept = left > 0
+    numbers = np.concatenate([[0], np.cumsum(kept)]).astype(np.uint8)
+    return replace(
+        truth,
+        segments=numbers[crop],
+        classes=truth.classes[kept],
+        scores=truth.scores[kept],
+        crowd=(truth.crowd | cut)[kept],
+    )
 
 
 # --- Losses ---
@@ -205,12 +239,14 @@ def _depth_loss(task: Task, truths: Iterable[Depth], balance: float) -> Loss:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth(Generic[_Annotation]):
+class Truth(Generic[_Source, _Annotation]):
     """How tasks of one kind read and use their truth.
 
     Attributes:
         sources: Where each data set stores such truth, by name of the data set.
-        read: Reads the truth of one picture, which must have the given height and width.
+        source: Type of the sources.
+        open: Lists the pictures of a split, given the data set's folder, the source, the name of the split,
+            and the task's classes. Raises `DataError` where they are missing.
         framed: Applies a framing to the truth of a picture.
         batch: Stacks truths of one size into the tensor that the loss reads.
         loss: Makes the loss of a task from the truths to learn from, which are read lazily, and the
@@ -218,18 +254,20 @@ class Truth(Generic[_Annotation]):
         words: Describes a task's networks in a sentence, for its model card.
     """
 
-    sources: Mapping[str, Source]
-    read: Callable[[Path, Source, tuple[int, int]], _Annotation]
+    sources: Mapping[str, _Source]
+    source: type[_Source]
+    open: Callable[[Path, _Source, str, tuple[str, ...]], Listing[_Annotation]]
     framed: Callable[[_Annotation, Framing], _Annotation]
     batch: Callable[[Sequence[_Annotation]], Tensor]
     loss: Callable[[Task, Iterable[_Annotation], float], Loss]
     words: Callable[[Task], str]
 
 
-TRUTHS: dict[Kind, Truth[Any]] = {
+TRUTHS: dict[Kind, Truth[Any, Any]] = {
     "segmentation": Truth(
         {"camvid": Source("label11"), "voc_animals": Source("label21"), "nyuv2": Source("label40", first=1)},
-        read=_read_labels,
+        source=Source,
+        open=_label_listing,
         framed=_framed_labels,
         batch=_label_batch,
         loss=_class_loss,
@@ -239,7 +277,8 @@ TRUTHS: dict[Kind, Truth[Any]] = {
     ),
     "depth": Truth(
         {"nyuv2": Source("depth", metres=0.001)},
-        read=_read_depth,
+        source=Source,
+        open=_depth_listing,
         framed=_framed_depth,
         batch=_depth_batch,
         loss=_depth_loss,
