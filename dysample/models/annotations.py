@@ -70,7 +70,7 @@ class Objects:
     boxes: Float32[np.ndarray, "n 4"]
     classes: UInt8[np.ndarray, " n"]
     scores: Float32[np.ndarray, " n"]
-    masks: Bool[np.ndarray, "n {self.height} {self.width}"] | None
+    masks: Bool[np.ndarray, "n {height} {width}"] | None
     crowd: Bool[np.ndarray, " n"]
 
     def __len__(self) -> int:
