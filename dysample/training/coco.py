@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8, UInt32
+from jaxtyping import Bool, Int64, UInt32
 
 from dysample.extras import needed_for
 from dysample.images import MAX_PIXELS
@@ -101,12 +101,16 @@ class CocoObjects:
         """
         _check_size(self._pictures[name], size)
         rows = self._objects[name]
+        masks = np.zeros((len(rows), *size), bool) if self._masks else None
+        for number, row in enumerate(rows):
+            if masks is not None and row.code is not None:
+                masks[number] = _decoded_mask(row.code, size)
         return Objects(
             *size,
             boxes=np.array([row.edges for row in rows], np.float32).reshape(-1, 4),
             classes=np.array([row.number for row in rows], np.uint8),
             scores=np.ones(len(rows), np.float32),
-            masks=_decoded_masks([row.code for row in rows if row.code], size) if self._masks else None,
+            masks=masks,
             crowd=np.array([row.crowd for row in rows], bool),
         )
 
@@ -322,7 +326,7 @@ def _segments(file: "_CocoFile", image: Path, entries: list[Any], tally: "_Tally
     def segment_of(entry: _Json) -> _Segment:
         value = _typed(entry, "id", int)
         if not 0 < value < 1 << 24:
-            raise _FaultError("with an id that is not from 1 to 16,777,215")
+            raise _FaultError("whose 'id' is not from 1 to 16,777,215")
         _once(value, values)
         return _Segment(value, file.class_of(entry), _crowd(entry))
 
@@ -637,14 +641,14 @@ def _value(entry: _Json, key: str) -> Any:
 def _typed(entry: _Json, key: str, kind: type[_Entry]) -> _Entry:
     value = _value(entry, key)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise _FaultError(f"with a {key!r} of the wrong type")
+        raise _FaultError(f"whose {key!r} is of the wrong type")
     return value
 
 
 def _id(entry: _Json, key: str) -> _Id:
     value = _value(entry, key)
     if not isinstance(value, int | str) or isinstance(value, bool):
-        raise _FaultError(f"with a {key!r} of the wrong type")
+        raise _FaultError(f"whose {key!r} is of the wrong type")
     return value
 
 
@@ -658,11 +662,11 @@ def _once(value: Hashable, known: set[Hashable]) -> None:
 def _number(value: Any, key: str) -> float:
     """Return a number, which some files write in a string."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise _FaultError(f"with a {key!r} of the wrong type")
+        raise _FaultError(f"whose {key!r} is of the wrong type")
     try:
         number = float(value)
     except ValueError as error:
-        raise _FaultError(f"with a {key!r} of the wrong type") from error
+        raise _FaultError(f"whose {key!r} is of the wrong type") from error
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
@@ -673,14 +677,14 @@ def _number(value: Any, key: str) -> float:
 def _side(entry: _Json, key: str) -> int:
     number = _number(_value(entry, key), key)
     if number < 1 or not number.is_integer():
-        raise _FaultError(f"with a {key!r} that is not a whole number of pixels")
+        raise _FaultError(f"whose {key!r} is not a whole number of pixels")
     return int(number)
 
 
 def _crowd(entry: _Json) -> bool:
     value = entry.get("iscrowd", 0)
     if value not in (0, 1):
-        raise _FaultError("with an 'iscrowd' that is neither 0 nor 1")
+        raise _FaultError("whose 'iscrowd' is neither 0 nor 1")
     return bool(value)
 
 
@@ -688,7 +692,7 @@ def _edges(entry: _Json, picture: CocoPicture) -> tuple[float, float, float, flo
     """Return a box's edges (left, top, right, bottom) inside the picture."""
     box = _typed(entry, "bbox", list)
     if len(box) != 4:
-        raise _FaultError("with a 'bbox' of other than four numbers")
+        raise _FaultError("whose 'bbox' is not four numbers")
     x, y, width, height = (_number(value, "bbox") for value in box)
     if width <= 0 or height <= 0:
         raise _FaultError("with a box of no area")
@@ -729,7 +733,7 @@ def _code(segmentation: Any, picture: CocoPicture) -> bytes:
             polygons = [_polygon(part, picture) for part in cast(list[Any], segmentation)]
             code = _codes.merge(_codes.frPyObjects(polygons, *size))["counts"]
         case _:
-            raise _FaultError("with a 'segmentation' that is neither polygons nor run lengths")
+            raise _FaultError("whose 'segmentation' is neither polygons nor run lengths")
     if not int(_codes.area({"size": size, "counts": code})):
         raise _FaultError("with a mask without pixels")
     return code
@@ -737,7 +741,7 @@ def _code(segmentation: Any, picture: CocoPicture) -> bytes:
 
 def _polygon(part: Any, picture: CocoPicture) -> list[float]:
     if not isinstance(part, list):
-        raise _FaultError("with a 'segmentation' that is neither polygons nor run lengths")
+        raise _FaultError("whose 'segmentation' is neither polygons nor run lengths")
     numbers = [_number(value, "segmentation") for value in cast(list[Any], part)]
     if len(numbers) < 6:
         raise _FaultError("with a polygon of fewer than three points")
@@ -751,25 +755,28 @@ def _polygon(part: Any, picture: CocoPicture) -> list[float]:
 def _checked_code(counts: Any, size: list[int]) -> bytes:
     """Return the compressed form of run lengths, which must add up to the picture."""
     if isinstance(counts, str):
-        runs = _runs(counts)
+        code = counts.encode(errors="replace")
+        runs = _runs(code).tolist()
     elif isinstance(counts, list) and all(type(run) is int for run in cast(list[Any], counts)):
-        runs = cast(list[int], counts)
+        code, runs = None, cast(list[int], counts)
     else:
         raise _FaultError("with run lengths of the wrong type")
-    if min(runs, default=0) < 0 or sum(map(int, runs)) != size[0] * size[1]:
+    if min(runs, default=0) < 0 or sum(runs) != size[0] * size[1]:
         raise _FaultError("with run lengths that do not add up to the picture")
-    if isinstance(counts, str):
-        return counts.encode()
-    return _codes.frPyObjects({"size": size, "counts": runs}, *size)["counts"]
+    return code or _codes.frPyObjects({"size": size, "counts": runs}, *size)["counts"]
 
 
-def _runs(code: str) -> Int64[np.ndarray, " n"]:
-    """Return the run lengths of a compressed code, or raise: pycocotools reads past the end of a damaged one.
+def _runs(code: bytes) -> Int64[np.ndarray, " n"]:
+    """Return the run lengths of a compressed code.
 
     Every character holds five bits, lowest first, and a bit that says whether the number goes on. From the
-    fourth on, a number is the difference to the run before the last.
+    fourth on, a number is the difference to the run before the last. pycocotools reads past the end of a
+    damaged code.
+
+    Raises:
+        _FaultError: It is damaged.
     """
-    bits = np.frombuffer(code.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64) - 48
+    bits = np.frombuffer(code, np.uint8).astype(np.int64) - 48
     if not len(bits) or bits.min() < 0 or bits.max() > 63 or bits[-1] & 32:
         raise _FaultError("with a damaged run-length code")
     starts = np.flatnonzero(np.concatenate([[True], (bits[:-1] & 32) == 0]))
@@ -778,17 +785,14 @@ def _runs(code: str) -> Int64[np.ndarray, " n"]:
         raise _FaultError("with a damaged run-length code")
     shifts = 5 * (np.arange(len(bits)) - np.repeat(starts, lengths))
     runs = np.add.reduceat((bits & 31) << shifts, starts)
-    ends = starts + lengths - 1
-    runs -= np.where(bits[ends] & 16, np.int64(1) << (5 * lengths), 0)  # the highest bit is the sign
+    last = bits[starts + lengths - 1]
+    runs -= np.where(last & 16, np.int64(1) << (5 * lengths), 0)  # the highest bit is the sign
     for first in (1, 2):
         runs[first::2] = np.cumsum(runs[first::2])
     return runs
 
 
-def _decoded_masks(counts: list[bytes], size: tuple[int, int]) -> Bool[np.ndarray, "n {size[0]} {size[1]}"]:
-    if not counts:
-        return np.zeros((0, *size), bool)
-    planes: UInt8[np.ndarray, "h w n"] = _codes.decode(
-        [{"size": list(size), "counts": code} for code in counts]
-    )
-    return np.ascontiguousarray(planes.transpose(2, 0, 1)).astype(bool)
+def _decoded_mask(code: bytes, size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    """Return the mask of a code, whose runs go down the columns, the first outside of the mask."""
+    runs = _runs(code)
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(size[::-1]).T

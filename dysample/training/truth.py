@@ -179,7 +179,7 @@ def framed_panoptic(truth: Panoptic, framing: Framing, *, things: tuple[int, ...
     enlarged = truth.resized(framing.height, framing.width).segments
     crop = framing.cut(enlarged, (0,))
     whole, left = (
-        np.bincount(map_.ravel(), minlength=len(truth.classes) + 1)[1:] for map_ in (enlarged, crop)
+        np.bincount(pixels.ravel(), minlength=len(truth.classes) + 1)[1:] for pixels in (enlarged, crop)
     )
     cut = np.isin(truth.classes, things) & (left < _LEAST_LEFT * whole)
     kept = left > 0
