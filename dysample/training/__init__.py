@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from dysample.lazy import exports
 
 if TYPE_CHECKING:
+    from dysample.training.coco import read_objects, read_panoptic
     from dysample.training.data import LabelledPicture, PictureData, data_folder
     from dysample.training.evidence import ScoredRun, scored_runs
     from dysample.training.listing import DataError
     from dysample.training.loop import TrainingError
     from dysample.training.recipe import (
         Ablation,
+        CocoFiles,
         Recipe,
         Stage,
         ablation,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ablation",
+    "CocoFiles",
     "DataError",
     "FinishedRun",
     "LabelledPicture",
@@ -39,6 +42,8 @@ __all__ = [
     "data_folder",
     "finished_runs",
     "load_recipe",
+    "read_objects",
+    "read_panoptic",
     "recipe_names",
     "scored_pictures",
     "scored_runs",
@@ -52,6 +57,7 @@ if not TYPE_CHECKING:  # a type checker that saw this `__getattr__` would accept
         __name__,
         {
             "Ablation": "dysample.training.recipe",
+            "CocoFiles": "dysample.training.recipe",
             "DataError": "dysample.training.listing",
             "FinishedRun": "dysample.training.runs",
             "LabelledPicture": "dysample.training.data",
@@ -65,6 +71,8 @@ if not TYPE_CHECKING:  # a type checker that saw this `__getattr__` would accept
             "data_folder": "dysample.training.data",
             "finished_runs": "dysample.training.runs",
             "load_recipe": "dysample.training.recipe",
+            "read_objects": "dysample.training.coco",
+            "read_panoptic": "dysample.training.coco",
             "recipe_names": "dysample.training.recipe",
             "scored_pictures": "dysample.training.stages",
             "scored_runs": "dysample.training.evidence",

@@ -300,7 +300,7 @@ def read_panoptic(
             raise _FaultError("for a picture that has one already")
         image = folder / _typed(entry, "file_name", str)
         segments = _typed(entry, "segments_info", list)
-        if not image.is_file():
+        if not _is_file(image):
             raise _FaultError("whose PNG file is missing", image.name)
         return picture.name, _segments(file, image, segments, parts, f" in picture {picture.name}")
 

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from dysample.training.listing import DataError, LeftOut
 from dysample.training.recipe import CocoFiles, load_recipe
 from dysample.training.stages import training_pictures
 from dysample.training.truth import TRUTHS, Framing, Truth, framed_objects, framed_panoptic
+from tests import ROOT
 from tests.training.datasets import make_data, make_recipe
 
 CLASSES = ("background", "cat", "dog")
@@ -654,6 +657,25 @@ def test_a_recipe_may_describe_a_data_set_of_ones_own(
     found = training_pictures(recipe, tmp_path)[0].truth
     assert found.classes.tolist() == [1]
     np.testing.assert_array_equal(found.masks, [square(2, 4, 10, 10)])
+
+
+def test_the_files_of_the_documentation_are_read(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    (table,), (made,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("toml", "json"))
+    described = tomllib.loads(table)
+    path = Path(make_recipe(tmp_path))
+    path.write_text(path.read_text() + table[table.index("[coco]") :])
+    files = load_recipe(str(path)).coco
+    root = tmp_path / described["dataset"]
+    (root / "annotations").mkdir(parents=True)
+    (root / "val2017").mkdir()
+    (root / "annotations" / "instances_val2017.json").write_text(made)
+    (root / "val2017" / "000000000009.jpg").touch()
+    found = instance_listing(root, files, described["test_split"], tuple(described["classes"]))
+    assert found.left_out == ()
+    truth = found.read("000000000009", (480, 640))
+    assert truth.boxes.tolist() == [[10, 20, 310, 220]]
+    np.testing.assert_array_equal(truth.masks, [square(20, 10, 220, 310, (480, 640))])
 
 
 def test_a_recipe_with_an_unknown_key_about_files_is_refused(tmp_path: Path) -> None:
