@@ -14,8 +14,9 @@ from dysample.measure.timing import Spread
 from dysample.models.annotations import Annotation
 from dysample.models.manifest import WeightsEntry
 from dysample.models.tasks import Task
-from dysample.scores.depth import DepthDifference, DepthRanges, DepthScore
-from dysample.scores.segmentation import Difference, SegmentationScore, Window
+from dysample.scores.depth import DepthRanges
+from dysample.scores.scorers import AnswerDifference, Score
+from dysample.scores.segmentation import Window
 
 # What is said of a picture, by a network or as the truth: the record of the task's kind.
 Said = TypeVar("Said", bound=Annotation)
@@ -69,8 +70,8 @@ class Compared(Generic[Said]):
     name: str
     label: str
     answer: Answer[Said]
-    difference: Difference | DepthDifference | None
-    score: SegmentationScore | DepthScore | None
+    difference: AnswerDifference | None
+    score: Score | None
     weights: WeightsEntry
 
 

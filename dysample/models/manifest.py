@@ -30,6 +30,13 @@ class WeightsEntry:
         delta1: Share of pixels within 25 % of the true depth; None for the encoder and for segmentation.
         abs_rel: Mean error of depth as a share of the truth; None likewise.
         rms: Root mean square error in metres; None likewise.
+        box_ap: Average precision of boxes on `split`; None but for heads of detection.
+        box_ap50: The same at an IoU of 0.5; None likewise.
+        mask_ap: Average precision of masks on `split`; None but for heads of instance segmentation.
+        boundary_ap: The same with the boundary's IoU; None likewise.
+        pq: Panoptic quality on `split`; None but for heads of panoptic segmentation.
+        sq: Its part of segmentation; None likewise.
+        rq: Its part of recognition; None likewise.
         split: The scored split.
     """
 
@@ -45,6 +52,13 @@ class WeightsEntry:
     delta1: float | None = None
     abs_rel: float | None = None
     rms: float | None = None
+    box_ap: float | None = None
+    box_ap50: float | None = None
+    mask_ap: float | None = None
+    boundary_ap: float | None = None
+    pq: float | None = None
+    sq: float | None = None
+    rq: float | None = None
     split: str = ""
 
 

@@ -18,15 +18,39 @@ from dysample.scores.evidence import (
     read_evidence,
     write_evidence,
 )
+from dysample.scores.objects import (
+    BoxScore,
+    BoxScorer,
+    MaskScore,
+    MaskScorer,
+    ObjectDifference,
+    object_difference,
+)
 from dysample.scores.paired import (
     PairedDifference,
     PictureRatios,
+    PictureStatistics,
     SeedSpread,
     paired_difference,
     ratios_of_means,
     spread,
 )
-from dysample.scores.paper import Figure, KnownDifference, PaperTable, known_difference, paper_table
+from dysample.scores.panoptic import (
+    PanopticDifference,
+    PanopticScore,
+    PanopticScorer,
+    panoptic_difference,
+)
+from dysample.scores.paper import (
+    Figure,
+    KnownDifference,
+    PaperTable,
+    PrintedScore,
+    known_difference,
+    paper_table,
+    printed_scores,
+)
+from dysample.scores.precision import PictureMatches
 from dysample.scores.scorers import SCORERS
 from dysample.scores.segmentation import (
     BoundaryOverlap,
@@ -44,6 +68,8 @@ __all__ = [
     "SCORERS",
     "SCORES",
     "BoundaryOverlap",
+    "BoxScore",
+    "BoxScorer",
     "ConfusionMatrix",
     "DepthDifference",
     "DepthScore",
@@ -55,9 +81,18 @@ __all__ = [
     "Figure",
     "HeadlineValue",
     "KnownDifference",
+    "MaskScore",
+    "MaskScorer",
+    "ObjectDifference",
     "PairedDifference",
+    "PanopticDifference",
+    "PanopticScore",
+    "PanopticScorer",
     "PaperTable",
+    "PictureMatches",
     "PictureRatios",
+    "PictureStatistics",
+    "PrintedScore",
     "ScoreSpec",
     "SeedSpread",
     "SegmentationScore",
@@ -71,8 +106,11 @@ __all__ = [
     "error_map",
     "evidence_table",
     "known_difference",
+    "object_difference",
     "paired_difference",
+    "panoptic_difference",
     "paper_table",
+    "printed_scores",
     "ratios_of_means",
     "read_evidence",
     "score_spec",

@@ -18,7 +18,7 @@ from dysample.scores.paired import (
     LEVEL,
     RESAMPLES,
     PairedDifference,
-    PictureRatios,
+    PictureStatistics,
     SeedSpread,
     mean_per_class,
     paired_difference,
@@ -219,7 +219,7 @@ class RunResult:
     """
 
     seed: int
-    statistics: tuple[PictureRatios, ...]
+    statistics: tuple[PictureStatistics, ...]
     command: str
     device: str
     minutes: float
@@ -265,10 +265,10 @@ def evidence_row(
 def _value(name: str, index: int, runs: Sequence[RunResult], reference: Sequence[RunResult]) -> HeadlineValue:
     ours = {run.seed: run.statistics[index] for run in runs}
     theirs = {run.seed: run.statistics[index] for run in reference}
-    several = all(ratios.parts.shape[1] > 1 for ratios in ours.values())
+    several = all(statistics.shape[1] > 1 for statistics in ours.values())
     return HeadlineValue(
         score=name,
-        spread=spread(ratios.score for ratios in ours.values()),
+        spread=spread(statistics.score for statistics in ours.values()),
         difference=paired_difference(ours, theirs) if ours.keys() & theirs.keys() else None,
         per_class=mean_per_class(ours.values()) if several else (),
     )

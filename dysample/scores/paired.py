@@ -1,34 +1,86 @@
 """Paired comparison of two upsamplers' runs on the same pictures with the same seeds.
 
-A run is kept as counts of every picture, so any choice of pictures can be scored again. A score is the
-mean over classes of a ratio of sums: for mIoU, the sums over pictures of intersections and unions; for
-a mean over pictures there is a single class, whose values are summed and divided by their number.
+A run is kept as what every picture contributes, so any choice of pictures can be scored again. Most scores
+are the mean over classes of a ratio of sums (`PictureRatios`): for mIoU, the sums over pictures of
+intersections and unions; for a mean over pictures there is a single class, whose values are summed and
+divided by their number. An average precision is none: see `dysample.scores.precision`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from jaxtyping import Float64, Real
+from jaxtyping import Float64, Integer, Real
 
 RESAMPLES = 2000
 LEVEL = 0.95
 _BLOCK = 256  # resamples at a time: bounds the memory to this many weights a picture
 
 
+class PictureStatistics(Protocol):
+    """Contribution of every picture to a score."""
+
+    @property
+    def scored(self) -> tuple[int, ...]:
+        """Indices of the classes that the score averages."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of pictures, and number of classes."""
+        ...
+
+    @property
+    def per_class(self) -> tuple[float | None, ...]:
+        """Score of each class over all pictures; None for a class that does not occur."""
+        ...
+
+    @property
+    def score(self) -> float:
+        """Mean over the scored classes that have a value.
+
+        Raises:
+            ValueError: No scored class has a value.
+        """
+        ...
+
+    def resampled(self, weights: Float64[np.ndarray, "times pictures"]) -> Float64[np.ndarray, " times"]:
+        """Return the score of several choices of the pictures.
+
+        Args:
+            weights: How often each picture is drawn, for each of the choices.
+
+        Returns:
+            Scores; NaN for a choice in which no scored class occurs.
+        """
+        ...
+
+    def of_classes(self, classes: Sequence[int]) -> "PictureStatistics":
+        """Return the statistics of some classes, in the given order."""
+        ...
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return everything as small arrays by name, to be kept in a file."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureRatios:
-    """Contribution of every picture to a score.
+    """Contribution of every picture to a mean over classes of ratios of sums.
 
     Attributes:
         parts: Numerators, such as pixels of the intersection.
         wholes: Denominators, such as pixels of the union; at least 0.
         scored: Indices of the classes that the score averages.
+        occurs: Counts above 0 where a picture has a class. A class that occurs in some picture has the ratio
+            0 if its denominators are all 0. None if a class occurs where its denominator is above 0.
     """
 
     parts: Real[np.ndarray, "pictures classes"]
     wholes: Real[np.ndarray, "pictures classes"]
     scored: tuple[int, ...]
+    occurs: Integer[np.ndarray, "pictures classes"] | None = None
 
     def __post_init__(self) -> None:
         """Check shapes, values and class indices.
@@ -41,15 +93,27 @@ class PictureRatios:
             raise ValueError(f"parts and wholes must have one shape (pictures, classes), got {shapes}")
         if not (np.isfinite(self.parts).all() and np.isfinite(self.wholes).all() and self.wholes.min() >= 0):
             raise ValueError("parts and wholes must be finite, and wholes at least 0")
-        classes = self.parts.shape[1]
-        if not self.scored or any(not 0 <= index < classes for index in self.scored):
-            raise ValueError(f"scored must be indices from 0 to {classes - 1}, got {self.scored}")
+        if self.occurs is not None and self.occurs.shape != self.parts.shape:
+            raise ValueError(
+                f"occurs must have the shape of parts {self.parts.shape}, got {self.occurs.shape}"
+            )
+        check_scored(self.scored, self.parts.shape[1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of pictures, and number of classes."""
+        pictures, classes = self.parts.shape
+        return pictures, classes
 
     @property
     def per_class(self) -> tuple[float | None, ...]:
-        """Ratio of each class over all pictures; None for a class whose denominator is 0."""
-        pairs = zip(self.parts.sum(0).tolist(), self.wholes.sum(0).tolist(), strict=True)
-        return tuple(part / whole if whole else None for part, whole in pairs)
+        """Ratio of each class over all pictures; None for a class that does not occur."""
+        occurs = self.wholes if self.occurs is None else self.occurs
+        sums = (counts.sum(0).tolist() for counts in (self.parts, self.wholes, occurs))
+        return tuple(
+            part / whole if whole else (0.0 if count else None)
+            for part, whole, count in zip(*sums, strict=True)
+        )
 
     @property
     def score(self) -> float:
@@ -58,11 +122,93 @@ class PictureRatios:
         Raises:
             ValueError: No scored class has a value.
         """
-        values = self.per_class
-        known = [value for value in (values[index] for index in self.scored) if value is not None]
-        if not known:
-            raise ValueError(f"none of the scored classes {self.scored} occurs in these pictures")
-        return sum(known) / len(known)
+        return mean_of_scored(self.per_class, self.scored)
+
+    def resampled(self, weights: Float64[np.ndarray, "times pictures"]) -> Float64[np.ndarray, " times"]:
+        """Return the score of every resample; NaN for one in which no scored class occurs."""
+        scored = list(self.scored)
+        parts, wholes = (
+            weights @ counts[:, scored].astype(np.float64) for counts in (self.parts, self.wholes)
+        )
+        present = wholes > 0
+        ratios = np.divide(parts, wholes, out=np.zeros_like(parts), where=present)
+        if self.occurs is not None:
+            present = weights @ self.occurs[:, scored].astype(np.float64) > 0
+        classes = present.sum(1)
+        return np.divide(ratios.sum(1), classes, out=np.full(len(weights), np.nan), where=classes > 0)
+
+    def of_classes(self, classes: Sequence[int]) -> "PictureRatios":
+        """Return the ratios of some classes, in the given order.
+
+        Raises:
+            ValueError: None of them is scored.
+        """
+        chosen = list(classes)
+        occurs = None if self.occurs is None else self.occurs[:, chosen]
+        return PictureRatios(
+            self.parts[:, chosen], self.wholes[:, chosen], scored_among(self.scored, chosen), occurs
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return everything as small arrays by name, to be kept in a file."""
+        arrays = {"parts": _small(self.parts), "wholes": _small(self.wholes)}
+        if self.occurs is not None:
+            arrays["occurs"] = _small(self.occurs)
+        return arrays | scored_array(self.scored, self.parts.shape[1])
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, np.ndarray]) -> "PictureRatios":
+        """Return the ratios that `arrays` was made of.
+
+        Raises:
+            KeyError: An array is missing.
+            ValueError: The arrays do not fit together.
+        """
+        parts = arrays["parts"]
+        scored = restored_scored(arrays, parts.shape[-1])
+        return cls(parts, arrays["wholes"], scored, arrays.get("occurs"))
+
+
+def check_scored(scored: tuple[int, ...], classes: int) -> None:
+    """Check the indices of the scored classes.
+
+    Raises:
+        ValueError: There are none, or one is out of range.
+    """
+    if not scored or any(not 0 <= index < classes for index in scored):
+        raise ValueError(f"scored must be indices from 0 to {classes - 1}, got {scored}")
+
+
+def mean_of_scored(values: Sequence[float | None], scored: tuple[int, ...]) -> float:
+    """Return the mean over the scored classes that have a value.
+
+    Raises:
+        ValueError: No scored class has a value.
+    """
+    known = [value for value in (values[index] for index in scored) if value is not None]
+    if not known:
+        raise ValueError(f"none of the scored classes {scored} occurs in these pictures")
+    return sum(known) / len(known)
+
+
+def scored_among(scored: tuple[int, ...], classes: Sequence[int]) -> tuple[int, ...]:
+    """Return the positions of the scored classes among some classes."""
+    return tuple(position for position, index in enumerate(classes) if index in scored)
+
+
+def scored_array(scored: tuple[int, ...], classes: int) -> dict[str, np.ndarray]:
+    """Return the scored classes as an array by name; nothing if all are scored."""
+    return {} if scored == tuple(range(classes)) else {"scored": np.array(scored, np.uint8)}
+
+
+def restored_scored(arrays: Mapping[str, np.ndarray], classes: int) -> tuple[int, ...]:
+    """Return the scored classes that `scored_array` kept."""
+    return tuple(arrays["scored"].tolist()) if "scored" in arrays else tuple(range(classes))
+
+
+def _small(counts: np.ndarray) -> np.ndarray:
+    """Reduce integers to 32 bits, which hold the pixels of one picture."""
+    return counts.astype(np.int32) if np.issubdtype(counts.dtype, np.integer) else counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +263,16 @@ def spread(values: Iterable[float]) -> SeedSpread:
     return SeedSpread(known, sum(known) / len(known), deviation)
 
 
-def mean_per_class(runs: Iterable[PictureRatios]) -> tuple[float | None, ...]:
-    """Return the mean over the runs of each class's ratio; None for a class without a value in any run."""
+def mean_per_class(runs: Iterable[PictureStatistics]) -> tuple[float | None, ...]:
+    """Return the mean over the runs of each class's score; None for a class without a value in any run."""
     columns = zip(*(run.per_class for run in runs), strict=True)
     known = ([value for value in column if value is not None] for column in columns)
     return tuple(sum(values) / len(values) if values else None for values in known)
 
 
 def paired_difference(
-    runs: Mapping[int, PictureRatios],
-    reference: Mapping[int, PictureRatios],
+    runs: Mapping[int, PictureStatistics],
+    reference: Mapping[int, PictureStatistics],
     *,
     rng_seed: int = 0,
     resamples: int = RESAMPLES,
@@ -153,12 +299,12 @@ def paired_difference(
     scores = [(runs[seed].score, reference[seed].score) for seed in seeds]
     rng = np.random.default_rng(rng_seed)
     seed_weights = _draws(rng, resamples, len(seeds)) / len(seeds)
-    pictures = len(runs[seeds[0]].parts)
+    pictures, _ = runs[seeds[0]].shape
     differences = np.empty(resamples)
     for start in range(0, resamples, _BLOCK):
         block = slice(start, min(start + _BLOCK, resamples))
         weights = _draws(rng, block.stop - start, pictures)
-        pairs = (_resampled(runs[seed], weights) - _resampled(reference[seed], weights) for seed in seeds)
+        pairs = (runs[seed].resampled(weights) - reference[seed].resampled(weights) for seed in seeds)
         differences[block] = (seed_weights[block] * np.stack(list(pairs), axis=1)).sum(1)
     # If hardly any picture has a value, a resample may miss them all, and then it has no score.
     tail = (1 - LEVEL) / 2
@@ -172,26 +318,16 @@ def _draws(rng: np.random.Generator, times: int, size: int) -> Float64[np.ndarra
     return np.bincount(drawn.ravel(), minlength=times * size).reshape(times, size).astype(np.float64)
 
 
-def _resampled(
-    run: PictureRatios, weights: Float64[np.ndarray, "times pictures"]
-) -> Float64[np.ndarray, " times"]:
-    """Return the score of every resample; NaN for one in which no scored class occurs."""
-    scored = list(run.scored)
-    parts, wholes = (weights @ counts[:, scored].astype(np.float64) for counts in (run.parts, run.wholes))
-    present = wholes > 0
-    ratios = np.divide(parts, wholes, out=np.zeros_like(parts), where=present)
-    classes = present.sum(1)
-    return np.divide(ratios.sum(1), classes, out=np.full(len(weights), np.nan), where=classes > 0)
-
-
 def _check_pairs(
-    runs: Mapping[int, PictureRatios], reference: Mapping[int, PictureRatios], seeds: tuple[int, ...]
+    runs: Mapping[int, PictureStatistics],
+    reference: Mapping[int, PictureStatistics],
+    seeds: tuple[int, ...],
 ) -> None:
     if not seeds:
         known = f"{sorted(runs)} and {sorted(reference)}"
         raise ValueError(f"runs can be paired only where they share seeds, got the seeds {known}")
     first = runs[seeds[0]]
     for run in (*(runs[seed] for seed in seeds), *(reference[seed] for seed in seeds)):
-        if run.parts.shape != first.parts.shape or run.scored != first.scored:
-            shapes = f"{first.parts.shape} and {run.parts.shape}"
+        if run.shape != first.shape or run.scored != first.scored:
+            shapes = f"{first.shape} and {run.shape}"
             raise ValueError(f"paired runs must be of the same pictures and classes, got {shapes}")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
+from dysample.ops.registry import operator_spec
+
 FOLDER = Path(__file__).with_name("paper_tables")
 TABLES = (*(f"table{number}" for number in range(1, 10)), "figure8")
 _MAGNITUDES: Mapping[str, int] = {"K": 10**3, "M": 10**6, "G": 10**9}
@@ -67,6 +69,49 @@ def paper_table(name: str) -> PaperTable:
     source, title, *lines = (FOLDER / f"{name}.csv").read_text(encoding="utf-8").splitlines()
     columns, *rows = (tuple(row) for row in csv.reader(lines))
     return PaperTable(title.removeprefix("# "), source.removeprefix("# "), columns, tuple(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedScore:
+    """A score of an upsampler in one of the paper's tables.
+
+    Attributes:
+        upsampler: Name in `OPERATORS`.
+        value: As printed.
+        gain: Less that of plain interpolation in the same network, rounded to the printed digits.
+        row: Number of the row in the table, from 1.
+    """
+
+    upsampler: str
+    value: float
+    gain: float
+    row: int
+
+
+def printed_scores(name: str, column: str, rows: Mapping[str, str]) -> tuple[PrintedScore, ...]:
+    """Return the scores of a column of a table, and what each gains over plain interpolation.
+
+    Plain interpolation is the first row: bilinear in some networks, nearest in others.
+
+    Args:
+        name: Name of the table.
+        column: Column of the scores.
+        rows: Values that the rows have in other columns, such as `{"backbone": "r50"}`.
+
+    Raises:
+        ValueError: There is no such table or column, or the first such row is not plain interpolation.
+    """
+    table = paper_table(name)
+    chosen = table
+    for key, value in rows.items():
+        chosen = chosen.where(key, value)
+    upsamplers, values = chosen.column("upsampler"), [Decimal(cell) for cell in chosen.column(column)]
+    if not upsamplers or operator_spec(upsamplers[0]).family != "fixed":
+        raise ValueError(f"rows of {table.title} with {dict(rows)} must begin with plain interpolation")
+    return tuple(
+        PrintedScore(upsampler, float(value), float(value - values[0]), 1 + table.rows.index(row))
+        for upsampler, value, row in zip(upsamplers, values, chosen.rows, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)

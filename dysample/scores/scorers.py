@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from dysample.models.annotations import Annotation, Depth, Labels
+import numpy as np
+
+from dysample.models.annotations import Annotation, Depth, Labels, Objects, Panoptic
 from dysample.models.tasks import Kind, Task
 from dysample.scores.depth import (
     METRICS,
@@ -18,7 +20,22 @@ from dysample.scores.depth import (
     has_truth,
     liveliest_depth_window,
 )
-from dysample.scores.paired import PictureRatios, ratios_of_means
+from dysample.scores.objects import (
+    BoxScore,
+    BoxScorer,
+    MaskScore,
+    MaskScorer,
+    ObjectDifference,
+    liveliest_object_window,
+)
+from dysample.scores.paired import PictureRatios, PictureStatistics, ratios_of_means
+from dysample.scores.panoptic import (
+    PanopticDifference,
+    PanopticScore,
+    PanopticScorer,
+    liveliest_panoptic_window,
+)
+from dysample.scores.paper import PrintedScore, paper_table, printed_scores
 from dysample.scores.segmentation import (
     Difference,
     SegmentationScore,
@@ -28,7 +45,8 @@ from dysample.scores.segmentation import (
     liveliest_window,
 )
 
-Score = SegmentationScore | DepthScore
+Score = SegmentationScore | DepthScore | BoxScore | MaskScore | PanopticScore
+AnswerDifference = Difference | DepthDifference | ObjectDifference | PanopticDifference
 _Answer = TypeVar("_Answer", bound=Annotation)
 _Scored = TypeVar("_Scored", bound=Annotation, contravariant=True)
 
@@ -45,7 +63,7 @@ class Scorer(Protocol[_Scored]):
         """Return the scores of all pictures so far."""
         ...
 
-    def statistics(self) -> tuple[PictureRatios, ...]:
+    def statistics(self) -> tuple[PictureStatistics, ...]:
         """Return the contributions of every picture to each score, in the order of the headline."""
         ...
 
@@ -91,6 +109,29 @@ class DepthMapScorer:
         return tuple(ratios_of_means(column) for column in self._rows.pictures.T)
 
 
+def box_scorer(task: Task) -> BoxScorer:
+    """Return a scorer of boxes; only the task's scored things count."""
+    return BoxScorer(len(task.classes), _scored_things(task))
+
+
+def mask_scorer(task: Task) -> MaskScorer:
+    """Return a scorer of instance masks; only the task's scored things count."""
+    return MaskScorer(len(task.classes), _scored_things(task))
+
+
+def panoptic_scorer(task: Task) -> PanopticScorer:
+    """Return a scorer of panoptic maps; the means are over the task's scored classes."""
+    return PanopticScorer(len(task.classes), _indices(task, task.scored), things=_indices(task, task.things))
+
+
+def _scored_things(task: Task) -> tuple[int, ...]:
+    return _indices(task, [name for name in task.scored if name in task.things])
+
+
+def _indices(task: Task, names: Sequence[str]) -> tuple[int, ...]:
+    return tuple(task.classes.index(name) for name in names)
+
+
 # --- Answers for one picture ---
 
 
@@ -131,6 +172,40 @@ def _depth_ranges(answers: Sequence[Depth], reference: Depth, truth: Depth | Non
     )
 
 
+def box_score(task: Task, objects: Objects, truth: Objects) -> BoxScore | None:
+    """Score the boxes of one picture; None if no object is to be found."""
+    scorer = box_scorer(task)
+    scorer.update(objects, truth)
+    score = scorer.score()
+    return None if score.box_ap is None else score
+
+
+def mask_score(task: Task, objects: Objects, truth: Objects) -> MaskScore | None:
+    """Score the masks of one picture; None if no object is to be found."""
+    scorer = mask_scorer(task)
+    scorer.update(objects, truth)
+    score = scorer.score()
+    return None if score.mask_ap is None else score
+
+
+def panoptic_score(task: Task, panoptic: Panoptic, truth: Panoptic) -> PanopticScore | None:
+    """Score the panoptic map of one picture; None if no segment counts."""
+    scorer = panoptic_scorer(task)
+    scorer.update(panoptic, truth)
+    score = scorer.score()
+    return None if score.pq is None else score
+
+
+def object_window(answers: Sequence[Objects], size: int, reference: Objects) -> Window:
+    """Return the square in which the sure objects of answers differ most from the reference's."""
+    return liveliest_object_window(answers, size, reference=reference)
+
+
+def panoptic_window(answers: Sequence[Panoptic], size: int, reference: Panoptic) -> Window:
+    """Return the square in which panoptic maps differ most from the reference."""
+    return liveliest_panoptic_window(answers, size, reference=reference)
+
+
 # --- Table of kinds ---
 
 
@@ -140,6 +215,7 @@ class Scoring(Generic[_Answer]):
 
     Attributes:
         scorer: Makes a scorer of a task's pictures.
+        restored: Makes a picture's contributions to a score, as a scorer's `statistics`, of kept arrays.
         score: Scores an answer for one picture of any shape, or a part of one, given the truth; returns
             None if no pixel has a truth.
         difference: Measures how much an answer differs from a reference.
@@ -150,22 +226,34 @@ class Scoring(Generic[_Answer]):
         shown: The headline scores shown where there is little room, as in model cards.
         paper: Name of the paper's table with such scores of all upsamplers.
         columns: Column of a score in that table, where it differs from the score's name.
+        rows: What all compared rows of that table have in some columns, such as the network; nothing if all
+            rows are compared.
     """
 
     scorer: Callable[[Task], Scorer[_Answer]]
+    restored: Callable[[Mapping[str, np.ndarray]], PictureStatistics]
     score: Callable[[Task, _Answer, _Answer], Score | None]
-    difference: Callable[[_Answer, _Answer], Difference | DepthDifference]
+    difference: Callable[[_Answer, _Answer], AnswerDifference]
     window: Callable[[Sequence[_Answer], int, _Answer], Window]
     ranges: Callable[[Sequence[_Answer], _Answer, _Answer | None], DepthRanges | None]
     headline: tuple[str, ...]
     shown: tuple[str, ...]
     paper: str
     columns: Mapping[str, str]
+    rows: Mapping[str, str]
+
+    def printed(self, score: str) -> tuple[PrintedScore, ...]:
+        """Return the paper's numbers of a score for all upsamplers; none if its table lacks the score."""
+        column = self.columns.get(score, score)
+        if column not in paper_table(self.paper).columns:
+            return ()
+        return printed_scores(self.paper, column, self.rows)
 
 
 SCORERS: dict[Kind, Scoring[Any]] = {
     "segmentation": Scoring(
         scorer=LabelScorer,
+        restored=PictureRatios.restored,
         score=_label_score,
         difference=_label_difference,
         window=_label_window,
@@ -174,9 +262,11 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         shown=("miou", "boundary_miou"),
         paper="table4",
         columns={"boundary_miou": "biou"},
+        rows={},
     ),
     "depth": Scoring(
         scorer=DepthMapScorer,
+        restored=PictureRatios.restored,
         score=_depth_score,
         difference=_depth_difference,
         window=_depth_window,
@@ -185,5 +275,6 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         shown=("delta1", "abs_rel", "rms"),
         paper="table9",
         columns={},
+        rows={},
     ),
 }

@@ -40,6 +40,18 @@ SCORES = (
     ScoreSpec("log10", "log10", "lower"),
     ScoreSpec("rms_log", "RMS(log)", "lower"),
     ScoreSpec("sq_rel", "SqRel", "lower", 1, "m"),
+    ScoreSpec("box_ap", "Box AP", "higher", 100, "%", 2),
+    ScoreSpec("box_ap50", "Box AP50", "higher", 100, "%", 2),
+    ScoreSpec("box_ap75", "Box AP75", "higher", 100, "%", 2),
+    ScoreSpec("mask_ap", "Mask AP", "higher", 100, "%", 2),
+    ScoreSpec("mask_ap50", "Mask AP50", "higher", 100, "%", 2),
+    ScoreSpec("mask_ap75", "Mask AP75", "higher", 100, "%", 2),
+    ScoreSpec("boundary_ap", "Boundary AP", "higher", 100, "%", 2),
+    ScoreSpec("pq", "PQ", "higher", 100, "%", 2),
+    ScoreSpec("sq", "SQ", "higher", 100, "%", 2),
+    ScoreSpec("rq", "RQ", "higher", 100, "%", 2),
+    ScoreSpec("pq_things", "PQ of things", "higher", 100, "%", 2),
+    ScoreSpec("pq_stuff", "PQ of stuff", "higher", 100, "%", 2),
 )
 
 

@@ -19,7 +19,7 @@ from dysample.files import write_aside
 from dysample.models.encoder import Encoder
 from dysample.models.weights import new_encoder, new_head
 from dysample.scores.evidence import Evidence, EvidenceError, EvidenceRow, RunResult, Trained, evidence_row
-from dysample.scores.paired import PictureRatios
+from dysample.scores.paired import PictureStatistics
 from dysample.scores.scorers import SCORERS, Scorer
 from dysample.training.data import PictureData
 from dysample.training.recipe import Recipe
@@ -29,6 +29,8 @@ from dysample.training.stages import load_shared_encoder
 
 # Keys of a recipe that do not influence training.
 _WORDS = ("title", "licence", "limits")
+# Keys that older recipes lack: without a value they leave the digest, and so all kept scores, as they were.
+_NEWER = ("things",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,10 @@ class ScoredRun:
         Raises:
             EvidenceError: The statistics are missing or damaged.
         """
-        classes = tuple(range(len(recipe.task.scored) or 1))  # a mean has one "class"
+        scoring = SCORERS[recipe.task.kind]
         try:
             with np.load(self.path.with_suffix(".npz")) as arrays:
-                statistics = tuple(
-                    PictureRatios(arrays[f"{name}.parts"], arrays[f"{name}.wholes"], classes)
-                    for name in SCORERS[recipe.task.kind].headline
-                )
+                statistics = tuple(scoring.restored(_part(arrays, name)) for name in scoring.headline)
         except (OSError, KeyError, ValueError) as error:
             raise EvidenceError(
                 f"{self.path.with_suffix('.npz')} is missing or damaged ({error}): delete the record beside "
@@ -257,22 +256,29 @@ def keep_scores(recipe: Recipe, path: Path, record: dict[str, Any], scorer: Scor
     write_json(path, record | scores)
 
 
-def _arrays(names: Sequence[str], statistics: Sequence[PictureRatios], chosen: list[int]) -> dict[str, Any]:
-    arrays: dict[str, np.ndarray] = {}
-    for name, ratios in zip(names, statistics, strict=True):
-        arrays |= {f"{name}.parts": _small(ratios.parts[:, chosen])}
-        arrays |= {f"{name}.wholes": _small(ratios.wholes[:, chosen])}
-    return arrays
+def _arrays(
+    names: Sequence[str], statistics: Sequence[PictureStatistics], chosen: list[int]
+) -> dict[str, Any]:
+    """Return the arrays of all statistics under the name of the score and their own, as in "miou.parts"."""
+    return {
+        f"{name}.{part}": values
+        for name, kept in zip(names, statistics, strict=True)
+        for part, values in kept.of_classes(chosen).arrays().items()
+    }
 
 
-def _small(counts: np.ndarray) -> np.ndarray:
-    """Reduce integers to 32 bits, which hold the pixels of one picture."""
-    return counts.astype(np.int32) if np.issubdtype(counts.dtype, np.integer) else counts
+def _part(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """Return the arrays of one score."""
+    return {key.removeprefix(f"{name}."): arrays[key] for key in arrays if key.startswith(f"{name}.")}
 
 
 def recipe_digest(recipe: Recipe, trained: Trained) -> str:
     """Return the SHA-256 of everything in a recipe that influences such a run."""
-    settings = {key: value for key, value in recipe.flat().items() if key not in _WORDS}
+    settings = {
+        key: value
+        for key, value in recipe.flat().items()
+        if key not in _WORDS and (value or key not in _NEWER)
+    }
     if trained == "end-to-end":
         del settings["head_stage"]
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
