@@ -39,8 +39,7 @@ class Task:
         licence: Terms of use of the data, in one sentence.
         limits: What the networks have seen and where they fail, in a few sentences.
         working_side: Longer side of the training pictures, in pixels.
-        things: Names of the classes that are objects; the others are stuff. Empty where objects are not told
-            apart.
+        things: Names of the classes that are objects; the others are stuff. Empty where no objects are found.
     """
 
     name: str
@@ -60,15 +59,13 @@ class Task:
     things: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the kind and the things.
+        """Check the kind.
 
         Raises:
-            ValueError: There is no such kind, or a thing is not a class.
+            ValueError: There is no such kind.
         """
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
-        if not set(self.things) <= set(self.classes):
-            raise ValueError(f"things must be among the classes {self.classes}, got {self.things}")
 
 
 # --- Table of kinds ---

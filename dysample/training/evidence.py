@@ -29,8 +29,6 @@ from dysample.training.stages import load_shared_encoder
 
 # Keys of a recipe that do not influence training.
 _WORDS = ("title", "licence", "limits")
-# Keys that older recipes lack: without a value they leave the digest, and so all kept scores, as they were.
-_NEWER = ("things",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,11 +272,7 @@ def _part(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
 
 def recipe_digest(recipe: Recipe, trained: Trained) -> str:
     """Return the SHA-256 of everything in a recipe that influences such a run."""
-    settings = {
-        key: value
-        for key, value in recipe.flat().items()
-        if key not in _WORDS and (value or key not in _NEWER)
-    }
+    settings = {key: value for key, value in recipe.flat().items() if key not in _WORDS}
     if trained == "end-to-end":
         del settings["head_stage"]
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Recipes, which define a training run, and the paper's ablations, both read from TOML files."""
 
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +81,19 @@ class Recipe:
     coco: CocoFiles | None = None
 
     def flat(self) -> dict[str, Any]:
-        """Return all values under the keys of the recipe's file."""
-        own = asdict(self)
-        task: dict[str, Any] = own.pop("task")
-        if self.coco is None:
-            del own["coco"]
+        """Return all values under the keys of the recipe's file, without those that may be left out there."""
+        own, task = _without_defaults(self), _without_defaults(self.task)
+        del own["task"]
         return {"task": task.pop("name")} | task | own
+
+
+def _without_defaults(record: "Recipe | Task") -> dict[str, Any]:
+    values = asdict(record)
+    return {
+        field.name: values[field.name]
+        for field in fields(record)
+        if field.default is MISSING or field.default != getattr(record, field.name)
+    }
 
 
 def recipe_names() -> tuple[str, ...]:
