@@ -20,7 +20,6 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt16
 
 from dysample.models.annotations import Objects
-from dysample.scores.paired import mean_of_scored
 from dysample.scores.precision import PictureMatches
 from dysample.scores.segmentation import Window, band_width, boundary_band, densest_window
 
@@ -193,9 +192,7 @@ class MaskScorer:
 
 def _known(matches: PictureMatches) -> float | None:
     """Return the average precision; None if there are no objects."""
-    values = matches.per_class
-    some = any(values[index] is not None for index in matches.scored)
-    return mean_of_scored(values, matches.scored) if some else None
+    return matches.score if matches.truths[:, list(matches.scored)].any() else None
 
 
 def _by_class(
@@ -262,7 +259,7 @@ def mask_overlaps(
     crowd: Bool[np.ndarray, " truths"],
 ) -> Float64[np.ndarray, "predictions truths"]:
     """Return the IoU of the masks; with a crowd, the share of the prediction that lies in it."""
-    one, other = (np.packbits(masks.reshape(len(masks), -1), axis=1) for masks in (prediction, truth))
+    one, other = (np.packbits(_flat(masks), axis=1) for masks in (prediction, truth))
     shared = np.empty((len(one), len(other)))
     for column, bits in enumerate(other):  # one at a time: all pairs at once need gigabytes
         shared[:, column] = np.bitwise_count(one & bits).sum(1, dtype=np.int64)
@@ -328,7 +325,11 @@ def _box_areas(objects: Objects) -> Float64[np.ndarray, " n"]:
 
 
 def _mask_areas(masks: Bool[np.ndarray, "n h w"]) -> Float64[np.ndarray, " n"]:
-    return np.count_nonzero(masks.reshape(len(masks), -1), axis=1).astype(np.float64)
+    return np.count_nonzero(_flat(masks), axis=1).astype(np.float64)
+
+
+def _flat(masks: Bool[np.ndarray, "n h w"]) -> Bool[np.ndarray, "n pixels"]:
+    return masks.reshape(len(masks), masks.shape[1] * masks.shape[2])
 
 
 # --- Matches ---

@@ -6,9 +6,9 @@ intersections and unions; for a mean over pictures there is a single class, whos
 divided by their number. An average precision is none: see `dysample.scores.precision`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float64, Integer, Real
@@ -18,23 +18,25 @@ LEVEL = 0.95
 _BLOCK = 256  # resamples at a time: bounds the memory to this many weights a picture
 
 
-class PictureStatistics(Protocol):
-    """Contribution of every picture to a score."""
+class PictureStatistics(ABC):
+    """Contribution of every picture to a score.
+
+    Attributes:
+        scored: Indices of the classes that the score averages.
+    """
+
+    __slots__ = ()
+    scored: tuple[int, ...]
 
     @property
-    def scored(self) -> tuple[int, ...]:
-        """Indices of the classes that the score averages."""
-        ...
-
-    @property
+    @abstractmethod
     def shape(self) -> tuple[int, int]:
         """Number of pictures, and number of classes."""
-        ...
 
     @property
+    @abstractmethod
     def per_class(self) -> tuple[float | None, ...]:
         """Score of each class over all pictures; None for a class that does not occur."""
-        ...
 
     @property
     def score(self) -> float:
@@ -43,8 +45,13 @@ class PictureStatistics(Protocol):
         Raises:
             ValueError: No scored class has a value.
         """
-        ...
+        values = self.per_class
+        known = [value for value in (values[index] for index in self.scored) if value is not None]
+        if not known:
+            raise ValueError(f"none of the scored classes {self.scored} occurs in these pictures")
+        return sum(known) / len(known)
 
+    @abstractmethod
     def resampled(self, weights: Float64[np.ndarray, "times pictures"]) -> Float64[np.ndarray, " times"]:
         """Return the score of several choices of the pictures.
 
@@ -54,19 +61,22 @@ class PictureStatistics(Protocol):
         Returns:
             Scores; NaN for a choice in which no scored class occurs.
         """
-        ...
 
+    @abstractmethod
     def of_classes(self, classes: Sequence[int]) -> "PictureStatistics":
-        """Return the statistics of some classes, in the given order."""
-        ...
+        """Return the statistics of some classes, in the given order.
 
+        Raises:
+            ValueError: None of them is scored.
+        """
+
+    @abstractmethod
     def arrays(self) -> dict[str, np.ndarray]:
         """Return everything as small arrays by name, to be kept in a file."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PictureRatios:
+class PictureRatios(PictureStatistics):
     """Contribution of every picture to a mean over classes of ratios of sums.
 
     Attributes:
@@ -114,15 +124,6 @@ class PictureRatios:
             part / whole if whole else (0.0 if count else None)
             for part, whole, count in zip(*sums, strict=True)
         )
-
-    @property
-    def score(self) -> float:
-        """Mean over the scored classes that have a value.
-
-        Raises:
-            ValueError: No scored class has a value.
-        """
-        return mean_of_scored(self.per_class, self.scored)
 
     def resampled(self, weights: Float64[np.ndarray, "times pictures"]) -> Float64[np.ndarray, " times"]:
         """Return the score of every resample; NaN for one in which no scored class occurs."""
@@ -177,18 +178,6 @@ def check_scored(scored: tuple[int, ...], classes: int) -> None:
     """
     if not scored or any(not 0 <= index < classes for index in scored):
         raise ValueError(f"scored must be indices from 0 to {classes - 1}, got {scored}")
-
-
-def mean_of_scored(values: Sequence[float | None], scored: tuple[int, ...]) -> float:
-    """Return the mean over the scored classes that have a value.
-
-    Raises:
-        ValueError: No scored class has a value.
-    """
-    known = [value for value in (values[index] for index in scored) if value is not None]
-    if not known:
-        raise ValueError(f"none of the scored classes {scored} occurs in these pictures")
-    return sum(known) / len(known)
 
 
 def scored_among(scored: tuple[int, ...], classes: Sequence[int]) -> tuple[int, ...]:

@@ -108,8 +108,8 @@ class PanopticScorer:
 
     def statistics(self) -> tuple[PictureRatios, ...]:
         """Return the contributions of every picture, in the order of `PANOPTIC_METRICS`."""
-        things, stuff = (self._ratios(group)[0] for group in (self._things, self._stuff))
-        return (*self._ratios(self._scored), things, stuff)
+        pq, sq, rq = self._ratios(self._scored)
+        return pq, sq, rq, _of_group(pq, self._things), _of_group(pq, self._stuff)
 
     def _ratios(self, scored: tuple[int, ...]) -> tuple[PictureRatios, PictureRatios, PictureRatios]:
         """Return PQ, SQ and RQ.
@@ -187,6 +187,12 @@ def _ious(
 ) -> Float64[np.ndarray, "there here"]:
     union = there[:, None] + here - shared
     return np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0)
+
+
+def _of_group(ratios: PictureRatios, group: tuple[int, ...]) -> PictureRatios:
+    """Return the ratios as if the classes of a group were the only ones that occur."""
+    chosen = np.isin(np.arange(ratios.shape[1]), group)
+    return PictureRatios(np.where(chosen, ratios.parts, 0.0), np.where(chosen, ratios.wholes, 0.0), group)
 
 
 def _mean(values: Sequence[float | None], classes: tuple[int, ...]) -> float | None:

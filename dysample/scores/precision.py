@@ -18,8 +18,8 @@ import numpy as np
 from jaxtyping import Float64, Integer, UInt8, UInt16
 
 from dysample.scores.paired import (
+    PictureStatistics,
     check_scored,
-    mean_of_scored,
     restored_scored,
     scored_among,
     scored_array,
@@ -30,7 +30,7 @@ _MOST_THRESHOLDS = 16  # bits of a mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PictureMatches:
+class PictureMatches(PictureStatistics):
     """Contribution of every picture to an average precision.
 
     Attributes:
@@ -86,15 +86,6 @@ class PictureMatches:
         once = np.ones((self.shape[0], 1))
         values = [float(self._average(index, once)[0]) for index in range(self.shape[1])]
         return tuple(None if np.isnan(value) else value for value in values)
-
-    @property
-    def score(self) -> float:
-        """Mean over the scored classes that have a value.
-
-        Raises:
-            ValueError: No scored class has a value.
-        """
-        return mean_of_scored(self.per_class, self.scored)
 
     def resampled(self, weights: Float64[np.ndarray, "times pictures"]) -> Float64[np.ndarray, " times"]:
         """Return the score of every resample; NaN for one in which no scored class has objects."""
