@@ -40,6 +40,8 @@ class Task:
         limits: What the networks have seen and where they fail, in a few sentences.
         working_side: Longer side of the training pictures, in pixels.
         things: Names of the classes that are objects; the others are stuff. Empty where no objects are found.
+        reference: The upsampler that the encoder learned with, which the others are compared with.
+        networks: Name of the task whose networks it shares; empty for networks of its own.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Task:
     limits: str
     working_side: int
     things: tuple[str, ...] = ()
+    reference: str = "bilinear"
+    networks: str = ""
 
     def __post_init__(self) -> None:
         """Check the kind.

@@ -21,6 +21,7 @@ from dysample.extras import needed_for
 from dysample.models.annotations import Annotation
 from dysample.models.tasks import Kind
 from dysample.training.listing import DataError, LeftOut, Listing, decoded, file_bytes
+from dysample.training.losses import ObjectTargets
 from dysample.training.recipe import CocoFiles, Stage
 from dysample.training.truth import TRUTHS, Framing, Truth
 
@@ -142,13 +143,13 @@ class Batch:
 
     Attributes:
         image: RGB in [0, 1].
-        label: Classes (255 = none) or metres (0 = none).
+        label: Classes (255 = none), metres (0 = none), or objects.
         names: Names of the pictures, for error messages: those of the whole batch, even where only a part
             of it was read.
     """
 
     image: Float[Tensor, "b 3 h w"]
-    label: Int64[Tensor, "b h w"] | Float32[Tensor, "b h w"]
+    label: Int64[Tensor, "b h w"] | Float32[Tensor, "b h w"] | ObjectTargets
     names: tuple[str, ...]
 
 

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dysample.models.heads import Head
 from dysample.training.data import Batch, PictureData, batches, steps_per_epoch
 from dysample.training.distributed import (
     is_first,
@@ -22,14 +23,13 @@ from dysample.training.distributed import (
     sum_gradients,
     wait,
 )
+from dysample.training.losses import Loss, Maps
 from dysample.training.recipe import Stage
 from dysample.training.runs import CHECKPOINT, LOG, append_log, load_checkpoint, save_checkpoint
-from dysample.training.truth import Loss
 
 _WEIGHT_DECAY = 0.01
 _GRADIENT_NORM = 5.0
 _WARM_UP = 0.05  # share of all steps in which the rate rises
-Phase = tuple[int, int]  # row and column within a block
 
 
 class TrainingError(RuntimeError):
@@ -77,13 +77,12 @@ class TrainingRun:
         title: Title of the progress line.
         data: Training pictures.
         stage: Epochs, batch, crop.
-        loss: Loss of a prediction, given the truth.
+        loss: Loss of a head, given maps and truth.
         seed: Seed of the order and the augmentation.
         device: Device to compute on.
         bfloat16: Autocast to bfloat16 on the CPU too, as on CUDA.
         prepare: Turns a batch of pictures into the input of all learners.
-        predict: Runs a learner's module on that input; returns a prediction at the stride of its finest
-            map.
+        reach: Returns a learner's head and the maps that it reads, given its module and that input.
     """
 
     title: str
@@ -94,7 +93,7 @@ class TrainingRun:
     device: torch.device
     bfloat16: bool
     prepare: Callable[[Tensor], Any]
-    predict: Callable[[nn.Module, Any], Tensor]
+    reach: Callable[[nn.Module, Any], tuple[Head, Maps]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +251,7 @@ def _step(
         # Dropout must depend neither on other learners nor on where a run was resumed.
         torch.manual_seed(int(np.random.default_rng([run.seed, step]).integers(2**31)))
         with _half(run):
-            coarse = run.predict(learner.module, prepared)
-        loss = _loss(run, coarse, label, step)
+            loss = run.loss(*run.reach(learner.module, prepared), label, (run.seed, step))
         value = loss.item()
         if not math.isfinite(value):
             result.failed[learner.name] = (
@@ -266,51 +264,5 @@ def _step(
         result.seconds[learner.name] += share + time.monotonic() - began
 
 
-def _loss(run: TrainingRun, coarse: Tensor, label: Tensor, step: int) -> Tensor:
-    """Return the loss at one pixel of every block, the same pixel for all learners."""
-    stride = label.shape[-1] // coarse.shape[-1]
-    phase = draw_phase(stride, np.random.default_rng([run.seed, step, stride]))
-    return run.loss(thinned_prediction(coarse.float(), stride, phase), thinned_truth(label, stride, phase))
-
-
 def _half(run: TrainingRun) -> torch.autocast:
     return torch.autocast(run.device.type, torch.bfloat16, enabled=run.bfloat16 or run.device.type == "cuda")
-
-
-# --- Thinning ---
-#
-# A head predicts at a stride, and the network enlarges the prediction bilinearly. Neighbouring pixels then
-# carry almost the same information, while enlarging them and computing their loss take half of a step.
-# So a step uses one pixel of every stride x stride block, the same in all blocks and drawn anew each time:
-# the expectation over the draws is the loss over all pixels.
-
-
-def draw_phase(stride: int, rng: np.random.Generator) -> Phase:
-    """Draw a pixel of a block uniformly."""
-    row, column = rng.integers(stride, size=2)
-    return int(row), int(column)
-
-
-def thinned_prediction(
-    coarse: Float[Tensor, "b k h w"], stride: int, phase: Phase
-) -> Float[Tensor, "b k h w"]:
-    """`F.interpolate(coarse, scale_factor=stride, mode="bilinear")[..., row::stride, column::stride]`."""
-    for axis, place in zip((2, 3), phase, strict=True):
-        coarse = _shifted(coarse, axis, (place + 0.5) / stride - 0.5)
-    return coarse
-
-
-def thinned_truth(truth: Tensor, stride: int, phase: Phase) -> Tensor:
-    """Return the same pixels of a map (batch, rows, columns)."""
-    row, column = phase
-    return truth[:, row::stride, column::stride]
-
-
-def _shifted(x: Tensor, axis: int, by: float) -> Tensor:
-    """Shift a map by at most half a position along an axis, repeating the border."""
-    inner = x.shape[axis] - 1
-    if by < 0:
-        neighbours = [x.narrow(axis, 0, 1), x.narrow(axis, 0, inner)]
-    else:
-        neighbours = [x.narrow(axis, 1, inner), x.narrow(axis, inner, 1)]
-    return torch.lerp(x, torch.cat(neighbours, dim=axis), abs(by))

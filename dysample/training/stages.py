@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.models.encoder import Encoder
+from dysample.models.heads import Head
 from dysample.models.host import encode
 from dysample.models.hub import WeightsError
 from dysample.models.manifest import load_manifest
@@ -18,6 +19,7 @@ from dysample.training.data import PictureData, batches
 from dysample.training.distributed import over_whole_batch
 from dysample.training.listing import DataError
 from dysample.training.loop import Learner, TrainingError, TrainingRun, make_learner, train
+from dysample.training.losses import Loss, Maps
 from dysample.training.recipe import Recipe, Stage
 from dysample.training.runs import (
     CHECKPOINT,
@@ -28,9 +30,9 @@ from dysample.training.runs import (
     part_of,
     whole_folder,
 )
-from dysample.training.truth import Loss
 
 _MEASURED_PICTURES = 32
+_RANDOM = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)  # layers that start with random weights
 # Fields of a task that shape its encoder.
 _SHAPED_BY = ("kind", "dataset", "encoder", "mean", "deviation", "context")
 
@@ -67,7 +69,7 @@ def train_whole(
         device=device,
         bfloat16=bfloat16,
         prepare=lambda image: image,
-        predict=_coarse,
+        reach=_parts,
     )
     groups = [(host.encoder, stage.encoder_rate), (host.head, stage.head_rate)]
     train(run, [make_learner(upsampler, host, groups, folder)])
@@ -112,7 +114,7 @@ def train_heads(
         device=device,
         bfloat16=bfloat16,
         prepare=lambda image: encode(encoder, image),
-        predict=lambda head, maps: head(maps),
+        reach=lambda head, maps: (cast(Head, head), maps),
     )
     train(run, learners)
 
@@ -126,7 +128,7 @@ def make_head(recipe: Recipe, encoder: Encoder, upsampler: str, seed: int) -> Ta
     head = new_head(recipe.task, encoder.channels, upsampler)
     torch.manual_seed(seed)
     for name, module in head.named_modules():
-        if isinstance(module, nn.Conv2d) and not name.startswith("upsamplers."):
+        if isinstance(module, _RANDOM) and "upsamplers" not in name.split("."):
             module.reset_parameters()
     return head
 
@@ -165,9 +167,9 @@ def _loss(recipe: Recipe, data: PictureData, stage: Stage) -> Loss:
     return data.truth.loss(recipe.task, data.truths(), stage.balance)
 
 
-def _coarse(host: nn.Module, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b _k _h _w"]:
+def _parts(host: nn.Module, image: Float[Tensor, "b 3 h w"]) -> tuple[Head, Maps]:
     whole = cast(TaskHost, host)
-    return whole.head(encode(whole.encoder, image))
+    return whole.head, encode(whole.encoder, image)
 
 
 def _sample_pictures(data: PictureData, recipe: Recipe) -> Float[Tensor, "b 3 h w"]:

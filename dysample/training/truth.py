@@ -7,23 +7,18 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
 from dysample.extras import needed_for
 from dysample.models.annotations import Annotation, Depth, Labels, Objects, Panoptic, boxes_of
 from dysample.models.tasks import Kind, Task
-from dysample.training.distributed import mean, process_count, total
 from dysample.training.listing import Listing, Source, map_listing
+from dysample.training.losses import IGNORE, Loss, ObjectTargets, class_loss, depth_loss
 
 with needed_for("dysample.training"):
     import cv2
 
-IGNORE = 255
-Loss = Callable[[Tensor, Tensor], Tensor]
-_VARIANCE_FOCUS = 0.85  # share of the squared mean that is subtracted
-_FACTOR = 10.0
 _LEAST_LEFT = 0.2  # share of an object that a crop must hold for it to be learned
 _Annotation = TypeVar("_Annotation", bound=Annotation)
 _Source = TypeVar("_Source")
@@ -86,25 +81,6 @@ def _framed_labels(truth: Labels, framing: Framing) -> Labels:
 
 def _label_batch(truths: Sequence[Labels]) -> Int64[Tensor, "b h w"]:
     return torch.from_numpy(np.stack([truth.classes for truth in truths])).long()
-
-
-def class_shares(truths: Iterable[Labels], classes: int) -> Float[np.ndarray, " k"]:
-    """Return each class's share of the labelled pixels, 0 to 1."""
-    counts = np.zeros(256, np.int64)
-    for truth in truths:
-        counts += np.bincount(truth.classes.ravel(), minlength=256)
-    return counts[:classes] / max(1, counts[:classes].sum())
-
-
-def class_weights(shares: Float[np.ndarray, " k"], balance: float) -> Float[Tensor, " k"]:
-    """Return a weight for each class: its share to the power of minus `balance`.
-
-    No weight exceeds ten times the smallest one, and the mean over pixels is 1.
-    """
-    known = torch.from_numpy(shares).float()
-    raw = known.clamp(min=1e-6) ** -balance
-    raw = raw.clamp(max=10 * float(raw.min()))
-    return raw / (raw * known).sum()
 
 
 # --- Depths ---
@@ -193,48 +169,6 @@ def framed_panoptic(truth: Panoptic, framing: Framing, *, things: tuple[int, ...
     )
 
 
-# --- Losses ---
-
-
-def cross_entropy(class_weights: Float[Tensor, " k"]) -> Loss:
-    """Return the cross entropy over the labelled pixels, each weighted by its class."""
-
-    def loss(logits: Float[Tensor, "b k h w"], label: Int64[Tensor, "b h w"]) -> Float32[Tensor, ""]:
-        weights = class_weights.to(logits.device)
-        if process_count() == 1:
-            return F.cross_entropy(logits.float(), label, weights, ignore_index=IGNORE)
-        summed = F.cross_entropy(logits.float(), label, weights, ignore_index=IGNORE, reduction="sum")
-        return total(summed) / total(weights[label[label != IGNORE]].sum())
-
-    return loss
-
-
-def scale_invariant_log(
-    depth: Float[Tensor, "b 1 h w"], truth: Float32[Tensor, "b h w"]
-) -> Float32[Tensor, ""]:
-    """Return 10 sqrt(mean d^2 - 0.85 (mean d)^2) with d = log depth - log truth.
-
-    After Eigen et al. (2014), in the form of Lee et al. (2019). Pixels whose truth is 0 do not count.
-    An error of scale costs little, an error of shape much.
-
-    Args:
-        depth: Predicted depth in metres, positive.
-        truth: True depth in metres, 0 where unknown.
-    """
-    known = truth > 0
-    difference = torch.log(depth[:, 0][known].float()) - torch.log(truth[known])
-    spread = mean(difference.square()) - _VARIANCE_FOCUS * mean(difference).square()
-    return _FACTOR * torch.sqrt(spread.clamp(min=1e-8))  # the root's slope has no bound at zero
-
-
-def _class_loss(task: Task, truths: Iterable[Labels], balance: float) -> Loss:
-    return cross_entropy(class_weights(class_shares(truths, len(task.classes)), balance))
-
-
-def _depth_loss(task: Task, truths: Iterable[Depth], balance: float) -> Loss:
-    return scale_invariant_log
-
-
 # --- Table of kinds ---
 
 
@@ -248,7 +182,7 @@ class Truth(Generic[_Source, _Annotation]):
         open: Lists the pictures of a split, given the data set's folder, the source, the name of the split,
             and the task's classes. Raises `DataError` where they are missing.
         framed: Applies a framing to the truth of a picture.
-        batch: Stacks truths of one size into the tensor that the loss reads.
+        batch: Joins truths of one size into what the loss reads.
         loss: Makes the loss of a task from the truths to learn from, which are read lazily, and the
             power that weighs rare classes more (`Stage.balance`).
         words: Describes a task's networks in a sentence, for its model card.
@@ -258,7 +192,7 @@ class Truth(Generic[_Source, _Annotation]):
     source: type[_Source]
     open: Callable[[Path, _Source, str, tuple[str, ...]], Listing[_Annotation]]
     framed: Callable[[_Annotation, Framing], _Annotation]
-    batch: Callable[[Sequence[_Annotation]], Tensor]
+    batch: Callable[[Sequence[_Annotation]], Tensor | ObjectTargets]
     loss: Callable[[Task, Iterable[_Annotation], float], Loss]
     words: Callable[[Task], str]
 
@@ -270,7 +204,7 @@ TRUTHS: dict[Kind, Truth[Any, Any]] = {
         open=_label_listing,
         framed=_framed_labels,
         batch=_label_batch,
-        loss=_class_loss,
+        loss=class_loss,
         words=lambda task: (
             f"Networks that give every pixel of a photograph one of {len(task.classes)} classes."
         ),
@@ -281,7 +215,7 @@ TRUTHS: dict[Kind, Truth[Any, Any]] = {
         open=_depth_listing,
         framed=_framed_depth,
         batch=_depth_batch,
-        loss=_depth_loss,
+        loss=depth_loss,
         words=lambda task: "Networks that predict the depth of every pixel of a photograph in metres.",
     ),
 }

@@ -26,7 +26,7 @@ def made(kind: str) -> tuple[nn.Module, Tensor, Tensor, Any]:
     from dysample.models.encoder import Encoder
     from dysample.models.host import DepthEstimator, SegmentationHost
     from dysample.models.segformer_head import SegFormerHead
-    from dysample.training.truth import cross_entropy, scale_invariant_log
+    from dysample.training.losses import cross_entropy, scale_invariant_log
 
     torch.manual_seed(1)
     encoder = Encoder("mobilenet_v2", finest=2 if kind == "depth" else 4)

@@ -16,9 +16,10 @@ from dysample.models.manifest import as_tuples, pretrained_folder
 from dysample.training.data import PictureData, batches
 from dysample.training.evidence import recipe_digest
 from dysample.training.listing import DataError
+from dysample.training.losses import class_shares, class_weights
 from dysample.training.recipe import load_recipe, recipe_names
 from dysample.training.stages import load_start
-from dysample.training.truth import TRUTHS, Framing, class_shares, class_weights
+from dysample.training.truth import TRUTHS, Framing
 from tests.training.datasets import make_data, make_recipe
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dysample.training.loop import draw_phase, thinned_prediction, thinned_truth
+from dysample.training.losses import draw_phase, thinned_prediction, thinned_truth
 
 
 @pytest.mark.parametrize("stride", [2, 4])
