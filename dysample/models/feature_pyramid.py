@@ -32,7 +32,7 @@ class FeaturePyramid(nn.Module):
     """Top-down feature pyramid on the maps of an encoder at strides 4, 8, 16 and 32.
 
     Every upsampler enlarges the sum of all coarser levels. Its guide is the lateral map that the result is
-    added to.
+    added to. Where that map has an odd side, the guide is a row or column longer, and the result is cut off.
 
     With three stages, as in the paper's Panoptic FPN, p6 is every second position of p5. With four, as in
     its Faster R-CNN, p6 has weights of its own and is enlarged into p5 as well (mmdetection's
@@ -86,11 +86,18 @@ class FeaturePyramid(nn.Module):
         x = laterals[coarsest]
         sums, steps = {coarsest: x}, list[Step]()
         for name, up in self.upsamplers.items():
-            guide = laterals[name]
+            lateral = laterals[name]
+            guide = _extended(lateral, 2 * x.shape[2], 2 * x.shape[3])
             output = up(*self.spec.inputs(x, guide))
             steps.append(Step(name=name, input=x, guide=guide, output=output))
-            x = sums[name] = guide + output[:, :, : guide.shape[2], : guide.shape[3]]
+            x = sums[name] = lateral + output[:, :, : lateral.shape[2], : lateral.shape[3]]
         levels = {name: smooth(sums[name]) for name, smooth in self.smooth.items()}
         if "p6" not in levels:
             levels["p6"] = F.max_pool2d(levels["p5"], kernel_size=1, stride=2)
         return Pyramid(levels, tuple(steps))
+
+
+def _extended(x: Tensor, height: int, width: int) -> Tensor:
+    """Repeat the last row and column up to a size, if a map is smaller."""
+    missing = height - x.shape[2], width - x.shape[3]
+    return F.pad(x, (0, missing[1], 0, missing[0]), mode="replicate") if any(missing) else x

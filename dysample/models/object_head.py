@@ -1,14 +1,18 @@
 """Panoptic FPN with a mask branch: boxes, instance masks and a map of stuff from one feature pyramid."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
 
+import numpy as np
+import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 
 from dysample.extras import needed_for
+from dysample.models.annotations import Labels, Objects
 from dysample.models.feature_pyramid import FeaturePyramid
 from dysample.models.heads import Head
 from dysample.models.host import Host, encode
@@ -25,12 +29,13 @@ with needed_for("dysample.models.object_head"):
     from torchvision.ops import MultiScaleRoIAlign
     from torchvision.ops.poolers import initLevelMapper
 
+REGION_LEVELS = ("p2", "p3", "p4", "p5")
 _STRIDE = 4  # of the finest map
-_REGION_LEVELS = ("p2", "p3", "p4", "p5")
 # Half of the usual sides, which are for pictures of 800 rows: ours have about 400.
 _ANCHOR_SIDES = ((16,), (32,), (64,), (128,), (256,))
 _ANCHOR_RATIOS = (0.5, 1.0, 2.0)
 _SQUEEZED = 32  # channels of a region before the fully connected layers, which would be most of the weights
+_Found = TypeVar("_Found", bound="Detections")
 
 
 class Widths(NamedTuple):
@@ -44,7 +49,7 @@ class Widths(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """What an `ObjectHead` finds in the pictures of a batch; coordinates are pixels, edges at integers.
+    """What a `RegionHead` finds in the pictures of a batch; coordinates are pixels, edges at integers.
 
     Attributes:
         height: Rows of the pictures.
@@ -66,71 +71,66 @@ class Detections:
     masks: tuple[Float32[Tensor, "_n 1 28 28"], ...] | None
     semantic: Float[Tensor, "b k h w"] | None
 
+    def resized(self: _Found, height: int, width: int) -> _Found:
+        """Return what was found, in pictures of another size."""
+        factors = [width / self.width, height / self.height] * 2
+        semantic = self.semantic
+        if semantic is not None:
+            semantic = F.interpolate(semantic, size=(height, width), mode="bilinear", align_corners=False)
+        boxes = tuple(rows * rows.new_tensor(factors) for rows in self.boxes)
+        return replace(self, height=height, width=width, boxes=boxes, semantic=semantic)
 
-class ObjectHead(Head):
-    """Feature pyramid with torchvision's region proposals and RoI heads, and a semantic branch.
-
-    This is Panoptic FPN (Kirillov et al. 2019) with the masks of Mask R-CNN (He et al. 2017), small enough
-    for a CPU: without a semantic width it is a Mask R-CNN, without a mask width a Faster R-CNN.
-    """
-
-    def __init__(
-        self,
-        channels: tuple[int, ...],
-        *,
-        widths: Widths,
-        things: int,
-        stuff: int,
-        upsampler: str = "nearest",
-    ) -> None:
-        """Make a head with random weights.
+    def objects(self, picture: int, things: Sequence[int]) -> Objects:
+        """Return the objects of a picture, with masks if the head has them.
 
         Args:
-            channels: Channels of the four maps, finest first.
-            widths: Channels of the pyramid, of the semantic branch, of the box head and of the mask head; 0
-                leaves out the semantic branch or the masks.
-            things: Number of classes of objects.
-            stuff: Number of classes of stuff.
-            upsampler: A name of `OPERATORS`.
+            picture: Number of the picture in the batch.
+            things: Indices of the classes of objects into the task's classes, in the order of the labels.
+        """
+        boxes, labels = self.boxes[picture].detach().cpu(), self.labels[picture].cpu().numpy()
+        masks = None
+        if self.masks is not None:
+            masks = paste(self.masks[picture].detach().cpu(), boxes, self.height, self.width).numpy()
+        return Objects(
+            self.height,
+            self.width,
+            boxes=boxes.numpy(),
+            classes=np.array(things, np.uint8)[labels - 1],
+            scores=self.scores[picture].detach().cpu().numpy(),
+            masks=masks,
+            crowd=np.zeros(len(boxes), bool),
+        )
+
+    def stuff(self, picture: int, stuff: Sequence[int]) -> Labels:
+        """Return the class of stuff of every pixel of a picture, 255 where there is an object.
+
+        Args:
+            picture: Number of the picture in the batch.
+            stuff: Indices of the classes of stuff into the task's classes, in the order of the logits.
 
         Raises:
-            ValueError: There are not four maps, or a width is impossible.
+            ValueError: The head has no stuff.
         """
-        super().__init__()
-        self.pyramid = FeaturePyramid(channels, width=widths.pyramid, upsampler=upsampler)
-        self.rpn = RegionProposalNetwork(
-            AnchorGenerator(_ANCHOR_SIDES, (_ANCHOR_RATIOS,) * len(_ANCHOR_SIDES)),
-            _ProposalHead(widths.pyramid, len(_ANCHOR_RATIOS)),
-            fg_iou_thresh=0.7,
-            bg_iou_thresh=0.3,
-            batch_size_per_image=128,
-            positive_fraction=0.5,
-            pre_nms_top_n={"training": 600, "testing": 300},
-            post_nms_top_n={"training": 300, "testing": 150},
-            nms_thresh=0.7,
-        )
-        self.regions = RoIHeads(
-            _pool(7),
-            _box_head(widths.pyramid, widths.box),
-            _BoxPredictor(widths.box, things + 1),
-            fg_iou_thresh=0.5,
-            bg_iou_thresh=0.5,
-            batch_size_per_image=64,
-            positive_fraction=0.25,
-            bbox_reg_weights=None,
-            score_thresh=0.05,
-            nms_thresh=0.5,
-            detections_per_img=50,
-        )
-        if widths.mask:
-            self.regions.mask_roi_pool = _pool(14)
-            self.regions.mask_head = MaskRCNNHeads(widths.pyramid, (widths.mask,) * 3, 1)
-            self.regions.mask_predictor = MaskRCNNPredictor(widths.mask, widths.mask, things + 1)
-        self.semantic = (
-            SemanticBranch(widths.pyramid, widths.semantic, stuff + 1, groups=widths.semantic // 4)
-            if widths.semantic
-            else None
-        )
+        if self.semantic is None:
+            raise ValueError("a head without a semantic branch finds no stuff")
+        labels = self.semantic[picture].argmax(0).cpu().numpy()
+        return Labels(np.array([*stuff, 255], np.uint8)[labels])
+
+
+class RegionHead(Head):
+    """Base of heads with a feature pyramid, region proposals, RoI heads and a semantic branch.
+
+    Attributes:
+        pyramid: Levels that all parts read.
+        rpn: Proposes regions that may show an object.
+        regions: Classifies the regions, corrects their boxes, and predicts masks.
+        semantic: Predicts stuff; None for none.
+    """
+
+    pyramid: FeaturePyramid
+    rpn: RegionProposalNetwork
+    regions: RoIHeads
+    semantic: SemanticBranch | None
 
     @property
     def upsamplers(self) -> nn.ModuleDict:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -193,6 +193,72 @@ class ObjectHead(Head):
         return proposal_losses | region_losses, semantic
 
 
+class ObjectHead(RegionHead):
+    """Feature pyramid with torchvision's region proposals and RoI heads, and a semantic branch.
+
+    This is Panoptic FPN (Kirillov et al. 2019) with the masks of Mask R-CNN (He et al. 2017), small enough
+    for a CPU: without a semantic width it is a Mask R-CNN, without a mask width a Faster R-CNN.
+    """
+
+    def __init__(
+        self,
+        channels: tuple[int, ...],
+        *,
+        widths: Widths,
+        things: int,
+        stuff: int,
+        upsampler: str = "nearest",
+    ) -> None:
+        """Make a head with random weights.
+
+        Args:
+            channels: Channels of the four maps, finest first.
+            widths: Channels of the pyramid, of the semantic branch, of the box head and of the mask head; 0
+                leaves out the semantic branch or the masks.
+            things: Number of classes of objects.
+            stuff: Number of classes of stuff.
+            upsampler: A name of `OPERATORS`.
+
+        Raises:
+            ValueError: There are not four maps, or a width is impossible.
+        """
+        super().__init__()
+        self.pyramid = FeaturePyramid(channels, width=widths.pyramid, upsampler=upsampler)
+        self.rpn = RegionProposalNetwork(
+            AnchorGenerator(_ANCHOR_SIDES, (_ANCHOR_RATIOS,) * len(_ANCHOR_SIDES)),
+            ProposalHead(widths.pyramid, len(_ANCHOR_RATIOS)),
+            fg_iou_thresh=0.7,
+            bg_iou_thresh=0.3,
+            batch_size_per_image=128,
+            positive_fraction=0.5,
+            pre_nms_top_n={"training": 600, "testing": 300},
+            post_nms_top_n={"training": 300, "testing": 150},
+            nms_thresh=0.7,
+        )
+        self.regions = RoIHeads(
+            _pool(7),
+            _box_head(widths.pyramid, widths.box),
+            _BoxPredictor(widths.box, things + 1),
+            fg_iou_thresh=0.5,
+            bg_iou_thresh=0.5,
+            batch_size_per_image=64,
+            positive_fraction=0.25,
+            bbox_reg_weights=None,
+            score_thresh=0.05,
+            nms_thresh=0.5,
+            detections_per_img=50,
+        )
+        if widths.mask:
+            self.regions.mask_roi_pool = _pool(14)
+            self.regions.mask_head = MaskRCNNHeads(widths.pyramid, (widths.mask,) * 3, 1)
+            self.regions.mask_predictor = MaskRCNNPredictor(widths.mask, widths.mask, things + 1)
+        self.semantic = (
+            SemanticBranch(widths.pyramid, widths.semantic, stuff + 1, groups=widths.semantic // 4)
+            if widths.semantic
+            else None
+        )
+
+
 class ObjectDetector(Host[ObjectHead]):
     """Finds the objects in RGB pictures of any size, and the stuff around them."""
 
@@ -215,13 +281,45 @@ class ObjectDetector(Host[ObjectHead]):
         return self.head.decode(encode(self.encoder, image), *image.shape[2:])
 
 
+# --- Masks ---
+
+
+def paste(
+    masks: Float[Tensor, "n 1 _side _side"], boxes: Float[Tensor, "n 4"], height: int, width: int
+) -> Bool[Tensor, "n {height} {width}"]:
+    """Return the pixels of objects whose masks cover their boxes.
+
+    A pixel belongs to the object if the mask reaches one half at the pixel's centre: interpolated bilinearly,
+    and zero outside the box.
+
+    Args:
+        masks: Probabilities on a grid over each box.
+        boxes: Left, top, right and bottom edges in pixels.
+        height: Rows of the picture.
+        width: Columns of the picture.
+    """
+    pixels = torch.zeros(len(masks), height, width, dtype=torch.bool)
+    for mask, (left, top, right, bottom), output in zip(masks, boxes.tolist(), pixels, strict=True):
+        rows = torch.tensor(range(max(0, math.floor(top)), min(height, math.ceil(bottom))))
+        columns = torch.tensor(range(max(0, math.floor(left)), min(width, math.ceil(right))))
+        if right <= left or bottom <= top or not len(rows) or not len(columns):
+            continue
+        y = (rows + 0.5 - top) / (bottom - top) * 2 - 1
+        x = (columns + 0.5 - left) / (right - left) * 2 - 1
+        grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+        values = F.grid_sample(mask[None].float(), grid[None], align_corners=False)[0, 0]
+        output[rows[:, None], columns] = values >= 0.5
+    return pixels
+
+
 # --- Parts ---
 
 
-class _ProposalHead(RPNHead):
+class ProposalHead(RPNHead):
     """torchvision's head with outputs in float32: boxes in bfloat16 would be off by pixels."""
 
     def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Return how likely each anchor shows an object, and the correction of its box, level by level."""
         scores, deltas = super().forward(x)
         return [row.float() for row in scores], [row.float() for row in deltas]
 
@@ -248,8 +346,8 @@ def _box_head(width: int, inner: int) -> nn.Sequential:
 
 def _pool(side: int) -> MultiScaleRoIAlign:
     """Return a pooling with fixed scales: torchvision guesses them, wrongly for small padded pictures."""
-    pool = MultiScaleRoIAlign(list(_REGION_LEVELS), side, sampling_ratio=2)
-    pool.scales = [1 / (_STRIDE * 2**k) for k in range(len(_REGION_LEVELS))]
+    pool = MultiScaleRoIAlign(list(REGION_LEVELS), side, sampling_ratio=2)
+    pool.scales = [1 / (_STRIDE * 2**k) for k in range(len(REGION_LEVELS))]
     pool.map_levels = initLevelMapper(
         2, 5, canonical_scale=pool.canonical_scale, canonical_level=pool.canonical_level
     )
