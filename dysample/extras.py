@@ -11,6 +11,8 @@ _OPTIONAL = {
     "pycocotools": ("pycocotools", "train"),
     "ray": ("ray", "cluster"),
     "segmentation_models_pytorch": ("segmentation-models-pytorch", "models"),
+    "torchvision": ("torchvision", "models"),
+    "transformers": ("transformers", "maskformer"),
 }
 
 
