@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 SURFACE: dict[str, list[str]] = json.loads(api_surface.FILE.read_text(encoding="utf-8"))
 NAMES = [(package, name) for package, names in SURFACE.items() for name in names]
-LAZY = ("dysample", "dysample.training")
+LAZY = ("dysample", "dysample.models", "dysample.training")
 
 
 def run(program: str) -> str:
@@ -102,6 +102,12 @@ def test_importing_the_package_imports_no_torch_and_its_rooms_are_there_when_ask
         "print(dysample.geometry.sample.__name__, dysample.explain.footprint.__name__, dysample.__version__)"
     )
     assert run(program).split() == ["False", "True", "sample", "footprint", dysample.__version__]
+
+
+def test_importing_the_networks_imports_no_detectors():
+    loaded = "print('torchvision' in sys.modules, 'transformers' in sys.modules);"
+    program = f"import sys, dysample.models;{loaded} print(dysample.models.faster_rcnn.__name__);{loaded}"
+    assert run(program).splitlines() == ["False False", "faster_rcnn", "True False"]
 
 
 def test_star_import():

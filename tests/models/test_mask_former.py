@@ -14,7 +14,7 @@ from transformers import MaskFormerConfig, MaskFormerForInstanceSegmentation
 
 from dysample.models.encoder import IMAGENET
 from dysample.models.hub import WeightsError
-from dysample.models.maskformer import MaskFormer, load_maskformer, maskformer
+from dysample.models.mask_former import MaskFormer, load_maskformer, maskformer
 from dysample.ops.registry import OPERATORS, build
 from tests.models.hosts import disturbed, picture
 
