@@ -8,7 +8,7 @@ from torch import Tensor
 
 Shapes = dict[str, tuple[int, ...]]
 
-# Parts of an upsampler for 256 channels, or what `width` is.
+# Parts of an upsampler for maps of `width` channels.
 UPSAMPLERS = {
     "nearest": lambda width: {},
     "deconv": lambda width: {"weight": (width, width, 3, 3), "bias": (width,)},
@@ -40,6 +40,16 @@ UPSAMPLERS = {
         **UPSAMPLERS["dysample"](width),
         "scope.weight": (32, width, 1, 1),
         "scope.bias": (32,),
+    },
+    "dysample-s": lambda width: {
+        "offset.weight": (16, width // 4, 1, 1),
+        "offset.bias": (16,),
+        "init_pos": (1, 64, 1, 1),
+    },
+    "dysample-s+": lambda width: {
+        **UPSAMPLERS["dysample-s"](width),
+        "scope.weight": (16, width // 4, 1, 1),
+        "scope.bias": (16,),
     },
 }
 

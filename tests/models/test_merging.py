@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from dysample.models.annotations import Labels, Objects, Panoptic, boxes_of
 from dysample.models.merging import merge
+from dysample.models.object_head import ObjectDetector, ObjectHead, Widths
+from tests.models.hosts import picture, small_encoder
 
 
 def objects(masks: list[list[str]], classes: list[int], scores: list[float]) -> Objects:
@@ -129,3 +132,21 @@ def test_what_is_refused():
     many = record(np.eye(256, dtype=bool)[:, None], [1] * 256, [1.0] * 256)
     with pytest.raises(ValueError, match="at most 255 segments, got 256"):
         merge(many, Labels(np.full((1, 256), 255, np.uint8)))
+
+
+def test_the_small_network_s_picture():
+    """Its objects and its stuff are merged under the classes of its task."""
+    encoder = small_encoder()
+    head = ObjectHead(encoder.channels, widths=Widths(32, 32, 32, 16), things=3, stuff=2)
+    with torch.no_grad():
+        found = ObjectDetector(encoder, head.eval())(picture(64, 80, batch=2))
+    objects, ground = found.objects(1, (2, 3, 4)), found.stuff(1, (0, 1))
+    assert len(objects) == len(found.boxes[1]) > 0
+    assert objects.classes.tolist() == [label + 1 for label in found.labels[1].tolist()]
+    for row, classes in ((0, ground.classes[0]), (63, ground.classes[63])):
+        logits = found.semantic[1, :, row].numpy()
+        assert [[0, 1, 255][k] for k in logits.argmax(0)] == classes.tolist()
+    panoptic = merge(objects, ground, threshold=0.3, stuff_area=1)
+    expected = by_pixels(objects, ground, 0.3, 0.5, 1)
+    np.testing.assert_array_equal(panoptic.segments, expected.segments)
+    assert panoptic.classes.tolist() == expected.classes.tolist()
