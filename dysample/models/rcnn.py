@@ -221,7 +221,7 @@ class RCNN(Host[RCNNHead]):
         """Compute the encoder's maps.
 
         The picture is padded with the mean colour, at the right and at the bottom, to sides that are
-        multiples of the coarsest level's stride that is enlarged: 32, or 64 with four stages.
+        multiples of the stride of the coarsest level that is enlarged: 32, or 64 with four stages.
 
         Raises:
             ValueError: The picture is not (batch, 3, height, width).
@@ -231,9 +231,8 @@ class RCNN(Host[RCNNHead]):
             raise ValueError(f"image must have 3 channels (RGB), got {image.shape[1]}")
         batch, _, height, width = image.shape
         stride = _STRIDES[len(self.head.upsamplers)]
-        padded = self.encoder.mean.expand(
-            batch, 3, height + -height % stride, width + -width % stride
-        ).clone()
+        rows, columns = height + -height % stride, width + -width % stride
+        padded = self.encoder.mean.expand(batch, 3, rows, columns).clone()
         padded[:, :, :height, :width] = image
         return self.encoder(padded)
 
