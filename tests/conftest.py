@@ -31,6 +31,7 @@ CHROMIUM_FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--process-per-site",  # or every page would compile Streamlit's scripts anew
 )
 
 # Tests run in as many processes as there are cores. Read by torch when it is imported; children inherit it.
@@ -58,6 +59,7 @@ class OpenBrowser:
 
     stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     visitor: "BrowserContext | None" = None
+    keeper: "Page | None" = None
 
     def open(self) -> "BrowserContext":
         """Return the one visitor of this process, whose browser loads Streamlit's scripts once."""
@@ -75,9 +77,17 @@ class OpenBrowser:
             self.visitor = chromium.new_context(viewport={"width": 1280, "height": 720})
         return self.visitor
 
+    def leave(self, page: "Page") -> None:
+        """Close a page and forget its settings; one without scripts stays, and keeps the site's process."""
+        page.evaluate("localStorage.clear()")
+        if self.keeper is None:
+            self.keeper = page.context.new_page()
+            self.keeper.goto(f"{page.evaluate('location.origin')}/_stcore/health")
+        page.close()
+
     def close(self) -> None:
         """Close the browser and Playwright."""
-        self.visitor = None
+        self.visitor = self.keeper = None
         self.stack.close()
 
 
@@ -103,8 +113,9 @@ def page() -> "Iterator[Page]":
     page = visitor.new_page()
     yield page
     if page.url.startswith("http"):
-        page.evaluate("localStorage.clear()")
-    page.close()
+        _BROWSER.leave(page)
+    else:
+        page.close()
 
 
 @pytest.fixture(scope="session")
