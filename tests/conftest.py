@@ -1,6 +1,7 @@
 """Fixtures for all tests. Imports no module of the package: the shape hook must be the first to do so."""
 
 import contextlib
+import gc
 import hashlib
 import json
 import os
@@ -48,6 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")
     }
     items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and tests out of every later look for garbage: they stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass

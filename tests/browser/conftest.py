@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
+from tests import ROOT
 from tests.browser.browser_app import MAIN
 
 StartServer = Callable[..., str]
@@ -51,6 +52,12 @@ def streamlit_server(serve: Callable[[Path, Mapping[str, str]], str]) -> StartSe
         return serve(path, env or {})
 
     return start
+
+
+@pytest.fixture(scope="session")
+def components_url(streamlit_server: StartServer) -> str:
+    """Pages that show one component each, at the addresses in `pages/main.py`."""
+    return streamlit_server(ROOT / "tests" / "browser" / "pages" / "main.py")
 
 
 @pytest.fixture(scope="session")

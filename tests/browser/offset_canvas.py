@@ -3,11 +3,9 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-PAGE = Path(__file__).parent / "pages" / "offset_canvas_page.py"
 START_MS = 120_000
 
 
@@ -23,7 +21,7 @@ class Place:
 
 def open_canvas(page: Page, url: str, query: str = "") -> Locator:
     """Load the page and return the canvas's frame, drawn."""
-    page.goto(f"{url}/?{query}", timeout=START_MS)
+    page.goto(f"{url}?{query}", timeout=START_MS)
     frame = page.locator(".offsets .frame")
     expect(frame).to_have_attribute("data-background", "drawn", timeout=START_MS)
     expect(page.get_by_text("runs 1")).to_be_visible()

@@ -2,7 +2,6 @@
 
 import re
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from tests.browser.charts import expect_shown
 
 pytestmark = pytest.mark.browser
 
-PAGE = Path(__file__).parent / "pages" / "anatomy_page.py"
 START_MS = 120_000
 
 

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Callable
 from urllib.parse import urlencode
 
 import numpy as np
@@ -13,7 +12,6 @@ from playwright.sync_api import Page, expect
 from app.components.viewer.viewer import View
 from tests.browser.pages import viewer_page
 from tests.browser.viewer import (
-    PAGE,
     START,
     open_viewer,
     place,
@@ -28,9 +26,9 @@ from tests.browser.viewer import (
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def url(streamlit_server: Callable[..., str]) -> str:
-    return streamlit_server(PAGE)
+@pytest.fixture
+def url(components_url: str) -> str:
+    return f"{components_url}/viewer"
 
 
 def test_panes_show_photograph_and_layers(page: Page, url: str) -> None:

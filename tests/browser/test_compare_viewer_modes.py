@@ -1,20 +1,19 @@
 """The picture viewer's before/after bar, opacity, small windows and touch."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from app.components.viewer.viewer import View
-from tests.browser.viewer import PAGE, START, open_viewer, place, point, room, told, told_view
+from tests.browser.viewer import START, open_viewer, place, point, room, told, told_view
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def url(streamlit_server: Callable[..., str]) -> str:
-    return streamlit_server(PAGE)
+@pytest.fixture
+def url(components_url: str) -> str:
+    return f"{components_url}/viewer"
 
 
 def uncovered(viewer: Locator) -> float:

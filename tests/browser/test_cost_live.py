@@ -5,9 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.browser_app import MAIN, START_MS
+from tests.browser.browser_app import START_MS
 from tests.browser.charts import expect_shown
-from tests.browser.conftest import StartServer
 
 pytestmark = pytest.mark.browser
 
@@ -15,8 +14,8 @@ TINY = "cost_map=My+own+size&cost_channels=8&cost_rows=8&cost_columns=8&cost_up=
 
 
 @pytest.fixture
-def url(streamlit_server: StartServer) -> str:
-    return streamlit_server(MAIN, {"DYSAMPLE_DATA": ""})
+def url(app_url: str) -> str:
+    return app_url
 
 
 def open_page(page: Page, url: str, query: str = "") -> None:

@@ -2,8 +2,6 @@
 
 import io
 import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -17,7 +15,6 @@ from tests.browser.pages.figure_block_page import COUNTS, OFFSETS
 
 pytestmark = pytest.mark.browser
 
-PAGE = Path(__file__).parent / "pages" / "figure_block_page.py"
 START_MS = 120_000
 SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 LEGIBLE = 7  # to 1: the stricter of the two contrasts that WCAG asks for
@@ -31,9 +28,9 @@ class Figures(NamedTuple):
     maps: Locator
 
 
-@pytest.fixture(scope="module")
-def url(streamlit_server: Callable[..., str]) -> str:
-    return streamlit_server(PAGE)
+@pytest.fixture
+def url(components_url: str) -> str:
+    return f"{components_url}/figures"
 
 
 def open_figures(page: Page, url: str, theme: str = "light") -> Figures:

@@ -1,8 +1,6 @@
 """The gallery, and the field for the visitor's own picture, in a real browser."""
 
 import re
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -11,20 +9,19 @@ from tests.browser.pages.gallery_page import COPIES, ODD_TITLE, PHOTOGRAPHS, png
 
 pytestmark = pytest.mark.browser
 
-PAGE = Path(__file__).parent / "pages" / "gallery_page.py"
 START_MS = 120_000
 LAST = f"copy-{COPIES - 1}"
 PRIMARY = "rgb(0, 104, 165)"  # of the light theme
 
 
-@pytest.fixture(scope="module")
-def url(streamlit_server: Callable[..., str]) -> str:
-    return streamlit_server(PAGE)
+@pytest.fixture
+def url(components_url: str) -> str:
+    return f"{components_url}/gallery"
 
 
 def open_gallery(page: Page, url: str, query: str = "") -> Locator:
     """Load the page and return its gallery, drawn."""
-    page.goto(f"{url}/?{query}", timeout=START_MS)
+    page.goto(f"{url}?{query}", timeout=START_MS)
     expect(page.get_by_text(re.compile("^own "))).to_be_visible(timeout=START_MS)
     gallery = page.get_by_role("radiogroup", name="Picture")
     expect(gallery.locator("img").last).to_have_js_property("complete", True, timeout=START_MS)

@@ -1,13 +1,10 @@
 """The offset canvas in a narrow window, under fingers and in motion."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.offset_canvas import (
-    PAGE,
     Place,
     drawn,
     expect_chosen,
@@ -24,9 +21,9 @@ pytestmark = pytest.mark.browser
 WIDTH, HEIGHT = MAPS["small"]
 
 
-@pytest.fixture(scope="module")
-def url(streamlit_server: Callable[..., str]) -> str:
-    return streamlit_server(PAGE)
+@pytest.fixture
+def url(components_url: str) -> str:
+    return f"{components_url}/offsets"
 
 
 def test_narrow_window_shows_the_same_place(page: Page, url: str) -> None:

@@ -4,7 +4,6 @@ import base64
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.offset_canvas import PAGE, drawn, locate, open_canvas, place, zoom_in
+from tests.browser.offset_canvas import drawn, locate, open_canvas, place, zoom_in
 from tests.browser.pages.offset_canvas_page import GREEN, MAPS, background
 
 pytestmark = pytest.mark.browser
@@ -24,9 +23,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 MAP_GREY = (128, 128, 128)
 
 
-@pytest.fixture(scope="module")
-def url(streamlit_server: Callable[..., str]) -> str:
-    return streamlit_server(PAGE)
+@pytest.fixture
+def url(components_url: str) -> str:
+    return f"{components_url}/offsets"
 
 
 def shot(frame: Locator) -> np.ndarray:

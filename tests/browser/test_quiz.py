@@ -3,12 +3,9 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.pages import page_at
 from tests.browser.browser_app import START_MS
 
 pytestmark = pytest.mark.browser
-
-PAGE = page_at("quiz").file
 
 
 @pytest.fixture

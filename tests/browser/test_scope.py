@@ -13,7 +13,6 @@ from tests.browser.browser_app import START_MS
 from tests.browser.charts import expect_shown
 
 pytestmark = pytest.mark.browser
-PAGE = Path(__file__).with_name("pages") / "scope_page.py"
 QUICK_S = 3.0  # ten times what it takes, for machines that are busy with other tests
 
 

@@ -1,20 +1,18 @@
 """Driving and reading the picture viewers of `pages/viewer_page.py`."""
 
 import re
-from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
 from app.components.viewer.viewer import View
 
-PAGE = Path(__file__).parent / "pages" / "viewer_page.py"
 START = View().to_query()
 START_MS = 120_000
 
 
 def open_viewer(page: Page, url: str, query: str = "") -> Locator:
     """Load the page and return its first viewer, drawn."""
-    page.goto(f"{url}/?{query}", timeout=START_MS)
+    page.goto(f"{url}?{query}", timeout=START_MS)
     expect(told(page, "strip")).to_be_visible(timeout=START_MS)
     viewer = page.locator(".viewer").first
     expect(viewer.locator(".frame").first).to_be_visible()

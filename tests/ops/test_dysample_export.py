@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dysample.ops.registry import OPERATORS, build, operator_spec
 
-pytestmark = pytest.mark.unhooked
+pytestmark = [pytest.mark.unhooked, pytest.mark.slow]
 CHANNELS = 32
 FIRST, SECOND, THIRD = (2, 6, 4), (3, 5, 9), (5, 17, 2)
 every = pytest.mark.parametrize("name", OPERATORS)

@@ -11,7 +11,7 @@ from dysample import swap_upsamplers
 from tests.swap.networks import Interpolating, Nested, picture
 from tests.swap.test_audit import _Pyramid
 
-pytestmark = pytest.mark.unhooked
+pytestmark = [pytest.mark.unhooked, pytest.mark.slow]
 
 
 def test_compiles_in_one_graph() -> None:
