@@ -13,8 +13,8 @@ from app.shared.photos import manifest, picture
 from dysample.explain.footprint import decision
 from dysample.models import weights
 from dysample.models.encoder import Encoder
+from dysample.models.heads import Head
 from dysample.models.host import encode
-from dysample.models.tasks import TaskHead
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import OPERATORS
 from dysample.types import KernelRecord, Prediction, SamplingRecord, Step
@@ -43,7 +43,7 @@ def encoder(task: str) -> Encoder:
 
 
 @st.cache_resource(show_spinner=False)
-def head(task: str, upsampler: str) -> TaskHead:
+def head(task: str, upsampler: str) -> Head:
     """Load the head of a task that was trained with an upsampler."""
     return weights.load_head(task, upsampler, encoder(task).channels, manifest=manifest())
 

@@ -22,8 +22,15 @@ from dysample.training.data import DataError, PictureData, data_folder
 from dysample.training.distributed import joined
 from dysample.training.evidence import ScoredRun, scored_runs, trained_like
 from dysample.training.loop import TrainingError
-from dysample.training.recipe import Recipe, ablation, ablations, load_recipe, recipe_names
-from dysample.training.runs import BASELINE, ENCODER_SEED, finished_runs
+from dysample.training.recipe import (
+    Recipe,
+    ablation,
+    ablations,
+    check_own_networks,
+    load_recipe,
+    recipe_names,
+)
+from dysample.training.runs import ENCODER_SEED, finished_runs
 from dysample.training.ship import model_card
 from dysample.training.stages import scored_pictures, train_heads, train_whole, training_pictures
 from dysample.training.sweep import Outcome, RunKey, Sweep, sweep
@@ -93,6 +100,7 @@ def device_of(option: str | None) -> torch.device:
 def train(options: argparse.Namespace, data: Path) -> None:
     """Train the encoder, heads on it, both, or whole networks; processes of torchrun share a run."""
     recipe = load_recipe(options.recipe)
+    check_own_networks(recipe)
     pictures = training_pictures(recipe, data)
     note_left_out(pictures)
     note_other_data(pictures, recipe.train_sha256)
@@ -101,7 +109,7 @@ def train(options: argparse.Namespace, data: Path) -> None:
     with joined(device_of(options.device)) as device:
         how: dict[str, Any] = {"device": device, "bfloat16": options.bfloat16}
         if options.stage in ("encoder", "both"):
-            train_whole(*where, BASELINE, seed=ENCODER_SEED, **how)
+            train_whole(*where, recipe.task.reference, seed=ENCODER_SEED, **how)
         if options.stage == "whole":
             for upsampler in upsamplers:
                 train_whole(*where, upsampler, seed=options.seed, **how)
@@ -112,6 +120,7 @@ def train(options: argparse.Namespace, data: Path) -> None:
 def pack(options: argparse.Namespace, data: Path) -> None:
     """Write the weights of a finished run in their shipped form, and score that form."""
     recipe = load_recipe(options.recipe)
+    check_own_networks(recipe)
     ship.pack(recipe, options.runs, _pretrained(options), seed=options.seed)
     _evaluate_shipped(recipe, options, _test_pictures(recipe, data))
 
@@ -183,7 +192,7 @@ def _tables(recipe: Recipe, scored: Sequence[ScoredRun]) -> list[_Table]:
         row for row in ablations() if row.recipe == recipe.task.name and trained >= set(row.upsamplers)
     ]
     tables = [(f"evidence-{row.name}", row.title, row.upsamplers, row.upsamplers[0]) for row in complete]
-    return [("evidence", recipe.task.title, tuple(OPERATORS), BASELINE), *tables]
+    return [("evidence", recipe.task.title, tuple(OPERATORS), recipe.task.reference), *tables]
 
 
 def _summarise(
@@ -197,7 +206,7 @@ def _summarise(
     reference: str,
 ) -> str:
     """Summarise runs in a file of evidence; return its table."""
-    if reference != BASELINE:  # an ablation consists of its comparisons alone
+    if reference != recipe.task.reference:  # an ablation consists of its comparisons alone
         scored = trained_like(scored, reference)
     summary = evidence.gather(
         recipe, scored, pictures, upsamplers=upsamplers, title=title, reference=reference

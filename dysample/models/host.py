@@ -1,6 +1,6 @@
 """Hosts: networks of an encoder and a head that take pictures of any size."""
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -26,6 +26,24 @@ class Host(nn.Module, Generic[_Head]):
         super().__init__()
         self.encoder = encoder
         self.head = head
+
+    def forward(self, image: Float[Tensor, "b 3 H W"]) -> Any:
+        """Predict for pictures at their own size.
+
+        Args:
+            image: RGB in [0, 1].
+
+        Raises:
+            ValueError: The picture is not (batch, 3, height, width).
+        """
+        return self.intermediates(image).output
+
+    def intermediates(self, image: Float[Tensor, "b 3 H W"]) -> Prediction[Any]:
+        """Return the prediction with every upsampling step inside the head.
+
+        The maps in the steps belong to the padded picture; see `encode`.
+        """
+        return self.head.decode(encode(self.encoder, image), *image.shape[2:])
 
     def operator(self, step: str) -> nn.Module:
         """Return the upsampler of a step by the step's name.

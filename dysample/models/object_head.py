@@ -225,7 +225,7 @@ class ObjectHead(RegionHead):
         super().__init__()
         self.pyramid = FeaturePyramid(channels, width=widths.pyramid, upsampler=upsampler)
         self.rpn = RegionProposalNetwork(
-            AnchorGenerator(_ANCHOR_SIDES, (_ANCHOR_RATIOS,) * len(_ANCHOR_SIDES)),
+            _Anchors(_ANCHOR_SIDES, (_ANCHOR_RATIOS,) * len(_ANCHOR_SIDES)),
             ProposalHead(widths.pyramid, len(_ANCHOR_RATIOS)),
             fg_iou_thresh=0.7,
             bg_iou_thresh=0.3,
@@ -322,6 +322,23 @@ class ProposalHead(RPNHead):
         """Return how likely each anchor shows an object, and the correction of its box, level by level."""
         scores, deltas = super().forward(x)
         return [row.float() for row in scores], [row.float() for row in deltas]
+
+
+class _Anchors(AnchorGenerator):
+    """torchvision's anchors at the strides of the pyramid.
+
+    torchvision divides the side of the picture by that of the level, which is wrong where p5 has an odd side,
+    for p6 is rounded up.
+    """
+
+    def forward(self, image_list: ImageList, feature_maps: list[Tensor]) -> list[Tensor]:
+        """Return the anchors of all levels, the same for every picture."""
+        sizes = [[x.shape[2], x.shape[3]] for x in feature_maps]
+        one = feature_maps[0].new_tensor(_STRIDE, dtype=torch.int64)
+        strides = [[one * 2**k, one * 2**k] for k in range(len(sizes))]
+        self.set_cell_anchors(torch.float32, feature_maps[0].device)
+        anchors = torch.cat(self.grid_anchors(sizes, strides))
+        return [anchors] * len(image_list.image_sizes)
 
 
 class _BoxPredictor(FastRCNNPredictor):

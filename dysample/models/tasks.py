@@ -1,23 +1,27 @@
 """Tasks, and the kinds of tasks with their networks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dysample.models.annotations import Annotation, Depth, Labels
+from dysample.models.annotations import Annotation, Depth, Labels, Objects, Panoptic
 from dysample.models.depth_head import DepthHead
 from dysample.models.encoder import Encoder, Finest
-from dysample.models.host import DepthEstimator, SegmentationHost
+from dysample.models.heads import Head
+from dysample.models.host import DepthEstimator, Host, SegmentationHost
+from dysample.models.merging import merge
 from dysample.models.segformer_head import SegFormerHead
 
-Kind = Literal["segmentation", "depth"]
-TaskHead = SegFormerHead | DepthHead
-TaskHost = SegmentationHost | DepthEstimator
-_Head = TypeVar("_Head", bound=TaskHead)
+if TYPE_CHECKING:
+    from dysample.models.object_head import Detections, ObjectDetector, ObjectHead
+
+Kind = Literal["segmentation", "depth", "detection", "instances", "panoptic"]
+_Head = TypeVar("_Head", bound=Head)
+_LEAST_STUFF = 4096 / (640 * 480)  # share of a picture below which stuff is left out, as usual for COCO
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class Task:
         mean: Subtracted from RGB in [0, 1].
         deviation: Divides it afterwards.
         context: Channels of the encoder's `ImageContext`; 0 for none.
-        widths: Channels inside the head: one number for segmentation, five for depth, finest first.
+        widths: Channels inside the head: one number for segmentation; five for depth, finest first; for
+            objects those of `Widths`.
         dataset: Folder of the data set that the networks are trained on.
         licence: Terms of use of the data, in one sentence.
         limits: What the networks have seen and where they fail, in a few sentences.
@@ -62,6 +67,11 @@ class Task:
     reference: str = "bilinear"
     networks: str = ""
 
+    @property
+    def owner(self) -> str:
+        """Name of the task that the networks were trained for: this one unless it shares another's."""
+        return self.networks or self.name
+
     def __post_init__(self) -> None:
         """Check the kind.
 
@@ -83,13 +93,13 @@ class TaskKind(Generic[_Head]):
         finest: Stride of the finest map that the head reads.
         head: Makes a head with random weights for a task, the channels of an encoder, and an upsampler.
         host: Joins an encoder and a head.
-        annotation: Turns a host's output for one picture into an annotation.
+        annotation: Turns a host's output for one picture into an annotation of a task.
     """
 
     finest: Finest
     head: Callable[[Task, tuple[int, ...], str], _Head]
-    host: Callable[[Encoder, _Head], TaskHost]
-    annotation: Callable[[Tensor], Annotation]
+    host: Callable[[Encoder, _Head], Host[_Head]]
+    annotation: Callable[[Task, Any], Annotation]
 
 
 def _class_head(task: Task, channels: tuple[int, ...], upsampler: str) -> SegFormerHead:
@@ -101,15 +111,58 @@ def _depth_head(task: Task, channels: tuple[int, ...], upsampler: str) -> DepthH
     return DepthHead(channels, widths=task.widths, upsampler=upsampler)
 
 
-def _labels(logits: Float[Tensor, "1 k h w"]) -> Labels:
+def _labels(task: Task, logits: Float[Tensor, "1 k h w"]) -> Labels:
     return Labels(logits.argmax(1)[0].to(torch.uint8).cpu().numpy())
 
 
-def _depth(metres: Float[Tensor, "1 1 h w"]) -> Depth:
+def _depth(task: Task, metres: Float[Tensor, "1 1 h w"]) -> Depth:
     return Depth(metres[0, 0].float().contiguous().cpu().numpy())
+
+
+# torchvision's detectors are loaded where a task needs them: they take half a second.
+
+
+def _object_head(task: Task, channels: tuple[int, ...], upsampler: str) -> "ObjectHead":
+    from dysample.models.object_head import ObjectHead, Widths
+
+    things = len(task.things)
+    return ObjectHead(
+        channels,
+        widths=Widths(*task.widths),
+        things=things,
+        stuff=len(task.classes) - things,
+        upsampler=upsampler,
+    )
+
+
+def _object_host(encoder: Encoder, head: "ObjectHead") -> "ObjectDetector":
+    from dysample.models.object_head import ObjectDetector
+
+    return ObjectDetector(encoder, head)
+
+
+def _boxes(task: Task, found: "Detections") -> Objects:
+    return replace(found, masks=None).objects(0, _things(task))
+
+
+def _instances(task: Task, found: "Detections") -> Objects:
+    return found.objects(0, _things(task))
+
+
+def _panoptic(task: Task, found: "Detections") -> Panoptic:
+    stuff = [k for k, name in enumerate(task.classes) if name not in task.things]
+    least = round(_LEAST_STUFF * found.height * found.width)
+    return merge(_instances(task, found), found.stuff(0, stuff), stuff_area=least)
+
+
+def _things(task: Task) -> list[int]:
+    return [k for k, name in enumerate(task.classes) if name in task.things]
 
 
 KINDS: dict[Kind, TaskKind[Any]] = {
     "segmentation": TaskKind(finest=4, head=_class_head, host=SegmentationHost, annotation=_labels),
     "depth": TaskKind(finest=2, head=_depth_head, host=DepthEstimator, annotation=_depth),
+    "detection": TaskKind(finest=4, head=_object_head, host=_object_host, annotation=_boxes),
+    "instances": TaskKind(finest=4, head=_object_head, host=_object_host, annotation=_instances),
+    "panoptic": TaskKind(finest=4, head=_object_head, host=_object_host, annotation=_panoptic),
 }

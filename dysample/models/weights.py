@@ -10,9 +10,11 @@ from torch import Tensor
 
 from dysample.extras import require
 from dysample.models.encoder import Encoder
+from dysample.models.heads import Head
+from dysample.models.host import Host
 from dysample.models.hub import WeightsError
 from dysample.models.manifest import Manifest, WeightsEntry, load_manifest
-from dysample.models.tasks import KINDS, Task, TaskHead, TaskHost
+from dysample.models.tasks import KINDS, Task
 
 
 def new_encoder(task: Task) -> Encoder:
@@ -26,7 +28,7 @@ def new_encoder(task: Task) -> Encoder:
     )
 
 
-def new_head(task: Task, channels: tuple[int, ...], upsampler: str) -> TaskHead:
+def new_head(task: Task, channels: tuple[int, ...], upsampler: str) -> Head:
     """Make a head with random weights for an encoder with these channels.
 
     Raises:
@@ -35,7 +37,7 @@ def new_head(task: Task, channels: tuple[int, ...], upsampler: str) -> TaskHead:
     return KINDS[task.kind].head(task, channels, upsampler)
 
 
-def join(task: Task, encoder: Encoder, head: TaskHead) -> TaskHost:
+def join(task: Task, encoder: Encoder, head: Head) -> Host[Any]:
     """Join a task's encoder and head into a network."""
     return KINDS[task.kind].host(encoder, head)
 
@@ -55,7 +57,7 @@ def load_encoder(task: str, *, manifest: Manifest | None = None) -> Encoder:
 
 def load_head(
     task: str, upsampler: str, channels: tuple[int, ...], *, manifest: Manifest | None = None
-) -> TaskHead:
+) -> Head:
     """Load a trained head for an encoder with these channels, in eval mode.
 
     Raises:
@@ -69,7 +71,7 @@ def load_head(
     return head.eval().requires_grad_(False)
 
 
-def load_host(task: str, *, upsampler: str = "bilinear") -> TaskHost:
+def load_host(task: str, *, upsampler: str = "bilinear") -> Host[Any]:
     """Load a trained network, ready to use offline.
 
     Args:

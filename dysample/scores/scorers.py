@@ -21,21 +21,27 @@ from dysample.scores.depth import (
     liveliest_depth_window,
 )
 from dysample.scores.objects import (
+    BOX_METRICS,
+    MASK_METRICS,
     BoxScore,
     BoxScorer,
     MaskScore,
     MaskScorer,
     ObjectDifference,
     liveliest_object_window,
+    object_difference,
 )
 from dysample.scores.paired import PictureRatios, PictureStatistics, ratios_of_means
 from dysample.scores.panoptic import (
+    PANOPTIC_METRICS,
     PanopticDifference,
     PanopticScore,
     PanopticScorer,
     liveliest_panoptic_window,
+    panoptic_difference,
 )
 from dysample.scores.paper import PrintedScore, paper_table, printed_scores
+from dysample.scores.precision import PictureMatches
 from dysample.scores.segmentation import (
     Difference,
     SegmentationScore,
@@ -276,5 +282,44 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         paper="table9",
         columns={},
         rows={},
+    ),
+    "detection": Scoring(
+        scorer=box_scorer,
+        restored=PictureMatches.restored,
+        score=box_score,
+        difference=object_difference,
+        window=object_window,
+        ranges=lambda answers, reference, truth: None,
+        headline=BOX_METRICS,
+        shown=("box_ap", "box_ap50"),
+        paper="table6",
+        columns={"box_ap": "ap", "box_ap50": "ap50", "box_ap75": "ap75"},
+        rows={"backbone": "r50"},
+    ),
+    "instances": Scoring(
+        scorer=mask_scorer,
+        restored=PictureMatches.restored,
+        score=mask_score,
+        difference=object_difference,
+        window=object_window,
+        ranges=lambda answers, reference, truth: None,
+        headline=MASK_METRICS,
+        shown=("mask_ap", "boundary_ap"),
+        paper="table7",
+        columns={"mask_ap": "ap", "mask_ap50": "ap50", "mask_ap75": "ap75"},
+        rows={"task": "segm", "backbone": "r50"},
+    ),
+    "panoptic": Scoring(
+        scorer=panoptic_scorer,
+        restored=PictureRatios.restored,
+        score=panoptic_score,
+        difference=panoptic_difference,
+        window=panoptic_window,
+        ranges=lambda answers, reference, truth: None,
+        headline=PANOPTIC_METRICS,
+        shown=("pq", "sq", "rq"),
+        paper="table8",
+        columns={},
+        rows={"backbone": "r50"},
     ),
 }

@@ -65,7 +65,7 @@ class Recipe:
         test_split: Name of the test split.
         start: Starting weights of the encoder: a path inside the data folder.
         frozen_norms: Keep the starting statistics of the encoder's normalisation layers.
-        encoder_stage: Training of the whole network, with bilinear or any other upsampler.
+        encoder_stage: Training of the whole network, with the task's reference or any other upsampler.
         head_stage: Training of the heads alone, on the frozen encoder.
         coco: Where the truth lies, for objects of a data set that has no row in `TRUTHS`.
     """
@@ -127,6 +127,26 @@ def _recipe(table: dict[str, Any]) -> Recipe:
     stages = {key: Stage(**as_tuples(table.pop(key))) for key in ("encoder_stage", "head_stage")}
     coco = CocoFiles(**table.pop("coco")) if "coco" in table else None
     return Recipe(task=task, coco=coco, **stages, **table)
+
+
+def check_own_networks(recipe: Recipe) -> None:
+    """Check that a recipe's networks are its own to train.
+
+    Raises:
+        ValueError: They are those of another task.
+    """
+    task = recipe.task
+    if task.networks:
+        raise ValueError(
+            f"{task.name} shares the networks of {task.networks}: train, sweep and pack {task.networks}, and "
+            "evaluate either"
+        )
+
+
+def sharing_recipes(recipe: Recipe) -> tuple[Recipe, ...]:
+    """Return the recipes of the package that share the networks of another."""
+    others = (load_recipe(name) for name in recipe_names())
+    return tuple(other for other in others if other.task.networks == recipe.task.name)
 
 
 # --- Ablations ---

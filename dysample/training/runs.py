@@ -16,7 +16,6 @@ from dysample.scores.evidence import Trained
 from dysample.training.recipe import Recipe
 
 STAGES: dict[Trained, str] = {"heads": "heads", "end-to-end": "whole"}
-BASELINE = "bilinear"
 ENCODER_SEED = 0  # all heads of a task learn on the encoder of this run
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
 
@@ -65,7 +64,7 @@ class FinishedRun:
 def training_command(recipe: Recipe, stage: str, *options: str, device: str) -> str:
     """Return the command that trains such a run, in the precision that `device` (a `device_name`) states."""
     half = ("--bfloat16",) if device.endswith("bfloat16") else ()
-    return " ".join(("python -m dysample train", recipe.task.name, "--stage", stage, *options, *half))
+    return " ".join(("python -m dysample train", recipe.task.owner, "--stage", stage, *options, *half))
 
 
 def finished_runs(recipe: Recipe, runs: Path) -> tuple[FinishedRun, ...]:
@@ -76,7 +75,7 @@ def finished_runs(recipe: Recipe, runs: Path) -> tuple[FinishedRun, ...]:
 def _finished(recipe: Recipe, runs: Path) -> Iterator[FinishedRun]:
     epochs = {"heads": recipe.head_stage.epochs, "whole": recipe.encoder_stage.epochs}
     for trained, stage in STAGES.items():
-        for folder in sorted((runs / recipe.task.name / stage).glob("*-seed*")):
+        for folder in sorted((runs / recipe.task.owner / stage).glob("*-seed*")):
             if epochs_done(folder) >= epochs[stage]:
                 upsampler, _, seed = folder.name.rpartition("-seed")
                 yield FinishedRun(upsampler, int(seed), trained, folder)
@@ -87,17 +86,17 @@ def _finished(recipe: Recipe, runs: Path) -> Iterator[FinishedRun]:
 
 def whole_folder(recipe: Recipe, runs: Path, upsampler: str, seed: int) -> Path:
     """Return the folder of a run of `train_whole`."""
-    return runs / recipe.task.name / "whole" / f"{upsampler}-seed{seed}"
+    return runs / recipe.task.owner / "whole" / f"{upsampler}-seed{seed}"
 
 
 def head_folder(recipe: Recipe, runs: Path, upsampler: str, seed: int) -> Path:
     """Return the folder of one head of `train_heads`."""
-    return runs / recipe.task.name / "heads" / f"{upsampler}-seed{seed}"
+    return runs / recipe.task.owner / "heads" / f"{upsampler}-seed{seed}"
 
 
 def encoder_folder(recipe: Recipe, runs: Path) -> Path:
     """Return the folder of the run whose encoder all heads use."""
-    return whole_folder(recipe, runs, BASELINE, ENCODER_SEED)
+    return whole_folder(recipe, runs, recipe.task.reference, ENCODER_SEED)
 
 
 # --- Checkpoints and logs ---

@@ -14,9 +14,10 @@ from torch import Tensor
 from dysample.files import write_aside
 from dysample.models.annotations import Annotation
 from dysample.models.encoder import Encoder
+from dysample.models.heads import Head
 from dysample.models.host import encode
 from dysample.models.manifest import Manifest
-from dysample.models.tasks import KINDS, Kind, Task, TaskHead
+from dysample.models.tasks import KINDS, Kind, Task
 from dysample.models.weights import load_encoder, load_head
 from dysample.scores.scorers import SCORERS, Score, Scorer
 from dysample.scores.specs import score_spec
@@ -48,7 +49,7 @@ def evaluate(
 def score_heads(
     task: Task,
     encoder: Encoder,
-    heads: Mapping[str, TaskHead],
+    heads: Mapping[str, Head],
     data: PictureData,
     *,
     device: torch.device,
@@ -74,7 +75,7 @@ def score_heads(
             maps = encode(encoder, image)
             for name, head in heads.items():
                 output = head.decode(maps, *image.shape[2:]).output
-                scorers[name].update(KINDS[task.kind].annotation(output), truth)
+                scorers[name].update(KINDS[task.kind].annotation(task, output), truth)
     return scorers
 
 

@@ -18,7 +18,7 @@ from dysample.ops.registry import OPERATORS, operator_spec
 from dysample.scores.scorers import SCORERS, Score
 from dysample.scores.specs import ScoreSpec, score_spec
 from dysample.training.loop import TrainingError
-from dysample.training.recipe import Recipe, Stage
+from dysample.training.recipe import Recipe, Stage, sharing_recipes
 from dysample.training.runs import (
     CHECKPOINT,
     ENCODER_SEED,
@@ -33,13 +33,16 @@ from dysample.training.truth import TRUTHS
 
 _HEADER = """\
 # Weights trained for this project, made by `python -m dysample pack`.
-# Within a task all heads share one encoder, which was trained with bilinear upsampling and then
-# frozen: predictions of a task differ by the upsampler and its head alone.
+# Within a task all heads share one encoder, which was trained with the upsampler that the others are
+# compared with (nearest for objects, else bilinear) and then frozen: predictions of a task differ by the
+# upsampler and its head alone.
 """
 
 
 def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[WeightsEntry, ...]:
     """Write the encoder and the finished heads of a seed, and enter them in the manifest without scores.
+
+    They are also entered for the tasks that share these networks.
 
     Raises:
         TrainingError: The encoder is missing or not complete, or no head is complete.
@@ -61,6 +64,8 @@ def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[Weight
         folder = head_folder(recipe, runs, name, seed)
         entries.append(_entry(recipe, output, name, quartered(tensors), command, folder, seed))
     write_manifest(_merged(output, recipe.task, tuple(entries)))
+    for task in (sharing.task for sharing in sharing_recipes(recipe)):
+        write_manifest(_merged(output, task, tuple(replace(entry, task=task.name) for entry in entries)))
     return tuple(entries)
 
 
@@ -170,8 +175,8 @@ is still bound by what the data's owners allow.
 
 ## Training
 
-The encoder is {task.encoder} of segmentation_models_pytorch. It started from
-`{recipe.start.rpartition("/")[2]}`, learned with bilinear upsampling and was then frozen.
+{_shared(task)}The encoder is {task.encoder} of segmentation_models_pytorch. It started from
+`{recipe.start.rpartition("/")[2]}`, learned with {_reference(task)} upsampling and was then frozen.
 
 {_stages(recipe)}
 
@@ -186,6 +191,16 @@ Of the files as they are shipped, seed {heads[0].seed}, made by
 
 {_scores(task.kind, heads)}
 """
+
+
+def _shared(task: Task) -> str:
+    return (
+        f"The networks are those of `{task.networks}`, trained as its card says.\n\n" if task.networks else ""
+    )
+
+
+def _reference(task: Task) -> str:
+    return operator_spec(task.reference).label.lower()
 
 
 def _stages(recipe: Recipe) -> str:

@@ -1,8 +1,8 @@
-"""The two training stages of a task: a whole network with bilinear, then heads on its frozen encoder."""
+"""The two training stages of a task: a whole network, then heads on its frozen encoder."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from dysample.models.encoder import Encoder
 from dysample.models.heads import Head
-from dysample.models.host import encode
+from dysample.models.host import Host, encode
 from dysample.models.hub import WeightsError
 from dysample.models.manifest import load_manifest
-from dysample.models.tasks import TaskHead, TaskHost
 from dysample.models.weights import join, load_encoder, new_encoder, new_head
 from dysample.training.data import PictureData, batches
 from dysample.training.distributed import over_whole_batch
@@ -32,6 +31,7 @@ from dysample.training.runs import (
 )
 
 _MEASURED_PICTURES = 32
+_TIMM = "model."
 _RANDOM = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)  # layers that start with random weights
 # Fields of a task that shape its encoder.
 _SHAPED_BY = ("kind", "dataset", "encoder", "mean", "deviation", "context")
@@ -86,7 +86,7 @@ def train_heads(
     device: torch.device,
     bfloat16: bool = False,
 ) -> None:
-    """Train one head for each upsampler on the frozen encoder that was trained with bilinear.
+    """Train one head for each upsampler on the frozen encoder, which learned with the task's reference.
 
     All heads of a seed see the same batches in the same order; none depends on the others.
 
@@ -119,7 +119,7 @@ def train_heads(
     train(run, learners)
 
 
-def make_head(recipe: Recipe, encoder: Encoder, upsampler: str, seed: int) -> TaskHead:
+def make_head(recipe: Recipe, encoder: Encoder, upsampler: str, seed: int) -> Head:
     """Make a head whose random weights depend on the seed alone.
 
     All heads of a seed have the same weights outside the upsamplers.
@@ -168,7 +168,7 @@ def _loss(recipe: Recipe, data: PictureData, stage: Stage) -> Loss:
 
 
 def _parts(host: nn.Module, image: Float[Tensor, "b 3 h w"]) -> tuple[Head, Maps]:
-    whole = cast(TaskHost, host)
+    whole = cast(Host[Any], host)
     return whole.head, encode(whole.encoder, image)
 
 
@@ -204,9 +204,23 @@ def load_start(encoder: Encoder, path: Path, pictures: Float[Tensor, "b 3 h w"])
         raise DataError(f"the starting weights {path} are missing: is the data folder complete?")
     state: dict[str, Tensor] = torch.load(path, weights_only=True, map_location="cpu")
     if any(key.endswith("running_mean") for key in state):
-        encoder.backbone.load_state_dict({key: value.float() for key, value in state.items()})
+        _load_whole(encoder, state, path)
         return
     _load_folded(encoder, state, pictures)
+
+
+def _load_whole(encoder: Encoder, state: Mapping[str, Tensor], path: Path) -> None:
+    """Load weights under the backbone's own keys, or without the prefix that SMP gives those of timm.
+
+    Layers that the backbone lacks, such as the classifier's, are left out.
+    """
+    wanted = encoder.backbone.state_dict()
+    renamed = {key if key in wanted else f"{_TIMM}{key}": value.float() for key, value in state.items()}
+    missing = [key for key in wanted if key not in renamed and not key.endswith("num_batches_tracked")]
+    if missing:
+        raise DataError(f"{path.name} does not fit {encoder.name}: it lacks {', '.join(missing[:3])}, ...")
+    fitting = {key: value for key, value in renamed.items() if key in wanted}
+    encoder.backbone.load_state_dict(fitting, strict=False)
 
 
 def _load_folded(encoder: Encoder, state: Mapping[str, Tensor], pictures: Float[Tensor, "b 3 h w"]) -> None:
@@ -259,7 +273,7 @@ def _measure_into(norm: nn.BatchNorm2d, shift: Tensor) -> Callable[[nn.Module, t
 
 
 def load_shared_encoder(recipe: Recipe, runs: Path) -> Encoder:
-    """Load the encoder of the bilinear run with the first seed, or the shipped one if there is no run.
+    """Load the encoder of the reference's run with the first seed, or the shipped one if there is no run.
 
     Raises:
         TrainingError: The run is not complete, or there is neither.

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from dysample.models.weights import new_encoder
 from dysample.training.recipe import Recipe
-from dysample.training.runs import BASELINE, ENCODER_SEED, epochs_done, head_folder, whole_folder
+from dysample.training.runs import ENCODER_SEED, epochs_done, head_folder, whole_folder
 from dysample.training.stages import has_shared_encoder, make_head
 
 MENDABLE = 2  # exit status of the command line after an error that the user can fix
@@ -242,7 +242,8 @@ def _train_encoder(plan: Sweep, workers: Workers) -> str:
     """Train the shared encoder if there is none; return why that failed, or an empty string."""
     if has_shared_encoder(plan.recipe, plan.runs):
         return ""
-    job = TrainingJob(plan.source, plan.data, plan.runs, "encoder", (BASELINE,), ENCODER_SEED, plan.bfloat16)
+    reference = (plan.recipe.task.reference,)
+    job = TrainingJob(plan.source, plan.data, plan.runs, "encoder", reference, ENCODER_SEED, plan.bfloat16)
     with closing(workers.run([job])) as endings:
         ((_, ending),) = endings
     return "" if has_shared_encoder(plan.recipe, plan.runs) else f"the encoder failed: {ending.reason}"

@@ -13,8 +13,10 @@ from torch import Tensor
 from dysample.extras import needed_for
 from dysample.models.annotations import Annotation, Depth, Labels, Objects, Panoptic, boxes_of
 from dysample.models.tasks import Kind, Task
+from dysample.training.coco import detection_listing, instance_listing, panoptic_listing
 from dysample.training.listing import Listing, Source, map_listing
-from dysample.training.losses import IGNORE, Loss, ObjectTargets, class_loss, depth_loss
+from dysample.training.losses import IGNORE, Loss, ObjectTargets, class_loss, depth_loss, object_loss
+from dysample.training.recipe import CocoFiles
 
 with needed_for("dysample.training"):
     import cv2
@@ -169,6 +171,35 @@ def framed_panoptic(truth: Panoptic, framing: Framing, *, things: tuple[int, ...
     )
 
 
+def _framed_segments(truth: Panoptic, framing: Framing) -> Panoptic:
+    """Crop segments; what is left of those that are mostly cut off is not learned as an object."""
+    return framed_panoptic(truth, framing, things=tuple(range(256)))
+
+
+def _object_batch(truths: Sequence[Objects]) -> ObjectTargets:
+    return ObjectTargets(tuple(_targets(truth) for truth in truths), None)
+
+
+def _panoptic_batch(truths: Sequence[Panoptic]) -> ObjectTargets:
+    """Join the segments of all classes, since the loss knows which of them are objects."""
+    rows = [truth.objects(tuple(range(256))) for truth in truths]
+    classes = torch.from_numpy(np.stack([truth.labels() for truth in truths])).long()
+    return ObjectTargets(tuple(_targets(row) for row in rows), classes)
+
+
+def _targets(truth: Objects) -> dict[str, Tensor]:
+    """Return the objects that are learned: all but crowds, and boxes that have an area."""
+    flat = (truth.boxes[:, 2:] - truth.boxes[:, :2] <= 0).any(1)
+    learned = truth.chosen(~(truth.crowd | flat))
+    rows = {
+        "boxes": torch.from_numpy(learned.boxes),
+        "classes": torch.from_numpy(learned.classes).long(),
+    }
+    if learned.masks is not None:
+        rows["masks"] = torch.from_numpy(learned.masks.astype(np.uint8))
+    return rows
+
+
 # --- Table of kinds ---
 
 
@@ -217,5 +248,44 @@ TRUTHS: dict[Kind, Truth[Any, Any]] = {
         batch=_depth_batch,
         loss=depth_loss,
         words=lambda task: "Networks that predict the depth of every pixel of a photograph in metres.",
+    ),
+    "detection": Truth(
+        {
+            "voc_instances": CocoFiles("detection_{split}.json"),
+            "voc07_masks": CocoFiles("instances.json"),
+        },
+        source=CocoFiles,
+        open=detection_listing,
+        framed=framed_objects,
+        batch=_object_batch,
+        loss=object_loss,
+        words=lambda task: f"Networks that find objects of {len(task.things)} classes and their boxes.",
+    ),
+    "instances": Truth(
+        {
+            "voc_instances": CocoFiles("instances_{split}.json"),
+            "voc07_masks": CocoFiles("instances.json"),
+        },
+        source=CocoFiles,
+        open=instance_listing,
+        framed=framed_objects,
+        batch=_object_batch,
+        loss=object_loss,
+        words=lambda task: f"Networks that find objects of {len(task.things)} classes and their pixels.",
+    ),
+    "panoptic": Truth(
+        {
+            "voc_instances": CocoFiles("panoptic_{split}.json", maps="pan"),
+            "voc07_masks": CocoFiles("panoptic.json", maps="pan"),
+        },
+        source=CocoFiles,
+        open=panoptic_listing,
+        framed=_framed_segments,
+        batch=_panoptic_batch,
+        loss=object_loss,
+        words=lambda task: (
+            f"Networks that give every pixel of a photograph to an object of one of {len(task.things)} "
+            "classes, or to what is around the objects."
+        ),
     ),
 }

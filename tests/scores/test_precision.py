@@ -1,7 +1,6 @@
 """Average precision of drawn pictures against pycocotools on data sets that repeat them, and its files."""
 
 import io
-import time
 
 import numpy as np
 import pytest
@@ -137,34 +136,6 @@ def test_differences_are_those_of_drawn_pictures():
     assert found.value == pytest.approx(ours.score - theirs.score)
     assert found.low == pytest.approx(low, abs=0.1 * (high - low))
     assert found.high == pytest.approx(high, abs=0.1 * (high - low))
-
-
-def large(seed: int) -> PictureMatches:
-    """As many pictures, predictions and objects as a validation split of six classes has."""
-    rng = np.random.default_rng(seed)
-    n, pictures = 3000, 280
-    reached = rng.integers(-14, 11, n).clip(0)  # number of thresholds at which a prediction is right
-    hits = (1 << reached) - 1
-    ignored = np.where((reached == 0) & (rng.random(n) < 0.03), 1023, 0)
-    truths = np.random.default_rng(0).integers(0, 2, (pictures, 6))
-    return PictureMatches(
-        rng.integers(0, pictures, n),
-        rng.integers(0, 6, n).astype(np.uint8),
-        hits.astype(np.uint16),
-        ignored.astype(np.uint16),
-        truths,
-        10,
-        tuple(range(6)),
-    )
-
-
-def test_fast_enough_for_a_sweep():
-    """An upsampler's row of the evidence: three seeds beside the reference's, 2,000 resamples."""
-    runs, reference = ({seed + base: large(seed + base) for seed in range(3)} for base in (0, 10))
-    reference = dict(zip(runs, reference.values(), strict=True))
-    start = time.perf_counter()
-    paired_difference(runs, reference)
-    assert time.perf_counter() - start < 30
 
 
 @pytest.mark.unhooked

@@ -17,7 +17,7 @@ from dysample.training.data import PictureData, batches
 from dysample.training.evidence import recipe_digest
 from dysample.training.listing import DataError
 from dysample.training.losses import class_shares, class_weights
-from dysample.training.recipe import load_recipe, recipe_names
+from dysample.training.recipe import check_own_networks, load_recipe, recipe_names, sharing_recipes
 from dysample.training.stages import load_start
 from dysample.training.truth import TRUTHS, Framing
 from tests.training.datasets import make_data, make_recipe
@@ -163,3 +163,34 @@ def test_depths_follow_too_and_what_looks_twice_as_large_is_half_as_far() -> Non
     assert found.tolist() == [[1.5, 1, 1, 0.5], [1.5, 1, 1, 0.5], [0, 2.5, 2.5, 2], [0, 2.5, 2.5, 2]]
     found = TRUTHS["depth"].framed(depth, SMALL).metres
     assert found.tolist() == [[1, 2, 3, 0], [4, 5, 0, 0], [0] * 4, [0] * 4]
+
+
+def test_weights_of_timm_load_into_the_encoder_without_its_classifier(tmp_path: Path) -> None:
+    """timm's keys lack the prefix that SMP gives them, and end with layers that no map comes from."""
+    source, target = Encoder("tu-resnet18"), Encoder("tu-resnet18")
+    state = {key.removeprefix("model."): value for key, value in source.backbone.state_dict().items()}
+    path = tmp_path / "timm.pth"
+    torch.save(state | {"fc.weight": torch.ones(10, 512)}, path)
+    load_start(target, path, torch.rand(1, 3, 64, 64))
+    for key, value in source.state_dict().items():
+        assert torch.equal(target.state_dict()[key], value)
+    del state["layer1.0.conv1.weight"]
+    torch.save(state, path)
+    with pytest.raises(DataError, match=r"timm\.pth does not fit tu-resnet18: it lacks .*layer1\.0\.conv1"):
+        load_start(target, path, torch.rand(1, 3, 64, 64))
+
+
+def test_tasks_that_share_networks_are_trained_as_one() -> None:
+    owner = load_recipe("everyday-panoptic")
+    sharing = {recipe.task.name: recipe for recipe in sharing_recipes(owner)}
+    assert set(sharing) == {"everyday-detection", "everyday-instances"}
+    check_own_networks(owner)
+    for recipe in sharing.values():
+        assert recipe.task.owner == owner.task.name
+        for name in ("encoder", "start", "widths", "things", "classes", "reference", "mean", "deviation"):
+            mine, theirs = (getattr(r if name == "start" else r.task, name) for r in (recipe, owner))
+            assert mine == theirs
+        assert recipe.encoder_stage == owner.encoder_stage
+        assert recipe.head_stage == owner.head_stage
+        with pytest.raises(ValueError, match=f"{recipe.task.name} shares the networks of everyday-panoptic"):
+            check_own_networks(recipe)

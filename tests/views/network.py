@@ -2,12 +2,14 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import skimage.data
 import torch
 
 from dysample.images import decode, to_uint8
-from dysample.models.weights import TaskHost, load_host
+from dysample.models.host import Host
+from dysample.models.weights import load_host
 from dysample.types import Step
 
 STEP = "c3_0"  # the step that the explorer pages begin with
@@ -15,7 +17,7 @@ TASK = "everyday-segmentation"
 
 
 @cache
-def host_and_step(upsampler: str) -> tuple[TaskHost, Step]:
+def host_and_step(upsampler: str) -> tuple[Host[Any], Step]:
     """Return a network and its step `STEP` on the cat Chelsea."""
     path = next(Path(skimage.data.__file__).parent.glob("chelsea.*"))
     image = torch.from_numpy(to_uint8(decode(path.read_bytes())).copy())

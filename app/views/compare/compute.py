@@ -58,10 +58,10 @@ def answer(source: Source, task: str, longer_side: int, upsampler: str) -> Answe
     """
     encoded, encoder_seconds = maps(source, task, longer_side)
     height, width = picture(source, task, longer_side).image.shape[:2]
-    network = head(task, upsampler)
+    row, network = manifest().task(task), head(task, upsampler)
     with torch.inference_mode():
         output, seconds = _timed(lambda: network.decode(encoded, height, width).output)
-        annotation = KINDS[manifest().task(task).kind].annotation(output)
+        annotation = KINDS[row.kind].annotation(row, output)
     parameters = sum(parameter.numel() for parameter in network.upsamplers.parameters())
     return Answer(annotation, seconds, encoder_seconds, parameters)
 
