@@ -30,11 +30,13 @@ class Picture(Generic[Said]):
         image: RGB at the working size.
         truth: Ground truth of the task at the working size; None where it is unknown.
         original: Height and width before the reduction.
+        name: Key in the gallery, or name of the file.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
     truth: Said | None
     original: tuple[int, int]
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,19 @@ class Answer(Generic[Said]):
     """The output of a network with one upsampler for a picture.
 
     Attributes:
-        annotation: What it says.
+        annotation: What it says, as far as it is shown: without objects whose score is below the threshold.
         head_seconds: Time of the head with its upsamplers.
         encoder_seconds: Time of the encoder, which all upsamplers share.
         parameters: Total number of parameters of the head's upsamplers.
+        scored: What the score on the picture is of, where that is more than is shown: average precision
+            ranks all objects; None where it is what is shown.
     """
 
     annotation: Said
     head_seconds: float
     encoder_seconds: float
     parameters: int
+    scored: Said | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +87,13 @@ class Comparison(Generic[Said]):
     Attributes:
         task: The task that all networks were trained for.
         picture: The picture that they were run on.
-        reference: The output that differences are counted against (bilinear's).
+        reference: The output that differences are counted against.
         reference_label: Display name of its upsampler.
         compared: The chosen upsamplers.
         window: Where they differ most.
         ranges: Values at the ends of the colour scales; None for classes, which need none.
+        threshold: Least score of the objects that are shown; None for kinds of tasks without objects.
+        whole: The comparison of the whole picture that this one is the window of; None for a whole picture.
     """
 
     task: Task
@@ -96,6 +103,18 @@ class Comparison(Generic[Said]):
     compared: tuple[Compared[Said], ...]
     window: Window
     ranges: DepthRanges | None
+    threshold: float | None = None
+    whole: "Comparison[Said] | None" = None
+
+    @property
+    def reference_name(self) -> str:
+        """The display name of the reference's upsampler as it is written within a sentence."""
+        return within_sentence(self.reference_label)
+
+
+def within_sentence(label: str) -> str:
+    """Return a display name as it is written within a sentence: "bilinear", but "DySample"."""
+    return label.lower() if label.istitle() else label
 
 
 @dataclass(frozen=True, slots=True)

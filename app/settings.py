@@ -34,11 +34,13 @@ class CompareSettings:
         task: Name of a task in the manifest.
         upsamplers: Names in `OPERATORS`, in the table's order.
         longer_side: Reduce a larger picture to this many pixels along its longer side; 0 keeps its size.
+        threshold: Least score of the objects that are shown; None for tasks without objects.
     """
 
     task: str
     upsamplers: tuple[str, ...]
     longer_side: int
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

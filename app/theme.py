@@ -10,6 +10,13 @@ from plotly.colors import get_colorscale, sample_colorscale
 CHANGED = "#E69F00"  # Okabe-Ito orange: stands out on photographs and on grey
 WRONG = "#D55E00"  # Okabe-Ito vermilion
 IGNORED = "#7F7F7F"
+SAME = "#DDDDDD"  # objects that two answers have
+ONLY_HERE = "#56B4E9"  # Okabe-Ito sky blue
+ONLY_THERE = "#F0E442"  # Okabe-Ito yellow
+FOUND = "#009E73"  # Okabe-Ito green
+MISSED = ONLY_THERE  # the object is not where it should be, either way
+FALSE = WRONG
+CONFUSED = "#CC79A7"  # Okabe-Ito purple: found, with another class
 ACROSS = "#0072B2"  # Okabe-Ito blue: quantities along x
 DOWN = "#D55E00"  # Okabe-Ito vermilion: quantities along y
 NEARER = "#D55E00"  # Okabe-Ito vermilion: warm, as the bright near end of `depth_colours`

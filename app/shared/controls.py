@@ -5,13 +5,12 @@ from typing import TypeVar, cast
 
 import streamlit as st
 
-from app.memory import keep, restore
+from app.memory import keep, kept, restore
 from app.records import Layer
 from app.settings import Mode, Show
 from app.shared.texts import sections
 
 T = TypeVar("T")
-_SHOW: dict[Show, str] = {"changes": "Changes from bilinear", "errors": "Errors"}
 _MODES: dict[Mode, str] = {"panes": "Side by side", "slider": "Before / after"}
 _AS_TRAINED = -1
 _SIDES = {_AS_TRAINED: "As trained", 480: "480 px", 640: "640 px", 960: "960 px", 0: "Full size"}
@@ -24,6 +23,14 @@ _STEP_HELP = (
 _SIDE_HELP = (
     "Larger pictures are reduced to this; by default to the size that the network was trained on. In larger "
     "pictures things look larger to the network, and so nearer."
+)
+
+# The networks themselves leave out what has a lower score than the first.
+_THRESHOLDS = (0.05, 0.95)
+_USUAL_THRESHOLD, _THRESHOLD_STEP = 0.5, 0.05
+_THRESHOLD_HELP = (
+    "Objects to which the network gives a lower score are left out, here and where differences are counted. "
+    "Nothing runs anew. Average precision ranks all objects, and does not change."
 )
 
 
@@ -99,14 +106,38 @@ def working_side_choice(trained: int) -> int:
     return trained if chosen == _AS_TRAINED else chosen
 
 
-def show_choice(answers: str, *, truth: bool) -> Show:
+def threshold_choice() -> float:
+    """Choose the least score of the objects that are shown and compared."""
+    low, high = _THRESHOLDS
+    if "threshold" not in st.session_state and "threshold" not in st.query_params:
+        st.session_state["threshold"] = kept("threshold", _USUAL_THRESHOLD)
+    chosen = st.slider(
+        "Score threshold",
+        low,
+        high,
+        step=_THRESHOLD_STEP,
+        format="%.2f",
+        key="threshold",
+        bind="query-params",
+        help=_THRESHOLD_HELP,
+        width=200,
+    )
+    return keep("threshold", chosen)
+
+
+def show_choice(answers: str, reference: str, *, truth: bool) -> Show:
     """Choose the layers over the photograph.
 
     Args:
         answers: Label of the networks' outputs.
+        reference: Name of the upsampler that the others are compared with, as within a sentence.
         truth: Whether the truth is known; without it errors are not offered.
     """
-    names: dict[Show, str] = {"answers": answers, **_SHOW}
+    names: dict[Show, str] = {
+        "answers": answers,
+        "changes": f"Changes from {reference}",
+        "errors": "Errors",
+    }
     options: list[Show] = ["answers", "changes", "errors"] if truth else ["answers", "changes"]
     chosen = st.segmented_control(
         "Show",

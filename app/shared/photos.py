@@ -229,8 +229,8 @@ def picture(source: Source, task: str, longer_side: int) -> Picture[Any]:
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         reduced = cv2.resize(full.image, size, interpolation=cv2.INTER_AREA)
         truth = None if truth is None else truth.resized(size[1], size[0])
-        return Picture(reduced, truth, (height, width))
-    return Picture(full.image, truth, (height, width))
+        return Picture(reduced, truth, (height, width), source.name)
+    return Picture(full.image, truth, (height, width), source.name)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)

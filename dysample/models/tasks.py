@@ -94,12 +94,18 @@ class TaskKind(Generic[_Head]):
         head: Makes a head with random weights for a task, the channels of an encoder, and an upsampler.
         host: Joins an encoder and a head.
         annotation: Turns a host's output for one picture into an annotation of a task.
+        above: Turns it into an annotation without the objects of a lower score than a given one; None for
+            outputs without objects.
+        ranked: Whether the score of an annotation ranks all its objects by their scores, so that none may be
+            left out.
     """
 
     finest: Finest
     head: Callable[[Task, tuple[int, ...], str], _Head]
     host: Callable[[Encoder, _Head], Host[_Head]]
     annotation: Callable[[Task, Any], Annotation]
+    above: Callable[[Task, Any, float], Annotation] | None = None
+    ranked: bool = False
 
 
 def _class_head(task: Task, channels: tuple[int, ...], upsampler: str) -> SegFormerHead:
@@ -149,10 +155,18 @@ def _instances(task: Task, found: "Detections") -> Objects:
     return found.objects(0, _things(task))
 
 
-def _panoptic(task: Task, found: "Detections") -> Panoptic:
+def _sure_boxes(task: Task, found: "Detections", score: float) -> Objects:
+    return _boxes(task, found).above(score)
+
+
+def _sure_instances(task: Task, found: "Detections", score: float) -> Objects:
+    return _instances(task, found).above(score)
+
+
+def _panoptic(task: Task, found: "Detections", score: float = 0.5) -> Panoptic:
     stuff = [k for k, name in enumerate(task.classes) if name not in task.things]
     least = round(_LEAST_STUFF * found.height * found.width)
-    return merge(_instances(task, found), found.stuff(0, stuff), stuff_area=least)
+    return merge(_instances(task, found), found.stuff(0, stuff), threshold=score, stuff_area=least)
 
 
 def _things(task: Task) -> list[int]:
@@ -162,7 +176,27 @@ def _things(task: Task) -> list[int]:
 KINDS: dict[Kind, TaskKind[Any]] = {
     "segmentation": TaskKind(finest=4, head=_class_head, host=SegmentationHost, annotation=_labels),
     "depth": TaskKind(finest=2, head=_depth_head, host=DepthEstimator, annotation=_depth),
-    "detection": TaskKind(finest=4, head=_object_head, host=_object_host, annotation=_boxes),
-    "instances": TaskKind(finest=4, head=_object_head, host=_object_host, annotation=_instances),
-    "panoptic": TaskKind(finest=4, head=_object_head, host=_object_host, annotation=_panoptic),
+    "detection": TaskKind(
+        finest=4,
+        head=_object_head,
+        host=_object_host,
+        annotation=_boxes,
+        above=_sure_boxes,
+        ranked=True,
+    ),
+    "instances": TaskKind(
+        finest=4,
+        head=_object_head,
+        host=_object_host,
+        annotation=_instances,
+        above=_sure_instances,
+        ranked=True,
+    ),
+    "panoptic": TaskKind(
+        finest=4,
+        head=_object_head,
+        host=_object_host,
+        annotation=_panoptic,
+        above=_panoptic,
+    ),
 }

@@ -25,20 +25,21 @@ def label_maps(comparison: Comparison[Labels]) -> bytes:
     """Return a ZIP of palette PNGs whose indices are the classes, and of the list of classes."""
     colours = class_colours(comparison.task.classes)
     lines = [f"{index} {name}" for index, name in enumerate(comparison.task.classes)]
-    files = {f"{name}.png": class_png(labels.classes, colours) for name, labels in _maps(comparison)}
-    return _zip(files | {"classes.txt": "\n".join([*lines, "255 no label", ""]).encode()})
+    files = {f"{name}.png": class_png(labels.classes, colours) for name, labels in maps_by_name(comparison)}
+    return zipped(files | {"classes.txt": "\n".join([*lines, "255 no label", ""]).encode()})
 
 
 def depth_maps(comparison: Comparison[Depth]) -> bytes:
     """Return a ZIP of depth maps as 16-bit PNG in millimetres and as NPY in metres, with a note on units."""
     files: dict[str, bytes] = {}
-    for name, depth in _maps(comparison):
+    for name, depth in maps_by_name(comparison):
         depths = np.where(has_truth(depth.metres), depth.metres, 0).astype(np.float32)
         files |= {f"{name}.png": _millimetres_png(depths), f"{name}.npy": _npy(depths)}
-    return _zip(files | {"units.txt": _DEPTHS.encode()})
+    return zipped(files | {"units.txt": _DEPTHS.encode()})
 
 
-def _maps(comparison: Comparison[Said]) -> Iterator[tuple[str, Said]]:
+def maps_by_name(comparison: Comparison[Said]) -> Iterator[tuple[str, Said]]:
+    """Return the outputs by the name of their upsampler, then the truth where it is known."""
     yield from ((row.name, row.answer.annotation) for row in comparison.compared)
     if comparison.picture.truth is not None:
         yield "truth", comparison.picture.truth
@@ -55,7 +56,8 @@ def _npy(depths: Float32[np.ndarray, "h w"]) -> bytes:
     return target.getvalue()
 
 
-def _zip(files: dict[str, bytes]) -> bytes:
+def zipped(files: dict[str, bytes]) -> bytes:
+    """Return a ZIP of files by name."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -14,14 +14,31 @@ from app.records import Answer, Compared, Comparison, Picture, Said
 from app.settings import CompareSettings, Source
 from app.shared.networks import head, maps
 from app.shared.photos import manifest, picture
+from dysample.models.annotations import Objects
 from dysample.models.manifest import WeightsEntry
 from dysample.models.tasks import KINDS, Task
 from dysample.ops.registry import OPERATORS
 from dysample.scores.scorers import SCORERS
 
-REFERENCE = "bilinear"
 CLOSE_UP_SIDE = 96  # pixels of the working picture that a close-up shows
 _REPEAT_WITHIN = 0.15  # seconds in which a head is timed again, so that small pictures are timed well
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of a network with one upsampler on a picture.
+
+    Attributes:
+        output: The annotation; where that depends on a threshold, the network's own output.
+        head_seconds: Time of the head with its upsamplers.
+        encoder_seconds: Time of the encoder, which all upsamplers share.
+        parameters: Total number of parameters of the head's upsamplers.
+    """
+
+    output: Any
+    head_seconds: float
+    encoder_seconds: float
+    parameters: int
 
 
 def warm(source: Source, settings: CompareSettings, report: Callable[[str, float], None]) -> None:
@@ -41,16 +58,17 @@ def warm(source: Source, settings: CompareSettings, report: Callable[[str, float
     names = _with_reference(settings)
     for number, name in enumerate(names, start=1):
         report(f"{OPERATORS[name].label}, {number} of {len(names)}", (number - 0.5) / len(names))
-        answer(source, settings.task, settings.longer_side, name)
+        run(source, settings.task, settings.longer_side, name)
 
 
 def _with_reference(settings: CompareSettings) -> tuple[str, ...]:
-    return (REFERENCE, *(name for name in settings.upsamplers if name != REFERENCE))
+    reference = manifest().task(settings.task).reference
+    return (reference, *(name for name in settings.upsamplers if name != reference))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def answer(source: Source, task: str, longer_side: int, upsampler: str) -> Answer[Any]:
-    """Return the output of the network with one upsampler; the encoder runs once for all of them.
+def run(source: Source, task: str, longer_side: int, upsampler: str) -> Run:
+    """Run the network with one upsampler; the encoder runs once for all of them.
 
     Raises:
         ImageError: If the file cannot be used.
@@ -59,14 +77,15 @@ def answer(source: Source, task: str, longer_side: int, upsampler: str) -> Answe
     encoded, encoder_seconds = maps(source, task, longer_side)
     height, width = picture(source, task, longer_side).image.shape[:2]
     row, network = manifest().task(task), head(task, upsampler)
+    kind = KINDS[row.kind]
     with torch.inference_mode():
         output, seconds = _timed(lambda: network.decode(encoded, height, width).output)
-        annotation = KINDS[row.kind].annotation(row, output)
+        kept = kind.annotation(row, output) if kind.above is None else output
     parameters = sum(parameter.numel() for parameter in network.upsamplers.parameters())
-    return Answer(annotation, seconds, encoder_seconds, parameters)
+    return Run(kept, seconds, encoder_seconds, parameters)
 
 
-def _timed(run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, float]:
+def _timed(run: Callable[[], Any]) -> tuple[Any, float]:
     """Run once, and again while that is quick; return the output and the median time in seconds."""
     times: list[float] = []
     while True:
@@ -77,20 +96,30 @@ def _timed(run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, float]:
             return output, median(times)
 
 
+def answer(task: Task, run: Run, threshold: float | None) -> Answer[Any]:
+    """Return what a network says from a score on; no network runs."""
+    kind = KINDS[task.kind]
+    said = run.output if kind.above is None else kind.above(task, run.output, threshold or 0.0)
+    scored = kind.annotation(task, run.output) if kind.ranked else None
+    return Answer(said, run.head_seconds, run.encoder_seconds, run.parameters, scored)
+
+
 @st.cache_data(show_spinner=False, max_entries=8)
 def comparison(source: Source, settings: CompareSettings) -> Comparison[Any]:
-    """Run the network with every chosen upsampler, and compare the outputs with bilinear's.
+    """Run the network with every chosen upsampler, and compare the outputs with the reference's.
 
     Raises:
         ImageError: If the file cannot be used.
         WeightsError: If weights are missing or damaged.
     """
-    answers = {
-        name: answer(source, settings.task, settings.longer_side, name) for name in _with_reference(settings)
-    }
     task = manifest().task(settings.task)
+    answers = {
+        name: answer(task, run(source, settings.task, settings.longer_side, name), settings.threshold)
+        for name in _with_reference(settings)
+    }
     entries = {name: manifest().entry(settings.task, name) for name in settings.upsamplers}
-    return compare(task, picture(source, settings.task, settings.longer_side), answers, entries)
+    shown = picture(source, settings.task, settings.longer_side)
+    return compare(task, shown, answers, entries, threshold=settings.threshold)
 
 
 def compare(
@@ -98,16 +127,19 @@ def compare(
     picture: Picture[Said],
     answers: Mapping[str, Answer[Said]],
     entries: Mapping[str, WeightsEntry],
+    *,
+    threshold: float | None = None,
 ) -> Comparison[Said]:
-    """Compare upsamplers with bilinear.
+    """Compare upsamplers with the task's reference.
 
     Args:
         task: The task that all networks were trained for.
         picture: The picture that they were run on.
-        answers: Outputs by upsampler; bilinear's must be among them.
+        answers: Outputs by upsampler; the reference's must be among them.
         entries: Weights by upsampler to show, in the order of the page.
+        threshold: Least score of the objects in the outputs.
     """
-    reference = answers[REFERENCE].annotation
+    reference = answers[task.reference].annotation
     compared = tuple(
         _compared(task, entry, answers[name], reference, picture) for name, entry in entries.items()
     )
@@ -116,10 +148,11 @@ def compare(
         task=task,
         picture=picture,
         reference=reference,
-        reference_label=OPERATORS[REFERENCE].label,
+        reference_label=OPERATORS[task.reference].label,
         compared=compared,
-        window=scoring.window(shown, CLOSE_UP_SIDE, reference),
+        window=scoring.window(list(map(_certain, shown)), CLOSE_UP_SIDE, _certain(reference)),
         ranges=scoring.ranges(shown, reference, picture.truth),
+        threshold=threshold,
     )
 
 
@@ -127,14 +160,23 @@ def _compared(
     task: Task, entry: WeightsEntry, answer: Answer[Said], reference: Said, picture: Picture[Said]
 ) -> Compared[Said]:
     scoring, name, truth = SCORERS[task.kind], entry.upsampler, picture.truth
+    said = answer.annotation
+    scored = said if answer.scored is None else answer.scored
     return Compared(
         name=name,
         label=OPERATORS[name].label,
         answer=answer,
-        difference=None if name == REFERENCE else scoring.difference(answer.annotation, reference),
-        score=None if truth is None else scoring.score(task, answer.annotation, truth),
+        difference=None
+        if name == task.reference
+        else scoring.difference(_certain(said), _certain(reference)),
+        score=None if truth is None else scoring.score(task, scored, truth),
         weights=entry,
     )
+
+
+def _certain(said: Said) -> Said:
+    """Return objects with full scores: scorers leave out what is not sure, here the visitor has done so."""
+    return replace(said, scores=np.ones_like(said.scores)) if isinstance(said, Objects) else said
 
 
 def close_up(whole: Comparison[Said]) -> Comparison[Said]:
@@ -146,8 +188,13 @@ def close_up(whole: Comparison[Said]) -> Comparison[Said]:
         truth=None if truth is None else truth.part(*part),
     )
     reference = whole.reference.part(*part)
-    compared: list[Compared[Said]] = []
-    for row in whole.compared:
-        answer = replace(row.answer, annotation=row.answer.annotation.part(*part))
-        compared.append(_compared(whole.task, row.weights, answer, reference, picture))
-    return replace(whole, picture=picture, reference=reference, compared=tuple(compared))
+    compared = tuple(
+        _compared(whole.task, row.weights, _part(row.answer, part), reference, picture)
+        for row in whole.compared
+    )
+    return replace(whole, picture=picture, reference=reference, compared=compared, whole=whole)
+
+
+def _part(answer: Answer[Said], part: tuple[slice, slice]) -> Answer[Said]:
+    scored = None if answer.scored is None else answer.scored.part(*part)
+    return replace(answer, annotation=answer.annotation.part(*part), scored=scored)

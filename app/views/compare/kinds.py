@@ -6,7 +6,7 @@ from typing import Any, Generic, Literal
 
 from app.records import Compared, Comparison, Layer, Legend, Said
 from app.settings import Show
-from app.views.compare import archive, depth_panes, panes
+from app.views.compare import archive, depth_panes, object_archive, object_panes, panes, panoptic_panes
 from dysample.models.tasks import Kind, Task
 
 
@@ -19,7 +19,7 @@ class Number:
         record: Field of `Compared` whose record holds the number.
         field: Name of the number in that record.
         form: Printf-style format.
-        words: Help text of the column.
+        words: Help text of the column; `{reference}` stands for the upsampler that it is compared with.
         factor: Factor from the stored number to the shown one.
     """
 
@@ -50,6 +50,7 @@ class Drawing(Generic[Said]):
         maps: Returns a ZIP of the outputs.
         maps_title: Label of its download.
         maps_ending: Ending of its file name, before the extension.
+        count: Counts the objects of an output; None for outputs without objects.
     """
 
     answers: str
@@ -61,10 +62,37 @@ class Drawing(Generic[Said]):
     maps: Callable[[Comparison[Said]], bytes]
     maps_title: str
     maps_ending: str
+    count: Callable[[Task, Said], int] | None = None
 
 
 _ON_TEST = "On the task's test pictures; one training run"
 _ON_TEST_CROP = "On the task's test pictures, within the Eigen crop; one training run."
+
+_ONLY_HERE = (
+    "What this upsampler finds, and {reference} does not: nothing of its class has an IoU of 0.5 with it."
+)
+_ONLY_THERE = "What {reference} finds, and this upsampler does not."
+_PIXELS = "Pixels that belong to another object or class than with {reference}."
+_AP_HERE = (
+    "Average precision on this one picture, mean over IoU thresholds from 0.5 to 0.95. It ranks all objects, "
+    "also those below the score threshold."
+)
+_AP50_HERE = "The same at an IoU of 0.5."
+_AP75_HERE = "The same at an IoU of 0.75."
+_BOUNDARY_AP = "The same, where the overlap of outlines counts as well (Cheng et al. 2021)."
+_PQ_HERE = "Panoptic quality of this one picture, with the objects from the score threshold on: SQ times RQ."
+_SQ_HERE = "Mean IoU of the segments that match true ones, mean over the classes."
+_RQ_HERE = "F1 score of finding the segments, mean over the classes."
+_OBJECTS = (
+    Number("Only here", "difference", "only_here", "%d", _ONLY_HERE),
+    Number("Only there", "difference", "only_there", "%d", _ONLY_THERE),
+)
+_BOX_OVERLAP = Number(
+    "IoU of boxes (%)", "difference", "mean_iou", "%.1f", "Of the objects that {reference} finds too.", 100
+)
+_MASK_OVERLAP = Number(
+    "IoU of masks (%)", "difference", "mean_iou", "%.1f", "Of the objects that {reference} finds too.", 100
+)
 
 DRAWINGS: dict[Kind, Drawing[Any]] = {
     "segmentation": Drawing(
@@ -79,7 +107,7 @@ DRAWINGS: dict[Kind, Drawing[Any]] = {
                 "difference",
                 "share",
                 "%.2f",
-                "Pixels with another class than with bilinear.",
+                "Pixels with another class than with {reference}.",
                 100,
             ),
             Number(
@@ -132,7 +160,7 @@ DRAWINGS: dict[Kind, Drawing[Any]] = {
                 "difference",
                 "mean",
                 "%.2f",
-                "Mean distance of the depths from bilinear's.",
+                "Mean distance of the depths from {reference}'s.",
                 100,
             ),
             Number(
@@ -167,6 +195,71 @@ DRAWINGS: dict[Kind, Drawing[Any]] = {
         maps=archive.depth_maps,
         maps_title="Depth maps (ZIP of 16-bit PNG and NPY)",
         maps_ending="depths",
+    ),
+    "detection": Drawing(
+        answers="Boxes",
+        sentence=object_panes.box_sentence,
+        panes=object_panes.panes,
+        legend=object_panes.legend,
+        opacity=1.0,  # lines and labels are opaque, so that they can be read; fillings are translucent
+        numbers=(
+            *_OBJECTS,
+            _BOX_OVERLAP,
+            Number("Box AP here (%)", "score", "box_ap", "%.1f", _AP_HERE, 100),
+            Number("Box AP50 here (%)", "score", "box_ap50", "%.1f", _AP50_HERE, 100),
+            Number("Box AP75 here (%)", "score", "box_ap75", "%.1f", _AP75_HERE, 100),
+            Number("Box AP on test (%)", "weights", "box_ap", "%.2f", f"{_ON_TEST}.", 100),
+            Number("Box AP50 on test (%)", "weights", "box_ap50", "%.2f", f"{_ON_TEST}.", 100),
+            Number("Box AP75 on test (%)", "weights", "box_ap75", "%.2f", f"{_ON_TEST}.", 100),
+        ),
+        maps=object_archive.object_maps,
+        maps_title="Boxes (ZIP of COCO JSON)",
+        maps_ending="boxes",
+        count=object_panes.count,
+    ),
+    "instances": Drawing(
+        answers="Objects",
+        sentence=object_panes.mask_sentence,
+        panes=object_panes.panes,
+        legend=object_panes.legend,
+        opacity=1.0,
+        numbers=(
+            *_OBJECTS,
+            _MASK_OVERLAP,
+            Number("Pixels changed (%)", "difference", "share", "%.2f", _PIXELS, 100),
+            Number("Mask AP here (%)", "score", "mask_ap", "%.1f", _AP_HERE, 100),
+            Number("Mask AP50 here (%)", "score", "mask_ap50", "%.1f", _AP50_HERE, 100),
+            Number("Boundary AP here (%)", "score", "boundary_ap", "%.1f", _BOUNDARY_AP, 100),
+            Number("Mask AP on test (%)", "weights", "mask_ap", "%.2f", f"{_ON_TEST}.", 100),
+            Number("Mask AP50 on test (%)", "weights", "mask_ap50", "%.2f", f"{_ON_TEST}.", 100),
+            Number("Boundary AP on test (%)", "weights", "boundary_ap", "%.2f", f"{_ON_TEST}.", 100),
+        ),
+        maps=object_archive.object_maps,
+        maps_title="Objects (ZIP of COCO JSON and PNG)",
+        maps_ending="objects",
+        count=object_panes.count,
+    ),
+    "panoptic": Drawing(
+        answers="Segments",
+        sentence=panoptic_panes.sentence,
+        panes=panoptic_panes.panes,
+        legend=panoptic_panes.legend,
+        opacity=1.0,
+        numbers=(
+            Number("Segments only here", "difference", "only_here", "%d", _ONLY_HERE),
+            Number("Segments only there", "difference", "only_there", "%d", _ONLY_THERE),
+            Number("Pixels changed (%)", "difference", "share", "%.2f", _PIXELS, 100),
+            Number("PQ here (%)", "score", "pq", "%.1f", _PQ_HERE, 100),
+            Number("SQ here (%)", "score", "sq", "%.1f", _SQ_HERE, 100),
+            Number("RQ here (%)", "score", "rq", "%.1f", _RQ_HERE, 100),
+            Number("PQ on test (%)", "weights", "pq", "%.2f", f"{_ON_TEST}.", 100),
+            Number("SQ on test (%)", "weights", "sq", "%.2f", f"{_ON_TEST}.", 100),
+            Number("RQ on test (%)", "weights", "rq", "%.2f", f"{_ON_TEST}.", 100),
+        ),
+        maps=object_archive.panoptic_maps,
+        maps_title="Panoptic maps (ZIP of COCO JSON and PNG)",
+        maps_ending="panoptic",
+        count=panoptic_panes.count,
     ),
 }
 

@@ -20,7 +20,10 @@ def columns(comparison: Comparison[Any]) -> dict[str, Column]:
         "Head (ms)": [1000 * row.answer.head_seconds for row in rows],
         "Upsampler parameters": [float(row.answer.parameters) for row in rows],
     }
-    for number in drawing(comparison.task).numbers:
+    draw = drawing(comparison.task)
+    if draw.count is not None:
+        table["Objects"] = [float(draw.count(comparison.task, row.answer.annotation)) for row in rows]
+    for number in draw.numbers:
         if number.record != "score" or comparison.picture.truth is not None:
             table[number.title] = [number.of(row) for row in rows]
     return table

@@ -39,9 +39,10 @@ def _choose_settings(manifest: Manifest) -> CompareSettings:
         task = manifest.task(controls.task_choice({task.name: task.title for task in manifest.tasks}))
         upsamplers = controls.upsampler_choice(networks.trained(task.name))
         longer_side = controls.working_side_choice(task.working_side)
+        threshold = controls.threshold_choice() if drawing(task).count else None
     st.caption(f"{drawing(task).sentence(task)} {task.limits}")
     controls.untrained_note(networks.untrained(task.name))
-    return CompareSettings(task.name, upsamplers, longer_side)
+    return CompareSettings(task.name, upsamplers, longer_side, threshold)
 
 
 def _compute(picture: Source, settings: CompareSettings) -> Comparison[Any] | None:
@@ -64,7 +65,8 @@ def _draw(comparison: Comparison[Any], picture: Source, settings: CompareSetting
     draw = drawing(comparison.task)
     view = View(opacity=draw.opacity)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        show = controls.show_choice(draw.answers, truth=comparison.picture.truth is not None)
+        known = comparison.picture.truth is not None
+        show = controls.show_choice(draw.answers, comparison.reference_name, truth=known)
         mode = controls.mode_choice()
     sections.whole_pictures(sections.viewer_input(comparison, show), mode, view)
     st.subheader("Where they differ most")

@@ -21,6 +21,7 @@ _STOPS_APART = 2
 _CLOSE_UP_PANE = 200  # CSS pixels
 _CLOSE_UP_OPACITY = 0.75
 _FORMATS = {
+    "Objects": ("%d", "Objects whose score is at least the threshold."),
     "Head (ms)": ("%.1f", "All but the encoder: ×2 upsamplers, fusion and prediction, on this machine."),
     "Upsampler parameters": ("localized", "Learned numbers in the head's ×2 upsamplers together."),
 }
@@ -132,7 +133,8 @@ def numbers_table(comparison: Comparison[Any]) -> None:
     """Draw the table of numbers; a dash where there is none."""
     columns = numbers.columns(comparison)
     formats = _FORMATS | {
-        number.title: (number.form, number.words) for number in drawing(comparison.task).numbers
+        number.title: (number.form, number.words.format(reference=comparison.reference_name))
+        for number in drawing(comparison.task).numbers
     }
     settings = {
         name: st.column_config.NumberColumn(help=formats[name][1], format=formats[name][0])
