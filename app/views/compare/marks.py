@@ -21,11 +21,12 @@ Box = tuple[int, int, int, int]  # first column and row, and those after the las
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 FILL = 115  # alpha of filled pixels, of 255: the photograph shows through
+STRONG = 200  # alpha of pixels to be seen where they are few
 HALO = (17, 17, 17, 255)
 _INK, _PAPER = "#111111", "#FFFFFF"
 # In parts of the picture's longer side, and the least in pixels.
 _TEXT, _LEAST_TEXT = 0.036, 11
-_LINE, _LEAST_LINE = 0.006, 2
+_LINE, _LEAST_LINE = 0.006, 1
 _NO_LABELS_BELOW = 160  # pixels of the longer side; in smaller pictures labels would hide what they name
 _PAD = 3  # pixels around a label's text
 _ZLIB_LEVEL = 1
@@ -52,10 +53,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Area:
-    """Pixels to fill with a colour, ``#rrggbb``."""
+    """Pixels to fill with a colour, ``#rrggbb``, and their alpha, 0 to 255."""
 
     pixels: Bool[np.ndarray, "h w"]
     colour: str
+    alpha: int = FILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +119,27 @@ def frame_of(comparison: Comparison[Any]) -> tuple[Comparison[Any], Frame]:
 def marks_png(
     size: tuple[int, int], frame: Frame, marks: Sequence[Mark], areas: Sequence[Area] = ()
 ) -> bytes:
-    """Draw marks on a clear ground: areas first, then the marks in their order, then all labels.
+    """Draw marks on a clear ground: thin lines first, then areas, other marks in their order, and all labels.
 
     Args:
         size: Height and width of the whole photograph.
         frame: The part of it to draw.
         marks: The objects; later ones lie above earlier ones, and their labels are set first.
-        areas: Pixels to fill beneath them.
+        areas: Pixels to fill.
     """
     line = max(_LEAST_LINE, round(_LINE * max(frame.shape)))
     around = frame.grown(line + 2, *size)  # so that no line is drawn where the frame cuts an object
     pixels = np.zeros((*around.shape, 4), np.uint8)
-    for area in areas:
-        pixels[area.pixels[around.slices]] = (*rgb(area.colour), FILL)
     cut = _cut_off(marks, around)
-    for mark in cut:
+    thin, bold = ([mark for mark in cut if (mark.line == "thin") == wanted] for wanted in (True, False))
+    for mark in thin:
+        _outline(pixels, mark, max(1, line // 2))
+    for area in areas:
+        pixels[area.pixels[around.slices]] = (*rgb(area.colour), area.alpha)
+    for mark in bold:
         _fill(pixels, mark)
-    for mark in cut:
-        _outline(pixels, mark, line if mark.line != "thin" else max(1, line // 2))
+    for mark in bold:
+        _outline(pixels, mark, line)
     picture = Image.fromarray(np.ascontiguousarray(pixels[frame.within(around)]))
     return png(_labelled(picture, _cut_off(marks, frame)))
 

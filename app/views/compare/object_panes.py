@@ -10,7 +10,7 @@ from jaxtyping import Bool
 from app.records import Compared, Comparison, Layer, Legend, LegendEntry
 from app.settings import Show
 from app.theme import CHANGED, CONFUSED, FALSE, FOUND, MISSED, ONLY_HERE, ONLY_THERE, SAME, class_colours
-from app.views.compare.marks import Area, Frame, Line, Mark, frame_of, marks_png
+from app.views.compare.marks import STRONG, Area, Frame, Line, Mark, frame_of, marks_png
 from app.views.compare.verdicts import Changes, Errors, Roll, changes, errors, roll
 from dysample.models.annotations import Objects
 from dysample.models.tasks import Task
@@ -82,7 +82,7 @@ def _png(objects: Objects, frame: Frame, task: Task, colours: Sequence[str]) -> 
 def _changes_pane(comparison: Comparison[Objects], frame: Frame, row: Compared[Objects]) -> Layer:
     here, there, task = row.answer.annotation, comparison.reference, comparison.task
     found = changes(here, there)
-    marks, areas = change_marks(here, there, found, task), [Area(found.differs, CHANGED)]
+    marks, areas = change_marks(here, there, found, task), [Area(found.differs, CHANGED, STRONG)]
     picture = marks_png((here.height, here.width), frame, marks, areas)
     alt = f"{row.label} against {comparison.reference_label}: {change_words(found, comparison)}"
     return Layer(row.label, change_note(row, comparison), picture, alt)
@@ -91,7 +91,7 @@ def _changes_pane(comparison: Comparison[Objects], frame: Frame, row: Compared[O
 def _errors_pane(task: Task, frame: Frame, row: Compared[Objects], truth: Objects) -> Layer:
     here = row.answer.annotation
     found = errors(here, truth)
-    marks, areas = error_marks(here, truth, found, task), [Area(found.differs, CHANGED)]
+    marks, areas = error_marks(here, truth, found, task), [Area(found.differs, CHANGED, STRONG)]
     picture, words = marks_png((here.height, here.width), frame, marks, areas), error_words(found)
     return Layer(row.label, words, picture, f"Errors of {row.label}: {words}")
 
@@ -122,10 +122,7 @@ def error_marks(here: Objects, truth: Objects, found: Errors, task: Task) -> lis
 def _marks(
     objects: Objects, rows: Iterable[int], colour: str, line: Line, words: Iterable[str] = _NO_LABELS
 ) -> list[Mark]:
-    return [
-        mark(objects, row, colour, label=text, line=line)
-        for row, text in zip(rows, words, strict=False)
-    ]
+    return [mark(objects, row, colour, label=text, line=line) for row, text in zip(rows, words, strict=False)]
 
 
 def mark(objects: Objects, row: int, colour: str, *, label: str, line: Line = "bold") -> Mark:

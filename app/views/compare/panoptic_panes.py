@@ -8,7 +8,7 @@ from jaxtyping import Bool
 from app.records import Compared, Comparison, Layer, Legend, LegendEntry
 from app.settings import Show
 from app.theme import CHANGED, class_colours
-from app.views.compare.marks import Area, Frame, frame_of, marks_png
+from app.views.compare.marks import STRONG, Area, Frame, frame_of, marks_png
 from app.views.compare.object_panes import (
     REFERENCE_NOTE,
     change_entries,
@@ -87,7 +87,7 @@ def _changes_pane(comparison: Comparison[Panoptic], frame: Frame, row: Compared[
     panoptic, reference, task = row.answer.annotation, comparison.reference, comparison.task
     here, there = objects(task, panoptic), objects(task, reference)
     found = changes(here, there)
-    areas = [Area(found.differs | changed_segments(panoptic, reference), CHANGED)]
+    areas = [Area(found.differs | changed_segments(panoptic, reference), CHANGED, STRONG)]
     marks = change_marks(here, there, found, task)
     picture = marks_png((panoptic.height, panoptic.width), frame, marks, areas)
     note = _note(comparison, row)
@@ -98,7 +98,7 @@ def _errors_pane(task: Task, frame: Frame, row: Compared[Panoptic], truth: Panop
     panoptic = row.answer.annotation
     here, there = objects(task, panoptic), objects(task, truth)
     found, wrong = errors(here, there), wrong_pixels(panoptic, truth)
-    areas = [Area(wrong | (found.differs & known(truth)), CHANGED)]
+    areas = [Area(wrong | (found.differs & known(truth)), CHANGED, STRONG)]
     marks = error_marks(here, there, found, task)
     picture = marks_png((panoptic.height, panoptic.width), frame, marks, areas)
     share = 100 * wrong.sum() / max(1, int(known(truth).sum()))

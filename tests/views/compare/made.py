@@ -1,6 +1,7 @@
 """Comparisons of two upsamplers on hand-made outputs."""
 
 import io
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,9 @@ def made_comparison(
     right: Annotation,
     wrong: Annotation,
     scores: dict[str, float],
+    things: tuple[str, ...] = (),
+    reference: str = "bilinear",
+    scored: Mapping[str, Annotation] | None = None,
 ) -> Comparison:
     """Compare nearest with bilinear on a picture of noise: bilinear is right, nearest wrong."""
     task = Task(
@@ -39,14 +43,22 @@ def made_comparison(
         licence="none",
         limits="none",
         working_side=160,
+        things=things,
+        reference=reference,
     )
     image = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     answers = {"bilinear": right, "nearest": wrong}
     return compare(
         task,
-        Picture(image, truth, (HEIGHT, WIDTH)),
+        Picture(image, truth, (HEIGHT, WIDTH), "made.jpg"),
         {
-            name: Answer(output, head_seconds=0.02, encoder_seconds=0.1, parameters=7)
+            name: Answer(
+                output,
+                head_seconds=0.02,
+                encoder_seconds=0.1,
+                parameters=7,
+                scored=None if scored is None else scored[name],
+            )
             for name, output in answers.items()
         },
         {
@@ -55,6 +67,7 @@ def made_comparison(
             )
             for name in ("nearest", "bilinear")
         },
+        threshold=0.5 if things else None,
     )
 
 
