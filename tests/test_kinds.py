@@ -17,14 +17,15 @@ from app.pages import page_at
 from app.views.compare.kinds import DRAWINGS
 from dysample.cli import main
 from dysample.models.manifest import load_manifest
+from dysample.models.object_head import RegionHead
 from dysample.models.tasks import KINDS, Kind
 from dysample.scores.evidence import write_evidence
 from dysample.scores.scorers import SCORERS
 from dysample.training.truth import TRUTHS
 from tests import ROOT
-from tests.training.datasets import RECIPE, make_start
-from tests.views.depth import make_pictures
-from tests.views.evidence.made import depth, segmentation
+from tests.training.datasets import RECIPE, make_objects, make_start
+from tests.views.depth import SIDES, make_pictures
+from tests.views.evidence.made import depth, objects, segmentation
 from tests.views.opened import open_page
 
 pytestmark = pytest.mark.slow
@@ -128,11 +129,28 @@ TITLE = "Something new"
 LIMITS = "It has seen noise alone."
 PICTURE = "nyuv2-p0"
 HEADS = ("bilinear", "dysample+")
+OBJECTS = '["ground", "dark", "bright"]'
 SHAPES: dict[Kind, tuple[str, str]] = {  # classes and widths, as a recipe writes them
     "segmentation": ('["dark", "bright"]', "[8]"),
     "depth": ("[]", "[8, 8, 8, 8, 8]"),
+    "detection": (OBJECTS, "[16, 0, 16, 0]"),
+    "instances": (OBJECTS, "[16, 0, 16, 8]"),
+    "panoptic": (OBJECTS, "[16, 8, 16, 8]"),
 }
-EVIDENCE = {"segmentation": lambda: segmentation(STUB, (0, 1)), "depth": depth}
+# What the recipes of objects have besides, and the end of their file.
+THINGS = 'things = ["dark", "bright"]\nreference = "dysample+"\n'
+FILES: dict[Kind, str] = {
+    "detection": '[coco]\nannotations = "objects.json"\n',
+    "instances": '[coco]\nannotations = "objects.json"\n',
+    "panoptic": '[coco]\nannotations = "panoptic.json"\n',
+}
+EVIDENCE = {
+    "segmentation": lambda: segmentation(STUB, (0, 1)),
+    "depth": depth,
+    "detection": lambda: objects("detection"),
+    "instances": lambda: objects("instances"),
+    "panoptic": lambda: objects("panoptic"),
+}
 
 
 def stub_recipe(kind: Kind) -> str:
@@ -154,6 +172,8 @@ def stub_recipe(kind: Kind) -> str:
     for old, new in changes.items():
         assert old in text
         text = text.replace(old, new)
+    if kind in FILES:
+        text = text.replace("working_side", f"{THINGS}working_side") + FILES[kind]
     return text
 
 
@@ -163,6 +183,7 @@ def stub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     kind: Kind = request.param
     folder = make_pictures(tmp_path_factory.mktemp(kind))
     shutil.copy(folder / "nyuv2" / "test.txt", folder / "nyuv2" / "train.txt")
+    make_objects(folder / "nyuv2", ("p0", "p1"), SIDES)
     make_start(folder)
     (folder / "recipes").mkdir()
     recipe = folder / "recipes" / f"{STUB}.toml"
@@ -221,6 +242,30 @@ def test_compare_shows_the_new_task_as_its_kind_is_drawn(kind: Kind) -> None:
     layers = next(data for data in sent if "layers" in data)["layers"]
     assert [layer["title"] for layer in layers] == ["Bilinear", "DySample+", "Truth"]
     assert not [title for title in opened("", picture="coffee").dataframe[0].value if "here" in title]
+
+
+@pytest.mark.slow
+def test_the_score_threshold_needs_no_new_run(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened("", threshold="0.05")
+    if KINDS[kind].above is None:
+        assert not app.slider
+        return
+    assert app.slider(key="threshold").value == 0.05
+    assert control(app, "show")[1] == "Changes from DySample+"
+    shown = app.dataframe[0].value.set_index("Upsampler")
+    assert (shown["Objects"] > 0).all()
+    before = sum(shown["Objects"])
+
+    def no_run(*_: object) -> None:
+        raise AssertionError("a network runs")
+
+    monkeypatch.setattr(RegionHead, "decode", no_run)
+    app.slider(key="threshold").set_value(0.95).run()
+    assert not app.exception
+    shown = app.dataframe[0].value.set_index("Upsampler")
+    assert sum(shown["Objects"]) < before
+    for nonsense in ("much", "7"):
+        assert opened("", threshold=nonsense).slider(key="threshold").value == 0.5
 
 
 @pytest.mark.slow

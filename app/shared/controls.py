@@ -108,21 +108,20 @@ def working_side_choice(trained: int) -> int:
 
 def threshold_choice() -> float:
     """Choose the least score of the objects that are shown and compared."""
-    low, high = _THRESHOLDS
-    if "threshold" not in st.session_state and "threshold" not in st.query_params:
-        st.session_state["threshold"] = kept("threshold", _USUAL_THRESHOLD)
+    key = "threshold"
+    restore(key, [kept(key, _USUAL_THRESHOLD)])
     chosen = st.slider(
         "Score threshold",
-        low,
-        high,
+        *_THRESHOLDS,
+        value=_USUAL_THRESHOLD,
         step=_THRESHOLD_STEP,
         format="%.2f",
-        key="threshold",
+        key=key,
         bind="query-params",
         help=_THRESHOLD_HELP,
         width=200,
     )
-    return keep("threshold", chosen)
+    return keep(key, chosen)
 
 
 def show_choice(answers: str, reference: str, *, truth: bool) -> Show:

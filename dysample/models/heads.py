@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.models.encoder import STRIDES
-from dysample.types import Prediction
+from dysample.types import Prediction, Step
 
 
 class Head(nn.Module, ABC):
@@ -30,6 +30,10 @@ class Head(nn.Module, ABC):
         The maps may reach beyond the picture at the right and at the bottom, where it was padded.
         """
 
+    def steps(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> tuple[Step, ...]:
+        """Return the upsampling steps alone."""
+        return self.decode(maps, *maps[0].shape[2:]).steps
+
 
 class DenseHead(Head):
     """Base of heads that predict values for every pixel, at the size of the finest map that they read."""
@@ -41,6 +45,10 @@ class DenseHead(Head):
             maps: The encoder's maps, finest first, each half the size of the one before.
         """
         return self.intermediates(maps).output
+
+    def steps(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> tuple[Step, ...]:
+        """Return the upsampling steps alone."""
+        return self.intermediates(maps).steps
 
     @abstractmethod
     def intermediates(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> Prediction[Tensor]:

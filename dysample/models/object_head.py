@@ -17,7 +17,7 @@ from dysample.models.feature_pyramid import FeaturePyramid
 from dysample.models.heads import Head
 from dysample.models.host import Host, encode
 from dysample.models.panoptic_fpn import SemanticBranch
-from dysample.types import Prediction
+from dysample.types import Prediction, Step
 
 with needed_for("dysample.models.object_head"):
     from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -172,6 +172,10 @@ class RegionHead(Head):
             semantic=semantic,
         )
         return Prediction(output, pyramid.steps)
+
+    def steps(self, maps: tuple[Float[Tensor, "b _c _h _w"], ...]) -> tuple[Step, ...]:
+        """Return the upsampling steps alone, without regions."""
+        return self.pyramid(maps).steps
 
     def losses(
         self, maps: tuple[Float[Tensor, "b _c _h _w"], ...], targets: Sequence[Mapping[str, Tensor]]

@@ -1,5 +1,7 @@
 """A tiny data set and recipe, made on the fly, to test training without real data."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -46,6 +48,8 @@ head_rate = 1e-2
 balance = 0.5
 """
 
+_CATEGORIES = {1: "dark", 2: "bright", 3: "ground"}
+
 
 def make_data(folder: Path, *, pictures: int = 4) -> Path:
     """Write a camvid-like data set of bright squares on dark ground; return the data folder."""
@@ -65,6 +69,56 @@ def make_data(folder: Path, *, pictures: int = 4) -> Path:
     for split in ("train", "test"):
         (root / f"{split}.txt").write_text(names + "\n")
     return folder
+
+
+def make_objects(root: Path, names: Sequence[str], size: tuple[int, int]) -> None:
+    """Write COCO's files of three squares in each of a data set's photographs, which are ``rgb/<name>.jpg``.
+
+    They are ``objects.json``, ``panoptic.json`` and the folder ``panoptic``; categories are a dark square,
+    a bright square, and the ground around them.
+    """
+    height, width = size
+    images = [
+        {"id": number, "file_name": f"rgb/{name}.jpg", "height": height, "width": width}
+        for number, name in enumerate(names, start=1)
+    ]
+    content = {"images": images, "categories": [{"id": k, "name": name} for k, name in _CATEGORIES.items()]}
+    squares = [(1, 2, 3, 18), (2, 24, 6, 16), (1, 4, 26, 20)]  # category, left, top, side
+    objects = [
+        {
+            "id": 10 * number + place,
+            "image_id": number,
+            "category_id": category,
+            "bbox": [left, top, side, side],
+            "segmentation": [_square(left, top, side)],
+            "iscrowd": 0,
+        }
+        for number in range(1, len(names) + 1)
+        for place, (category, left, top, side) in enumerate(squares)
+    ]
+    (root / "objects.json").write_text(json.dumps(content | {"annotations": objects}))
+    segments = np.full(size, 9, np.uint8)
+    for place, (_, left, top, side) in enumerate(squares, start=1):
+        segments[top : top + side, left : left + side] = place
+    (root / "panoptic").mkdir()
+    for name in names:
+        blue, green = np.zeros_like(segments), np.zeros_like(segments)
+        cv2.imwrite(str(root / "panoptic" / f"{name}.png"), np.stack([blue, green, segments], axis=-1))
+    infos = [{"id": place, "category_id": square[0]} for place, square in enumerate(squares, start=1)]
+    maps = [
+        {
+            "image_id": number,
+            "file_name": f"{name}.png",
+            "segments_info": [*infos, {"id": 9, "category_id": 3}],
+        }
+        for number, name in enumerate(names, start=1)
+    ]
+    (root / "panoptic.json").write_text(json.dumps(content | {"annotations": maps}))
+
+
+def _square(left: int, top: int, side: int) -> list[int]:
+    right, bottom = left + side, top + side
+    return [left, top, right, top, right, bottom, left, bottom]
 
 
 def make_start(folder: Path, *, name: str = "mobilenet_v2") -> None:

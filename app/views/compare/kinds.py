@@ -84,8 +84,8 @@ _PQ_HERE = "Panoptic quality of this one picture, with the objects from the scor
 _SQ_HERE = "Mean IoU of the segments that match true ones, mean over the classes."
 _RQ_HERE = "F1 score of finding the segments, mean over the classes."
 _OBJECTS = (
-    Number("Only here", "difference", "only_here", "%d", _ONLY_HERE),
-    Number("Only there", "difference", "only_there", "%d", _ONLY_THERE),
+    Number("Objects added", "difference", "only_here", "%d", _ONLY_HERE),
+    Number("Objects lost", "difference", "only_there", "%d", _ONLY_THERE),
 )
 _BOX_OVERLAP = Number(
     "IoU of boxes (%)", "difference", "mean_iou", "%.1f", "Of the objects that {reference} finds too.", 100
@@ -244,8 +244,8 @@ DRAWINGS: dict[Kind, Drawing[Any]] = {
         legend=panoptic_panes.legend,
         opacity=1.0,
         numbers=(
-            Number("Segments only here", "difference", "only_here", "%d", _ONLY_HERE),
-            Number("Segments only there", "difference", "only_there", "%d", _ONLY_THERE),
+            Number("Segments added", "difference", "only_here", "%d", _ONLY_HERE),
+            Number("Segments lost", "difference", "only_there", "%d", _ONLY_THERE),
             Number("Pixels changed (%)", "difference", "share", "%.2f", _PIXELS, 100),
             Number("PQ here (%)", "score", "pq", "%.1f", _PQ_HERE, 100),
             Number("SQ here (%)", "score", "sq", "%.1f", _SQ_HERE, 100),

@@ -115,7 +115,7 @@ def _object(objects: Objects, row: int) -> dict[str, Any]:
     if objects.masks is None:
         return annotation
     pixels = objects.masks[row]
-    return annotation | {"area": int(pixels.sum()), "segmentation": _code(pixels)}
+    return annotation | dict(area=int(pixels.sum()), segmentation=_code(pixels))
 
 
 def _code(pixels: Bool[np.ndarray, "h w"]) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def paper_bubbles(measured: Mapping[str, tuple[float, str]] | None) -> tuple[Bub
     spread = printed_spread() if measured is None else 0.0
     operations = dict(zip(table.column("upsampler"), table.column("gflops"), strict=True))
     found: list[Bubble] = []
-    for each in paper_scores("table4", "miou"):
+    for each in paper_scores("segmentation", "miou"):
         if each.upsampler not in clock:
             continue
         latency, latency_source = clock[each.upsampler]

@@ -82,6 +82,11 @@ def tasks(kind: Kind | None = None) -> dict[str, str]:
     return {task.name: task.title for task in known if kind in (None, task.kind)}
 
 
+def encoder_upsampler(task: str) -> str:
+    """Return the upsampler that the encoder of a task's heads was trained with."""
+    return load_recipe(task).task.reference
+
+
 def ablated(name: str) -> str:
     """Return the task that the package repeats an ablation of the paper with."""
     return ablation(name).recipe
@@ -91,8 +96,9 @@ def evidence(task: str, part: str = "") -> Evidence | Missing:
     """Return the evidence on a task, or on an ablation of it, from the folder of the weights."""
     path = pretrained_folder() / task / (f"evidence-{part}.json" if part else "evidence.json")
     if not path.is_file():
-        subject = f"This ablation of {load_recipe(task).task.title}" if part else load_recipe(task).task.title
-        sweep = f"--ablation {part}" if part else task
+        made = load_recipe(task).task
+        subject = f"This ablation of {made.title}" if part else made.title
+        sweep = f"--ablation {part}" if part else made.owner
         commands = (f"python -m dysample sweep {sweep}", f"python -m dysample evaluate {task} --runs runs")
         offered = not part or ablated(part) == task
         reason = f"{subject} is not measured yet: there is no `{task}/{path.name}` among the weights."
@@ -190,7 +196,7 @@ def task_sites(task: str) -> tuple[SiteSpec, ...]:
         warnings.simplefilter("ignore")  # from the encoder's package, about its own imports
         encoder = new_encoder(made).eval()
         head = new_head(made, encoder.channels, "nearest").eval()
-        steps = head.intermediates(encode(encoder, torch.empty(1, 3, *working_size(task)))).steps
+        steps = head.steps(encode(encoder, torch.empty(1, 3, *working_size(task))))
     return tuple(SiteSpec(step.input.shape[1], step.guide.shape[1], *step.input.shape[2:]) for step in steps)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
+from app.records import within_sentence
 from dysample.models.tasks import Kind
 from dysample.ops.registry import Family, operator_spec
 from dysample.scores.evidence import Evidence, EvidenceRow, HeadlineValue, Trained
@@ -77,7 +78,7 @@ class PaperScore:
     Attributes:
         upsampler: Name in `OPERATORS`.
         value: As printed.
-        gain: Less that of the same table's bilinear interpolation.
+        gain: Less that of the interpolation in the same network, bilinear or nearest.
         source: Table and row.
     """
 
@@ -138,16 +139,22 @@ def counterpart_kind(table: str) -> Kind | None:
     return next((kind for kind, scoring in SCORERS.items() if scoring.paper == table), None)
 
 
-def paper_scores(name: str, column: str) -> tuple[PaperScore, ...]:
-    """Return the numbers of a column, with their gains over the table's bilinear interpolation."""
-    table = paper_table(name)
-    baseline = float(table.where("upsampler", "bilinear").column(column)[0])
+def paper_scores(kind: Kind, score: str) -> tuple[PaperScore, ...]:
+    """Return the paper's numbers of a score, with their gains over the interpolation of the same table.
+
+    There are none of a score that the table lacks.
+    """
+    scoring = SCORERS[kind]
+    table = paper_table(scoring.paper)
     return tuple(
-        PaperScore(upsampler, float(cell), round(float(cell) - baseline, 6), source(table, index))
-        for index, (upsampler, cell) in enumerate(
-            zip(table.column("upsampler"), table.column(column), strict=True)
-        )
+        PaperScore(each.upsampler, each.value, each.gain, source(table, each.row - 1))
+        for each in scoring.printed(score)
     )
+
+
+def reference_name(evidence: Evidence) -> str:
+    """Return the upsampler that the others are compared with, as it is written within a sentence."""
+    return within_sentence(operator_spec(evidence.reference).label)
 
 
 def source(table: PaperTable, row: int) -> str:
@@ -217,7 +224,7 @@ class Order:
 
 
 def pairs(ours: Sequence[Gain], paper: Sequence[PaperScore]) -> tuple[Pair, ...]:
-    """Return the upsamplers that both compare with bilinear interpolation, in the order of ours."""
+    """Return the upsamplers that both compare with an interpolation, in the order of ours."""
     printed = {each.upsampler: each for each in paper}
     return tuple(
         Pair(each, printed[each.upsampler], _verdict(each, printed[each.upsampler]))
@@ -239,11 +246,13 @@ def order(found: Sequence[Pair]) -> Order:
     return Order(total, same, apart, apart_same)
 
 
-def agreement_sentences(found: Sequence[Pair], spec: ScoreSpec, paper_noise: float | None) -> str:
+def agreement_sentences(
+    found: Sequence[Pair], spec: ScoreSpec, reference: str, paper_noise: float | None
+) -> str:
     """Return sentences on whether our gains agree with the paper's."""
     if not found:
         return "No upsampler has both a gain here and one in the paper yet."
-    parts = [_signs(found, spec), _order(order(found))]
+    parts = [_signs(found, spec, reference), _order(order(found))]
     if paper_noise is not None:
         small = [each.ours.label for each in found if abs(each.paper.gain) <= paper_noise]
         if small:
@@ -257,7 +266,7 @@ def agreement_sentences(found: Sequence[Pair], spec: ScoreSpec, paper_noise: flo
     return " ".join(parts)
 
 
-def _signs(found: Sequence[Pair], spec: ScoreSpec) -> str:
+def _signs(found: Sequence[Pair], spec: ScoreSpec, reference: str) -> str:
     of = {verdict: [each for each in found if each.verdict == verdict] for verdict in VERDICTS}
     names = {verdict: listed([each.ours.label for each in each_of]) for verdict, each_of in of.items()}
     total = len(found)
@@ -269,7 +278,8 @@ def _signs(found: Sequence[Pair], spec: ScoreSpec) -> str:
     clauses: list[str] = []
     if of["agrees"]:
         clauses.append(
-            f"{len(of['agrees'])} differ from bilinear with the same sign as in the paper ({names['agrees']})"
+            f"{len(of['agrees'])} differ from {reference} with the same sign as in the paper "
+            f"({names['agrees']})"
         )
     if of["contradicts"]:
         told = listed([_contradiction(each, spec) for each in of["contradicts"]])

@@ -1,4 +1,4 @@
-"""Our gains over bilinear interpolation against the paper's, and the paper's ablations beside ours."""
+"""Our gains over interpolation against the paper's, and the paper's ablations beside ours."""
 
 import inspect
 from collections.abc import Mapping, Sequence

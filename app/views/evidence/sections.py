@@ -27,6 +27,7 @@ from app.views.evidence.gains import (
     noise,
     pairs,
     paper_scores,
+    reference_name,
     unit,
 )
 from app.views.evidence.scatter import ABLATIONS, beside_the_paper, groups_alt, groups_figure
@@ -52,7 +53,7 @@ def measured() -> None:
         f"All scores, {evidence.title}",
         key="evidence-measured-csv",
     )
-    st.caption(words.how_to_read(evidence))
+    st.caption(words.how_to_read(evidence, compute.encoder_upsampler(evidence.task)))
     left, right = st.columns(2, gap="large")
     with left:
         _forest(evidence, score, trained, key="evidence-forest")
@@ -128,24 +129,25 @@ def _our_scores(kind: Kind) -> None:
 
 
 def _table(evidence: Evidence, score: str, trained: Trained) -> None:
-    spec, paper = score_spec(score), paper_scores(*counterpart(evidence.kind, score))
+    spec, paper = score_spec(score), paper_scores(evidence.kind, score)
     rows = gains(evidence, score, trained)
     both = pairs(rows, paper)
     columns = side_by_side(rows, paper, both)
-    st.markdown(agreement_sentences(both, spec, PAPER_NOISE.get(counterpart(evidence.kind, score))))
+    reference, authors = reference_name(evidence), PAPER_NOISE.get(counterpart(evidence.kind, score))
+    st.markdown(agreement_sentences(both, spec, reference, authors))
     choice.table(columns, side_formats(spec), key="evidence-both")
     choice.table_download(
         lambda: tables.as_csv(columns), f"Paper and ours, {evidence.title}", key="evidence-both-csv"
     )
     st.caption(
-        f"{unit(spec)}. Gains are over bilinear in the same table; from and to are the ends of our interval. "
-        f"Ours: {words.where(evidence)}, {tables.TRAINED[trained]}."
+        f"{unit(spec)}. Gains are over {reference} in the same table; from and to are the ends of our "
+        f"interval. Ours: {words.where(evidence)}, {tables.TRAINED[trained]}."
     )
 
 
 def _scatter(evidence: Evidence, score: str, trained: Trained) -> None:
     spec, place = score_spec(score), counterpart(evidence.kind, score)
-    both = pairs(gains(evidence, score, trained), paper_scores(*place))
+    both = pairs(gains(evidence, score, trained), paper_scores(evidence.kind, score))
     if not both:
         return
     ours, authors = noise(evidence, score, trained), PAPER_NOISE.get(place)
@@ -153,7 +155,7 @@ def _scatter(evidence: Evidence, score: str, trained: Trained) -> None:
     figure_block(
         scatter.scatter(both, spec, noise=ours, paper_noise=authors),
         caption=words.scatter_caption(evidence, spec, number, ours, authors, scatter.scatter_beyond(both)),
-        alt=words.scatter_alt(both, spec),
+        alt=words.scatter_alt(both, spec, reference_name(evidence)),
         name=f"Our gains and the paper’s, {evidence.title}, {spec.label}",
         data=scatter.scatter_data(both),
         key="evidence-scatter",
@@ -195,7 +197,7 @@ def _our_ablations(evidence: Evidence, name: str) -> None:
         f"{ABLATIONS[name].title.partition(':')[0]}, ours",
         key=f"evidence-{name}-csv",
     )
-    st.caption(words.how_to_read(evidence))
+    st.caption(words.how_to_read(evidence, compute.encoder_upsampler(evidence.task)))
     _forest(evidence, score, trained, key=f"evidence-forest-{name}")
     if name == "figure5":
         figure_block(

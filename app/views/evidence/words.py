@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 from app.views.evidence.bubbles import Bubble
 from app.views.evidence.forest import ClassGains, extremes, scale_of
-from app.views.evidence.gains import VERDICTS, Gain, Pair, compared, listed, number, unit
+from app.views.evidence.gains import (
+    VERDICTS,
+    Gain,
+    Pair,
+    compared,
+    listed,
+    number,
+    reference_name,
+    unit,
+)
 from app.views.evidence.tables import TRAINED
 from dysample.ops.registry import OPERATORS, operator_spec
 from dysample.scores.evidence import Evidence, Trained, short_training
@@ -16,7 +25,6 @@ AUTHORS = (
     "The authors say, beside their segmentation code, that mIoU on ADE20K may vary by ±{:g} between runs"
 )
 
-_ENCODER = "bilinear"  # the upsampler that the encoder of all heads was trained with
 _SIZE = "The area of a bubble is the number of multiply-accumulates of the upsamplers"
 _OUT = ", with an interval that leaves zero out"
 
@@ -26,8 +34,13 @@ def where(evidence: Evidence) -> str:
     return f"{evidence.dataset}, {evidence.split}, {evidence.pictures} pictures"
 
 
-def how_to_read(evidence: Evidence) -> str:
-    """Return a caption on the columns of the table."""
+def how_to_read(evidence: Evidence, encoder: str) -> str:
+    """Return a caption on the columns of the table.
+
+    Args:
+        evidence: What is shown.
+        encoder: The upsampler that the encoder of all heads was trained with.
+    """
     reference = operator_spec(evidence.reference).label
     words = (
         f"Scored on {where(evidence)}. Mean and sample standard deviation over the seeds; less {reference}: "
@@ -37,7 +50,7 @@ def how_to_read(evidence: Evidence) -> str:
     if any(row.trained == "heads" for row in evidence.rows):
         words += (
             " Heads were trained on the frozen features of one encoder, itself trained with "
-            f"{operator_spec(_ENCODER).label}: their seeds tell how heads vary, not encoders."
+            f"{operator_spec(encoder).label}: their seeds tell how heads vary, not encoders."
         )
     return f"{words} {short_training(evidence)}".rstrip()
 
@@ -148,9 +161,9 @@ def scatter_caption(
 ) -> str:
     """Return a caption on the axes and bands of the scatter, and on what lies beyond its axis."""
     parts = [
-        f"Gains over bilinear: the paper’s (its {table}) across, ours on {evidence.title} upwards, "
-        f"{unit(spec)}, with {LEVEL:.0%} intervals. Networks, data and training differ, so signs and order "
-        "can agree, sizes need not."
+        f"Gains over {reference_name(evidence)}: the paper’s (its {table}) across, ours on {evidence.title} "
+        f"upwards, {unit(spec)}, with {LEVEL:.0%} intervals. Networks, data and training differ, so signs "
+        "and order can agree, sizes need not."
     ]
     bands = [
         f"±{number(half, spec)} {whose}"
@@ -166,14 +179,14 @@ def scatter_caption(
     return " ".join(parts)
 
 
-def scatter_alt(found: Sequence[Pair], spec: ScoreSpec) -> str:
+def scatter_alt(found: Sequence[Pair], spec: ScoreSpec, reference: str) -> str:
     """Return the pairs in words."""
     phrases = [
         f"{each.ours.label}: paper {number(each.paper.gain, spec, sign=True)}, ours "
         f"{number(each.ours.value, spec, sign=True)}, {VERDICTS[each.verdict]}"
         for each in found
     ]
-    return f"Gains over bilinear of {spec.label}. {'; '.join(phrases)}."
+    return f"Gains over {reference} of {spec.label}. {'; '.join(phrases)}."
 
 
 def bubbles_alt(found: Sequence[Bubble], score: str) -> str:

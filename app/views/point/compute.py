@@ -93,7 +93,7 @@ def _in_its_own_network(subject: Subject, upsampler: str, name: str) -> Operator
     encoded, _ = maps(subject.source, subject.task, subject.longer_side)
     network = head(subject.task, upsampler)
     with torch.inference_mode():
-        (at,) = (step for step in network.intermediates(encoded).steps if step.name == name)
+        (at,) = (step for step in network.steps(encoded) if step.name == name)
         return OperatorPlan(upsampler, True, _plan(network.upsamplers[name], at))
 
 

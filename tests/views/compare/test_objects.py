@@ -100,8 +100,8 @@ def on_the_edge(box: tuple[int, int, int, int]) -> np.ndarray:
 def test_the_table_counts_what_each_finds(comparison: Comparison) -> None:
     columns = numbers.columns(comparison)
     assert columns["Objects"] == [2, 2]
-    assert columns["Only here"] == [1, None]
-    assert columns["Only there"] == [1, None]
+    assert columns["Objects added"] == [1, None]
+    assert columns["Objects lost"] == [1, None]
     sort = "masks" if comparison.reference.masks is not None else "boxes"
     assert columns[f"IoU of {sort} (%)"] == [pytest.approx(100 * 40 / 42), None]
     name = "Mask" if sort == "masks" else "Box"
@@ -138,7 +138,7 @@ def test_what_is_shown_counts_however_low_its_score(comparison: Comparison) -> N
     answers = {row.name: lowered(row) for row in comparison.compared}
     entries = {row.name: row.weights for row in comparison.compared}
     low = compare(comparison.task, comparison.picture, answers, entries, threshold=0.05)
-    for title in ("Objects", "Only here", "Only there"):
+    for title in ("Objects", "Objects added", "Objects lost"):
         assert numbers.columns(low)[title] == numbers.columns(comparison)[title]
     assert low.window == comparison.window
 

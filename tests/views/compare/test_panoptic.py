@@ -61,8 +61,8 @@ def rgb(colour: str) -> tuple[int, ...]:
 def test_the_table_holds_the_quality_of_the_picture(comparison: Comparison) -> None:
     columns = numbers.columns(comparison)
     assert columns["Objects"] == [1, 2]
-    assert columns["Segments only here"] == [0, None]
-    assert columns["Segments only there"] == [1, None]
+    assert columns["Segments added"] == [0, None]
+    assert columns["Segments lost"] == [1, None]
     changed = 2 * 60 + 60 * 30
     assert columns["Pixels changed (%)"] == [pytest.approx(100 * changed / (HEIGHT * WIDTH)), None]
     # The void row is left out of nearest's background.

@@ -6,8 +6,17 @@ from dataclasses import replace
 
 import pytest
 
+from app.views.evidence import words
 from app.views.evidence.bubbles import bubbles, paper_bubbles, side_by_side
-from app.views.evidence.gains import PaperScore, agreement_sentences, gains, order, pairs, paper_scores
+from app.views.evidence.gains import (
+    PaperScore,
+    agreement_sentences,
+    gains,
+    order,
+    pairs,
+    paper_scores,
+    reference_name,
+)
 from app.views.evidence.scatter import (
     ABLATIONS,
     beside_the_paper,
@@ -22,7 +31,7 @@ from dysample.ops.registry import OPERATORS
 from dysample.scores.evidence import Evidence
 from dysample.scores.paper import TABLES, paper_table
 from dysample.scores.specs import score_spec
-from tests.views.evidence.made import DEPTH, STREET, depth, gain, segmentation
+from tests.views.evidence.made import DEPTH, STREET, depth, gain, objects, segmentation
 
 MIOU, RMS = score_spec("miou"), score_spec("rms")
 
@@ -49,30 +58,69 @@ def test_agreement_follows_from_signs_and_intervals():
     # By hand: carafe > fade and sapa > fade in the paper, here only the first; dysample is last of all here.
     assert order(found).pairs == 6
     assert order(found).same == 1
-    told = agreement_sentences(found, MIOU, 0.5)
+    told = agreement_sentences(found, MIOU, "bilinear", 0.5)
     assert "**1 against the paper**: DySample (−1.00 [−1.40, −0.60] here, +1.50 in Table 4, row 0)" in told
     assert "FADE lies within the ±0.5" in told
     assert "one seed" not in told
-    alone = agreement_sentences(pairs([replace(ours[0], seeds=1)], paper), MIOU, None)
+    alone = agreement_sentences(pairs([replace(ours[0], seeds=1)], paper), MIOU, "bilinear", None)
     assert "With one seed" in alone
 
 
 def test_overlapping_intervals_tell_no_order():
-    found = pairs([gain("carafe", 1, 0.2, 2), gain("sapa", 0.8, 0.1, 1.5)], paper_scores("table4", "miou"))
-    assert "order cannot be told" in agreement_sentences(found, MIOU, None)
+    found = pairs(
+        [gain("carafe", 1, 0.2, 2), gain("sapa", 0.8, 0.1, 1.5)], paper_scores("segmentation", "miou")
+    )
+    assert "order cannot be told" in agreement_sentences(found, MIOU, "bilinear", None)
 
 
 def test_the_papers_gains_are_over_its_own_bilinear():
-    found = {each.upsampler: each for each in paper_scores("table4", "miou")}
+    found = {each.upsampler: each for each in paper_scores("segmentation", "miou")}
     assert found["dysample-s+"].gain == pytest.approx(43.58 - 41.68)
     assert found["dysample-s+"].source == "Table 4, row 10"
-    assert {each.upsampler: each.gain for each in paper_scores("table9", "rms")}["sapa"] == pytest.approx(
+    assert {each.upsampler: each.gain for each in paper_scores("depth", "rms")}["sapa"] == pytest.approx(
         0.004
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "score", "value", "gained", "where"),
+    [
+        ("detection", "box_ap", 38.7, 1.2, "Table 6, row 12"),
+        ("detection", "box_ap75", 42.2, 1.4, "Table 6, row 12"),
+        ("panoptic", "pq", 41.5, 1.3, "Table 8, row 12"),
+        ("panoptic", "pq_stuff", 30.8, 1.9, "Table 8, row 12"),
+    ],
+)
+def test_the_papers_objects_gain_over_its_own_nearest(
+    kind: str, score: str, value: float, gained: float, where: str
+):
+    found = {each.upsampler: each for each in paper_scores(kind, score)}
+    assert len(found) == 12
+    assert found["nearest"].gain == 0
+    printed = found["dysample+"]
+    assert (printed.value, printed.gain, printed.source) == (value, pytest.approx(gained), where)
+
+
+def test_masks_are_compared_with_the_papers_masks_and_boundaries_with_nothing():
+    found = {each.upsampler: each for each in paper_scores("instances", "mask_ap")}
+    assert found["nearest"].value == 34.7
+    assert found["dysample+"].value == 35.7
+    assert paper_scores("instances", "boundary_ap") == ()
+
+
+@pytest.mark.parametrize("kind", ["detection", "instances", "panoptic"])
+def test_our_objects_stand_beside_the_papers(kind: str):
+    evidence = objects(kind)
+    score = evidence.headline[0]
+    both = pairs(gains(evidence, score, "heads"), paper_scores(kind, score))
+    assert [each.ours.upsampler for each in both] == ["dysample+"]  # the paper has no bilinear there
+    told = agreement_sentences(both, score_spec(score), reference_name(evidence), None)
+    assert "1 differ from nearest with the same sign as in the paper (DySample+)" in told
+    assert words.scatter_alt(both, score_spec(score), "nearest").startswith("Gains over nearest of ")
+
+
 def test_the_scatter_has_every_pair_once(street: Evidence):
-    both = pairs(gains(street, "miou", "heads"), paper_scores("table4", "miou"))
+    both = pairs(gains(street, "miou", "heads"), paper_scores("segmentation", "miou"))
     figure = scatter(both, MIOU, noise=0.2, paper_noise=0.5)
     names = [label for trace in figure.data for label in trace.text]
     assert sorted(names) == sorted(
@@ -88,7 +136,7 @@ def test_a_mark_far_out_stands_at_the_end_of_the_axis_with_its_number():
         gain("sapa", -1, -2, 0),
         gain("deconv", -40, -44, -36),
     ]
-    both = pairs(ours, paper_scores("table4", "miou"))
+    both = pairs(ours, paper_scores("segmentation", "miou"))
     figure = scatter(both, MIOU, noise=0.2, paper_noise=0.5)
     assert [each.label for each in scatter_beyond(both)] == ["Deconvolution"]
     trace = next(trace for trace in figure.data if trace.name == "convolution")
@@ -133,7 +181,7 @@ def test_the_tables_hold_means_and_intervals_as_numbers(street: Evidence):
 
 def test_side_by_side_has_a_dash_where_one_of_both_is_missing():
     evidence = depth()
-    found, paper = gains(evidence, "rms", "heads"), paper_scores("table9", "rms")
+    found, paper = gains(evidence, "rms", "heads"), paper_scores("depth", "rms")
     table = side_by_side(found, paper, pairs(found, paper))
     nearest, fade = table["Upsampler"].index("Nearest"), table["Upsampler"].index("FADE")
     assert (table["Paper"][nearest], table["Ours"][fade]) == (None, None)
