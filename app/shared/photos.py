@@ -142,10 +142,12 @@ def _recipes_by_pictures() -> dict[tuple[str, str], list[Recipe]]:
 
 
 def _spread(sources: tuple[tuple[Recipe, PictureData], ...]) -> list[GalleryItem]:
-    """Return a few pictures, spread evenly over a data set."""
+    """Return a few pictures, spread evenly over those of a data set that have every truth."""
     recipe, data = sources[0]
     title = _in_common([other.task.title for other, _ in sources]) or recipe.task.dataset
-    step = max(1, len(data) // _PER_DATASET)
+    everywhere = set(data.names).intersection(*(other.names for _, other in sources))
+    known = [index for index, name in enumerate(data.names) if name in everywhere]
+    step = max(1, len(known) // _PER_DATASET)
     return [
         GalleryItem(
             f"{recipe.task.dataset}-{data.names[index]}",
@@ -155,13 +157,14 @@ def _spread(sources: tuple[tuple[Recipe, PictureData], ...]) -> list[GalleryItem
             partial(_measured, sources, index),
             partial(_measured, sources, index),
         )
-        for number, index in enumerate(range(0, len(data), step)[:_PER_DATASET], start=1)
+        for number, index in enumerate(known[::step][:_PER_DATASET], start=1)
     ]
 
 
 def _in_common(titles: list[str]) -> str:
     """Return the words that all titles begin with."""
-    return " ".join(words[0] for words in takewhile(_all_equal, zip(*map(str.split, titles), strict=False)))
+    words = takewhile(_all_equal, zip(*map(str.split, titles), strict=False))
+    return " ".join(word for word, *_ in words).rstrip(",:")
 
 
 def _all_equal(words: tuple[str, ...]) -> bool:

@@ -25,8 +25,8 @@ STRONG = 200  # alpha of pixels to be seen where they are few
 HALO = (17, 17, 17, 255)
 _INK, _PAPER = "#111111", "#FFFFFF"
 # In parts of the picture's longer side, and the least in pixels.
-_TEXT, _LEAST_TEXT = 0.036, 11
-_LINE, _LEAST_LINE = 0.006, 1
+_TEXT, _LEAST_TEXT = 0.042, 11
+_LINE, _LEAST_LINE = 0.008, 1
 _NO_LABELS_BELOW = 160  # pixels of the longer side; in smaller pictures labels would hide what they name
 _PAD = 3  # pixels around a label's text
 _ZLIB_LEVEL = 1
