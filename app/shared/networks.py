@@ -35,25 +35,43 @@ def untrained(task: str) -> tuple[str, ...]:
     return tuple(spec.label for name, spec in OPERATORS.items() if name not in names)
 
 
-@st.cache_resource(show_spinner=False)
 def encoder(task: str) -> Encoder:
     """Load the encoder of a task, in the memory layout that is fastest on a CPU."""
+    return _encoder(_owner(task))
+
+
+def head(task: str, upsampler: str) -> Head:
+    """Load the head of a task that was trained with an upsampler."""
+    return _head(_owner(task), upsampler)
+
+
+def maps(source: Source, task: str, longer_side: int) -> tuple[Maps, float]:
+    """Return the encoder's maps of a picture, and the seconds that they took."""
+    return _maps(source, _owner(task), longer_side)
+
+
+def _owner(task: str) -> str:
+    """Return the task whose networks a task shares: they are loaded, and the encoder is run, once for all."""
+    owner = manifest().task(task).owner
+    return owner if owner in [known.name for known in manifest().tasks] else task
+
+
+@st.cache_resource(show_spinner=False)
+def _encoder(task: str) -> Encoder:
     loaded = weights.load_encoder(task, manifest=manifest())
     return loaded.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue, reportUnknownVariableType]
 
 
 @st.cache_resource(show_spinner=False)
-def head(task: str, upsampler: str) -> Head:
-    """Load the head of a task that was trained with an upsampler."""
-    return weights.load_head(task, upsampler, encoder(task).channels, manifest=manifest())
+def _head(task: str, upsampler: str) -> Head:
+    return weights.load_head(task, upsampler, _encoder(task).channels, manifest=manifest())
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def maps(source: Source, task: str, longer_side: int) -> tuple[Maps, float]:
-    """Return the encoder's maps of a picture, and the seconds that they took."""
+def _maps(source: Source, task: str, longer_side: int) -> tuple[Maps, float]:
     image = torch.from_numpy(picture(source, task, longer_side).image.copy())
     batch = image.permute(2, 0, 1)[None].float() / 255  # channels-last in memory, faster on CPUs
-    network = encoder(task)
+    network = _encoder(task)
     with _ENCODING, torch.inference_mode():
         started = time.perf_counter()
         encoded = tuple(x.contiguous() for x in encode(network, batch))  # samplers are fastest so

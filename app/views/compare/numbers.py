@@ -20,10 +20,10 @@ def columns(comparison: Comparison[Any]) -> dict[str, Column]:
         "Head (ms)": [1000 * row.answer.head_seconds for row in rows],
         "Upsampler parameters": [float(row.answer.parameters) for row in rows],
     }
-    draw = drawing(comparison.task)
-    if draw.count is not None:
-        table["Objects"] = [float(draw.count(comparison.task, row.answer.annotation)) for row in rows]
-    for number in draw.numbers:
+    counts = [_objects(comparison, row) for row in rows]
+    if None not in counts:
+        table["Objects"] = [float(count or 0) for count in counts]
+    for number in drawing(comparison.task).numbers:
         if number.record != "score" or comparison.picture.truth is not None:
             table[number.title] = [number.of(row) for row in rows]
     return table
@@ -40,17 +40,24 @@ def as_json(comparison: Comparison[Any], settings: CompareSettings, source: str)
         "reference": comparison.reference_label,
         "ranges": asdict(comparison.ranges) if comparison.ranges else None,
         "encoder_seconds": comparison.compared[0].answer.encoder_seconds,
-        "upsamplers": {row.name: _numbers(row) for row in comparison.compared},
+        "upsamplers": {row.name: _numbers(comparison, row) for row in comparison.compared},
         "versions": {name: version(name) for name in ("dysample-lab", "torch", "streamlit")},
     }
     return json.dumps(record, indent=1)
 
 
-def _numbers(row: Compared[Any]) -> dict[str, object]:
+def _numbers(comparison: Comparison[Any], row: Compared[Any]) -> dict[str, object]:
     return {
+        "objects": _objects(comparison, row),
         "head_seconds": row.answer.head_seconds,
         "upsampler_parameters": row.answer.parameters,
         "difference": asdict(row.difference) if row.difference else None,
         "score_here": asdict(row.score) if row.score else None,
         "weights": asdict(row.weights),
     }
+
+
+def _objects(comparison: Comparison[Any], row: Compared[Any]) -> int | None:
+    """Return the number of objects that are shown; None for kinds of tasks without objects."""
+    count = drawing(comparison.task).count
+    return None if count is None else count(comparison.task, row.answer.annotation)

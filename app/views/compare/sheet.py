@@ -52,6 +52,8 @@ def printed(comparison: Comparison[Any], show: Show, *, opacity: float, title: s
         f"{comparison.task.title}: one encoder, heads that differ by their upsampler. "
         f"{width} by {height} px. Trained on {comparison.task.dataset}."
     )
+    if comparison.threshold is not None:
+        caption += f" Objects with a score of at least {comparison.threshold:g}."
     legend = draw.legend(comparison, show)
     return _sheet_png(shown, legend=legend, caption=caption, columns=2 if width >= height else 3)
 

@@ -13,8 +13,9 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from app.records import Comparison, Layer
+from app.settings import CompareSettings
 from app.theme import CHANGED, CONFUSED, FALSE, FOUND, MISSED, ONLY_HERE, ONLY_THERE, SAME, class_colours
-from app.views.compare import numbers, object_archive, object_panes
+from app.views.compare import numbers, object_archive, object_panes, sheet
 from app.views.compare.compute import close_up
 from app.views.compare.marks import FILL, HALO, STRONG, Frame, Mark, marks_png
 from app.views.compare.verdicts import errors, roll
@@ -341,6 +342,19 @@ def test_the_archive_is_read_by_pycocotools_and_by_the_training(
         np.testing.assert_array_equal(back.classes, shown.classes)
         if masks:
             np.testing.assert_array_equal(back.masks, shown.masks)
+
+
+def test_the_numbers_and_the_sheet_can_be_downloaded(comparison: Comparison) -> None:
+    settings = CompareSettings("t", ("nearest", "bilinear"), 160, 0.5)
+    record = json.loads(numbers.as_json(comparison, settings, "made.jpg"))
+    assert record["settings"]["threshold"] == 0.5
+    assert record["reference"] == "Bilinear"
+    nearest = record["upsamplers"]["nearest"]
+    assert (nearest["objects"], nearest["difference"]["only_here"]) == (2, 1)
+    made = sheet.printed(comparison, "changes", opacity=1.0, title="made")
+    with Image.open(io.BytesIO(made)) as picture:
+        assert picture.width == 2126
+        assert (np.asarray(picture.convert("RGB")) == rgb(ONLY_HERE)).all(-1).sum() > 1000
 
 
 def test_the_archive_of_masks_has_their_numbers_and_colours() -> None:
