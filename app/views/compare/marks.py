@@ -21,7 +21,7 @@ Box = tuple[int, int, int, int]  # first column and row, and those after the las
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 FILL = 115  # alpha of filled pixels, of 255: the photograph shows through
-STRONG = 200  # alpha of pixels to be seen where they are few
+STRONG = 175  # alpha of pixels to be seen where they are few
 HALO = (17, 17, 17, 255)
 _INK, _PAPER = "#111111", "#FFFFFF"
 # In parts of the picture's longer side, and the least in pixels.

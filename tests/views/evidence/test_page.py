@@ -89,9 +89,24 @@ def test_ours_stand_beside_table_4(app: AppTest) -> None:
     assert both.loc["SAPA-B", "Paper, gain"] == pytest.approx(43.20 - 41.68)
     assert both.loc["SAPA-B", "Source"] == "Table 4, row 8"
     assert any("against the paper" in each.value for each in app.markdown)
-    app.selectbox(key="evidence_table").set_value("table6").run()
+    app.selectbox(key="evidence_table").set_value("table5").run()
     assert not app.exception
-    assert any("we train no detector" in each.value for each in app.markdown)
+    assert any("we train no MaskFormer" in each.value for each in app.markdown)
+
+
+def test_tables_of_objects_have_a_place_for_ours(app: AppTest) -> None:
+    open_at(app, "Beside the paper", STREET)
+    app.selectbox(key="evidence_table").set_value("table8").run()
+    assert not app.exception
+    assert list(app.dataframe[0].value["PQ"]) == [float(cell) for cell in paper_table("table8").column("pq")]
+    assert "not measured yet" in app.info[0].value
+    assert "sweep everyday-panoptic" in app.code[0].value
+
+
+def test_the_cost_of_a_network_with_regions_is_counted_on_its_pyramid() -> None:
+    sites = compute.task_sites("everyday-panoptic")
+    assert [(site.height, site.width) for site in sites] == [(12, 16), (24, 32), (48, 64)]
+    assert len({site.channels for site in sites}) == 1
 
 
 def test_the_bubbles_say_where_latencies_come_from(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
