@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from dysample.models.annotations import Depth, Labels
+from dysample.models.annotations import Depth, Labels, Objects, Panoptic
 from dysample.models.tasks import KINDS, Kind
 from dysample.models.weights import join, new_encoder, new_head
 from dysample.training.recipe import load_recipe, recipe_names
@@ -40,6 +40,12 @@ def test_the_networks_of_a_task_are_those_of_its_kind(name: str) -> None:
     host = join(task, encoder, new_head(task, encoder.channels, "bilinear")).eval()
     with torch.no_grad():
         output = host(torch.zeros(1, 3, 32, 64))
-    said = KINDS[task.kind].annotation(output)
-    expected: dict[Kind, type] = {"segmentation": Labels, "depth": Depth}
+    said = KINDS[task.kind].annotation(task, output)
+    expected: dict[Kind, type] = {
+        "segmentation": Labels,
+        "depth": Depth,
+        "detection": Objects,
+        "instances": Objects,
+        "panoptic": Panoptic,
+    }
     assert isinstance(said, expected[task.kind])

@@ -25,7 +25,7 @@ _REPEAT_WITHIN = 0.15  # seconds in which a head is timed again, so that small p
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class NetworkRun:
     """A run of a network with one upsampler on a picture.
 
     Attributes:
@@ -67,7 +67,7 @@ def _with_reference(settings: CompareSettings) -> tuple[str, ...]:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def run(source: Source, task: str, longer_side: int, upsampler: str) -> Run:
+def run(source: Source, task: str, longer_side: int, upsampler: str) -> NetworkRun:
     """Run the network with one upsampler; the encoder runs once for all of them.
 
     Raises:
@@ -82,7 +82,7 @@ def run(source: Source, task: str, longer_side: int, upsampler: str) -> Run:
         output, seconds = _timed(lambda: network.decode(encoded, height, width).output)
         kept = kind.annotation(row, output) if kind.above is None else output
     parameters = sum(parameter.numel() for parameter in network.upsamplers.parameters())
-    return Run(kept, seconds, encoder_seconds, parameters)
+    return NetworkRun(kept, seconds, encoder_seconds, parameters)
 
 
 def _timed(run: Callable[[], Any]) -> tuple[Any, float]:
@@ -96,7 +96,7 @@ def _timed(run: Callable[[], Any]) -> tuple[Any, float]:
             return output, median(times)
 
 
-def answer(task: Task, run: Run, threshold: float | None) -> Answer[Any]:
+def answer(task: Task, run: NetworkRun, threshold: float | None) -> Answer[Any]:
     """Return what a network says from a score on; no network runs."""
     kind = KINDS[task.kind]
     said = run.output if kind.above is None else kind.above(task, run.output, threshold or 0.0)

@@ -33,7 +33,7 @@ _ZLIB_LEVEL = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mark:
+class ObjectMark:
     """An object to draw.
 
     Attributes:
@@ -117,7 +117,7 @@ def frame_of(comparison: Comparison[Any]) -> tuple[Comparison[Any], Frame]:
 
 
 def marks_png(
-    size: tuple[int, int], frame: Frame, marks: Sequence[Mark], areas: Sequence[Area] = ()
+    size: tuple[int, int], frame: Frame, marks: Sequence[ObjectMark], areas: Sequence[Area] = ()
 ) -> bytes:
     """Draw marks on a clear ground: thin lines first, then areas, other marks in their order, and all labels.
 
@@ -144,12 +144,12 @@ def marks_png(
     return png(_labelled(picture, _cut_off(marks, frame)))
 
 
-def _cut_off(marks: Sequence[Mark], frame: Frame) -> list[Mark]:
+def _cut_off(marks: Sequence[ObjectMark], frame: Frame) -> list[ObjectMark]:
     """Return what is left of marks within a frame."""
     return [part for part in (_cut(mark, frame) for mark in marks) if part is not None]
 
 
-def _cut(mark: Mark, frame: Frame) -> Mark | None:
+def _cut(mark: ObjectMark, frame: Frame) -> ObjectMark | None:
     left, top, right, bottom = mark.box
     box = left - frame.left, top - frame.top, right - frame.left, bottom - frame.top
     if mark.mask is not None:
@@ -176,12 +176,12 @@ def rgb(colour: str) -> tuple[int, int, int]:
 # --- Lines ---
 
 
-def _fill(pixels: UInt8[np.ndarray, "h w 4"], mark: Mark) -> None:
+def _fill(pixels: UInt8[np.ndarray, "h w 4"], mark: ObjectMark) -> None:
     if mark.mask is not None and mark.line == "bold":
         pixels[mark.mask] = (*rgb(mark.colour), FILL)
 
 
-def _outline(pixels: UInt8[np.ndarray, "h w 4"], mark: Mark, size: int) -> None:
+def _outline(pixels: UInt8[np.ndarray, "h w 4"], mark: ObjectMark, size: int) -> None:
     """Draw the edge of an object within it, and its halo around it."""
     part = _around(mark, pixels.shape[:2], size + 2)
     region = np.pad(_region(mark, pixels.shape[:2])[part].astype(np.uint8), 1)
@@ -195,7 +195,7 @@ def _outline(pixels: UInt8[np.ndarray, "h w 4"], mark: Mark, size: int) -> None:
     pixels[part][cut[0]] = (*rgb(mark.colour), 255)
 
 
-def _region(mark: Mark, shape: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
+def _region(mark: ObjectMark, shape: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
     if mark.mask is not None:
         return mark.mask
     region = np.zeros(shape, bool)
@@ -213,7 +213,7 @@ def _whole(box: tuple[float, float, float, float], shape: tuple[int, ...]) -> Bo
     return left, top, max(right, left + 1), max(bottom, top + 1)
 
 
-def _around(mark: Mark, shape: tuple[int, ...], reach: int) -> tuple[slice, slice]:
+def _around(mark: ObjectMark, shape: tuple[int, ...], reach: int) -> tuple[slice, slice]:
     """Return the part of the picture that the lines of a mark may touch."""
     left, top, right, bottom = _whole(mark.box, shape)
     if mark.mask is not None and mark.mask.any():
@@ -242,7 +242,7 @@ def _dashes(shape: tuple[int, ...], length: int) -> Bool[np.ndarray, "h w"]:
 # --- Labels ---
 
 
-def _labelled(picture: Image.Image, marks: Sequence[Mark]) -> Image.Image:
+def _labelled(picture: Image.Image, marks: Sequence[ObjectMark]) -> Image.Image:
     """Set the labels, those of the last marks first, where they cover none that is already set."""
     longer = max(picture.size)
     named = [mark for mark in reversed(marks) if mark.label]
@@ -264,13 +264,13 @@ def _plate(label: str, font: _Font) -> tuple[int, int]:
     return round(right - left - lead) + 2 * _PAD, round(bottom - top) + 2 * _PAD
 
 
-def _place(mark: Mark, plate: tuple[int, int], size: tuple[int, int], taken: Sequence[Box]) -> Box:
+def _place(mark: ObjectMark, plate: tuple[int, int], size: tuple[int, int], taken: Sequence[Box]) -> Box:
     """Return the first place at the edges of an object where its label covers no other, else the emptiest."""
     places = [_inside(corner, plate, size) for corner in _corners(mark, plate, size)]
     return min(places, key=lambda place: sum(_shared(place, other) for other in taken))
 
 
-def _corners(mark: Mark, plate: tuple[int, int], size: tuple[int, int]) -> list[tuple[int, int]]:
+def _corners(mark: ObjectMark, plate: tuple[int, int], size: tuple[int, int]) -> list[tuple[int, int]]:
     """Return left upper corners of a plate: above the object, inside, below, and down its left side."""
     left, top, right, bottom = _whole(mark.box, size[::-1])
     wide, high = plate
@@ -291,7 +291,7 @@ def _shared(one: Box, other: Box) -> int:
     return max(0, wide) * max(0, high)
 
 
-def _set(draw: ImageDraw.ImageDraw, place: Box, mark: Mark, font: _Font) -> None:
+def _set(draw: ImageDraw.ImageDraw, place: Box, mark: ObjectMark, font: _Font) -> None:
     left, top, right, bottom = place
     draw.rectangle((left, top, right - 1, bottom - 1), fill=mark.colour, outline=HALO)
     ink = _INK if _lightness(mark.colour) > 0.45 else _PAPER

@@ -10,7 +10,7 @@ from jaxtyping import Bool
 from app.records import Compared, Comparison, Layer, Legend, LegendEntry
 from app.settings import Show
 from app.theme import CHANGED, CONFUSED, FALSE, FOUND, MISSED, ONLY_HERE, ONLY_THERE, SAME, class_colours
-from app.views.compare.marks import STRONG, Area, Frame, Line, Mark, frame_of, marks_png
+from app.views.compare.marks import STRONG, Area, Frame, Line, ObjectMark, frame_of, marks_png
 from app.views.compare.verdicts import Changes, Errors, Roll, changes, errors, roll
 from dysample.models.annotations import Objects
 from dysample.models.tasks import Task
@@ -96,7 +96,7 @@ def _errors_pane(task: Task, frame: Frame, row: Compared[Objects], truth: Object
     return Layer(row.label, words, picture, f"Errors of {row.label}: {words}")
 
 
-def change_marks(here: Objects, there: Objects, found: Changes, task: Task) -> list[Mark]:
+def change_marks(here: Objects, there: Objects, found: Changes, task: Task) -> list[ObjectMark]:
     """Return marks that are quiet where both have an object, and strong where one lacks it."""
     return [
         *_marks(here, found.both, SAME, "thin"),
@@ -105,7 +105,7 @@ def change_marks(here: Objects, there: Objects, found: Changes, task: Task) -> l
     ]
 
 
-def error_marks(here: Objects, truth: Objects, found: Errors, task: Task) -> list[Mark]:
+def error_marks(here: Objects, truth: Objects, found: Errors, task: Task) -> list[ObjectMark]:
     """Return marks of what is found, missed, false, or of another class than the true one."""
     names = [task.classes[number] for number in truth.classes[found.instead]]
     confused = [
@@ -121,16 +121,16 @@ def error_marks(here: Objects, truth: Objects, found: Errors, task: Task) -> lis
 
 def _marks(
     objects: Objects, rows: Iterable[int], colour: str, line: Line, words: Iterable[str] = _NO_LABELS
-) -> list[Mark]:
+) -> list[ObjectMark]:
     return [mark(objects, row, colour, label=text, line=line) for row, text in zip(rows, words, strict=False)]
 
 
-def mark(objects: Objects, row: int, colour: str, *, label: str, line: Line = "bold") -> Mark:
+def mark(objects: Objects, row: int, colour: str, *, label: str, line: Line = "bold") -> ObjectMark:
     """Return the mark of an object; those of a truth that are not scored are dashed."""
     left, top, right, bottom = objects.boxes[row].tolist()
     mask: Bool[np.ndarray, "h w"] | None = None if objects.masks is None else objects.masks[row]
     dashed: Line = "dashed" if objects.crowd[row] else line
-    return Mark((left, top, right, bottom), mask, colour, label, dashed)
+    return ObjectMark((left, top, right, bottom), mask, colour, label, dashed)
 
 
 def label(objects: Objects, row: int, task: Task) -> str:

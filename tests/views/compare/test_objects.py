@@ -17,7 +17,7 @@ from app.settings import CompareSettings
 from app.theme import CHANGED, CONFUSED, FALSE, FOUND, MISSED, ONLY_HERE, ONLY_THERE, SAME, class_colours
 from app.views.compare import numbers, object_archive, object_panes, sheet
 from app.views.compare.compute import close_up
-from app.views.compare.marks import FILL, HALO, STRONG, Frame, Mark, marks_png
+from app.views.compare.marks import FILL, HALO, STRONG, Frame, ObjectMark, marks_png
 from app.views.compare.verdicts import errors, roll
 from dysample.models.annotations import Objects
 from dysample.training.coco import read_objects
@@ -294,7 +294,7 @@ def test_labels_do_not_cover_one_another_where_there_is_room() -> None:
     """Three objects in one place, in a picture of 500 x 400 pixels, and a label each."""
     colours = ("#112233", "#445566", "#778899")
     boxes = [(100.0, 100.0, 300.0, 300.0), (104.0, 102.0, 298.0, 303.0), (98.0, 99.0, 305.0, 290.0)]
-    marks = [Mark(box, None, colour, "sheep 0.98") for box, colour in zip(boxes, colours, strict=True)]
+    marks = [ObjectMark(box, None, colour, "sheep 0.98") for box, colour in zip(boxes, colours, strict=True)]
     frame = Frame(0, 0, 500, 400)
     plain = decoded(marks_png((400, 500), frame, [replace(mark, label="") for mark in marks]))
     pixels = decoded(marks_png((400, 500), frame, marks))
@@ -306,7 +306,7 @@ def test_labels_do_not_cover_one_another_where_there_is_room() -> None:
 
 
 def test_small_pictures_have_no_labels() -> None:
-    mark = Mark((10.0, 20.0, 60.0, 60.0), None, "#112233", "cat 0.98")
+    mark = ObjectMark((10.0, 20.0, 60.0, 60.0), None, "#112233", "cat 0.98")
     frame = Frame(0, 0, 100, 80)
     assert marks_png((80, 100), frame, [mark]) == marks_png((80, 100), frame, [replace(mark, label="")])
 
