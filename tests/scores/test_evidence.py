@@ -135,7 +135,7 @@ def test_a_binary_file(path: Path):
     ("where", "value", "message"),
     [
         (("task",), 3, "task must be text, got 3"),
-        (("kind",), "detection", "kind must be 'segmentation' or 'depth'"),
+        (("kind",), "colouring", "kind must be 'segmentation' or 'depth' or "),
         (("kind",), "depth", "headline must name scores of depth"),
         (("headline",), ["miou", "ap"], "no score is called 'ap'"),
         (("headline",), [], "headline must name scores"),

@@ -11,7 +11,7 @@ from dysample.scores.paper import paper_table, printed_scores
 from dysample.scores.scorers import SCORERS, Scorer
 from dysample.scores.specs import score_spec
 from tests.scores.objects import boxes, masked
-from tests.scores.rows import CLASSES, DETECTION, INSTANCES, PANOPTIC, ROWS, task
+from tests.scores.rows import CLASSES, ROWS, task
 
 
 def panoptic(segments: list, classes: list[int]) -> Panoptic:
@@ -34,42 +34,42 @@ def test_a_row_says_what_is_stored_shown_and_printed(kind: str):
 def test_only_scored_things_count_as_objects():
     truth = boxes(40, 40, [(0, 0, 9, 9), (20, 20, 30, 30), (5, 20, 9, 30)], [0, 1, 2])
     found = boxes(40, 40, [(20, 20, 30, 30)], [1], [0.9])
-    score = DETECTION.score(task(), found, truth)
+    score = ROWS["detection"].score(task(), found, truth)
     assert score is not None
     assert asdict(score)["per_class"] == (None, 1, 0, None)
     assert asdict(score)["box_ap"] == 0.5
-    alone = DETECTION.score(task(("background", "cat")), found, truth)
+    alone = ROWS["detection"].score(task(("background", "cat")), found, truth)
     assert alone is not None
     assert asdict(alone)["box_ap"] == 1
 
 
 def test_one_picture_without_a_truth_has_no_score():
     empty = masked(np.zeros((0, 8, 8), bool), [])
-    assert DETECTION.score(task(), empty, boxes(8, 8, [(0, 0, 4, 4)], [0])) is None
-    assert INSTANCES.score(task(), empty, empty) is None
+    assert ROWS["detection"].score(task(), empty, boxes(8, 8, [(0, 0, 4, 4)], [0])) is None
+    assert ROWS["instances"].score(task(), empty, empty) is None
     nothing = panoptic([[0, 0]], [])
-    assert PANOPTIC.score(task(CLASSES), nothing, nothing) is None
+    assert ROWS["panoptic"].score(task(CLASSES), nothing, nothing) is None
 
 
 def test_one_picture_is_scored():
     mask = np.zeros((1, 8, 8), bool)
     mask[0, 2:6, 2:6] = True
     one = masked(mask, [2])
-    masks = INSTANCES.score(task(), one, one)
+    masks = ROWS["instances"].score(task(), one, one)
     assert masks is not None
-    assert {asdict(masks)[name] for name in INSTANCES.headline} == {1}
+    assert {asdict(masks)[name] for name in ROWS["instances"].headline} == {1}
     whole = panoptic([[1, 2, 2]], [0, 3])
-    both = PANOPTIC.score(task(CLASSES), whole, whole)
+    both = ROWS["panoptic"].score(task(CLASSES), whole, whole)
     assert both is not None
-    assert {asdict(both)[name] for name in PANOPTIC.headline} == {1}
+    assert {asdict(both)[name] for name in ROWS["panoptic"].headline} == {1}
 
 
 def test_windows_are_those_of_the_kind():
     reference, other = panoptic([[1] * 9] * 9, [0]), panoptic([[1] * 9] * 8 + [[1] * 8 + [2]], [0, 1])
-    assert (window := PANOPTIC.window([other], 3, reference)).x == window.y == 6
+    assert (window := ROWS["panoptic"].window([other], 3, reference)).x == window.y == 6
     found, nothing = boxes(9, 9, [(6, 6, 9, 9)], [1]), boxes(9, 9, [], [])
-    assert (window := DETECTION.window([nothing], 3, found)).x == window.y == 6
-    assert DETECTION.ranges([nothing], found, None) is None
+    assert (window := ROWS["detection"].window([nothing], 3, found)).x == window.y == 6
+    assert ROWS["detection"].ranges([nothing], found, None) is None
 
 
 # --- The paper ---
@@ -77,13 +77,13 @@ def test_windows_are_those_of_the_kind():
 
 def test_the_paper_s_numbers_by_hand():
     """From the PDF: Tables 6 to 8, ResNet-50."""
-    found = {each.upsampler: each for each in DETECTION.printed("box_ap")}
+    found = {each.upsampler: each for each in ROWS["detection"].printed("box_ap")}
     assert (found["dysample+"].value, found["dysample+"].gain, found["dysample+"].row) == (38.7, 1.2, 12)
     assert found["a2u"].gain == -0.2
     assert found["nearest"].gain == 0
-    masks = {each.upsampler: each for each in INSTANCES.printed("mask_ap75")}
+    masks = {each.upsampler: each for each in ROWS["instances"].printed("mask_ap75")}
     assert (masks["dysample+"].value, masks["dysample+"].gain, masks["dysample+"].row) == (38.2, 1.0, 26)
-    stuff = {each.upsampler: each for each in PANOPTIC.printed("pq_stuff")}
+    stuff = {each.upsampler: each for each in ROWS["panoptic"].printed("pq_stuff")}
     assert (stuff["dysample+"].value, stuff["dysample+"].gain) == (30.8, 1.9)
     assert SCORERS["segmentation"].printed("boundary_miou")[0].value == 27.8
     assert SCORERS["depth"].printed("rms")[-1].gain == pytest.approx(0.393 - 0.402)
