@@ -43,7 +43,15 @@ class Host(nn.Module, Generic[_Head]):
 
         The maps in the steps belong to the padded picture; see `encode`.
         """
-        return self.head.decode(encode(self.encoder, image), *image.shape[2:])
+        return self.head.decode(self.encode(image), *image.shape[2:])
+
+    def encode(self, image: Float[Tensor, "b 3 H W"]) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
+        """Compute the encoder's maps of padded pictures.
+
+        Raises:
+            ValueError: The picture is not (batch, 3, height, width).
+        """
+        return encode(self.encoder, image)
 
     def operator(self, step: str) -> nn.Module:
         """Return the upsampler of a step by the step's name.
@@ -90,8 +98,7 @@ class DenseHost(Host[_Dense]):
 
         The maps in the steps belong to the padded picture; see `encode`.
         """
-        maps = encode(self.encoder, image)
-        return self.head.decode(maps, *image.shape[2:], align_corners=self.align_corners)
+        return self.head.decode(self.encode(image), *image.shape[2:], align_corners=self.align_corners)
 
 
 class SegmentationHost(DenseHost[SegFormerHead]):
@@ -109,6 +116,17 @@ class DepthEstimator(DenseHost[DepthHead]):
 # --- Maps that several heads can share ---
 
 
+def check_picture(image: Tensor) -> None:
+    """Check the shape of a batch of pictures.
+
+    Raises:
+        ValueError: It is not (batch, 3, height, width).
+    """
+    check_map(image)
+    if image.shape[1] != 3:
+        raise ValueError(f"image must have 3 channels (RGB), got {image.shape[1]}")
+
+
 def encode(encoder: Encoder, image: Float[Tensor, "b 3 H W"]) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
     """Compute an encoder's maps, so that several heads can share them.
 
@@ -117,8 +135,6 @@ def encode(encoder: Encoder, image: Float[Tensor, "b 3 H W"]) -> tuple[Float[Ten
     Raises:
         ValueError: The picture is not (batch, 3, height, width).
     """
-    check_map(image)
-    if image.shape[1] != 3:
-        raise ValueError(f"image must have 3 channels (RGB), got {image.shape[1]}")
+    check_picture(image)
     padding = (0, -image.shape[3] % STRIDES[-1], 0, -image.shape[2] % STRIDES[-1])
     return encoder(F.pad(image, padding, mode="replicate"))

@@ -15,7 +15,7 @@ from dysample.extras import needed_for
 from dysample.models.annotations import Labels, Objects
 from dysample.models.feature_pyramid import FeaturePyramid
 from dysample.models.heads import Head
-from dysample.models.host import Host, encode
+from dysample.models.host import Host
 from dysample.models.panoptic_fpn import SemanticBranch
 from dysample.types import Prediction, Step
 
@@ -264,25 +264,7 @@ class ObjectHead(RegionHead):
 
 
 class ObjectDetector(Host[ObjectHead]):
-    """Finds the objects in RGB pictures of any size, and the stuff around them."""
-
-    def forward(self, image: Float[Tensor, "b 3 H W"]) -> Detections:
-        """Find the objects of every picture.
-
-        Args:
-            image: RGB in [0, 1].
-
-        Raises:
-            ValueError: The picture is not (batch, 3, height, width).
-        """
-        return self.intermediates(image).output
-
-    def intermediates(self, image: Float[Tensor, "b 3 H W"]) -> Prediction[Detections]:
-        """Return what is found with every upsampling step inside the head.
-
-        The maps in the steps belong to the padded picture; see `encode`.
-        """
-        return self.head.decode(encode(self.encoder, image), *image.shape[2:])
+    """Finds the objects in RGB pictures of any size, and the stuff around them, as `Detections`."""
 
 
 # --- Masks ---

@@ -14,16 +14,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from dysample.extras import needed_for
-from dysample.geometry import check_map
 from dysample.models.annotations import Objects, Panoptic
 from dysample.models.encoder import Encoder
 from dysample.models.feature_pyramid import FeaturePyramid, Stages
-from dysample.models.host import Host
+from dysample.models.host import Host, check_picture
 from dysample.models.merging import merge
 from dysample.models.object_head import REGION_LEVELS, Detections, ProposalHead, RegionHead
 from dysample.models.panoptic_fpn import SemanticBranch
 from dysample.ops.upsampler import check_channels
-from dysample.types import Prediction
 
 with needed_for("dysample.models.rcnn"):
     from torchvision.models.detection._utils import BoxCoder
@@ -195,27 +193,11 @@ class RCNNHead(RegionHead):
 class RCNN(Host[RCNNHead]):
     """Finds the objects in RGB pictures of any size, and with a semantic branch also the stuff around them.
 
+    Called on pictures it returns their `Detections`.
+
     Normalisations of the encoder keep their running statistics in training, and the first layers of the
     encoder of `faster_rcnn` and its like are frozen.
     """
-
-    def forward(self, image: Float[Tensor, "b 3 H W"]) -> Detections:
-        """Find the objects of every picture at its own size.
-
-        Args:
-            image: RGB in [0, 1].
-
-        Raises:
-            ValueError: The picture is not (batch, 3, height, width).
-        """
-        return self.intermediates(image).output
-
-    def intermediates(self, image: Float[Tensor, "b 3 H W"]) -> Prediction[Detections]:
-        """Return what is found with every upsampling step inside the head.
-
-        The maps in the steps belong to the padded picture; see `encode`.
-        """
-        return self.head.decode(self.encode(image), *image.shape[2:])
 
     def encode(self, image: Float[Tensor, "b 3 H W"]) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
         """Compute the encoder's maps.
@@ -226,9 +208,7 @@ class RCNN(Host[RCNNHead]):
         Raises:
             ValueError: The picture is not (batch, 3, height, width).
         """
-        check_map(image)
-        if image.shape[1] != 3:
-            raise ValueError(f"image must have 3 channels (RGB), got {image.shape[1]}")
+        check_picture(image)
         batch, _, height, width = image.shape
         stride = _STRIDES[len(self.head.upsamplers)]
         rows, columns = height + -height % stride, width + -width % stride

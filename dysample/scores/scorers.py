@@ -202,9 +202,14 @@ def panoptic_score(task: Task, panoptic: Panoptic, truth: Panoptic) -> PanopticS
     return None if score.pq is None else score
 
 
+def found_difference(objects: Objects, reference: Objects) -> ObjectDifference:
+    """Compare all objects of two answers: whoever shows them has chosen those that are sure enough."""
+    return object_difference(objects, reference, threshold=0.0)
+
+
 def object_window(answers: Sequence[Objects], size: int, reference: Objects) -> Window:
-    """Return the square in which the sure objects of answers differ most from the reference's."""
-    return liveliest_object_window(answers, size, reference=reference)
+    """Return the square in which the objects differ most from the reference's, whatever their scores."""
+    return liveliest_object_window(answers, size, reference=reference, threshold=0.0)
 
 
 def panoptic_window(answers: Sequence[Panoptic], size: int, reference: Panoptic) -> Window:
@@ -224,7 +229,7 @@ class Scoring(Generic[_Answer]):
         restored: Makes a picture's contributions to a score, as a scorer's `statistics`, of kept arrays.
         score: Scores an answer for one picture of any shape, or a part of one, given the truth; returns
             None if no pixel has a truth.
-        difference: Measures how much an answer differs from a reference.
+        difference: Measures how much an answer differs from a reference; all objects of both count.
         window: Finds the square of a given side in which answers differ most from a reference.
         ranges: Returns the ranges that answers, their reference and the truth span together; None for
             answers that are not amounts.
@@ -287,7 +292,7 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         scorer=box_scorer,
         restored=PictureMatches.restored,
         score=box_score,
-        difference=object_difference,
+        difference=found_difference,
         window=object_window,
         ranges=lambda answers, reference, truth: None,
         headline=BOX_METRICS,
@@ -300,7 +305,7 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         scorer=mask_scorer,
         restored=PictureMatches.restored,
         score=mask_score,
-        difference=object_difference,
+        difference=found_difference,
         window=object_window,
         ranges=lambda answers, reference, truth: None,
         headline=MASK_METRICS,

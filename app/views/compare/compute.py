@@ -14,7 +14,6 @@ from app.records import Answer, Compared, Comparison, Picture, Said
 from app.settings import CompareSettings, Source
 from app.shared.networks import head, maps
 from app.shared.photos import manifest, picture
-from dysample.models.annotations import Objects
 from dysample.models.manifest import WeightsEntry
 from dysample.models.tasks import KINDS, Task
 from dysample.ops.registry import OPERATORS
@@ -150,7 +149,7 @@ def compare(
         reference=reference,
         reference_label=OPERATORS[task.reference].label,
         compared=compared,
-        window=scoring.window(list(map(_certain, shown)), CLOSE_UP_SIDE, _certain(reference)),
+        window=scoring.window(shown, CLOSE_UP_SIDE, reference),
         ranges=scoring.ranges(shown, reference, picture.truth),
         threshold=threshold,
     )
@@ -166,17 +165,10 @@ def _compared(
         name=name,
         label=OPERATORS[name].label,
         answer=answer,
-        difference=None
-        if name == task.reference
-        else scoring.difference(_certain(said), _certain(reference)),
+        difference=None if name == task.reference else scoring.difference(said, reference),
         score=None if truth is None else scoring.score(task, scored, truth),
         weights=entry,
     )
-
-
-def _certain(said: Said) -> Said:
-    """Return objects with full scores: scorers leave out what is not sure, here the visitor has done so."""
-    return replace(said, scores=np.ones_like(said.scores)) if isinstance(said, Objects) else said
 
 
 def close_up(whole: Comparison[Said]) -> Comparison[Said]:
