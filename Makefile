@@ -3,6 +3,8 @@
 # Everything goes into .venv; only a browser, for the tests, is taken from the system.
 
 PORT ?= 8501
+# Tests start many processes: what one of them has compiled, the next need not compile again.
+unexport PYTHONDONTWRITEBYTECODE
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 # The first Python that is new enough; only asked for when something is to be installed.
 PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \

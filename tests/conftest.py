@@ -1,6 +1,7 @@
 """Fixtures for all tests. Imports no module of the package: the shape hook must be the first to do so."""
 
 import contextlib
+import functools
 import gc
 import hashlib
 import json
@@ -53,8 +54,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Leave modules and tests out of every later look for garbage: they stay until the end."""
+    _scan_for_components_once()
     gc.collect()
     gc.freeze()
+
+
+def _scan_for_components_once() -> None:
+    """Let a process read the metadata of all installed packages once: every AppTest asks for components."""
+    if "streamlit.testing.v1" in sys.modules:
+        from streamlit.components.v2 import manifest_scanner
+
+        scan = functools.cache(manifest_scanner.scan_component_manifests)
+        pytest.MonkeyPatch().setattr(manifest_scanner, "scan_component_manifests", scan)
 
 
 @dataclass

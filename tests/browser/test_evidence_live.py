@@ -25,7 +25,7 @@ def open_at(page: Page, url: str, query: str, figures: int) -> None:
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=START_MS)
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_differences_and_classes_are_drawn_within_the_window(
     page: Page, url: str, scheme: str, width: int, tmp_path: Path
 ) -> None:

@@ -5,16 +5,12 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_app import MAIN
-from tests.browser.conftest import StartServer
-
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def offsets(page: Page, streamlit_server: StartServer) -> Page:
-    """The page by its own address, as the first that a fresh server is asked for."""
-    page.goto(f"{streamlit_server(MAIN)}/offsets")
+def offsets(page: Page, app_url: str) -> Page:
+    page.goto(f"{app_url}/offsets")
     expect(page.locator(".offsets .frame")).to_be_visible()
     return page
 
