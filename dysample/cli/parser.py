@@ -83,9 +83,18 @@ def evaluate_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `evaluate`."""
     _add_recipe(parser)
     _add_pretrained(parser, "folder of the shipped weights")
-    parser.add_argument(
+    add = parser.add_argument
+    others = parser.add_mutually_exclusive_group()
+    others.add_argument(
         "--runs", type=Path, help="score the finished runs of this folder instead, and summarise them"
     )
+    others.add_argument(
+        "--dataset",
+        default="",
+        metavar="NAME",
+        help="score on another data set with such truth, for scores-NAME.json and the model card alone",
+    )
+    add("--split", default="", metavar="NAME", help="split of the other data set (default: the recipe's)")
 
 
 def pack_options(parser: argparse.ArgumentParser) -> None:

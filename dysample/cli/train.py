@@ -14,9 +14,10 @@ import torch
 
 from dysample.cli.options import CommandError
 from dysample.files import write_aside
-from dysample.models.manifest import load_manifest, pretrained_folder
+from dysample.models.manifest import Manifest, load_manifest, pretrained_folder
 from dysample.ops.registry import OPERATORS
 from dysample.scores.evidence import evidence_table, write_evidence
+from dysample.scores.scorers import Score
 from dysample.training import evidence, scoring, ship
 from dysample.training.data import DataError, PictureData, data_folder
 from dysample.training.distributed import joined
@@ -128,6 +129,11 @@ def pack(options: argparse.Namespace, data: Path) -> None:
 def evaluate(options: argparse.Namespace, data: Path) -> None:
     """Score shipped weights and enter the scores in the manifest, or score and summarise runs."""
     recipe = load_recipe(options.recipe)
+    if options.dataset:
+        _evaluate_elsewhere(recipe, options, data)
+        return
+    if options.split:
+        raise CommandError("--split names a split of another data set: give --dataset as well")
     score = _evaluate_shipped if options.runs is None else _evaluate_runs
     score(recipe, options, _test_pictures(recipe, data))
 
@@ -156,15 +162,34 @@ def note_other_data(pictures: PictureData, expected: str) -> None:
 
 
 def _evaluate_shipped(recipe: Recipe, options: argparse.Namespace, pictures: PictureData) -> None:
-    manifest = load_manifest(_pretrained(options))
-    names = [entry.upsampler for entry in manifest.heads(recipe.task.name)]
-    scores = scoring.evaluate(manifest, recipe.task.name, names, pictures, device=device_of(options.device))
-    path = manifest.folder / recipe.task.name / "scores.json"
-    scoring.write_scores(path, manifest, recipe.task.name, pictures, scores)
+    manifest, scores = _scores(recipe, options, pictures, "scores.json")
     manifest = ship.with_scores(manifest, recipe.task.name, scores, pictures.title)
     ship.write_manifest(manifest)
+    _write_card(recipe, manifest)
+
+
+def _evaluate_elsewhere(recipe: Recipe, options: argparse.Namespace, data: Path) -> None:
+    """Score shipped weights on pictures of another data set, which the manifest does not speak of."""
+    pictures = scored_pictures(recipe, data, dataset=options.dataset, split=options.split)
+    note_left_out(pictures)
+    manifest, _ = _scores(recipe, options, pictures, f"scores-{pictures.dataset}.json")
+    _write_card(recipe, manifest)
+
+
+def _scores(
+    recipe: Recipe, options: argparse.Namespace, pictures: PictureData, file: str
+) -> tuple[Manifest, dict[str, Score]]:
+    """Score all shipped heads of a task, print the scores and write them; return them with the manifest."""
+    task, manifest = recipe.task, load_manifest(_pretrained(options))
+    names = [entry.upsampler for entry in manifest.heads(task.name)]
+    scores = scoring.evaluate(manifest, task.name, names, pictures, device=device_of(options.device))
+    scoring.write_scores(manifest.folder / task.name / file, manifest, task.name, pictures, scores)
+    print(scoring.score_table(task.kind, scores))
+    return manifest, scores
+
+
+def _write_card(recipe: Recipe, manifest: Manifest) -> None:
     write_aside(manifest.folder / recipe.task.name / "README.md", model_card(recipe, manifest).encode())
-    print(scoring.score_table(recipe.task.kind, scores))
 
 
 def _evaluate_runs(recipe: Recipe, options: argparse.Namespace, pictures: PictureData) -> None:

@@ -13,7 +13,7 @@ from dysample.files import write_aside
 from dysample.models.hub import WeightsError
 from dysample.models.manifest import MANIFEST, Manifest, WeightsEntry, load_manifest
 from dysample.models.tasks import Kind, Task
-from dysample.models.weights import halved, quartered
+from dysample.models.weights import quartered
 from dysample.ops.registry import OPERATORS, operator_spec
 from dysample.scores.scorers import SCORERS, Score
 from dysample.scores.specs import ScoreSpec, score_spec
@@ -73,7 +73,7 @@ def _encoder_entry(recipe: Recipe, runs: Path, output: Path) -> WeightsEntry:
     """Write the encoder of the runs; copy the shipped one if the heads learned on that."""
     tensors, folder = load_shared_encoder(recipe, runs).state_dict(), encoder_folder(recipe, runs)
     if (folder / CHECKPOINT).is_file():
-        return _entry(recipe, output, "", halved(tensors), ("encoder",), folder, ENCODER_SEED)
+        return _entry(recipe, output, "", quartered(tensors), ("encoder",), folder, ENCODER_SEED)
     shipped = load_manifest()
     entry = shipped.entry(recipe.task.name, "")
     write_aside(output / entry.file, (shipped.folder / entry.file).read_bytes())
@@ -180,8 +180,8 @@ is still bound by what the data's owners allow.
 
 {_stages(recipe)}
 
-Matrices of the encoder are kept in float16, large ones of the heads in 8 bits with a scale for each
-row, vectors in float32. The recipe is `{task.name}.toml` in
+Large matrices are kept in 8 bits with a scale for each row, small ones in float16, vectors in float32.
+The recipe is `{task.name}.toml` in
 `dysample/training/recipes`; `MANIFEST.toml` has the command, device and time of every file.
 
 ## Scores
@@ -189,8 +189,8 @@ row, vectors in float32. The recipe is `{task.name}.toml` in
 Of the files as they are shipped, seed {heads[0].seed}, made by
 `python -m dysample evaluate {task.name}`. `evidence.json`, where there is one, has more seeds.
 
-{_scores(task.kind, heads)}
-"""
+{_scores(task.kind, {entry.upsampler: asdict(entry) for entry in heads})}
+{_elsewhere(task, manifest.folder / task.name)}"""
 
 
 def _shared(task: Task) -> str:
@@ -219,13 +219,30 @@ def _stage(stage: Stage) -> str:
     return " | ".join(str(cell) for cell in cells)
 
 
-def _scores(kind: Kind, heads: tuple[WeightsEntry, ...]) -> str:
+def _elsewhere(task: Task, folder: Path) -> str:
+    """Return the scores on other data sets, which `evaluate --dataset` keeps beside the weights."""
+    parts: list[str] = []
+    for path in sorted(folder.glob("scores-*.json")):
+        record = json.loads(path.read_bytes())
+        parts.append(
+            f"""
+On {record["dataset"]} {record["split"]}, {record["pictures"]} pictures that nothing was trained or chosen on
+(`{path.name}`):
+
+{_scores(task.kind, record["scores"])}
+"""
+        )
+    return "".join(parts)
+
+
+def _scores(kind: Kind, rows: Mapping[str, Mapping[str, float | None]]) -> str:
+    """Return a table of scores by upsampler."""
     specs = [score_spec(name) for name in SCORERS[kind].shown]
     lines = ["| Upsampler | " + " | ".join(_title(spec) for spec in specs) + " |"]
     lines.append("|---" * (1 + len(specs)) + "|")
-    for entry in heads:
-        cells = [_cell(getattr(entry, spec.name), spec) for spec in specs]
-        lines.append(f"| {operator_spec(entry.upsampler).label} | " + " | ".join(cells) + " |")
+    for upsampler, scores in rows.items():
+        cells = [_cell(scores.get(spec.name), spec) for spec in specs]
+        lines.append(f"| {operator_spec(upsampler).label} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

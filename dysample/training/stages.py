@@ -149,18 +149,26 @@ def training_pictures(recipe: Recipe, data: Path) -> PictureData:
     return _pictures(recipe, data, "train")
 
 
-def scored_pictures(recipe: Recipe, data: Path) -> PictureData:
+def scored_pictures(recipe: Recipe, data: Path, *, dataset: str = "", split: str = "") -> PictureData:
     """Return the pictures that a recipe's networks are scored on.
 
+    Args:
+        recipe: The recipe.
+        data: The folder that holds the data sets.
+        dataset: Another data set than the recipe's, with truth of the same kind and classes.
+        split: Another split than the recipe's.
+
     Raises:
-        DataError: The data set is missing.
+        DataError: The data set is missing, or has no such truth.
     """
-    return _pictures(recipe, data, recipe.test_split)
+    return _pictures(recipe, data, split or recipe.test_split, dataset)
 
 
-def _pictures(recipe: Recipe, data: Path, split: str) -> PictureData:
+def _pictures(recipe: Recipe, data: Path, split: str, dataset: str = "") -> PictureData:
     task = recipe.task
-    return PictureData(data, task.dataset, split, task.kind, classes=task.classes, files=recipe.coco)
+    return PictureData(
+        data, dataset or task.dataset, split, task.kind, classes=task.classes, files=recipe.coco
+    )
 
 
 def _loss(recipe: Recipe, data: PictureData, stage: Stage) -> Loss:

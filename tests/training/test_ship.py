@@ -1,6 +1,7 @@
 """Products of finished runs: shipped weights, scores, evidence."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +78,40 @@ def test_finished_runs_become_evidence(
     assert record.stat().st_mtime_ns == before
 
 
-def test_matrices_are_half_in_the_encoder_and_large_ones_8_bits_in_heads(workshop: Path) -> None:
+def test_scores_on_other_data_leave_the_manifest_alone(
+    workshop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same pictures under another name score as they did before."""
+    other = workshop / "voc_animals"
+    shutil.copytree(workshop / "camvid" / "rgb", other / "rgb")
+    shutil.copytree(workshop / "camvid" / "label11", other / "label21")
+    shutil.copy(workshop / "camvid" / "test.txt", other / "fresh.txt")
     folder = workshop / "pretrained" / "made-task"
-    encoder, head = (load_file(folder / f"{name}.safetensors") for name in ("encoder", "bilinear"))
-    assert {t.dtype for t in encoder.values() if t.ndim > 1} == {torch.float16}
-    assert {t.dtype for t in encoder.values() if t.ndim == 1} == {torch.float32}
-    assert head["project.c4.weight"].dtype == torch.int8
-    assert {t.dtype for t in head.values() if t.ndim > 1} == {torch.float16, torch.int8}
+    manifest = (workshop / "pretrained" / "MANIFEST.toml").read_bytes()
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    words = ["evaluate", str(workshop / "made.toml"), "--data", str(workshop)]
+    words += ["--pretrained", str(workshop / "pretrained"), "--split", "fresh"]
+    assert main(words) == 2
+    assert "give --dataset as well" in capsys.readouterr().err
+    assert main([*words, "--dataset", "voc_animals"]) == 0
+    assert (workshop / "pretrained" / "MANIFEST.toml").read_bytes() == manifest
+    here, there = (json.loads((folder / f"scores{end}.json").read_text()) for end in ("", "-voc_animals"))
+    assert there["scores"] == here["scores"]
+    assert (there["dataset"], there["split"], there["pictures"]) == ("voc_animals", "fresh", 4)
+    written = (folder / "README.md").read_text(encoding="utf-8")
+    assert written.startswith(card)
+    table = card[card.index("| Upsampler |") :]
+    assert written.removeprefix(card) == (
+        "\nOn voc_animals fresh, 4 pictures that nothing was trained or chosen on\n"
+        f"(`scores-voc_animals.json`):\n\n{table}"
+    )
+
+
+def test_large_matrices_have_8_bits(workshop: Path) -> None:
+    folder = workshop / "pretrained" / "made-task"
+    for name, large in (("encoder", "backbone.features.17.conv.2.weight"), ("bilinear", "project.c4.weight")):
+        tensors = load_file(folder / f"{name}.safetensors")
+        assert tensors[large].dtype == torch.int8
+        assert {t.dtype for t in tensors.values() if t.ndim > 1} == {torch.float16, torch.int8}
+        vectors = {key: t.dtype for key, t in tensors.items() if t.ndim == 1}
+        assert set(vectors.values()) == {torch.float32}
