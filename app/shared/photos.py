@@ -44,7 +44,7 @@ class Photograph:
 
     Attributes:
         image: RGB.
-        truth: Returns the truth of a task; None where it is unsources.
+        truth: Returns the truth of a task; None where it is unknown.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -78,7 +78,7 @@ def gallery_items() -> tuple[GalleryItem, ...]:
 
 
 def without_truth(image: UInt8[np.ndarray, "h w 3"]) -> Photograph:
-    """Return a picture whose truth is unsources."""
+    """Return a picture whose truth is unknown."""
     return Photograph(image, lambda task: None)
 
 
