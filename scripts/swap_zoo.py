@@ -18,7 +18,7 @@ from dysample.markdown import to_table
 from dysample.measure.macs import Cost
 from dysample.ops.dysample import DySample
 from dysample.swap import Site, SwapReport, swap_upsamplers
-from dysample.swap.flow import tensors_in
+from dysample.swap.inputs import tensors_in
 from dysample.trial.deploy import COMPILE, EXPORT, Try, attempt
 from dysample.trial.plan import difference, outputs, zero_offsets
 from scripts.swap_zoo_models import ZOO, ZooModel

@@ -3,23 +3,19 @@
 import argparse
 import importlib
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_model
+from safetensors.torch import save_model
 from torch import Tensor, nn
 
+from dysample.cli.weights import load_weights
 from dysample.models.smp import is_smp_name, smp_model
 from dysample.swap.audit import audit
 from dysample.swap.swap import swap_upsamplers
 
 # Errors that models raise for unsuitable inputs; timm asserts sizes.
 REFUSALS = (RuntimeError, TypeError, IndexError, KeyError, AttributeError, AssertionError)
-PICKLES = (".pt", ".pth", ".bin", ".ckpt")
-# Keys under which training programs save the weights, beside optimisers and counters.
-WRAPPERS = ("state_dict", "model", "model_state_dict")
 
 
 def run_audit(options: argparse.Namespace) -> int:
@@ -81,9 +77,6 @@ def not_run(options: argparse.Namespace, error: Exception) -> ValueError:
     return ValueError(f"the model does not run with an input of {shape} (--input, --list): {reason}")
 
 
-# --- Models and weights ---
-
-
 def make_model(name: str) -> nn.Module:
     """Make a model by its factory, such as ``"my_package.networks:segmenter"``, or by `smp_model`.
 
@@ -110,51 +103,3 @@ def make_model(name: str) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise ValueError(f"{name}() must give a torch.nn.Module, it gives a {type(model).__name__}")
     return model
-
-
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Load weights into a model, strictly: safetensors, or a pickle that holds tensors alone.
-
-    Raises:
-        ValueError: The file is missing, damaged, of another format, or does not fit.
-    """
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    weights = _read(path)
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        first = " ".join(str(error).split())
-        raise ValueError(f"{path} does not fit the model: {first[:300]}") from error
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise ValueError(f"{path} is no safetensors file: {error}") from error
-    if path.suffix not in PICKLES:
-        raise ValueError(
-            f"weights must be .safetensors, or pickles called {', '.join(PICKLES)}, got {path.name}: other "
-            "formats are not known to hold tensors alone"
-        )
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes the reader raise almost anything
-        raise ValueError(
-            f"{path} is refused: it is damaged, or holds more than tensors, and a pickle that does can run "
-            "any program; save the state_dict of the model in its place"
-        ) from error
-    return _unwrapped(content, path)
-
-
-def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
-    if isinstance(content, Mapping):
-        for candidate in (content, *(content.get(key) for key in WRAPPERS)):
-            if isinstance(candidate, Mapping) and candidate:
-                weights = {str(key): value for key, value in candidate.items()}
-                tensors = {key: value for key, value in weights.items() if isinstance(value, Tensor)}
-                if len(tensors) == len(weights):
-                    return tensors
-    raise ValueError(f"{path} holds no state_dict, neither itself nor as {', '.join(WRAPPERS)}")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from torch import nn
 from torch.jit import ScriptModule
 
-from dysample.swap.flow import other_sizes, picture_size
+from dysample.swap.inputs import other_sizes, other_values, picture_size
 from dysample.swap.site import Audit, Choice, Site
 from dysample.swap.trace import Call, CallLog, trace
 
@@ -33,22 +33,46 @@ def audit(model: nn.Module, example_inputs: object) -> Audit:
             argument.
 
     Raises:
-        ValueError: The model or a part of it is scripted or compiled, which hides its calls.
+        ValueError: The model or a part of it is scripted or compiled, which hides its calls; it is no module,
+            or holds something that cannot be copied.
     """
     _check_model(model)
-    first = trace(model, example_inputs)
+    first = _traced(model, example_inputs)
     second, resized = _trace_resized(model, example_inputs)
     sizes = [picture_size(inputs) for inputs in (example_inputs, resized)]
     return Audit(tuple(_sites(first, second)), tuple(size for size in sizes if size))
 
 
-def _check_model(model: nn.Module) -> None:
+def _check_model(model: object) -> None:
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"the model must be a torch.nn.Module, got {type(model).__name__}")
     for path, module in model.named_modules():
         how = "scripted" if isinstance(module, ScriptModule) else ""
         how = "compiled" if "_orig_mod" in dict(module.named_children()) else how
         if how:
             which = f"the model's part {path!r}" if path else "the model"
             raise ValueError(f"{which} is {how}, which hides what it calls: pass what it was made of")
+
+
+def _traced(model: nn.Module, example_inputs: object) -> CallLog:
+    """Trace; where tensors came from outside of torch, see whether other inputs change them."""
+    log = trace(model, example_inputs)
+    unclear = any(
+        call.origin.strays and not (call.origin.of_input and call.origin.learned) for call in log.calls
+    )
+    if not log.strays or not (unclear or log.left):
+        return log
+    inputs = other_values(example_inputs)
+    if inputs is None:
+        return log
+    try:
+        other = trace(model, inputs)
+    except Exception:  # models raise all kinds of exceptions for unsupported values
+        return log
+    if None in log.strays or len(log.strays) != len(other.strays):
+        return log
+    settled = tuple(a != b for a, b in zip(log.strays, other.strays, strict=True))
+    return trace(model, example_inputs, settled)
 
 
 def _trace_resized(model: nn.Module, example_inputs: object) -> tuple[CallLog | None, object]:
@@ -149,12 +173,17 @@ def _impossible(calls: Sequence[Call], steady: bool) -> str:
         return "An upsampler is in its place already."
     if len(first.input) != 4:
         return f"Its input has {len(first.input)} dimensions: it is no map."
+    if first.obstacle:
+        return first.obstacle
     if first.kind == "functional" and not first.interpolates:
         return _NO_MODULE[first.mode]
-    if first.fixed:
-        return "Its `forward` belongs to this one object (torch.fx, accelerate): swap before that is set."
     if not steady:
         return "Its module makes other calls for other inputs, so that they cannot be told apart."
+    if first.origin.strays and not first.origin.of_input:
+        return (
+            "It resizes a tensor from outside of torch, such as from NumPy, a list or an extension, and whether "
+            "the input is in it cannot be seen."
+        )
     if not first.origin.of_input:
         return "It resizes a parameter or a constant, such as a positional embedding, and no feature map."
     if first.interpolates and first.mode not in _INTERPOLATIONS:

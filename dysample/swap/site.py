@@ -6,6 +6,11 @@ from typing import Literal
 from dysample.markdown import to_table
 
 SiteKind = Literal["functional", "nn.Upsample", "ConvTranspose2d", "PixelShuffle"]
+# What there is to say in the place of an empty table.
+NO_SITES = (
+    "Nothing that changes the size of a map was found. Enlargements written by hand (repeat_interleave, expand "
+    "and reshape, grid_sample, fold) or as operators of an extension look like other uses of these."
+)
 Choice = Literal["swap", "request", "never"]
 
 
@@ -64,7 +69,9 @@ class Audit:
     sizes: tuple[tuple[int, int], ...]
 
     def __str__(self) -> str:
-        """Return a table with one row per site."""
+        """Return a table with one row per site, or a sentence where there is none."""
+        if not self.sites:
+            return NO_SITES
         heads = ("#", "site", "line", "kind", "map", "scale", "mode", "swap", "why not")
         return to_table(heads, [_row(site) for site in self.sites])
 

@@ -1,6 +1,5 @@
 """Copy a model with trainable upsamplers in the place of its interpolations."""
 
-import copy
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from torch import nn
 from dysample.markdown import to_table
 from dysample.ops.registry import build, canonical_name, operator_spec
 from dysample.swap.audit import audit, factors
+from dysample.swap.copies import copied
 from dysample.swap.modules import Enlargement, Redirecting, Reprojection, hold, projection, redirectable
-from dysample.swap.site import Audit, Site
+from dysample.swap.site import NO_SITES, Audit, Site
 
 Where = Callable[[Site], bool] | Iterable[str | int]
 
@@ -66,7 +66,9 @@ class SwapReport:
         return sum(row.parameters for row in self.rows)
 
     def __str__(self) -> str:
-        """Return a table with one row per site."""
+        """Return a table with one row per site, or a sentence where there is none."""
+        if not self.rows:
+            return NO_SITES
         heads = ("#", "site", "map", "new", "parameters", "why not")
         return to_table(heads, [_cells(row) for row in self.rows])
 
@@ -112,7 +114,7 @@ def swap_upsamplers(
     to = canonical_name(to)
     audited = audit(model, example_inputs)
     chosen = _choose(audited, where)
-    swapped, rows = copy.deepcopy(model), list[SwapRow]()
+    swapped, rows = copied(model), list[SwapRow]()
     for site in audited.sites:
         if site in chosen:
             row, module = _make(site, to, swapped)

@@ -1,21 +1,29 @@
 """Run a private copy of a model once and record every enlargement."""
 
-import copy
 import functools
 import os
+import random
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import jaxtyping
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.fx import GraphModule
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from dysample.swap.flow import Flow, Origin, arguments, tensors_in
+from dysample.swap.copies import private_copy
+from dysample.swap.flow import Digest, Flow, Origin
+from dysample.swap.inputs import all_tensors, arguments, own_copy, tensors_in
 from dysample.swap.modules import Enlargement, held, redirectable, release
 from dysample.swap.site import SiteKind
 
@@ -29,12 +37,14 @@ class CallOptions:
         interpolates: Whether it is an interpolation.
         align_corners: Whether it aligns corners.
         factor: The requested scale, one for all sides or one for each; None if a size was requested.
+        operation: Name of the operation, if neither a module nor a function that a swap knows calls it.
     """
 
     mode: str
     interpolates: bool = False
     align_corners: bool = False
     factor: tuple[int | float, ...] | None = None
+    operation: str = ""
 
 
 def _interpolation_options(
@@ -57,6 +67,35 @@ _OPTIONS_OF: dict[Callable[..., Any], Callable[..., CallOptions]] = {
     F.max_unpool2d: lambda *_args, **_kwargs: CallOptions("unpool"),
     F.pixel_shuffle: lambda *_args, **_kwargs: CallOptions("shuffle"),
 }
+_UPSAMPLE = re.compile(r"_?upsample_(nearest_exact|[a-z]+?)[123]d(_aa)?")
+_OPERATIONS = {"pixel_shuffle": "shuffle", "max_unpool2d": "unpool", "max_unpool3d": "unpool"}
+# What turns tensors into something that is not followed, and what makes tensors of it.
+_LEAVING = (Tensor.numpy, Tensor.__array__, Tensor.tolist, Tensor.__dlpack__)
+_ARRIVING = (
+    torch.tensor,
+    torch.as_tensor,
+    torch.asarray,
+    torch.from_numpy,
+    torch.frombuffer,
+    torch.from_dlpack,
+)
+
+
+def _operation_options(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> CallOptions | None:
+    """Return the options of an operation of the dispatcher, or None if it enlarges nothing."""
+    namespace, _, name = func._schema.name.partition("::")
+    values = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False)) | kwargs
+    if namespace != "aten":
+        return None
+    operation = f"{namespace}.{name}"
+    if match := _UPSAMPLE.fullmatch(name):
+        mode = match[1].replace("_", "-")
+        return CallOptions(mode, align_corners=bool(values.get("align_corners")), operation=operation)
+    if name == "convolution" and values.get("transposed"):
+        return CallOptions("learned", operation=operation)
+    return CallOptions(_OPERATIONS[name], operation=operation) if name in _OPERATIONS else None
+
+
 # Frames of these files lie between the recorder and the line of the model; "<" begins generated code.
 _PACKAGES = tuple(str(Path(str(package.__file__)).parent) + os.sep for package in (torch, jaxtyping))
 _BETWEEN = (*_PACKAGES, __file__, "<")
@@ -69,7 +108,7 @@ class Call:
     Attributes:
         interpolates: Whether it is an interpolation; those have indices of their own.
         held: Whether an upsampler of an earlier swap handles it.
-        fixed: Whether its module has a `forward` that cannot be redirected.
+        obstacle: A sentence on why its call cannot be replaced; empty if it can.
         factor: The requested `scale_factor`; None if a size was requested.
         origin: What went into its input.
     """
@@ -78,7 +117,7 @@ class Call:
     index: int
     interpolates: bool
     held: bool
-    fixed: bool
+    obstacle: str
     source: str
     kind: SiteKind
     mode: str
@@ -97,29 +136,83 @@ class CallLog:
         calls: The calls.
         counts: By path of a module, the numbers of interpolations that runs of its own `forward` made.
         followed: Indices of the calls whose output met a weight afterwards.
+        strays: Digests of the tensors from outside of torch; see `Flow`.
+        left: Whether tensors were turned into arrays or lists.
     """
 
     calls: tuple[Call, ...]
     counts: dict[str, set[int]]
     followed: frozenset[int]
+    strays: tuple[Digest, ...]
+    left: bool
 
 
-def trace(model: nn.Module, example_inputs: object) -> CallLog:
+def trace(model: nn.Module, example_inputs: object, settled: tuple[bool, ...] = ()) -> CallLog:
     """Run a model once, in eval mode and without gradients, and record what it enlarges.
 
-    A copy runs that shares only the weights, so the model itself is not touched.
+    A copy runs that shares only the weights, on a copy of the inputs, so neither is touched; nor are the
+    states of random generators on the CPU.
+
+    Args:
+        model: Any module.
+        example_inputs: Its arguments, as for `audit`.
+        settled: Of each tensor from outside of torch, whether the input is in it; empty if not known.
+
+    Raises:
+        ValueError: The model holds something that cannot be copied.
     """
-    shared = {id(parameter): parameter for parameter in model.parameters()}
-    private = copy.deepcopy(model, shared).eval()  # pyright: ignore[reportArgumentType]
-    recorder = _Recorder()
+    private = private_copy(model)
+    _to_eval(private)
+    recorder = _Recorder(Flow(settled))
     for path, module in list(private.named_modules()):
+        for held_tensor in all_tensors(list(vars(module).values())):
+            recorder.flow.mark(held_tensor, Origin())
         _watch(path, module, recorder)
-    args, kwargs = arguments(example_inputs)
-    for tensor in (*tensors_in(args), *tensors_in(kwargs)):
+    inputs = own_copy(example_inputs)
+    for tensor in all_tensors(inputs):
         recorder.flow.mark(tensor, Origin(of_input=True))
-    with torch.no_grad(), recorder:
+    args, kwargs = arguments(inputs)
+    with torch.no_grad(), _same_chance(), _nothing_compiled(), _Dispatched(recorder), recorder:
         private(*args, **kwargs)
-    return CallLog(tuple(recorder.calls), recorder.counts, frozenset(recorder.flow.followed))
+    flow = recorder.flow
+    return CallLog(
+        tuple(recorder.calls),
+        recorder.counts,
+        frozenset(flow.followed),
+        tuple(flow.strays),
+        flow.left is not None,
+    )
+
+
+def _to_eval(model: nn.Module) -> None:
+    try:
+        model.eval()
+    except NotImplementedError:  # a program by torch.export has the mode that it was exported in
+        return
+
+
+@contextmanager
+def _same_chance() -> Generator[None, None, None]:
+    """Draw the same random numbers each time, and restore the generators of the CPU afterwards."""
+    torch_state = torch.default_generator.get_state()
+    numpy_state = np.random.get_state()
+    python_state = random.getstate()
+    try:
+        torch.default_generator.manual_seed(0)
+        np.random.seed(0)
+        random.seed(0)
+        yield
+    finally:
+        torch.default_generator.set_state(torch_state)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+
+def _nothing_compiled() -> Any:
+    """Run compiled functions as they were written; they can exist only if the compiler was imported."""
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")
 
 
 @dataclass(slots=True)
@@ -129,20 +222,26 @@ class _Frame:
     path: str
     module: nn.Module
     held: frozenset[int]
-    fixed: bool
+    obstacle: str
     calls: int = 0
     others: int = 0
 
 
+_FIXED = "Its `forward` belongs to this one object (torch.fx, accelerate): swap before that is set."
+_HOOKED = "A hook calls it before or after the model's own `forward`, which is all that a swap can change."
+
+
 def _watch(path: str, module: nn.Module, recorder: "_Recorder") -> None:
     """Record when the module's `forward` runs, also where it is called directly, without hooks."""
-    before, fixed = held(module), not redirectable(module)
+    before, obstacle = held(module), "" if redirectable(module) else _FIXED
     release(module)
     forward = module.forward
+    if not path:
+        recorder.frames.append(_Frame(path, module, frozenset(), _HOOKED))
 
     @functools.wraps(forward)
     def watched(*args: Any, **kwargs: Any) -> Any:
-        frame = _Frame(path, module, before, fixed)
+        frame = _Frame(path, module, before, obstacle)
         recorder.frames.append(frame)
         try:
             return forward(*args, **kwargs)
@@ -156,12 +255,20 @@ def _watch(path: str, module: nn.Module, recorder: "_Recorder") -> None:
 class _Recorder(TorchFunctionMode):
     """Record enlargements, and follow what tensors are made of."""
 
-    def __init__(self) -> None:
+    def __init__(self, flow: Flow) -> None:
+        """Start without a call.
+
+        Args:
+            flow: Origins of the tensors that exist already.
+        """
         super().__init__()
         self.calls: list[Call] = []
         self.counts: dict[str, set[int]] = {}
         self.frames: list[_Frame] = []
-        self.flow = Flow()
+        self.flow = flow
+        # Functions of torch that are running, and how many of them are known to enlarge.
+        self.running = 0
+        self.enlarging = 0
 
     def __torch_function__(
         self,
@@ -171,19 +278,55 @@ class _Recorder(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Execute one operation and record it."""
-        result = func(*args, **(kwargs or {}))
-        inputs = (*tensors_in(args), *tensors_in(kwargs or {}))
-        if not inputs:
-            return result
-        origin = self.flow.follow(inputs, result)
-        options_of = _OPTIONS_OF.get(func)
-        if options_of and not any(isinstance(frame.module, Enlargement) for frame in self.frames):
-            self._record(options_of(*args, **(kwargs or {})), inputs[0], result, origin)
-        return result
+        options_of, before = _OPTIONS_OF.get(func), len(self.calls)
+        self.running += 1
+        self.enlarging += options_of is not None
+        try:
+            result = func(*args, **(kwargs or {}))
+            if func is Tensor.__iter__:
+                result = tuple(result)
+            inputs = (*tensors_in(args), *tensors_in(kwargs or {}))
+            if inputs:
+                origin = self._follow(inputs, result, before)
+                if func in _LEAVING:
+                    self.flow.leave(inputs)
+                if options_of:
+                    self.record(options_of(*args, **(kwargs or {})), inputs[0], result, origin)
+            elif func not in _ARRIVING:
+                for tensor in tensors_in(result):
+                    self.flow.mark(tensor, Origin())
+        finally:
+            self.running -= 1
+            self.enlarging -= options_of is not None
+        return iter(result) if func is Tensor.__iter__ else result
 
-    def _record(self, options: CallOptions, x: Tensor, result: Tensor, origin: Origin) -> None:
+    def _follow(self, inputs: tuple[Tensor, ...], result: object, before: int) -> Origin:
+        """Follow a function, and the enlargements in it, of which there were `before` when it began."""
+        origin = self.flow.follow(inputs, result)
+        if len(self.calls) > before:
+            numbers = frozenset(range(before, len(self.calls)))
+            origin = Origin(origin.of_input, origin.learned, origin.calls | numbers, origin.strays)
+            for tensor in tensors_in(result):
+                self.flow.mark(tensor, origin)
+        return origin
+
+    def dispatched(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """Record an operation that no function known to enlarge has called."""
+        inputs = (*tensors_in(args), *tensors_in(kwargs))
+        if not inputs or self.enlarging:
+            return
+        options = _operation_options(func, args, kwargs)
+        # A function of torch is followed as a whole; what runs outside of them is scripted, say.
+        if not self.running:
+            self.flow.follow(inputs, result)
+        if options:
+            self.record(options, inputs[0], result, self.flow.origin(inputs[0]))
+
+    def record(self, options: CallOptions, x: Tensor, result: Tensor, origin: Origin) -> None:
+        """Record one call that enlarges, unless an upsampler of a swap makes it."""
+        if any(isinstance(frame.module, Enlargement) for frame in self.frames):
+            return
         frame = self.frames[-1]
-        kind = _kind(frame.module, options)
         self.calls.append(
             Call(
                 path=frame.path,
@@ -191,9 +334,9 @@ class _Recorder(TorchFunctionMode):
                 index=frame.calls if options.interpolates else frame.others,
                 interpolates=options.interpolates,
                 held=options.interpolates and frame.calls in frame.held,
-                fixed=options.interpolates and frame.fixed,
+                obstacle=self._obstacle(frame, options),
                 source=_source(),
-                kind=kind,
+                kind=_kind(frame.module, options),
                 mode=options.mode,
                 align_corners=options.align_corners,
                 input=tuple(x.shape),
@@ -205,7 +348,40 @@ class _Recorder(TorchFunctionMode):
         frame.calls += options.interpolates
         frame.others += not options.interpolates
         number = frozenset({len(self.calls) - 1})
-        self.flow.mark(result, Origin(origin.of_input, origin.learned, origin.calls | number))
+        self.flow.mark(result, Origin(origin.of_input, origin.learned, origin.calls | number, origin.strays))
+
+    def _obstacle(self, frame: _Frame, options: CallOptions) -> str:
+        """Return why a call cannot be replaced where it is, or nothing."""
+        if not options.operation:
+            return frame.obstacle if options.interpolates else ""
+        name = f"`{options.operation}`"
+        if isinstance(frame.module, GraphModule) or is_program(frame.module):
+            return f"It is {name} in a program of torch.export or torch.fx: swap in the model it was made from."
+        if self.running:
+            return f"It is a call of {name} itself; a swap replaces modules and calls of `F.interpolate`."
+        return f"A scripted function or an extension calls {name}, in which a swap can replace nothing."
+
+
+def is_program(module: nn.Module) -> bool:
+    """Return whether a module runs a graph by torch.export that was divided into modules again."""
+    return type(module).__module__ == "torch.export.unflatten"
+
+
+class _Dispatched(TorchDispatchMode):
+    """Show a recorder the operations that reach the dispatcher, from wherever they are called."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        """Store the recorder."""
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Execute one operation and show it."""
+        result = func(*args, **(kwargs or {}))
+        self.recorder.dispatched(func, args, kwargs or {}, result)
+        return result
 
 
 def _kind(module: nn.Module, options: CallOptions) -> SiteKind:
@@ -219,8 +395,18 @@ def _kind(module: nn.Module, options: CallOptions) -> SiteKind:
 
 def _source() -> str:
     """Return the running line of the model, outside torch and this file, as ``folder/file.py:line``."""
+    for code, line in _lines():
+        if code is trace.__code__:
+            break
+        if not code.co_filename.startswith(_BETWEEN):
+            file = Path(code.co_filename)
+            return f"{file.parent.name}/{file.name}:{line}"
+    return "generated code"
+
+
+def _lines() -> Iterator[tuple[CodeType, int]]:
+    """Yield the code and the line of all running functions, innermost first."""
     frame = sys._getframe()  # pyright: ignore[reportPrivateUsage]
-    while frame.f_back and frame.f_code.co_filename.startswith(_BETWEEN):
+    while frame:
+        yield frame.f_code, frame.f_lineno
         frame = frame.f_back
-    file = Path(frame.f_code.co_filename)
-    return f"{file.parent.name}/{file.name}:{frame.f_lineno}"

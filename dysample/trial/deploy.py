@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from dysample.measure.macs import Cost
-from dysample.swap.flow import tensors_in
+from dysample.swap.inputs import all_tensors, tensors_in
 from dysample.swap.modules import HELD
 from dysample.trial.plan import difference, outputs
 
@@ -77,7 +77,7 @@ class Try:
 
 def _gradients(model: nn.Module, example_inputs: object) -> _Finding:
     call: Any = model
-    tensors = [tensor for tensor in tensors_in(call(example_inputs)) if tensor.is_floating_point()]
+    tensors = [tensor for tensor in all_tensors(call(example_inputs)) if tensor.is_floating_point()]
     torch.stack([tensor.square().mean() for tensor in tensors if tensor.numel()]).sum().backward()
     weights = dict(model.named_parameters())
     new = {name: _has_gradient(weight) for name, weight in weights.items() if HELD in name}

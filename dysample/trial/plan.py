@@ -1,6 +1,5 @@
 """Plan which operator goes to which site, carry the plan out, and compare outputs before any training."""
 
-import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,8 @@ from dysample.measure.macs import Cost
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import build, canonical_name, operator_spec
 from dysample.swap import Audit, SwapRow, swap_upsamplers
-from dysample.swap.flow import tensors_in
+from dysample.swap.copies import copied
+from dysample.swap.inputs import all_tensors
 
 UNIT = "of the largest output"
 _METHOD = "largest difference of an output, divided by the largest absolute value of the original's"
@@ -134,7 +134,7 @@ def outputs(model: nn.Module, example_inputs: object) -> tuple[Tensor, ...]:
     """Return all floating-point tensors in a model's output, however nested."""
     call: Any = model
     with torch.no_grad():
-        return tuple(tensor for tensor in tensors_in(call(example_inputs)) if tensor.is_floating_point())
+        return tuple(tensor for tensor in all_tensors(call(example_inputs)) if tensor.is_floating_point())
 
 
 def difference(results: tuple[Tensor, ...], references: tuple[Tensor, ...]) -> Cost:
@@ -161,7 +161,7 @@ def zero_offsets(model: nn.Module) -> nn.Module:
 
 def _interpolating(model: nn.Module) -> nn.Module:
     """Copy a model with every DySample replaced by the plain interpolation that it starts from."""
-    plain = copy.deepcopy(model)
+    plain = copied(model)
     for parent in list(plain.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, DySample):

@@ -1,6 +1,5 @@
 """Survey a model's sites and what they and a swap cost: everything is counted, nothing is timed."""
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,8 @@ from dysample.measure.complexity import META
 from dysample.measure.macs import UNIT, Cost, count_macs
 from dysample.ops.registry import OPERATORS
 from dysample.swap import Audit, Site, SwapRow, audit
-from dysample.swap.flow import tensors_in
+from dysample.swap.copies import copied
+from dysample.swap.inputs import tensors_in
 from dysample.swap.swap import count_parameters, operator_for, replacement_for
 from dysample.trial.plan import Placement, Plan, swap_by_plan
 
@@ -213,7 +213,7 @@ def for_counting(model: nn.Module, example_inputs: object) -> tuple[nn.Module, o
     """
     pictures = [tensor.to(META) for tensor in tensors_in(example_inputs)]
     inputs: object = pictures if isinstance(example_inputs, list) else pictures[0]
-    shapes = copy.deepcopy(model).to(META)
+    shapes = copied(model).to(META)
     try:
         with torch.no_grad():
             shapes(inputs)
