@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import sys
+import traceback
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from dysample.cli.weights import load_weights
 from dysample.models.smp import is_smp_name, smp_model
 from dysample.swap.audit import audit
+from dysample.swap.copies import lazy_parts
 from dysample.swap.swap import swap_upsamplers
 
 # Errors that models raise for unsuitable inputs; timm asserts sizes.
@@ -28,7 +30,7 @@ def run_audit(options: argparse.Namespace) -> int:
     try:
         print(audit(model, inputs))
     except REFUSALS as error:
-        raise not_run(options, error) from error
+        raise failure(model, inputs, options, error) from error
     return 0
 
 
@@ -42,7 +44,7 @@ def run_swap(options: argparse.Namespace) -> int:
     try:
         swapped, report = swap_upsamplers(model, inputs, options.to, where=options.where)
     except REFUSALS as error:
-        raise not_run(options, error) from error
+        raise failure(model, inputs, options, error) from error
     print(report)
     print(f"{len(report.swapped)} of {len(report.rows)} sites, {report.parameters:,} parameters added.")
     if options.out:
@@ -56,10 +58,10 @@ def run_swap(options: argparse.Namespace) -> int:
 
 
 def prepared(options: argparse.Namespace) -> tuple[nn.Module, Tensor | list[Tensor]]:
-    """Return the model that the options of `audit` name, and an input for it.
+    """Return the model that the options of `audit` name, with a shape for all weights, and an input for it.
 
     Raises:
-        ValueError: The model cannot be made, or its weights cannot be loaded.
+        ValueError: The model cannot be made, its weights cannot be loaded, or it is lazy and does not run.
     """
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
@@ -67,14 +69,48 @@ def prepared(options: argparse.Namespace) -> tuple[nn.Module, Tensor | list[Tens
     if options.weights:
         load_weights(model, options.weights)
     picture = torch.rand(options.input)
-    return model, list(picture) if options.list else picture
+    inputs = list(picture) if options.list else picture
+    if lazy_parts(model):
+        try:
+            _run(model, inputs)
+        except REFUSALS as error:
+            raise _not_run(options, error) from error
+    return model, inputs
 
 
-def not_run(options: argparse.Namespace, error: Exception) -> ValueError:
-    """Return the error about a model that does not take the input."""
+def failure(
+    model: nn.Module, inputs: Tensor | list[Tensor], options: argparse.Namespace, error: Exception
+) -> ValueError:
+    """Return the error about a model that failed: it does not run, or it does and something else is wrong."""
+    try:
+        _run(model, inputs)
+    except REFUSALS as own:
+        return _not_run(options, own)
+    return ValueError(f"the model runs, but cannot be looked into: {_words(error)}")
+
+
+def _run(model: nn.Module, inputs: Tensor | list[Tensor]) -> None:
+    """Run a model in eval mode, and put its modules back into the modes that they had."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        with torch.no_grad():
+            model.eval()(inputs)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _not_run(options: argparse.Namespace, error: Exception) -> ValueError:
     shape = "x".join(map(str, options.input))
-    reason = " ".join(str(error).split())[:300]
-    return ValueError(f"the model does not run with an input of {shape} (--input, --list): {reason}")
+    return ValueError(f"the model does not run with an input of {shape} (--input, --list): {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    """Return an error and the line that raised it."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    file = Path(place.filename)
+    reason = " ".join(str(error).split())
+    return f"{type(error).__name__}: {reason} (in {file.parent.name}/{file.name}:{place.lineno})"
 
 
 def make_model(name: str) -> nn.Module:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dysample.cli.swap import REFUSALS, not_run, prepared
+from dysample.cli.swap import REFUSALS, failure, prepared
 from dysample.files import write_text
 from dysample.measure.machine import this_machine
 from dysample.measure.timing import Race, cpu_stopwatch, race
@@ -38,7 +38,7 @@ def run_trial(options: argparse.Namespace) -> int:
     try:
         report = _report(model.eval(), inputs, options, announce)
     except REFUSALS as error:
-        raise not_run(options, error) from error
+        raise failure(model, inputs, options, error) from error
     finally:
         torch.set_num_threads(before)
     print(to_json(report) if options.json == PRINTED else to_markdown(report))

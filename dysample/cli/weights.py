@@ -9,8 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-
-from dysample.swap.copies import is_lazy
+from torch.nn.parameter import is_lazy
 
 PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 # Keys under which training programs save the weights, beside optimisers and counters: averages come last.

@@ -181,8 +181,8 @@ def _impossible(calls: Sequence[Call], steady: bool) -> str:
         return "Its module makes other calls for other inputs, so that they cannot be told apart."
     if first.origin.strays and not first.origin.of_input:
         return (
-            "It resizes a tensor from outside of torch, such as from NumPy, a list or an extension, and whether "
-            "the input is in it cannot be seen."
+            "It resizes a tensor from outside of torch (NumPy, a list, an extension), and whether the input "
+            "is in it cannot be seen."
         )
     if not first.origin.of_input:
         return "It resizes a parameter or a constant, such as a positional embedding, and no feature map."

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from torch import Tensor, nn
 from torch.jit import ScriptFunction
-from torch.nn.parameter import UninitializedBuffer, UninitializedTensorMixin
+from torch.nn.parameter import UninitializedBuffer, is_lazy
 from torch.overrides import TorchFunctionMode
 
 from dysample.swap.inputs import objects_in
@@ -41,11 +41,6 @@ def private_copy(model: nn.Module) -> nn.Module:
     return _copied(model, shared, private=True)
 
 
-def is_lazy(weight: Tensor) -> bool:
-    """Return whether a weight has no shape before its module has run."""
-    return isinstance(weight, UninitializedTensorMixin)
-
-
 def lazy_parts(model: nn.Module) -> tuple[str, ...]:
     """Return the paths of the modules that have weights without a shape."""
     return tuple(
@@ -72,7 +67,7 @@ def _copied(model: _Module, memo: _Memo, *, private: bool) -> _Module:
     return copy_of_model
 
 
-def _scripted_functions(model: nn.Module) -> Iterator[ScriptFunction]:
+def _scripted_functions(model: nn.Module) -> Iterator[object]:
     """Yield the scripted functions among the attributes of a model, which nothing can change or copy."""
     for module in model.modules():
         for value in objects_in(list(vars(module).values())):
@@ -97,10 +92,11 @@ class _Detached(TorchFunctionMode):
         if id(tensor) in memo:
             return memo[id(tensor)]
         if isinstance(tensor, UninitializedBuffer):
-            data: Tensor = tensor.data
-            persistent: bool = getattr(tensor, "persistent", True)
-            memo[id(tensor)] = UninitializedBuffer(tensor.requires_grad, data.device, data.dtype, persistent)
-            return memo[id(tensor)]
+            data, make = tensor.data, cast(Any, UninitializedBuffer)
+            lazy = make(tensor.requires_grad, data.device, data.dtype)
+            vars(lazy).update(vars(tensor))
+            memo[id(tensor)] = lazy
+            return lazy
         if is_without_values(tensor):  # the exporter keeps some to remember shapes
             memo[id(tensor)] = tensor
             return tensor
@@ -161,7 +157,10 @@ def _counterpart(value: Any, memo: _Memo, *, private: bool) -> Any:
         owner = memo.get(id(value.__self__))
         return value if owner is None else MethodType(value.__func__, owner)
     if isinstance(value, functools.partial) or (private and isinstance(value, _CONTAINERS)):
-        return copy.deepcopy(value, memo)
+        try:
+            return copy.deepcopy(value, memo)
+        except Exception:  # it holds something that is not the model's, and that cannot be copied
+            return value
     if isinstance(value, FunctionType):
         memo[id(value)] = value  # a function may refer to itself
         memo[id(value)] = _with_copies(value, memo, private=private)
@@ -174,13 +173,14 @@ def _with_copies(function: FunctionType, memo: _Memo, *, private: bool) -> Funct
     closure = tuple(_cell(cell, memo, private=private) for cell in cells)
     held = function.__defaults__ or ()
     defaults = tuple(_counterpart(value, memo, private=private) for value in held)
+    used = {name: value for name, value in function.__globals__.items() if name in function.__code__.co_names}
     variables = {
-        name: memo[id(function.__globals__[name])]
-        for name in function.__code__.co_names
-        if name in function.__globals__ and id(function.__globals__[name]) in memo
+        name: _counterpart(value, memo, private=private)
+        for name, value in used.items()
+        if id(value) in memo or isinstance(value, _CONTAINERS)
     }
-    same = all(a is b for a, b in zip((*cells, *held), (*closure, *defaults), strict=True))
-    if same and not variables:
+    old, new_ones = (*cells, *held, *used.values()), (*closure, *defaults, *(used | variables).values())
+    if all(a is b for a, b in zip(old, new_ones, strict=True)):
         return function
     scope = {**function.__globals__, **variables} if variables else function.__globals__
     new = FunctionType(function.__code__, scope, function.__name__, defaults or None, closure or None)

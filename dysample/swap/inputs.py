@@ -1,4 +1,4 @@
-"""The example inputs of a model: tensors in nested structures and objects, and inputs of other sizes and values."""
+"""The example inputs of a model: the tensors in them, and inputs of other sizes and with other values."""
 
 import copy
 from collections import deque
@@ -98,7 +98,9 @@ def other_values(example_inputs: object) -> object | None:
         if not _has_values(leaf):
             return leaf
         changed.append(True)
-        return _random_tensor(leaf) if isinstance(leaf, Tensor) else _random_tensor(torch.tensor(leaf)).numpy()
+        return (
+            _random_tensor(leaf) if isinstance(leaf, Tensor) else _random_tensor(torch.tensor(leaf)).numpy()
+        )
 
     result = _rebuilt(example_inputs, change, {})
     return result if changed else None
@@ -140,9 +142,9 @@ def _random_tensor(old: Tensor) -> Tensor:
 
 
 def objects_in(value: object) -> Iterator[object]:
-    """Yield all objects in nested containers and in the attributes of objects, in order; not those of modules.
+    """Yield all objects in nested containers and in the attributes of objects, in order.
 
-    Tensors and arrays come as often as they are held, other objects once.
+    Tensors and arrays come as often as they are held, other objects once. Modules are not looked into.
     """
     pending, visited = [value], dict[int, object]()
     while pending:
@@ -198,7 +200,9 @@ def _rebuilt(value: Any, change: Callable[[_Leaf], _Leaf], done: dict[int, tuple
         result = value
     elif isinstance(value, tuple | set | frozenset | deque):
         items = [_rebuilt(item, change, done) for item in cast("tuple[Any, ...]", value)]
-        result = cast(Any, type(value))(*items) if hasattr(value, "_fields") else cast(Any, type(value))(items)
+        result = (
+            cast(Any, type(value))(*items) if hasattr(value, "_fields") else cast(Any, type(value))(items)
+        )
     else:
         return _rebuilt_object(value, change, done)
     done[id(value)] = (value, result)

@@ -8,8 +8,8 @@ from dysample.markdown import to_table
 SiteKind = Literal["functional", "nn.Upsample", "ConvTranspose2d", "PixelShuffle"]
 # What there is to say in the place of an empty table.
 NO_SITES = (
-    "Nothing that changes the size of a map was found. Enlargements written by hand (repeat_interleave, expand "
-    "and reshape, grid_sample, fold) or as operators of an extension look like other uses of these."
+    "Nothing that changes the size of a map was found. Enlargements written by hand (repeat_interleave, "
+    "expand and reshape, grid_sample, fold) are not told from other uses of these functions."
 )
 Choice = Literal["swap", "request", "never"]
 

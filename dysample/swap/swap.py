@@ -10,7 +10,7 @@ from torch import nn
 from dysample.markdown import to_table
 from dysample.ops.registry import build, canonical_name, operator_spec
 from dysample.swap.audit import audit, factors
-from dysample.swap.copies import copied
+from dysample.swap.copies import copied, lazy_parts
 from dysample.swap.modules import Enlargement, Redirecting, Reprojection, hold, projection, redirectable
 from dysample.swap.site import NO_SITES, Audit, Site
 
@@ -180,8 +180,10 @@ def replacement_for(site: Site, operator: str, module: nn.Module) -> Enlargement
         module: The module that enlarges there.
 
     Raises:
-        ValueError: The operator does not support the site's channels or scale.
+        ValueError: The operator does not support the site's channels or scale, or the module is lazy.
     """
+    if lazy_parts(module):
+        raise ValueError("its weights have no shape before the model has run once")
     project = None
     if site.kind in ("ConvTranspose2d", "PixelShuffle"):
         project = projection(module, site.input[1])

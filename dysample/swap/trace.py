@@ -282,7 +282,7 @@ class _Recorder(TorchFunctionMode):
         self.running += 1
         self.enlarging += options_of is not None
         try:
-            result = func(*args, **(kwargs or {}))
+            result: Any = func(*args, **(kwargs or {}))
             if func is Tensor.__iter__:
                 result = tuple(result)
             inputs = (*tensors_in(args), *tensors_in(kwargs or {}))
@@ -356,7 +356,9 @@ class _Recorder(TorchFunctionMode):
             return frame.obstacle if options.interpolates else ""
         name = f"`{options.operation}`"
         if isinstance(frame.module, GraphModule) or is_program(frame.module):
-            return f"It is {name} in a program of torch.export or torch.fx: swap in the model it was made from."
+            return (
+                f"It is {name} in a program of torch.export or torch.fx: swap in the model it was made from."
+            )
         if self.running:
             return f"It is a call of {name} itself; a swap replaces modules and calls of `F.interpolate`."
         return f"A scripted function or an extension calls {name}, in which a swap can replace nothing."

@@ -11,7 +11,7 @@ from dysample.measure.complexity import META
 from dysample.measure.macs import UNIT, Cost, count_macs
 from dysample.ops.registry import OPERATORS
 from dysample.swap import Audit, Site, SwapRow, audit
-from dysample.swap.copies import copied
+from dysample.swap.copies import copied, lazy_parts
 from dysample.swap.inputs import tensors_in
 from dysample.swap.swap import count_parameters, operator_for, replacement_for
 from dysample.trial.plan import Placement, Plan, swap_by_plan
@@ -74,8 +74,12 @@ def survey(model: nn.Module, example_inputs: object) -> Survey:
         example_inputs: Its only argument.
 
     Raises:
-        ValueError: The model is scripted or compiled.
+        ValueError: The model is scripted or compiled, or some of its weights have no shape yet.
     """
+    if lazy := lazy_parts(model):
+        raise ValueError(
+            f"the weights of {', '.join(lazy)} have no shape before the model has run: run it once before"
+        )
     audited = audit(model, example_inputs)
     picture = next(tensors_in(example_inputs))
     return Survey(

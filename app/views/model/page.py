@@ -11,6 +11,7 @@ from app.views.model import compute, controls, jobs, sections, words
 from app.views.model.flow import flow, flow_data
 from dysample.models.smp import FAMILIES, is_smp_name, smp_name
 from dysample.ops.registry import OPERATORS
+from dysample.swap.site import NO_SITES
 from dysample.trial.plan import Plan
 from dysample.trial.survey import Survey, SwapCosts
 
@@ -25,7 +26,7 @@ def page() -> None:
     if survey is None:
         return
     if not survey.sites:
-        st.info("This model enlarges nothing: there is nothing to swap.")
+        st.info(NO_SITES)
         return
     _draw(choice, survey, to)
 
