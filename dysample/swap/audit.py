@@ -17,7 +17,7 @@ _NO_MODULE = {
     "shuffle": "It is a call of a function, and no module to replace.",
     "unpool": "It puts values back to where a pooling took them from, which no upsampler knows.",
 }
-_Key = tuple[str, bool, int]
+_Key = tuple[str, bool, bool, int]
 
 
 def audit(model: nn.Module, example_inputs: object) -> Audit:
@@ -122,22 +122,27 @@ def _sites(first: CallLog, second: CallLog | None) -> Iterable[Site]:
 
 def _by_site(calls: Sequence[Call]) -> dict[_Key, list[int]]:
     """Group the indices of calls by site; a line that makes many calls in one `forward` is one site."""
-    lines: dict[tuple[str, bool, str], list[int]] = {}
+    lines: dict[tuple[str, bool, bool, str], list[int]] = {}
     for call in calls:
-        lines.setdefault((call.path, call.interpolates, call.source), []).append(call.index)
+        lines.setdefault((*_place(call), call.source), []).append(call.index)
     sites: dict[_Key, list[int]] = {}
     for number, call in enumerate(calls):
-        indices = lines[call.path, call.interpolates, call.source]
+        indices = lines[*_place(call), call.source]
         index = indices[0] if len(set(indices)) > MANY else call.index
-        sites.setdefault((call.path, call.interpolates, index), []).append(number)
+        sites.setdefault((*_place(call), index), []).append(number)
     return sites
+
+
+def _place(call: Call) -> tuple[str, bool, bool]:
+    """Return what calls are numbered in."""
+    return call.path, call.interpolates, call.hooked
 
 
 def _name(call: Call) -> str:
     if call.kind != "functional":
         return call.path
-    which = call.index if call.interpolates else f"{call.mode} {call.index}"
-    return f"{call.path}[{which}]"
+    which = str(call.index) if call.interpolates else f"{call.mode} {call.index}"
+    return f"{call.path}[{'hook ' * call.hooked}{which}]"
 
 
 def _upstream(order: int, calls: Sequence[Call], orders: Mapping[int, int]) -> tuple[int, ...]:

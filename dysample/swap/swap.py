@@ -182,10 +182,10 @@ def replacement_for(site: Site, operator: str, module: nn.Module) -> Enlargement
     Raises:
         ValueError: The operator does not support the site's channels or scale, or the module is lazy.
     """
-    if lazy_parts(module):
-        raise ValueError("its weights have no shape before the model has run once")
     project = None
     if site.kind in ("ConvTranspose2d", "PixelShuffle"):
+        if lazy_parts(module):
+            raise ValueError("its weights have no shape before the model has run once")
         project = projection(module, site.input[1])
     channels = project.out_channels if project else site.input[1]
     enlargement = Enlargement(

@@ -108,6 +108,7 @@ class Call:
     Attributes:
         interpolates: Whether it is an interpolation; those have indices of their own.
         held: Whether an upsampler of an earlier swap handles it.
+        hooked: Whether a hook of the model makes it, before or after its `forward`.
         obstacle: A sentence on why its call cannot be replaced; empty if it can.
         factor: The requested `scale_factor`; None if a size was requested.
         origin: What went into its input.
@@ -117,6 +118,7 @@ class Call:
     index: int
     interpolates: bool
     held: bool
+    hooked: bool
     obstacle: str
     source: str
     kind: SiteKind
@@ -334,6 +336,7 @@ class _Recorder(TorchFunctionMode):
                 index=frame.calls if options.interpolates else frame.others,
                 interpolates=options.interpolates,
                 held=options.interpolates and frame.calls in frame.held,
+                hooked=frame.obstacle is _HOOKED,
                 obstacle=self._obstacle(frame, options),
                 source=_source(),
                 kind=_kind(frame.module, options),
