@@ -2,6 +2,9 @@
 
 import argparse
 import sys
+import threading
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -110,6 +113,54 @@ def vision_transformer() -> nn.Module:
 def test_inputs_that_the_model_does_not_take(name: str, shape: str) -> None:
     with pytest.raises(ValueError, match=f"does not run with an input of {shape}"):
         _run("audit", "--model", name, "--input", shape)
+
+
+def locked() -> nn.Module:
+    """A network with an attribute that cannot be copied."""
+    model = Nested()
+    model.up.lock = threading.Lock()
+    return model
+
+
+def weight_normed() -> nn.Module:
+    """A network that holds a computed weight."""
+    model = Nested()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is deprecated
+        nn.utils.weight_norm(model.before)
+    return model
+
+
+def lazy() -> nn.Module:
+    """A network whose weights have no shape yet."""
+    return nn.Sequential(nn.LazyConv2d(8, 3, padding=1), nn.Upsample(scale_factor=2), nn.LazyConv2d(2, 1))
+
+
+@pytest.mark.parametrize("command", ["audit", "swap"])
+def test_the_input_is_not_blamed_for_the_model(command: str) -> None:
+    with pytest.raises(ValueError, match="part 'up' has an attribute 'lock' of the type lock") as raised:
+        _run(command, "--model", f"{__name__}:{locked.__name__}", "--input", "1x3x16x16")
+    assert "--input" not in str(raised.value)
+
+
+def test_errors_name_the_line() -> None:
+    with pytest.raises(ValueError, match=r"RuntimeError: .* \(in modules/conv\.py:[0-9]+\)"):
+        _run("audit", "--model", NAME, "--input", "1x4x16x16")
+
+
+@pytest.mark.parametrize("make", [weight_normed, lazy])
+def test_computed_and_lazy_weights(
+    make: Callable[[], nn.Module], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "swapped.safetensors"
+    words = ["--model", f"{__name__}:{make.__name__}", "--input", "1x3x16x16"]
+    assert _run("audit", *words) == 0
+    assert _run("swap", *words, "--out", str(out)) == 0
+    swapped, report = swap_upsamplers(make(), picture())
+    assert report.swapped
+    swapped(picture())
+    load_model(swapped, str(out))
+    assert f"{len(report.swapped)} of {len(report.rows)} sites" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
