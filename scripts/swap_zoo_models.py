@@ -14,6 +14,7 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 WIDTHS = [8, 16, 24, 32]
+PROPOSALS = 30  # of detectors: random ones, each of which costs time
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,16 @@ def _fcn() -> nn.Module:
 
 
 def _faster_rcnn() -> nn.Module:
-    return detection.fasterrcnn_resnet50_fpn(weights=None, weights_backbone=None, min_size=64, max_size=96)
+    return detection.fasterrcnn_resnet50_fpn(
+        weights=None, weights_backbone=None, min_size=64, max_size=96, rpn_post_nms_top_n_test=PROPOSALS
+    )
 
 
 def _mask_rcnn() -> nn.Module:
     backbone = resnet_fpn_backbone(backbone_name="resnet18", weights=None)
-    return detection.MaskRCNN(backbone, 5, min_size=64, max_size=96, box_score_thresh=0.0)
+    return detection.MaskRCNN(
+        backbone, 5, min_size=64, max_size=96, box_score_thresh=0.0, rpn_post_nms_top_n_test=PROPOSALS
+    )
 
 
 def _retinanet() -> nn.Module:

@@ -28,7 +28,7 @@ class Site:
         source: File and line of the call.
         kind: ``"functional"`` for a call of a function, or else the class of the module.
         mode: Interpolation mode; ``"learned"`` for transposed convolutions, ``"shuffle"`` for pixel
-            shuffles, ``"unpool"`` for the reverse of a max pooling.
+            shuffles, ``"unpool"`` for the reverse of a max pooling, ``"custom"`` for an extension.
         align_corners: Whether the interpolation aligns corners.
         input: Shape of the map at the first call.
         output: Shape of the enlarged map.

@@ -69,6 +69,8 @@ _OPTIONS_OF: dict[Callable[..., Any], Callable[..., CallOptions]] = {
 }
 _UPSAMPLE = re.compile(r"_?upsample_(nearest_exact|[a-z]+?)[123]d(_aa)?")
 _OPERATIONS = {"pixel_shuffle": "shuffle", "max_unpool2d": "unpool", "max_unpool3d": "unpool"}
+# Of other namespaces, an operation that makes a map larger is somebody's upsampler.
+_KNOWN_NAMESPACES = ("aten", "prims", "dysample", "torchvision")
 # What turns tensors into something that is not followed, and what makes tensors of it.
 _LEAVING = (Tensor.numpy, Tensor.__array__, Tensor.tolist, Tensor.__dlpack__)
 _ARRIVING = (
@@ -81,19 +83,28 @@ _ARRIVING = (
 )
 
 
-def _operation_options(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> CallOptions | None:
-    """Return the options of an operation of the dispatcher, or None if it enlarges nothing."""
+def _operation_options(
+    func: Any, args: Sequence[Any], kwargs: dict[str, Any], x: Tensor, result: object
+) -> CallOptions | None:
+    """Return the options of an operation of the dispatcher on a map `x`, or None if it enlarges nothing."""
     namespace, _, name = func._schema.name.partition("::")
     values = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False)) | kwargs
+    operation = f"{namespace}.{name}"
+    if namespace not in _KNOWN_NAMESPACES and isinstance(result, Tensor) and _enlarges(x, result):
+        return CallOptions("custom", operation=operation)
     if namespace != "aten":
         return None
-    operation = f"{namespace}.{name}"
     if match := _UPSAMPLE.fullmatch(name):
         mode = match[1].replace("_", "-")
         return CallOptions(mode, align_corners=bool(values.get("align_corners")), operation=operation)
     if name == "convolution" and values.get("transposed"):
         return CallOptions("learned", operation=operation)
     return CallOptions(_OPERATIONS[name], operation=operation) if name in _OPERATIONS else None
+
+
+def _enlarges(x: Tensor, result: Tensor) -> bool:
+    maps = x.ndim == result.ndim == 4 and x.shape[0] == result.shape[0]
+    return maps and result.shape[2] > x.shape[2] and result.shape[3] > x.shape[3]
 
 
 # Frames of these files lie between the recorder and the line of the model; "<" begins generated code.
@@ -317,7 +328,7 @@ class _Recorder(TorchFunctionMode):
         inputs = (*tensors_in(args), *tensors_in(kwargs))
         if not inputs or self.enlarging:
             return
-        options = _operation_options(func, args, kwargs)
+        options = _operation_options(func, args, kwargs, inputs[0], result)
         # A function of torch is followed as a whole; what runs outside of them is scripted, say.
         if not self.running:
             self.flow.follow(inputs, result)
@@ -362,9 +373,9 @@ class _Recorder(TorchFunctionMode):
             return (
                 f"It is {name} in a program of torch.export or torch.fx: swap in the model it was made from."
             )
-        if self.running:
+        if self.running and options.mode != "custom":
             return f"It is a call of {name} itself; a swap replaces modules and calls of `F.interpolate`."
-        return f"A scripted function or an extension calls {name}, in which a swap can replace nothing."
+        return f"A scripted function or an extension runs {name}, in which a swap can replace nothing."
 
 
 def is_program(module: nn.Module) -> bool:

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.unhooked, pytest.mark.slow]
 
 
 def test_compiles_in_one_graph() -> None:
-    swapped, _ = swap_upsamplers(Nested(), picture(), where=["[1]", "inner[2]", "up"])
+    swapped, _ = swap_upsamplers(Nested(stride=1), picture(), where=["[1]", "inner[2]", "up"])
     compiled = torch.compile(swapped, fullgraph=True, backend="aot_eager")
     for sides in ((16, 24), (8, 12)):
         torch.testing.assert_close(compiled(picture(*sides)), swapped(picture(*sides)))
@@ -24,7 +24,7 @@ def test_compiles_in_one_graph() -> None:
 
 
 def test_exports_for_any_size() -> None:
-    swapped, _ = swap_upsamplers(Nested(), picture())
+    swapped, _ = swap_upsamplers(Nested(stride=1), picture())
     rows, columns = torch.export.Dim("rows", min=4, max=64), torch.export.Dim("columns", min=4, max=64)
     exported = torch.export.export(swapped, (picture(),), dynamic_shapes=({2: rows, 3: columns},)).module()
     for sides in ((16, 24), (9, 31)):

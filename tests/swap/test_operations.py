@@ -90,7 +90,7 @@ def test_scripted_functions(kind: str) -> None:
     swapped, report = swap_upsamplers(model, picture())
     (row,) = report.rows
     assert (row.site.input, row.site.output) == ((1, 8, 16, 24), (1, 8, 32, 48))
-    assert row.reason.startswith("A scripted function or an extension calls `aten.upsample_nearest2d`")
+    assert row.reason.startswith("A scripted function or an extension runs `aten.upsample_nearest2d`")
     assert torch.equal(swapped(picture()), model(picture()))
 
 
@@ -160,6 +160,20 @@ def test_compiled_functions_are_swapped() -> None:
     with torch.no_grad():
         wanted = model.after(upsampler(model.before(picture()) * 2) + 1)
         torch.testing.assert_close(swapped(picture()), wanted)
+
+
+@torch.library.custom_op("swap_tests::enlarge", mutates_args=())
+def _enlarged_by_an_extension(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2)
+
+
+def test_operations_of_extensions() -> None:
+    own, after = audit(
+        Written(lambda x: F.interpolate(_enlarged_by_an_extension(x), scale_factor=2)), picture()
+    ).sites
+    assert (own.mode, own.scale, own.choice) == ("custom", 2, "never")
+    assert own.reason.startswith("A scripted function or an extension runs `swap_tests.enlarge`")
+    assert after.choice == "swap"
 
 
 def test_enlargements_in_hooks() -> None:

@@ -1,7 +1,10 @@
 """Figures, words and code of the page about one's own model, against the paper's tables and running code."""
 
+from functools import cache
+
 import pytest
 import torch
+from torch import nn
 
 from app.views.model import paper, words
 from app.views.model.flow import flow, flow_data, nodes
@@ -27,15 +30,23 @@ pytestmark = pytest.mark.slow
 UNET = "smp:Unet:resnet18"
 
 
+PICTURE = torch.empty(1, 3, 64, 64, device=META)
+
+
+@cache
+def untouched(name: str) -> tuple[nn.Module, Survey]:
+    with META:
+        model = smp_model(name).eval()
+    return model, survey(model, PICTURE)
+
+
+@cache
 def surveyed(
     name: str, *exceptions: tuple[str, str], to: str = "dysample+"
 ) -> tuple[Survey, Plan, SwapCosts]:
-    with META:
-        model = smp_model(name).eval()
-    x = torch.empty(1, 3, 64, 64, device=META)
-    result = survey(model, x)
+    model, result = untouched(name)
     plan = planned(audit_of(result), to, exceptions)
-    return result, plan, swap_costs(model, x, plan)
+    return result, plan, swap_costs(model, PICTURE, plan)
 
 
 def test_the_flow_of_a_unet_is_a_chain() -> None:
@@ -100,7 +111,7 @@ def test_the_noise_lies_over_the_data_that_it_is_stated_for() -> None:
 def test_the_code_makes_the_same_swap(exceptions: tuple[tuple[str, str], ...] | None) -> None:
     every = tuple((f"decoder.blocks.{number}[0]", "") for number in range(5))
     network, plan, costs = surveyed(UNET, *(every if exceptions is None else exceptions))
-    names: dict[str, torch.nn.Module] = {}
+    names: dict[str, nn.Module] = {}
     exec(python_code(UNET, network, plan), names)
     assert sum(weight.numel() for weight in names["swapped"].parameters()) == costs.parameters
     assert sum(weight.numel() for weight in names["model"].parameters()) == network.parameters

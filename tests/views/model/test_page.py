@@ -32,11 +32,17 @@ def press(app: AppTest, key: str) -> None:
 
 
 def wait(app: AppTest, words: str) -> None:
-    """Run the page again until a job has ended."""
+    """Run the page again whenever its jobs have ended, until there is such a button."""
     deadline = time.monotonic() + PATIENCE_S
     while not any(words in button.label for button in app.button):
+        state = app.session_state.filtered_state
+        jobs = [value for key, value in state.items() if key.startswith("model.job.")]
+        while any(job.going for job in jobs):  # running the page meanwhile would take time from them
+            assert time.monotonic() < deadline, [error.value for error in app.error]
+            for job in jobs:
+                job.poll()
+            time.sleep(0.1)
         assert time.monotonic() < deadline, [error.value for error in app.error]
-        time.sleep(2)  # running the page takes time from the job
         app.run()
         assert not app.exception
 
