@@ -46,6 +46,8 @@ def audit(model: nn.Module, example_inputs: object) -> Audit:
 def _check_model(model: object) -> None:
     if not isinstance(model, nn.Module):
         raise ValueError(f"the model must be a torch.nn.Module, got {type(model).__name__}")
+    if getattr(model.forward, "__func__", None) is nn.Module.forward:
+        raise ValueError(f"a {type(model).__name__} has no forward: pass the model that calls its parts")
     for path, module in model.named_modules():
         how = "scripted" if isinstance(module, ScriptModule) else ""
         how = "compiled" if "_orig_mod" in dict(module.named_children()) else how

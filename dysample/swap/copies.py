@@ -177,7 +177,7 @@ def _with_copies(function: FunctionType, memo: _Memo, *, private: bool) -> Funct
     variables = {
         name: _counterpart(value, memo, private=private)
         for name, value in used.items()
-        if id(value) in memo or isinstance(value, _CONTAINERS)
+        if id(value) in memo or isinstance(value, (*_CONTAINERS, MethodType))
     }
     old, new_ones = (*cells, *held, *used.values()), (*closure, *defaults, *(used | variables).values())
     if all(a is b for a, b in zip(old, new_ones, strict=True)):

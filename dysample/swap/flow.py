@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import (  # pyright: ignore[reportPrivateUsage]
+    get_unwrapped,
+    is_functorch_wrapped_tensor,
+)
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from dysample.swap.inputs import tensors_in
@@ -53,6 +57,7 @@ class Flow:
 
     def origin(self, tensor: Tensor) -> Origin:
         """Return what went into a tensor."""
+        tensor = _unwrapped(tensor)
         if isinstance(tensor, nn.Parameter):
             return Origin(learned=True)
         origin = self._origins.get(tensor)
@@ -63,6 +68,7 @@ class Flow:
 
     def mark(self, tensor: Tensor, origin: Origin) -> None:
         """Set what went into a tensor."""
+        tensor = _unwrapped(tensor)
         if not isinstance(tensor, nn.Parameter):
             self._origins[tensor] = origin
 
@@ -92,6 +98,13 @@ class Flow:
             return Origin()
         source = self.left or self._all
         return Origin(True, source.learned, source.calls)
+
+
+def _unwrapped(tensor: Tensor) -> Tensor:
+    """Return the tensor that functions by `torch.func`, such as `vmap`, have wrapped for their batches."""
+    while is_functorch_wrapped_tensor(tensor):
+        tensor = get_unwrapped(tensor)
+    return tensor
 
 
 def _merged(origins: list[Origin]) -> Origin:

@@ -165,6 +165,11 @@ def test_large_scales_are_repeated(scale: int, expected: tuple[int, ...]) -> Non
     assert factors(scale) == expected
 
 
+def test_what_has_no_forward_is_refused() -> None:
+    with pytest.raises(ValueError, match="a ModuleList has no forward"):
+        audit(nn.ModuleList([nn.Upsample(scale_factor=2)]), picture())
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_scripted_models_are_refused() -> None:
     model = torch.jit.trace(nn.Conv2d(3, 1, 1), picture())

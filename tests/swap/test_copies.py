@@ -112,6 +112,7 @@ def test_trials_of_computed_weights() -> None:
     plan = planned(audit_of(survey(shapes, no_numbers)), "dysample")
     assert swap_costs(shapes, no_numbers, plan).placed[0].parameters == 8 * 32 + 32
     start = start_of(model, swap_by_plan(model, picture(), plan)[0], picture(), plan)
+    assert start.zero_offsets.value is not None
     assert start.zero_offsets.value < 1e-6
 
 
@@ -162,6 +163,18 @@ def test_hooks_of_a_copy_store_in_the_copy(where: str) -> None:
     )
     assert store["map"] is kept
     assert swapped.store is not store
+
+
+def test_a_forward_that_was_set_runs_in_the_copy() -> None:
+    norm = nn.BatchNorm2d(8)
+    model = nn.Sequential(nn.Conv2d(3, 8, 1), norm, nn.Upsample(scale_factor=2)).train()
+    forward = model.forward
+    model.forward = lambda picture: forward(picture) * 2
+    swapped, report = swap_upsamplers(model, picture(), where=["2"])
+    assert len(report.swapped) == 1
+    swapped(picture())
+    assert norm.num_batches_tracked == 0
+    assert swapped.get_buffer("1.num_batches_tracked") == 1
 
 
 def test_an_audit_stores_nothing_in_lists_of_others() -> None:

@@ -1,8 +1,9 @@
 """Maps are followed from inputs in objects, and through NumPy, lists and what else is outside of torch."""
 
-from collections import deque, namedtuple
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -55,7 +56,11 @@ class Hidden:
         return self.__inner[0].tensors
 
 
-Pair = namedtuple("Pair", ["tensors", "mask"])
+class Pair(NamedTuple):
+    """A batch that is a tuple too."""
+
+    tensors: Tensor
+    mask: Tensor
 
 
 class _Through(nn.Module):
@@ -106,12 +111,12 @@ def test_objects_are_copied_without_what_holds_no_tensors() -> None:
 
 
 def test_outputs_in_objects() -> None:
-    class Boxed(_Through):
-        def forward(self, batch: object) -> Frozen:
-            return Frozen(super().forward(batch), MASK)
+    class Boxed(nn.Module):
+        def forward(self, picture: Tensor) -> Frozen:
+            return Frozen(F.interpolate(picture, scale_factor=2), MASK)
 
     (result,) = outputs(Boxed(), picture())
-    assert result.shape == (1, 2, 32, 48)
+    assert result.shape == (1, 3, 32, 48)
 
 
 def _by_hand(x: Tensor) -> Tensor:
@@ -133,8 +138,9 @@ def _by_hand(x: Tensor) -> Tensor:
         lambda x: x.data,
         lambda x: x.detach().cpu(),
         lambda x: torch.stack(list(x)),
+        torch.vmap(torch.relu),
     ],
-    ids=["numpy", "tensor", "as_tensor", "legacy", "dlpack", "buffer", "data", "detach", "iteration"],
+    ids=["numpy", "tensor", "as_tensor", "legacy", "dlpack", "buffer", "data", "detach", "iteration", "vmap"],
 )
 def test_maps_are_followed_out_of_torch_and_back(place: str, through: Callable[[Tensor], Tensor]) -> None:
     """Before the enlargement, they must still count as learned; after it, as followed by a weight."""
@@ -176,7 +182,7 @@ def test_constants_from_numpy_are_told_from_pictures() -> None:
 class _Noise(_Through):
     """Adds noise to a constant, which is enlarged, and looks at a map outside of torch."""
 
-    def forward(self, batch: Tensor) -> Tensor:
+    def forward(self, batch: object) -> Tensor:
         noise = torch.from_numpy(np.random.rand(1, 8, 16, 24).astype(np.float32))
         return self.last(F.interpolate(noise, scale_factor=2)) + float(self.first(batch).numpy().mean())
 
@@ -188,9 +194,13 @@ def test_noise_is_no_map() -> None:
 
 
 def test_arrays_as_inputs() -> None:
-    class Decoding(_Through):
+    class Decoding(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = _Through()
+
         def forward(self, array: np.ndarray) -> Tensor:
-            return super().forward(torch.from_numpy(array).permute(2, 0, 1)[None])
+            return self.network(torch.from_numpy(array).permute(2, 0, 1)[None])
 
     (site,) = audit(Decoding(), np.ones((16, 24, 3), dtype=np.float32)).sites
     assert site.choice == "swap"

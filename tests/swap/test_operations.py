@@ -1,6 +1,7 @@
 """Enlargements in exported, scripted and traced programs, and by operations: reported, never overlooked."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -81,7 +82,7 @@ def _plainly_enlarged(x: Tensor) -> Tensor:
 @pytest.mark.parametrize("kind", ["scripted", "traced", "elsewhere"])
 def test_scripted_functions(kind: str) -> None:
     scripted = torch.jit.script(_plainly_enlarged)
-    functions: dict[str, Callable[[Tensor], Tensor]] = {
+    functions: dict[str, Any] = {
         "scripted": scripted,
         "traced": torch.jit.trace(_plainly_enlarged, torch.rand(1, 8, 4, 4)),
         "elsewhere": lambda x: scripted(x),
