@@ -35,8 +35,8 @@ def wait(app: AppTest, words: str) -> None:
     """Run the page again whenever its jobs have ended, until there is such a button."""
     deadline = time.monotonic() + PATIENCE_S
     while not any(words in button.label for button in app.button):
-        state = app.session_state.filtered_state
-        jobs = [value for key, value in state.items() if key.startswith("model.job.")]
+        keys = [f"model.job.{stage}" for stage in ("look", "measure", "deploy")]
+        jobs = [app.session_state[key] for key in keys if key in app.session_state]
         while any(job.going for job in jobs):  # running the page meanwhile would take time from them
             assert time.monotonic() < deadline, [error.value for error in app.error]
             for job in jobs:
