@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dysample.kernels import operator, plain
+from dysample.kernels import exported, operator, plain
 from dysample.kernels.native import LANES
 from dysample.kernels.operator import KERNELS
 from dysample.tracing import is_for_elsewhere, is_traced
@@ -91,7 +91,9 @@ def read(
         ValueError: There is no such implementation, or it cannot be used; the message says why.
     """
     name = choose(x, points, implementation)
-    if name == "plain" and (is_for_elsewhere() or not is_traced()):
+    if name == "plain" and is_for_elsewhere():
+        return exported.read(x, points)
+    if name == "plain" and not is_traced():
         return plain.read(x, points)
     return operator.read(x, points, name)
 

@@ -1,5 +1,7 @@
 """Point sampling with PyTorch's `grid_sample`, for every device and runtime."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -19,19 +21,24 @@ def why_not_for(x: Float[Tensor, "b c h w"], points: Float[Tensor, "#b g 2 H W"]
     return None
 
 
-def read(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b c H W"]:
+def read(
+    x: Float[Tensor, "b c h w"],
+    points: Float[Tensor, "b g 2 H W"],
+    padding: Literal["zeros", "border"] = "border",
+) -> Float[Tensor, "b c H W"]:
     """Read a map at points, in steps that autograd and torch's other transforms can follow.
 
     Args:
         x: The low-res map.
         points: (x, y) in low-res pixels, float32 or wider.
+        padding: What `grid_sample` reads outside the map, where only rounding can put a clamped point:
+            "border" corrects that, "zeros" blends in that tiny share of the outside.
 
     Returns:
         The sampled map, in the dtype of `x`, stored channels first.
     """
-    # Only rounding can put a clamped point outside the map. "border" corrects that; "zeros" blends
-    # in that tiny share of the outside, but is all that MPS has before torch 2.13.
-    padding = "zeros" if x.device.type == "mps" else "border"
+    if x.device.type == "mps":
+        padding = "zeros"  # all that MPS has before torch 2.13
     source = _source(x.to(points.dtype), points.shape[1])
     grid = _grid(points, *x.shape[2:])
     output = F.grid_sample(source, grid, padding_mode=padding, align_corners=False)
@@ -81,12 +88,22 @@ def _source(x: Float[Tensor, "b c h w"], groups: int) -> Float[Tensor, "n d h w"
 def _grid(points: Float[Tensor, "b g 2 H W"], height: int, width: int) -> Float[Tensor, "n H W 2"]:
     """Return points for grid_sample: clamped to the map and scaled to [-1, 1].
 
-    Points are centred before scaling, which loses the least precision. NaN goes to the border as well,
-    since grid_sample would write its gradient to any address. The grid is a view of two planes, so that no
-    copy interleaves them.
+    Points are centred before scaling, which loses the least precision. The grid is a view of two planes, so
+    that no copy interleaves them.
+    """
+    column, row = clamped(points, height, width)
+    planes = torch.stack([(column - width / 2) / (width / 2), (row - height / 2) / (height / 2)], dim=1)
+    return planes.permute(0, 2, 3, 1)
+
+
+def clamped(
+    points: Float[Tensor, "b g 2 H W"], height: int, width: int
+) -> tuple[Float[Tensor, "n H W"], Float[Tensor, "n H W"]]:
+    """Return columns and rows of points, moved to the centres of the border pixels if they are outside.
+
+    NaN goes to the border as well, since grid_sample would write its gradient to any address.
     """
     column, row = points.flatten(0, 1).unbind(1)
     column = torch.where(column > 0.5, column, 0.5).clamp(max=width - 0.5)
     row = torch.where(row > 0.5, row, 0.5).clamp(max=height - 0.5)
-    planes = torch.stack([(column - width / 2) / (width / 2), (row - height / 2) / (height / 2)], dim=1)
-    return planes.permute(0, 2, 3, 1)
+    return column, row

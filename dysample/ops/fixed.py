@@ -1,5 +1,6 @@
 """Nearest and bilinear interpolation: plans with nothing learned (Sec. 2)."""
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -52,8 +53,7 @@ class Nearest(_Interpolation):
             ValueError: `x` is not a batch of non-empty maps.
         """
         check_map(x)
-        # mode="nearest" picks the wrong pixel at some scales, such as 41, because of rounding.
-        return F.interpolate(x, scale_factor=float(self.scale), mode="nearest-exact")
+        return repeat_pixels(x, self.scale)
 
 
 class Bilinear(_Interpolation):
@@ -69,3 +69,11 @@ class Bilinear(_Interpolation):
         """
         check_map(x)
         return F.interpolate(x, scale_factor=float(self.scale), mode="bilinear", align_corners=False)
+
+
+def repeat_pixels(x: Float[Tensor, "b c h w"], scale: int) -> Float[Tensor, "b c H W"]:
+    """Copy into every output pixel the low-res pixel that contains it."""
+    # mode="nearest" picks the wrong pixel at some scales, such as 41, because of rounding. ONNX's `Resize`
+    # does not, and has no "nearest-exact".
+    mode = "nearest" if torch.onnx.is_in_onnx_export() else "nearest-exact"
+    return F.interpolate(x, scale_factor=float(scale), mode=mode)
