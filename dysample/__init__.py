@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dysample.lazy import exports
 
 if TYPE_CHECKING:
-    from dysample.kernels import info
+    from dysample.kernels import export_options, info
     from dysample.models import load_host, load_smp_segformer
     from dysample.ops import OPERATORS, DySample, build
     from dysample.swap import audit, swap_upsamplers
@@ -22,6 +22,7 @@ __all__ = [
     "__version__",
     "audit",
     "build",
+    "export_options",
     "info",
     "load_host",
     "load_smp_segformer",
@@ -36,6 +37,7 @@ if not TYPE_CHECKING:  # a type checker that saw this `__getattr__` would accept
             "DySample": "dysample.ops",
             "audit": "dysample.swap",
             "build": "dysample.ops",
+            "export_options": "dysample.kernels",
             "info": "dysample.kernels",
             "load_host": "dysample.models",
             "load_smp_segformer": "dysample.models",

@@ -117,7 +117,7 @@ def choose(
         wish = environment()
         if wish != "auto":
             check_implementation(wish, f"the environment variable {VARIABLE}")
-            if KERNELS[wish].why_not_for(x, points) is None:
+            if not is_for_elsewhere() and KERNELS[wish].why_not_for(x, points) is None:
                 return wish
     elif implementation != "auto":
         check_implementation(implementation, "implementation")

@@ -16,7 +16,7 @@ _SAMPLING: ContextVar[Sampling] = ContextVar("sampling", default="grid_sample")
 
 
 @contextmanager
-def export_options(*, sampling: Sampling) -> Generator[None]:
+def export_options(*, sampling: Sampling) -> Generator[None, None, None]:
     """Choose how models read at points in graphs that are exported within this context.
 
     It applies to `torch.export`, both ONNX exporters and `torch.jit.trace`, for every model that holds a

@@ -1,6 +1,8 @@
 """A2U: affinity-aware upsampling (Dai, Lu and Shen, Learning Affinity-Aware Upsampling, CVPR 2021)."""
 
+import functools
 import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -84,13 +86,15 @@ def _traced_filters(guide: Tensor, filters: Tensor, stride: int) -> Tensor:
     """
     height, width = guide.shape[2] // stride, guide.shape[3] // stride
     padded = F.pad(guide, (FILTER // 2 - 1,) * 4).unsqueeze(1)
-    total = torch.zeros_like(padded[..., :height, :width])
-    for i in range(FILTER):
-        rows = padded[..., i : i + stride * height : stride, :]
-        for j in range(FILTER):
-            tap = filters[:, :, None, i, j, None, None]
-            total = total + tap * rows[..., j : j + stride * width : stride]
-    return total
+    taps = filters.flatten(2)[..., None, None, None].unbind(2)
+
+    def products() -> Iterator[Tensor]:
+        for i in range(FILTER):
+            rows = padded[..., i : i + stride * height : stride, :]
+            for j in range(FILTER):
+                yield taps[FILTER * i + j] * rows[..., j : j + stride * width : stride]
+
+    return functools.reduce(torch.add, products())
 
 
 def _average(x: Tensor, size: int) -> Tensor:

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dysample.ops.fixed import repeat_pixels
+from dysample.ops.fixed import copy_pixels
 from dysample.ops.upsampler import GuidedUpsampler
 from dysample.types import KernelRecord
 
@@ -49,5 +49,5 @@ class FADE(GuidedUpsampler):
         guide = self.check_guide(x, guide)
         fine = self.encode(self.compress_guide(guide))
         coarse = self.encode(self.compress(x))
-        logits = fine + repeat_pixels(coarse, self.scale)
+        logits = fine + copy_pixels(coarse, self.scale)
         return KernelRecord(logits.softmax(1).unflatten(1, (KERNEL, KERNEL)), self.scale)

@@ -53,7 +53,7 @@ class Nearest(_Interpolation):
             ValueError: `x` is not a batch of non-empty maps.
         """
         check_map(x)
-        return repeat_pixels(x, self.scale)
+        return copy_pixels(x, self.scale)
 
 
 class Bilinear(_Interpolation):
@@ -71,8 +71,8 @@ class Bilinear(_Interpolation):
         return F.interpolate(x, scale_factor=float(self.scale), mode="bilinear", align_corners=False)
 
 
-def repeat_pixels(x: Float[Tensor, "b c h w"], scale: int) -> Float[Tensor, "b c H W"]:
-    """Copy into every output pixel the low-res pixel that contains it."""
+def copy_pixels(x: Float[Tensor, "b c h w"], scale: int) -> Float[Tensor, "b c H W"]:
+    """Copy every pixel into the `scale` x `scale` output pixels that it contains."""
     # mode="nearest" picks the wrong pixel at some scales, such as 41, because of rounding. ONNX's `Resize`
     # does not, and has no "nearest-exact".
     mode = "nearest" if torch.onnx.is_in_onnx_export() else "nearest-exact"

@@ -114,11 +114,13 @@ class Reprojection(nn.Module):
 
 def fit(x: Float[Tensor, "b c h w"], rows: int, columns: int) -> Float[Tensor, "b c H W"]:
     """Crop at the right and bottom, or repeat the last column and row there, to the given size."""
-    if x.shape[2] == rows and x.shape[3] == columns:
+    # A trace also runs at sizes where there is more or less to crop.
+    traced = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    if not traced and x.shape[2] == rows and x.shape[3] == columns:
         return x
     cropped = x[:, :, :rows, :columns]
     missing = (0, columns - cropped.shape[3], 0, rows - cropped.shape[2])
-    return F.pad(cropped, missing, mode="replicate") if any(missing) else cropped
+    return F.pad(cropped, missing, mode="replicate") if traced or any(missing) else cropped
 
 
 def projection(module: nn.Module, channels: int) -> nn.Conv2d:

@@ -78,7 +78,7 @@ def test_exceptions_are_written_with_an_equals_sign(
 @pytest.mark.unhooked
 def test_everything_works_with_a_swapped_model() -> None:
     torch.manual_seed(0)
-    model = Nested().eval()
+    model = Interpolating(scale_factor=2).eval()
     swapped, _ = swap_by_plan(model, picture(), planned(audit(model, picture()), "dysample+"))
     names = list[str]()
     results = attempts(swapped, model, picture(), progress=names.append)

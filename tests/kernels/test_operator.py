@@ -110,7 +110,10 @@ def test_compiled_code_keeps_the_operator_whole(implementation):
 
 
 @pytest.mark.unhooked
-def test_exported_programs_need_no_operator_of_ours():
+@pytest.mark.parametrize("wish", ["auto", pytest.param("native", marks=needs_native)])
+def test_exported_programs_need_no_operator_of_ours(wish: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DYSAMPLE_KERNEL", wish)
+
     class Reader(torch.nn.Module):
         def forward(self, x: Tensor, points: Tensor) -> Tensor:
             return sample(x, points)
