@@ -6,25 +6,33 @@ Nothing in Pillow is reconfigured, so any number of threads may decode at once.
 16-bit grey keeps its precision. 16-bit colour is reduced to 8 bits by Pillow, an error of at most 1/257.
 Grey without a nominal white (float, 32 bits, signed) is kept when all its values lie in [0, 1]; otherwise
 its smallest finite value becomes black and its largest white. Non-finite values become black.
+
+Colours with an ICC profile are converted to sRGB; all others are taken to be sRGB, whatever a PNG says in
+gAMA, cHRM or cICP. An alpha channel that is zero everywhere is no alpha channel, in BMPs and in TIFFs that do
+not say what it is.
 """
 
 import io
 import threading
 import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from PIL import Image, ImageFile
 from PIL.ExifTags import Base as Exif
 from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
+from dysample.colours import Conversion, to_srgb
+from dysample.containers import MOST_PROFILE, essential_png, scan_count, tiff_scan_count
+
 MIN_SIDE = 16  # pixels; an encoder leaves nothing to enlarge of smaller images
 MAX_PIXELS = 50_000_000  # as floats these take 600 MB
+MAX_SCANS = 100  # of a JPEG, each of which takes as long as the whole picture; encoders write about ten
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 _ADVICE = "save it as JPEG or PNG and try again"
 _TRANSPOSES = {  # by EXIF orientation
@@ -36,6 +44,16 @@ _TRANSPOSES = {  # by EXIF orientation
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_NATIVE = {  # Pillow's names for samples in the order of a file, and in that of the machine
+    "I;16S": "I;16NS",
+    "I;16BS": "I;16NS",
+    "I;32S": "I;32NS",
+    "I;32BS": "I;32NS",
+    "F;32F": "F;32NF",
+    "F;32BF": "F;32NF",
+}
+_EXTRA_SAMPLES = 338  # TIFF tag
+_STRIP = 1 << 20  # pixels that are converted at a time
 # Pillow converts these PNG samples to 8 bits, but leaves the transparent colour as it is in the file.
 _KEY_SCALES = {"L;2": 255 / 3, "L;4": 255 / 15, "RGB;16B": 1 / 256}
 
@@ -63,9 +81,7 @@ def decode(data: bytes) -> Float[Tensor, "3 h w"]:
     name = _format_name(data)
     try:
         with _silenced():
-            image = Image.OPEN[name][0](io.BytesIO(data), "")
-            _check_size(*image.size)
-            return _pixels(image)
+            return _decoded(name, data)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -74,6 +90,21 @@ def decode(data: bytes) -> Float[Tensor, "3 h w"]:
         raise ImageError(
             f"The {name} file of {len(data):,} bytes is damaged, cut off or of a rare kind; {_ADVICE}."
         ) from error
+
+
+def _decoded(name: str, data: bytes) -> Float[Tensor, "3 h w"]:
+    profile = None
+    if name == "PNG":
+        data, profile = essential_png(data)
+    elif name == "JPEG":
+        _check_scans(scan_count(data))
+    image = Image.OPEN[name][0](io.BytesIO(data), "")
+    _check_size(*image.size)
+    if isinstance(image, TiffImageFile):
+        if image.info.get("compression") in ("jpeg", "tiff_jpeg"):
+            _check_scans(tiff_scan_count(data, image.tag_v2))
+        _take_native_order(image)
+    return _pixels(image, profile or image.info.get("icc_profile"))
 
 
 def _format_name(data: bytes) -> str:
@@ -123,18 +154,38 @@ def _check_size(width: int, height: int) -> None:
         raise ImageError(f"The image has {size} = {pixels:,} pixels, over {MAX_PIXELS:,}; make it smaller.")
 
 
-def _pixels(image: ImageFile.ImageFile) -> Float[Tensor, "3 h w"]:
-    """Decode an opened image."""
+def _check_scans(scans: int) -> None:
+    if scans > MAX_SCANS:
+        raise ImageError(f"The JPEG has {scans:,} scans, over {MAX_SCANS}; {_ADVICE}.")
+
+
+def _pixels(image: ImageFile.ImageFile, profile: bytes | None) -> Float[Tensor, "3 h w"]:
+    """Decode an opened image whose colours are those of an ICC profile, or sRGB."""
     tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
     planes = tags.get(Exif.PlanarConfiguration) == 2 and image.info.get("compression") == "raw"
     if planes and max(tags.get(Exif.BitsPerSample, (1,))) > 8:
         raise ValueError("Pillow reads raw 16-bit planes as if they had 8 bits")
     packing = str(image.tile[0].args) if image.tile else ""
+    drawn = image.tile[0].extents if image.format == "GIF" else None
     image.load()
     upright = _upright(image)
-    if upright.mode[0] in "IF":  # I;16, I, F
-        return _deep_grey(upright, tags)
-    return _flat(upright, _KEY_SCALES.get(packing))
+    if packing == "LA;16B":  # which Pillow reads as colour
+        upright = upright.convert("LA")
+    if _no_alpha(upright, image.format, tags):
+        upright = upright.convert("RGB")
+    usable = profile if profile is not None and len(profile) <= MOST_PROFILE else None
+    convert = to_srgb(usable, upright.mode)
+    if upright.mode[0] in "IF" or _is_signed(upright, tags):  # I;16, I, F
+        return _deep_grey(upright, tags, convert)
+    picture = _flat(upright, _KEY_SCALES.get(packing), convert)
+    return picture if drawn is None else _on_white(picture, drawn)
+
+
+def _take_native_order(image: TiffImageFile) -> None:
+    """Correct the byte order of packed samples: libtiff returns this machine's, Pillow expects the file's."""
+    for index, tile in enumerate(image.tile):
+        if tile.codec_name == "libtiff" and isinstance(tile.args, tuple) and tile.args[0] in _NATIVE:
+            image.tile[index] = tile._replace(args=(_NATIVE[tile.args[0]], *tile.args[1:]))
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -146,44 +197,101 @@ def _upright(image: Image.Image) -> Image.Image:
     return image.transpose(operation)
 
 
-def _flat(image: Image.Image, key_scale: float | None) -> Float[Tensor, "3 h w"]:
+def _no_alpha(image: Image.Image, kind: str | None, tags: Mapping[int, Any]) -> bool:
+    """Return whether a fourth channel is zero everywhere, in formats where that means unused."""
+    unsaid = kind == "BMP" or (kind == "TIFF" and _EXTRA_SAMPLES not in tags)
+    return unsaid and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0)
+
+
+def _is_signed(image: Image.Image, tags: Mapping[int, Any]) -> bool:
+    """Return whether 8-bit grey is signed, which Pillow does not say."""
+    return image.mode == "L" and tags.get(Exif.SampleFormat, (1,))[0] == 2
+
+
+def _on_white(picture: Float[Tensor, "3 h w"], drawn: tuple[int, int, int, int]) -> Float[Tensor, "3 h w"]:
+    """Make white what a frame leaves free of its screen; `drawn` is its left, top, right and bottom edge."""
+    left, top, right, bottom = drawn
+    picture[:, :top] = picture[:, bottom:] = picture[:, :, :left] = picture[:, :, right:] = 1
+    return picture
+
+
+def _strips(height: int, width: int) -> Iterator[slice]:
+    """Return rows in groups: whole pictures would be in memory several times."""
+    rows = max(1, _STRIP // width)
+    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
+
+
+def _flat(image: Image.Image, key_scale: float | None, convert: Conversion | None) -> Float[Tensor, "3 h w"]:
     """Convert an image of at most 8 bits a channel to colour over white."""
-    if not image.has_transparency_data:
-        return _unit(image.convert("RGB"))
-    if key_scale is not None:
+    clear = image.has_transparency_data
+    if clear and key_scale is not None:
         key = np.multiply(image.info["transparency"], key_scale).astype(int).tolist()
         image.info["transparency"] = tuple(key) if isinstance(key, list) else key
-    straight = image.convert("LA") if image.mode == "La" else image  # Pillow would drop the alpha of "La"
-    colour, alpha = _unit(straight.convert("RGBA")).split((3, 1))
-    return colour.mul_(alpha).add(1 - alpha).clamp_(0, 1)
+    picture = torch.empty(3, image.height, image.width)
+    for rows in _strips(image.height, image.width):
+        strip = image.crop((0, rows.start, image.width, rows.stop))
+        if strip.mode == "La":  # whose alpha Pillow would drop
+            strip = strip.convert("LA")
+        whole = strip.convert("RGBA") if clear else strip
+        colour = _unit(convert(strip) if convert else whole.convert("RGB"))
+        if clear:
+            alpha = _unit(whole.getchannel("A"))
+            colour.mul_(alpha).add_(1 - alpha).clamp_(0, 1)
+        picture[:, rows] = colour
+    return picture
 
 
 def _unit(image: Image.Image) -> Float[Tensor, "c h w"]:
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float().div_(255)
+    pixels = torch.from_numpy(np.array(image)).view(image.height, image.width, -1)
+    return pixels.permute(2, 0, 1).float().div_(255)
 
 
-def _deep_grey(image: Image.Image, tags: Mapping[int, Any]) -> Float[Tensor, "3 h w"]:
-    """Scale grey of more than 8 bits; `tags` are the TIFF tags, if any."""
-    values = np.array(image, dtype=np.float64)
+def _deep_grey(
+    image: Image.Image, tags: Mapping[int, Any], convert: Conversion | None
+) -> Float[Tensor, "3 h w"]:
+    """Scale grey of more than 8 bits, or signed; `tags` are the TIFF tags, if any."""
+    samples, key = _samples(image, tags), image.info.get("transparency")
+    levels = np.linspace(0, 1, 256)
+    shown = levels
     if image.mode.startswith("I;16"):
-        grey = values / (2 ** tags.get(Exif.BitsPerSample, (16,))[0] - 1)
+        low, high = 0.0, 2.0 ** tags.get(Exif.BitsPerSample, (16,))[0] - 1
+        if convert is not None:
+            ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+            shown = np.asarray(convert(ramp))[0, :, 0] / 255
     else:
-        wrapped = image.mode == "I" and tags.get(Exif.SampleFormat, (1,))[0] == 1  # unsigned, read as signed
-        grey = _stretched(values % 2**32 if wrapped else values)
-    if tags.get(Exif.PhotometricInterpretation) == 0:  # white is zero, which Pillow inverts only for 8 bits
-        grey = 1 - grey
-    if "transparency" in image.info:
-        grey[values == image.info["transparency"]] = 1
-    return torch.from_numpy(grey.clip(0, 1)).float().repeat(3, 1, 1)
+        low, high = _extremes(samples)
+    picture = torch.empty(3, *samples.shape)
+    for rows in _strips(*samples.shape):
+        values = samples[rows].astype(np.float64)
+        grey = ((values - low) / (high - low)).clip(0, 1)
+        if tags.get(Exif.PhotometricInterpretation) == 0:  # white is zero: Pillow inverts only 8 bits
+            grey = 1 - grey
+        if shown is not levels:
+            grey = np.interp(grey, levels, shown)
+        grey[~np.isfinite(values)] = 0
+        if key is not None:
+            grey[values == key] = 1
+        picture[:, rows] = torch.from_numpy(grey).float()
+    return picture
 
 
-def _stretched(values: Float64[np.ndarray, "h w"]) -> Float64[np.ndarray, "h w"]:
-    """Map the finite values onto [0, 1] unless they lie there already; non-finite values become 0."""
-    finite = np.isfinite(values)
-    low, high = (values[finite].min(), values[finite].max()) if finite.any() else (0, 1)
-    if low < 0 or high > 1:
-        values = (values - low) / (high - low) if high > low else values.clip(0, 1)
-    return np.where(finite, values, 0)
+def _samples(image: Image.Image, tags: Mapping[int, Any]) -> Shaped[np.ndarray, "h w"]:
+    """Return grey samples in the type that they have in the file."""
+    samples = np.asarray(image)
+    if image.mode == "L":
+        return samples.view(np.int8)
+    unsigned = image.mode == "I" and tags.get(Exif.SampleFormat, (1,))[0] == 1
+    return samples.view(np.uint32) if unsigned else samples
+
+
+def _extremes(samples: Shaped[np.ndarray, "h w"]) -> tuple[float, float]:
+    """Return what becomes black and white: 0 and 1 if all finite values lie there, or are alike."""
+    low, high = np.inf, -np.inf
+    for rows in _strips(*samples.shape):
+        finite = samples[rows][np.isfinite(samples[rows])]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    return (0.0, 1.0) if low >= high or (low >= 0 and high <= 1) else (low, high)
 
 
 def to_uint8(image: Float[Tensor, "3 h w"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -195,5 +303,8 @@ def to_uint8(image: Float[Tensor, "3 h w"]) -> UInt8[np.ndarray, "h w 3"]:
     Returns:
         RGB, each value rounded to the nearest of 256 levels.
     """
-    levels = image.detach().cpu().float().clamp(0, 1).mul(255).round().to(torch.uint8)
-    return levels.permute(1, 2, 0).contiguous().numpy()
+    levels = np.empty((*image.shape[1:], 3), np.uint8)
+    for rows in _strips(*image.shape[1:]):
+        strip = image[:, rows].detach().cpu().float()
+        levels[rows] = strip.clamp(0, 1).mul_(255).round_().byte().permute(1, 2, 0).numpy()
+    return levels

@@ -1,6 +1,7 @@
 """`decode` and `to_uint8` against pixels made by hand: formats, modes, transparency, orientation."""
 
 import io
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,60 @@ def test_an_animation_gives_its_first_frame(kind: str) -> None:
     options = {"lossless": True} if kind == "WEBP" else {}
     data = saved(frames[0], kind, save_all=True, append_images=frames[1:], **options)
     check(data, COLOURS[INDICES] / 255)
+
+
+def bmp(pixels: Array, header: int, compression: int, masks: tuple[int, ...]) -> bytes:
+    """Write a BMP of 32 bits with a header of any version; `pixels` are blue, green, red and alpha."""
+    fields = (header, pixels.shape[1], len(pixels), 1, 32, compression, pixels.size, 0, 0, 0, 0)
+    info = struct.pack("<IiiHHIIiiII", *fields) + struct.pack("<4I", *masks)
+    info = info[:56].ljust(header, b"\0") if header > 40 else info[: 40 if compression == 0 else 52]
+    places = struct.pack("<IHHI", 14 + len(info) + pixels.size, 0, 0, 14 + len(info))
+    return b"BM" + places + info + pixels[::-1].tobytes()
+
+
+MASKS = 0xFF0000, 0xFF00, 0xFF, 0xFF000000
+
+
+@pytest.mark.parametrize("header", [40, 52, 56, 108, 124])
+@pytest.mark.parametrize("compression", [0, 3])
+def test_an_alpha_that_is_zero_everywhere_is_none_in_a_bmp(header: int, compression: int) -> None:
+    bgra = NOISE.copy()
+    bgra[..., 3] = 0
+    for masks in (MASKS, (0, 0, 0, 0)):
+        check(bmp(bgra, header, compression, masks), bgra[..., 2::-1] / 255)
+    if header >= 56 and compression == 3:  # whose alpha counts as soon as any is not zero
+        bgra[3, 3, 3] = 255
+        expected = np.ones((17, 21, 3))
+        expected[3, 3] = bgra[3, 3, 2::-1] / 255
+        check(bmp(bgra, header, compression, MASKS), expected)
+        check(bmp(NOISE, header, compression, MASKS), over_white(NOISE[..., 2::-1] / 255, ALPHA))
+
+
+def gif(at: tuple[int, int], *, clear: int | None = None, disposal: int = 0, local: bool = False) -> bytes:
+    """Write a GIF of 30×24 whose one frame is smaller: `INDICES`, each in a code of 8 bits."""
+    table = COLOURS.tobytes()
+    data = b"GIF89a" + struct.pack("<HHBBB", 30, 24, 0 if local else 0x82, 5, 0) + (b"" if local else table)
+    data += b"!\xf9\4" + struct.pack("<BHBB", disposal << 2 | (clear is not None), 0, clear or 0, 0)
+    data += b"," + struct.pack("<HHHHB", *at, 21, 17, 0x82 if local else 0) + (table if local else b"")
+    codes = bytearray([7])  # bits of a pixel; codes keep 8 bits because the table is cleared in time
+    for first in range(0, INDICES.size, 100):
+        part = bytes([128, *INDICES.ravel()[first : first + 100]])
+        codes += bytes([len(part)]) + part
+    return data + codes + b"\1\x81\0;"
+
+
+@pytest.mark.parametrize("at", [(0, 0), (5, 4), (9, 7)])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"local": True}, {"clear": 3}, {"clear": 200}, {"disposal": 2}, {"disposal": 3, "clear": 0}],
+)
+def test_what_a_frame_leaves_free_of_its_screen_is_white(
+    at: tuple[int, int], options: dict[str, Any]
+) -> None:
+    expected = np.ones((24, 30, 3))
+    shown = (options.get("clear") != INDICES)[..., None]
+    expected[at[1] : at[1] + 17, at[0] : at[0] + 21] = over_white(COLOURS[INDICES] / 255, shown)
+    check(gif(at, **options), expected)
 
 
 ALPHAS = RNG.integers(0, 256, 8, dtype=np.uint8)

@@ -16,6 +16,8 @@ Array = NDArray[Any]
 RNG = np.random.default_rng(65535)
 DEEP = RNG.integers(0, 65536, (17, 21, 4), dtype=np.uint16)
 GREY, SIGNED = DEEP[..., 0], DEEP[..., 0].view(np.int16)
+BYTES = RNG.integers(-128, 128, (17, 21), dtype=np.int8)
+WORDS = RNG.integers(-(2**31), 2**31, (17, 21), dtype=np.int32)
 REALS = RNG.normal(size=(17, 21)).astype(np.float32)
 FLOAT = {339: 3}  # the TIFF tag SampleFormat
 
@@ -34,8 +36,10 @@ def png(pixels: Array, bits: int, kind: int, key: Array) -> bytes:
 
 
 def tiff(pixels: Array, order: Literal["<", ">"] = "<", tags: dict[int, int] | None = None) -> bytes:
-    """Write a TIFF of one strip, with any sample type, byte order and tags."""
+    """Write a TIFF of one strip, with any sample type, byte order and tags; packed if the tag 259 is 8."""
     strip = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+    if (tags or {}).get(259) == 8:
+        strip = zlib.compress(strip)
     values = {256: pixels.shape[1], 257: len(pixels), 258: 8 * pixels.itemsize, 259: 1, 262: 1}
     values |= {273: 8, 277: 1, 279: len(strip)} | (tags or {})
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8 + len(strip))
@@ -59,9 +63,21 @@ DEPTHS = {
     "TIFF of 16, big end": (tiff(GREY, ">"), GREY / 65535),
     "TIFF of 16, white is 0": (tiff(GREY, tags={262: 0}), 1 - GREY / 65535),
     "signed": (tiff(SIGNED, tags={339: 2}), stretched(SIGNED * 1.0)),
+    "signed of 8": (tiff(BYTES, tags={339: 2}), stretched(BYTES * 1.0)),
+    "signed of 8, big end, packed": (tiff(BYTES, ">", {339: 2, 259: 8}), stretched(BYTES * 1.0)),
+    "signed of 32": (tiff(WORDS, tags={339: 2}), stretched(WORDS * 1.0)),
+    "signed of 8, 0 and 1": (tiff(BYTES & 1, tags={339: 2}), (BYTES & 1) * 1.0),
     "unsigned of 32": (tiff(GREY * np.uint32(65537)), stretched(GREY * 1.0)),
     "float": (tiff(REALS, tags=FLOAT), stretched(REALS)),
     "float in range": (tiff(stretched(REALS) / 2, ">", FLOAT), stretched(REALS) / 2),
+    **{
+        f"{kind} of {8 * values.itemsize}, {order} end, packed": (
+            tiff(values, "<" if order == "little" else ">", {339: code, 259: 8}),
+            stretched(values * 1.0),
+        )
+        for order in ("little", "big")
+        for kind, code, values in (("signed", 2, SIGNED), ("signed", 2, WORDS), ("float", 3, REALS))
+    },
     "all alike": (tiff(np.full((17, 21), 7.0, np.float32), tags=FLOAT), np.ones((17, 21))),
 }
 
@@ -71,12 +87,31 @@ def test_every_depth_is_exact(name: str) -> None:
     check(*DEPTHS[name])
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int64, np.uint64])
+def test_samples_that_pillow_does_not_know_are_refused(dtype: type) -> None:
+    code = {"f": 3, "i": 2, "u": 1}[np.dtype(dtype).kind]
+    with pytest.raises(ImageError, match="rare kind"):
+        decode(tiff(GREY.astype(dtype), tags={339: code}))
+
+
+def test_an_unused_fourth_channel_is_no_alpha() -> None:
+    """Where the tag ExtraSamples is missing and the channel is zero throughout."""
+    pixels = (DEEP >> 8).astype(np.uint8)
+    pixels[..., 3] = 0
+    unsaid = {258: 8, 262: 2, 277: 4}
+    check(tiff(pixels, tags=unsaid), pixels[..., :3] / 255)
+    check(tiff(pixels, tags=unsaid | {338: 2}), np.ones((17, 21)))
+
+
 def test_what_is_not_finite_is_black_and_does_not_count() -> None:
     values = REALS.copy()
     values[2, :3] = np.nan, np.inf, -np.inf
     expected = (values - REALS.min()) / (REALS.max() - REALS.min())
     expected[2, :3] = 0
     check(tiff(values, tags=FLOAT), expected)
+    inverted = 1 - expected
+    inverted[2, :3] = 0
+    check(tiff(values, tags=FLOAT | {262: 0}), inverted)
     check(tiff(np.full_like(REALS, np.nan), tags=FLOAT), np.zeros_like(REALS))
 
 

@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from dysample.extras import needed_for
-from dysample.geometry import check_map
 from dysample.models.annotations import Labels
 from dysample.models.encoder import IMAGENET, STRIDES
 from dysample.models.heads import Head
+from dysample.models.host import Pictures, picture
 from dysample.models.hub import fetch, fetching
 from dysample.ops.registry import build, operator_spec
 from dysample.types import Prediction, Step
@@ -225,57 +225,53 @@ class MaskFormer(nn.Module):
         for key, values in zip(("mean", "deviation"), IMAGENET, strict=True):
             self.register_buffer(key, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, image: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k H W"]:
+    def forward(self, image: Pictures) -> Float[Tensor, "b k H W"]:
         """Score the classes of every pixel.
 
         Args:
-            image: RGB in [0, 1].
+            image: RGB in [0, 1], or of 8 bits.
 
         Raises:
-            ValueError: The picture is not (batch, 3, height, width).
+            ValueError: The picture is not (batch, 3, height, width), or not RGB in [0, 1].
         """
         return self.intermediates(image).output
 
-    def intermediates(self, image: Float[Tensor, "b 3 H W"]) -> Prediction[Tensor]:
+    def intermediates(self, image: Pictures) -> Prediction[Tensor]:
         """Return the scores with every upsampling step inside the head.
 
         The maps in the steps belong to the padded picture; see `encode`.
         """
         return self.head.decode(self.encode(image), *image.shape[2:])
 
-    def encode(self, image: Float[Tensor, "b 3 H W"]) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
+    def encode(self, image: Pictures) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
         """Compute the encoder's maps.
 
         The picture is padded with the mean colour, at the right and at the bottom, to sides that are
         multiples of 32.
 
         Raises:
-            ValueError: The picture is not (batch, 3, height, width).
+            ValueError: The picture is not (batch, 3, height, width), or not RGB in [0, 1].
         """
-        check_map(image)
-        if image.shape[1] != 3:
-            raise ValueError(f"image must have 3 channels (RGB), got {image.shape[1]}")
-        normalised = (image - self.mean) / self.deviation
+        normalised = (picture(image, self.mean) - self.mean) / self.deviation
         padding = (0, -image.shape[3] % STRIDES[-1], 0, -image.shape[2] % STRIDES[-1])
         return tuple(self.encoder(F.pad(normalised, padding)).feature_maps)
 
     @torch.no_grad()
-    def labels(
-        self, image: Float[Tensor, "b 3 H W"], *, size: tuple[int, int] | None = None
-    ) -> tuple[Labels, ...]:
+    def labels(self, image: Pictures, *, size: tuple[int, int] | None = None) -> tuple[Labels, ...]:
         """Return the class of every pixel of every picture.
 
         Args:
-            image: RGB in [0, 1].
+            image: RGB in [0, 1], or of 8 bits.
             size: Height and width at which the network sees the pictures; None for their own.
 
         Raises:
-            ValueError: The picture is not (batch, 3, height, width).
+            ValueError: The picture is not (batch, 3, height, width), or not RGB in [0, 1].
         """
         if size is None:
             scores = self(image)
         else:
-            seen = F.interpolate(image, size=size, mode="bilinear", align_corners=False)
+            pixels = picture(image, self.mean)
+            seen = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
             scores = F.interpolate(self(seen), size=image.shape[2:], mode="bilinear", align_corners=False)
         return tuple(Labels(row.argmax(0).to(torch.uint8).cpu().numpy()) for row in scores)
 

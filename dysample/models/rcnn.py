@@ -17,7 +17,7 @@ from dysample.extras import needed_for
 from dysample.models.annotations import Objects, Panoptic
 from dysample.models.encoder import Encoder
 from dysample.models.feature_pyramid import FeaturePyramid, Stages
-from dysample.models.host import Host, check_picture
+from dysample.models.host import Host, Pictures, picture
 from dysample.models.merging import merge
 from dysample.models.object_head import REGION_LEVELS, Detections, ProposalHead, RegionHead
 from dysample.models.panoptic_fpn import SemanticBranch
@@ -199,38 +199,36 @@ class RCNN(Host[RCNNHead]):
     encoder of `faster_rcnn` and its like are frozen.
     """
 
-    def encode(self, image: Float[Tensor, "b 3 H W"]) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
+    def encode(self, image: Pictures) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
         """Compute the encoder's maps.
 
         The picture is padded with the mean colour, at the right and at the bottom, to sides that are
         multiples of the stride of the coarsest level that is enlarged: 32, or 64 with four stages.
 
         Raises:
-            ValueError: The picture is not (batch, 3, height, width).
+            ValueError: The picture is not (batch, 3, height, width), or not RGB in [0, 1].
         """
-        check_picture(image)
+        pixels = picture(image, self.encoder.mean)
         batch, _, height, width = image.shape
         stride = _STRIDES[len(self.head.upsamplers)]
         rows, columns = height + -height % stride, width + -width % stride
         padded = self.encoder.mean.expand(batch, 3, rows, columns).clone()
-        padded[:, :, :height, :width] = image
+        padded[:, :, :height, :width] = pixels
         return self.encoder(padded)
 
     @torch.no_grad()
-    def objects(
-        self, image: Float[Tensor, "b 3 H W"], *, size: tuple[int, int] | None = None
-    ) -> tuple[Objects, ...]:
+    def objects(self, image: Pictures, *, size: tuple[int, int] | None = None) -> tuple[Objects, ...]:
         """Return the objects of every picture, with masks if the head has them.
 
         Classes are numbered from 0.
 
         Args:
-            image: RGB in [0, 1].
+            image: RGB in [0, 1], or of 8 bits.
             size: Height and width at which the network sees the pictures, such as `usual_size`; None for
                 their own.
 
         Raises:
-            ValueError: The picture is not (batch, 3, height, width).
+            ValueError: The picture is not (batch, 3, height, width), or not RGB in [0, 1].
         """
         found = self._detections(image, size)
         return tuple(found.objects(k, range(self.head.things)) for k in range(len(image)))
@@ -238,7 +236,7 @@ class RCNN(Host[RCNNHead]):
     @torch.no_grad()
     def panoptic(
         self,
-        image: Float[Tensor, "b 3 H W"],
+        image: Pictures,
         *,
         size: tuple[int, int] | None = None,
         threshold: float = 0.6,
@@ -248,14 +246,15 @@ class RCNN(Host[RCNNHead]):
         """Return the segments of every picture: classes of objects are numbered from 0, then those of stuff.
 
         Args:
-            image: RGB in [0, 1].
+            image: RGB in [0, 1], or of 8 bits.
             size: As for `objects`.
             threshold: As for `merge`; mmdetection's is 0.6.
             overlap: As for `merge`.
             stuff_area: As for `merge`.
 
         Raises:
-            ValueError: The picture is not (batch, 3, height, width), or the head has no masks or no stuff.
+            ValueError: The picture is not (batch, 3, height, width), or not RGB in [0, 1], or the head has no
+                masks or no stuff.
         """
         found = self._detections(image, size)
         things, stuff = self.head.things, self.head.stuff
@@ -278,10 +277,11 @@ class RCNN(Host[RCNNHead]):
                 module.eval()
         return self
 
-    def _detections(self, image: Float[Tensor, "b 3 H W"], size: tuple[int, int] | None) -> Detections:
+    def _detections(self, image: Pictures, size: tuple[int, int] | None) -> Detections:
         if size is None:
             return self(image)
-        seen = F.interpolate(image, size=size, mode="bilinear", align_corners=False)
+        pixels = picture(image, self.encoder.mean)
+        seen = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
         return self(seen).resized(*image.shape[2:])
 
 
