@@ -1,9 +1,12 @@
 """Controls that several pages share: each draws itself, binds itself to the URL and returns a value."""
 
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar, cast
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from app.memory import keep, kept, restore
 from app.records import Layer
@@ -247,6 +250,64 @@ def dropdown(
         help=words,
     )
     return keep(key, chosen) if remember else chosen
+
+
+def whole_number(
+    label: str,
+    least: int,
+    most: int,
+    usual: int,
+    *,
+    key: str,
+    width: int,
+    step: int = 1,
+    words: str | None = None,
+) -> int:
+    """Choose a whole number, and keep the choice in the address.
+
+    Args:
+        label: Label of the control.
+        least: Smallest number.
+        most: Largest number.
+        usual: The default, also where the address holds no such number.
+        key: Key in the address and in the session.
+        width: Width in CSS pixels.
+        step: What the buttons add or take away.
+        words: Help text.
+    """
+    chosen = st.number_input(
+        label,
+        least,
+        most,
+        usual,
+        step=step,
+        key=key,
+        bind=None if _is_endless(key) else "query-params",
+        width=width,
+        help=words,
+    )
+    return int(chosen)
+
+
+def _is_endless(key: str) -> bool:
+    """Return whether this visitor's address held infinity for a whole number, which Streamlit cannot round.
+
+    Such a field is not bound to the address until the page is opened anew.
+    """
+    memory = f"endless.{key}"
+    written = st.query_params.get_all(key)
+    if written and _is_infinite(written[-1]):
+        st.session_state[memory] = True
+        with suppress(StreamlitAPIException):  # where the field was bound by an earlier run
+            del st.query_params[key]
+    return st.session_state.get(memory, False)
+
+
+def _is_infinite(text: str) -> bool:
+    try:
+        return math.isinf(float(text))
+    except ValueError:
+        return False
 
 
 def table(columns: Mapping[str, Sequence[str]], *, label: str) -> None:

@@ -10,12 +10,16 @@ from app.components.gallery.gallery import Thumbnail, picture_gallery
 from app.memory import forget, keep, kept
 from app.settings import Source, Subject
 from app.shared import controls, networks, photos
+from app.shared.literal import literal
 from dysample.images import ImageError
 from dysample.models.hub import WeightsError
 from dysample.types import Prediction
 
 _THUMBNAIL = 156  # rows: twice what is shown, for dense screens
-_TYPES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "avif")
+_TYPES = (
+    *("jpg", "jpeg", "jpe", "jfif", "jif", "pjpeg", "pjp"),
+    *("png", "apng", "webp", "bmp", "dib", "tif", "tiff", "gif", "avif"),
+)
 _MOST_MB = 25
 _CAMERA_PX = 480  # width on the page, where there is room
 
@@ -96,7 +100,7 @@ def choose_picture() -> Source:
         own = uploaded_picture(key="own")
     with chooser:
         if own is not None and _readable(Source(*own)):
-            st.info(f"You see your photograph {own[0]}. Remove it to choose from the gallery.")
+            st.info(f"You see your photograph {literal(own[0])}. Remove it to choose from the gallery.")
             return Source(*own)
         gallery = photos.gallery()
         wanted = st.query_params.get("picture", kept("picture", ""))
@@ -116,7 +120,7 @@ def _readable(source: Source) -> bool:
     try:
         photos.photograph(source)
     except ImageError as error:
-        st.error(f"{source.name}: {error}")
+        st.error(f"{literal(source.name)}: {error}")
         return False
     return True
 

@@ -150,7 +150,7 @@ def picture(image: Pictures, like: Tensor) -> Float[Tensor, "b 3 H W"]:
             "largest possible value"
         )
     _check_range(image)
-    return image.to(like.dtype)
+    return image if image.dtype == like.dtype else image.to(like.dtype)
 
 
 def _check_range(image: Tensor) -> None:

@@ -79,8 +79,8 @@ def load_host(task: str, *, upsampler: str = "bilinear") -> Host[Any]:
         upsampler: A name of `OPERATORS` that has been trained for it.
 
     Returns:
-        A host in eval mode: RGB in [0, 1] of any size from 32 pixels in; logits, or metres, of that
-        size out.
+        A host in eval mode: RGB in [0, 1], or of 8 bits, of any size from 32 pixels in; logits, or
+        metres, of that size out.
 
     Raises:
         ValueError: The task or upsampler is unknown, or has no weights.

@@ -125,6 +125,16 @@ def test_nearest_gives_the_output_of_transformers(
     assert found.masks.shape == (2, 7, size[0] // 4, size[1] // 4)
 
 
+def test_pictures_of_eight_bits_are_scaled(network: MaskFormerForInstanceSegmentation):
+    levels, host = (picture(45, 70) * 255).round(), MaskFormer(network)
+    with torch.no_grad():
+        torch.testing.assert_close(host(levels.byte()), host(levels / 255))
+    (small,), (large,) = host.labels(levels.byte(), size=(64, 96)), host.labels(levels / 255, size=(64, 96))
+    np.testing.assert_array_equal(small.classes, large.classes)
+    with pytest.raises(ValueError, match=r"RGB in \[0, 1\], got values from 0 to 255"):
+        host(levels)
+
+
 def test_pictures_are_padded_with_the_mean_colour(network: MaskFormerForInstanceSegmentation):
     image = picture(45, 70)
     host = MaskFormer(network)

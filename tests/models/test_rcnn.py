@@ -394,6 +394,19 @@ def test_padding_is_the_mean_colour(encoder: Encoder):
         assert host(encoder).encode(image)[0].shape[2:] == (16, 24)
 
 
+def test_pictures_of_eight_bits_are_scaled(encoder: Encoder):
+    network, levels = host(encoder), (picture(50, 70) * 255).round()
+    with torch.no_grad():
+        for found, expected in zip(network.encode(levels.byte()), network.encode(levels / 255), strict=True):
+            torch.testing.assert_close(found, expected)
+    sized = network.objects(levels.byte(), size=(64, 96)), network.objects(levels / 255, size=(64, 96))
+    np.testing.assert_allclose(sized[0][0].boxes, sized[1][0].boxes, atol=1e-3)
+    with pytest.raises(ValueError, match=r"RGB in \[0, 1\], got values from 0 to 255"):
+        network(levels)
+    with pytest.raises(ValueError, match=r"RGB in \[0, 1\], got values from 0 to 255"):
+        network.objects(levels, size=(64, 96))
+
+
 def test_boxes_without_masks(encoder: Encoder):
     (objects,) = host(encoder).objects(picture(32, 32))
     assert objects.masks is None

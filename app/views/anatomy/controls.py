@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.memory import keep, kept
 from app.shared.cell import CELL_KEY, Cell, read_cell, write_cell
-from app.shared.controls import segments
+from app.shared.controls import segments, whole_number
 from dysample.ops.dysample import Style
 
 On = Literal["example", "picture"]
@@ -78,10 +78,7 @@ def followed_keys(on: On) -> tuple[str, str, str]:
 def _index(name: str, count: int, start: int, key: str) -> int:
     if key in st.session_state:  # perhaps an index of a larger map
         st.session_state[key] = min(max(int(st.session_state[key]), 0), count - 1)
-    entered = st.number_input(
-        f"{name} (to {count - 1})", 0, count - 1, value=start, step=1, key=key, bind="query-params", width=130
-    )
-    return int(entered)
+    return whole_number(f"{name} (to {count - 1})", 0, count - 1, start, key=key, width=130)
 
 
 def kept_cell(rows: int, columns: int) -> Cell:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.memory import keep
+from app.shared.cell import read_whole
 from app.views.anatomy.controls import ON, SCOPE, STYLE, On, Scope, followed_keys, go_to, step_buttons
 from dysample.explain.anatomy import StageName
 from dysample.ops.dysample import Style
@@ -50,13 +51,14 @@ TOUR = (
 def tour_step() -> int | None:
     """Return the current step, counted from 0; None outside the tour."""
     number = st.query_params.get(_STEP, "")
-    if not (number.isdecimal() and 1 <= int(number) <= len(TOUR)):
+    place = read_whole(number)
+    if place is None or not 1 <= place <= len(TOUR):
         return None
     if st.session_state.get(_STEP) != number:  # a link: choices that it names take precedence
         st.session_state[_STEP] = number
         if not {"stage", ON, STYLE, SCOPE} & set(st.query_params):
-            _show(int(number) - 1)
-    return int(number) - 1
+            _show(place - 1)
+    return place - 1
 
 
 def tour_button() -> None:

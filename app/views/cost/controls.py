@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 
 from app.memory import keep, restore
-from app.shared.controls import segments
+from app.shared.controls import segments, whole_number
 from dysample.measure.case import Layout
 
 Also = Literal["training", "memory", "sizes"]
@@ -145,8 +145,7 @@ def commands(lines: Sequence[str]) -> None:
 
 def _number(label: str, key: str, most: int, usual: int) -> int:
     restore(key, range(1, most + 1))
-    chosen = st.number_input(label, 1, most, usual, key=key, bind="query-params", width=130)
-    return keep(key, int(chosen))
+    return keep(key, whole_number(label, 1, most, usual, key=key, width=130))
 
 
 def _restore_several(key: str, options: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from streamlit.components.v2 import component
 
 from app.components.assets import read_joined
 from app.memory import keep, restore
-from app.shared.controls import segments
+from app.shared.controls import segments, whole_number
 from dysample.explain.learn import LearnSettings
 from dysample.explain.learn_tasks import Task
 from dysample.geometry import InitialGrid
@@ -71,12 +71,10 @@ def settings_choice() -> tuple[LearnSettings, int, int]:
         lengths = {count: str(count) for count in (40, 100, 200, 400)}
         steps = segments("Steps", lengths, usual=200, wrap=True, key="learn_steps")
         restore("learn_seed", range(_MOST_SEED + 1))
-        seed = st.number_input(
-            "Seed", 0, _MOST_SEED, 0, key="learn_seed", bind="query-params", width=150, help=_SEED_HELP
-        )
+        seed = whole_number("Seed", 0, _MOST_SEED, 0, key="learn_seed", width=150, words=_SEED_HELP)
     keep("learn_dynamic", dynamic)
     keep("learn_seed", seed)
-    return LearnSettings(scope, groups, initial, style, dynamic), int(seed), steps
+    return LearnSettings(scope, groups, initial, style, dynamic), seed, steps
 
 
 def commands(

@@ -6,7 +6,7 @@ from typing import Literal
 import streamlit as st
 
 from app.memory import keep, restore
-from app.shared.controls import segments
+from app.shared.controls import segments, whole_number
 
 ModelOrigin = Literal["smp", "factory"]
 AS_ABOVE = "as above"
@@ -62,10 +62,8 @@ def size_choice(usual: int) -> tuple[int, int]:
     for label, name in (("Rows (px)", "rows"), ("Columns (px)", "columns")):
         key = f"model_{name}_{usual}"
         restore(key, range(_LEAST, _MOST + 1))
-        side = st.number_input(
-            label, _LEAST, _MOST, usual, step=_STEP, key=key, bind="query-params", width=130
-        )
-        sides.append(int(keep(key, side)))
+        side = whole_number(label, _LEAST, _MOST, usual, key=key, width=130, step=_STEP)
+        sides.append(keep(key, side))
     return sides[0], sides[1]
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 import streamlit as st
 
 from app.settings import ArrowColour, Background
-from app.shared.controls import dropdown, segments
+from app.shared.controls import dropdown, segments, whole_number
 
 _BACKGROUNDS: dict[Background, str] = {
     "norm": "Feature norm",
@@ -30,10 +30,8 @@ def background_choice(channels: int) -> tuple[Background, int]:
     kind = dropdown("Under the arrows", _BACKGROUNDS, width=210, key="below", words=_BACKGROUND_HELP)
     if kind != "channel":
         return kind, 0
-    channel = st.number_input(
-        "Channel", 0, channels - 1, key="channel", bind="query-params", width=120, help="Counted from 0."
-    )
-    return kind, int(channel)
+    words = "Counted from 0."
+    return kind, whole_number("Channel", 0, channels - 1, 0, key="channel", width=120, words=words)
 
 
 def group_choice(groups: int) -> int:

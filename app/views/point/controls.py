@@ -11,7 +11,7 @@ from app.components.arrows import ColourScale, OffsetArrows
 from app.components.offsets.canvas import offset_canvas
 from app.memory import forget, keep, kept, restore
 from app.shared.cell import CELL_KEY, Cell, read_cell, write_cell
-from app.shared.controls import segments
+from app.shared.controls import segments, whole_number
 from app.theme import sequential_colours
 
 Beneath = Literal["norm", "channel", "photo"]
@@ -79,23 +79,14 @@ def channel_choice(first: int, count: int, *, most_changed: Callable[[], int]) -
     if key in st.session_state:
         st.session_state[key] = min(max(st.session_state[key], 0), count - 1)
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
-        chosen = st.number_input(
-            f"Channel of the group (0 to {count - 1})",
-            0,
-            count - 1,
-            value=0,
-            step=1,
-            key=key,
-            bind="query-params",
-            width=190,
-        )
+        chosen = whole_number(f"Channel of the group (0 to {count - 1})", 0, count - 1, 0, key=key, width=190)
         st.button(
             "Most changed",
             on_click=find,
             key="point_most_changed",
             help="The channel of the group that is farthest from plain interpolation at this output pixel.",
         )
-    return first + int(chosen or 0)
+    return first + chosen
 
 
 def beneath_choice() -> Beneath:

@@ -11,6 +11,7 @@ from streamlit.errors import StreamlitPageNotFoundError
 
 from app.memory import keep, kept
 from app.pages import page_at
+from app.shared.cell import read_whole
 from app.views.quiz.questions import LETTERS, Wording
 
 _REPLIES, _PLACE = "quiz.answers", "question"
@@ -38,8 +39,8 @@ def replies() -> Mapping[str, Reply]:
 def place(count: int) -> int:
     """Return the number of the question to show, from 1; count + 1 is the score."""
     written = st.query_params.get(_PLACE, str(kept(_PLACE, 1)))
-    number = count + 1 if written == _SCORE else int(written) if written.isdecimal() else 1
-    number = number if 1 <= number <= count + 1 else 1
+    number = count + 1 if written == _SCORE else read_whole(written) or 1
+    number = number if number <= count + 1 else 1
     _go(number, count)
     return number
 

@@ -6,7 +6,7 @@ from typing import Literal, cast
 import streamlit as st
 
 from app.memory import keep, restore
-from app.shared.controls import dropdown, segments
+from app.shared.controls import dropdown, segments, whole_number
 from dysample.explain.features import Edge
 from dysample.explain.overlap import Overlap
 from dysample.explain.scope import AXES, Axis
@@ -97,18 +97,7 @@ def channel_choice(channels: int) -> int | None:
 
 def draw_choice() -> int:
     """Choose the random seed."""
-    return int(
-        st.number_input(
-            "Random draw",
-            0,
-            999,
-            0,
-            key="disorder_draw",
-            bind="query-params",
-            width=130,
-            help="The random seed.",
-        )
-    )
+    return whole_number("Random draw", 0, 999, 0, key="disorder_draw", width=130, words="The random seed.")
 
 
 def marks_choice() -> bool:
