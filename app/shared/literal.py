@@ -1,12 +1,24 @@
 """Text that strangers wrote: names of files, addresses, factories, errors of others. It is never markup."""
 
+import os
 import re
+import sys
 import unicodedata
+from pathlib import Path
+
+from dysample.models.manifest import pretrained_folder
 
 _LONGEST = 240  # characters; more would push the page away
+_LONGEST_SENTENCE = 2000
 _STEM = 80
 _UNPRINTED = ("Cc", "Zl", "Zp", "Cs")
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_MARKS = re.compile(r"[\\`*_{}\[\]<>#|~$!&]")
+_LISTED = re.compile(r"^(\d*)([-+.)])")  # the beginning of a list
+# What Streamlit looks for where escapes have been read already: emoji, icons, addresses.
+_LATER = re.compile(r"(:)(?=[\w+/-])|(www\.)|(@)", re.IGNORECASE)
+_FOLDERS = re.compile(r"""(?<![\w/:.…])(?:[A-Za-z]:)?(?:[/\\][^\s/\\:'"<>|]+)+[/\\](?=[^\s/\\])""")
+_JOINER = "\u2060"  # has no width, and no line breaks at it
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]+')  # in names of files, on one system or another
 
 
@@ -22,6 +34,26 @@ def literal(text: str) -> str:
     # One space at either end is taken off again, where there is one at both.
     pad = " " if line.startswith(("`", " ")) or line.endswith(("`", " ")) or not line.strip() else ""
     return f"{fence}{pad}{line or ' '}{pad}{fence}"
+
+
+def plain(text: str) -> str:
+    """Return Markdown that shows a sentence as it is, for errors and reasons, which may quote anything.
+
+    Signs are escaped. Emoji, icons and addresses are recognised in spite of that, so that an invisible sign
+    is put into what might be one: use `literal` for what people copy. Of files of this machine only the last
+    part of the path is left, which is all that concerns visitors.
+    """
+    line = _MARKS.sub(r"\\\g<0>", without_folders(one_line(text, _LONGEST_SENTENCE)).strip())
+    line = _LATER.sub(rf"\g<0>{_JOINER}", line)
+    return _LISTED.sub(r"\1\\\2", line)
+
+
+def without_folders(text: str) -> str:
+    """Return a text in which paths on this machine have lost their folders."""
+    for folder in (pretrained_folder().parent, Path.cwd(), Path(sys.prefix), Path.home()):
+        if len(folder.parts) > 1:
+            text = text.replace(f"{folder}{os.sep}", f"…{os.sep}")
+    return _FOLDERS.sub("…/", text)
 
 
 def one_line(text: str, most: int = _LONGEST) -> str:

@@ -10,7 +10,7 @@ from app.components.gallery.gallery import Thumbnail, picture_gallery
 from app.memory import forget, keep, kept
 from app.settings import Source, Subject
 from app.shared import controls, networks, photos
-from app.shared.literal import literal
+from app.shared.literal import literal, plain
 from dysample.images import ImageError
 from dysample.models.hub import WeightsError
 from dysample.types import Prediction
@@ -48,7 +48,7 @@ def choose_network() -> Explored | None:
     try:
         manifest = photos.manifest()
     except WeightsError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return None
     pictures = st.expander("Picture", icon=":material/image:")
     with pictures:
@@ -73,7 +73,7 @@ def _predict(subject: Subject) -> Prediction[Any] | None:
         with st.spinner("Running the network"):
             return networks.prediction(subject)
     except (ImageError, WeightsError) as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return None
 
 
@@ -111,7 +111,7 @@ def choose_picture() -> Source:
         selected = wanted if wanted in gallery else thumbnails[0].key
         key = picture_gallery(thumbnails, selected=selected, key="gallery")
         st.query_params["picture"] = keep("picture", key)
-        st.caption(gallery[key].credit)
+        st.caption(plain(gallery[key].credit))
         return Source(key)
 
 
@@ -120,7 +120,7 @@ def _readable(source: Source) -> bool:
     try:
         photos.photograph(source)
     except ImageError as error:
-        st.error(f"{literal(source.name)}: {error}")
+        st.error(f"{literal(source.name)}: {plain(str(error))}")
         return False
     return True
 

@@ -8,6 +8,7 @@ from app.components.viewer.viewer import View
 from app.records import Comparison
 from app.settings import CompareSettings, Source
 from app.shared import controls, networks, photos
+from app.shared.literal import plain
 from app.shared.subject import choose_picture
 from app.views.compare import compute, sections
 from app.views.compare.kinds import drawing
@@ -22,7 +23,7 @@ def page() -> None:
     try:
         manifest = photos.manifest()
     except WeightsError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     picture = choose_picture()
     settings = _choose_settings(manifest)
@@ -55,7 +56,7 @@ def _compute(picture: Source, settings: CompareSettings) -> Comparison[Any] | No
         compute.warm(picture, settings, report)
         return compute.comparison(picture, settings)
     except WeightsError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return None
     finally:
         bar.empty()

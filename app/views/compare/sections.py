@@ -3,7 +3,6 @@
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,6 +12,7 @@ from app.records import ColourBar, Comparison, Layer, Legend, LegendEntry
 from app.settings import CompareSettings, Mode, Show
 from app.shared import controls
 from app.shared.drawing import photo_png
+from app.shared.literal import file_stem
 from app.views.compare import numbers, sheet
 from app.views.compare.kinds import drawing
 
@@ -156,7 +156,7 @@ def downloads(
         show: The layers on the printed sheet.
         default: View that the opacity of the sheet is taken from where the address holds none.
     """
-    draw, stem = drawing(comparison.task), f"{settings.task}-{Path(picture).stem}"
+    draw, stem = drawing(comparison.task), f"{settings.task}-{file_stem(picture)}"
     with st.container(horizontal=True):
         st.download_button(
             "Picture (PNG, 300 dpi)",

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from app.records import ColourBar, Comparison, Layer, Legend
 from app.settings import Show
+from app.shared.literal import one_line
 from app.views.compare.kinds import drawing
 
 DPI = 300
@@ -99,11 +100,21 @@ def _draw_pane(
     sheet: Image.Image, draw: ImageDraw.ImageDraw, pane: SheetPane, at: tuple[int, int], size: tuple[int, int]
 ) -> None:
     draw.text(at, pane.title, fill=_INK, font=_font(_TITLE))
-    draw.text((at[0], at[1] + _TITLE + 6), pane.note, fill=_PALE, font=_font(_SMALL))
+    note = _fitted(pane.note, size[0])
+    draw.text((at[0], at[1] + _TITLE + 6), note, fill=_PALE, font=_font(_SMALL))
     # Smoothing an enlargement would hide the pixels that the sheet is about; a reduction needs it.
     enlarged = size[0] >= pane.image.shape[1]
     method = Image.Resampling.NEAREST if enlarged else Image.Resampling.LANCZOS
     sheet.paste(Image.fromarray(pane.image).resize(size, method), (at[0], at[1] + _TITLE + _SMALL + 18))
+
+
+def _fitted(text: str, width: int) -> str:
+    """Return a text on one line of at most so many pixels, shortened in its middle."""
+    line, most = one_line(text), len(text)
+    while _font(_SMALL).getlength(line) > width and most > 3:
+        most = min(most, len(line)) - 2
+        line = one_line(text, most).replace("…", "...")
+    return line
 
 
 def _wrapped(text: str, width: int) -> list[str]:

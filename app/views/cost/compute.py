@@ -18,6 +18,7 @@ from app.pages import APP
 from app.records import CostResult
 from app.settings import CostChoice
 from app.shared import worker
+from app.shared.literal import plain
 from app.shared.worker import Job
 from app.views.evidence.compute import Missing, task_sites, tasks
 from dysample.cli.bench import command_line
@@ -220,7 +221,9 @@ def _read(path: Path, profile: Path | None) -> CostResult | Missing:
     try:
         return _result(path, profile, os.stat(path).st_mtime_ns)
     except (OSError, ValueError) as error:
-        return Missing(f"The benchmark `{path.name}` cannot be read: {error}.", (COMMAND,), damaged=True)
+        return Missing(
+            f"The benchmark `{path.name}` cannot be read: {plain(str(error))}.", (COMMAND,), damaged=True
+        )
 
 
 @st.cache_data(show_spinner=False, max_entries=8)

@@ -6,6 +6,7 @@ from app.memory import forget, keep, kept
 from app.records import CostResult
 from app.settings import CostChoice
 from app.shared.controls import prose
+from app.shared.literal import plain
 from app.shared.worker import BusyError
 from app.views.cost import compute, controls
 from app.views.cost.compute import Measurement
@@ -33,7 +34,7 @@ def page() -> None:
         _wait(run)
         st.subheader("Measured before", divider="grey")
     elif notice := kept(_NOTICE, ""):
-        st.warning(notice)
+        st.warning(plain(notice))
     _results()
 
 
@@ -72,7 +73,7 @@ def _cancel() -> None:
 def _wait(run: Measurement) -> None:
     """Draw the progress, and a figure that grows with every operator measured."""
     progress = run.poll()
-    st.progress(progress.share, progress.words)
+    st.progress(progress.share, plain(progress.words))
     if not run.going:
         _finish(run)
         st.rerun()

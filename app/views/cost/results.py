@@ -7,6 +7,7 @@ import streamlit as st
 from app.components.figure.block import figure_block
 from app.records import CostResult
 from app.shared.controls import prose
+from app.shared.literal import plain
 from app.views.cost import compute, controls, memory, words
 from app.views.cost.rows import (
     LAYOUTS,
@@ -84,7 +85,7 @@ def _time(result: CostResult, rows: list[BenchRow], which: Pass) -> None:
         st.markdown(f"##### {words.headline(found, which)}")
         _bars(result, rows, which, key="cost-bars")
     if why := reasons(rows):
-        st.info(words.refused(why))
+        st.info(plain(words.refused(why)))
 
 
 def _bars(result: CostResult, rows: list[BenchRow], which: Pass, *, key: str) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 import torch
 
 from app.pages import APP
+from app.shared.literal import plain
 from dysample.measure.bench import BenchReport, BenchRow, from_json
 from dysample.measure.case import BenchCase
 from dysample.measure.complexity import META, HostSpec, SiteSpec, added_parameters, site_macs
@@ -106,7 +107,7 @@ def evidence(task: str, part: str = "") -> Evidence | Missing:
     try:
         return _evidence(path, os.stat(path).st_mtime_ns)
     except (EvidenceError, OSError) as error:
-        return Missing(f"The evidence cannot be read: {error}.", damaged=True)
+        return Missing(f"The evidence cannot be read: {plain(str(error))}.", damaged=True)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -127,7 +128,7 @@ def latencies() -> Latencies | Missing:
     try:
         report = from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        return Missing(f"The times cannot be read: {error}.", (command,), damaged=True)
+        return Missing(f"The times cannot be read: {plain(str(error))}.", (command,), damaged=True)
     rows = tuple(_latency(row) for row in report.rows if row.forward and _is_usual(row, size))
     if not rows:
         return Missing(f"The benchmark has no map of {size}.", (command,))

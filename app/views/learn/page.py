@@ -9,6 +9,7 @@ from app.memory import forget, keep, kept
 from app.settings import LearnChoice, Source
 from app.shared import photos
 from app.shared.controls import prose, table
+from app.shared.literal import plain
 from app.shared.subject import choose_picture
 from app.views.learn import controls, figures, words
 from app.views.learn.compute import Run
@@ -65,7 +66,7 @@ def _run(choice: LearnChoice) -> Run | None:
         run = Run(choice)
     except ValueError as error:
         kept_on = "" if earlier is None else " Below is still what was learnt before."
-        st.error(f"This picture cannot be learnt from: {error}.{kept_on}")
+        st.error(f"This picture cannot be learnt from: {plain(str(error))}.{kept_on}")
         return earlier
     if earlier is not None and _state(earlier) in ("going", "paused"):
         keep(_NOTICE, words.interrupted(earlier.step, earlier.choice.steps))

@@ -1,5 +1,6 @@
 """Drawing of a model as a flow of maps: down the encoder, and up again through its enlargements."""
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
@@ -150,12 +151,12 @@ def hover_words(site: Site) -> str:
     corners = ", corners aligned" if site.align_corners else ""
     scale = f" ×{site.scale}" if site.scale else ""
     lines = [
-        f"<b>{site.order}  {site.name}</b>",
+        f"<b>{site.order}  {html.escape(site.name)}</b>",
         f"{_shape(site.input)} to {_shape(site.output)}",
         f"{site.mode}{scale}{corners}",
-        site.source,
+        html.escape(site.source),
     ]
-    return "<br>".join([*lines, *_wrapped(site.reason)])
+    return "<br>".join([*lines, *map(html.escape, _wrapped(site.reason))])
 
 
 def _wrapped(text: str, width: int = 48) -> list[str]:

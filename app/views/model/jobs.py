@@ -7,6 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from app.settings import ModelChoice, SwapChoice
+from app.shared.literal import plain
 from app.shared.worker import BusyError, Job, start
 from dysample.trial.report import TrialReport, from_json
 
@@ -51,7 +52,7 @@ def collect() -> None:
             try:
                 reports[_command_of(job)] = from_json(job.output)
             except ValueError as error:
-                st.session_state[f"model.busy.{stage}"] = f"The result cannot be read: {error}."
+                st.session_state[f"model.busy.{stage}"] = f"The result cannot be read: {plain(str(error))}."
             while len(reports) > _MOST_REPORTS:
                 del reports[next(iter(reports))]
             del st.session_state[_job_key(stage)]
@@ -84,7 +85,7 @@ def offer(choice: ModelChoice, swap: SwapChoice, stage: Stage, *, disabled: bool
         _watch(stage)
         return
     if job is not None and job.state == "failed":
-        st.error(f"{_LABELS[stage]}: {job.error}")
+        st.error(f"{_LABELS[stage]}: {plain(job.error)}")
     if problem := st.session_state.get(f"model.busy.{stage}"):
         st.warning(problem)
     _start_button(
@@ -129,7 +130,7 @@ def _watch(stage: Stage) -> None:
     progress = job.poll()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         with st.container(width=420):
-            st.progress(progress.share, progress.words)
+            st.progress(progress.share, plain(progress.words))
         st.button("Cancel", icon=":material/close:", on_click=job.cancel, key=f"model_cancel_{stage}")
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from app.components.figure.block import figure_block
 from app.settings import ModelChoice, SwapChoice
 from app.shared.controls import prose
+from app.shared.literal import plain
 from app.views.model import compute, controls, jobs, sections, words
 from app.views.model.flow import flow, flow_data
 from dysample.models.smp import FAMILIES, is_smp_name, smp_name
@@ -58,7 +59,7 @@ def _own_factory() -> tuple[str, int]:
     try:
         compute.check_factory(name)
     except ValueError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return "", side
     return name, side
 
@@ -70,7 +71,7 @@ def _survey(choice: ModelChoice) -> Survey | None:
             with st.spinner("Looking at the network"):
                 return compute.survey(choice)
         except ValueError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
             return None
     report = jobs.any_report(choice)
     if report is not None:

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.components.figure.block import figure_block
 from app.settings import ModelChoice, SwapChoice
 from app.shared.controls import table
+from app.shared.literal import plain
 from app.views.model import controls, jobs, paper, words
 from dysample.ops.registry import OPERATORS
 from dysample.trial.plan import Plan
@@ -31,7 +32,7 @@ def choose_sites(
         with left:
             st.markdown(words.site_words(site))
             if site.reason:
-                st.caption(site.reason)
+                st.caption(plain(site.reason))
         with right:
             chosen = _operator(surveyed, choice, to)
             places[site.name] = st.empty()
@@ -64,7 +65,7 @@ def _left_alone(survey: Survey) -> None:
     never = [surveyed.site for surveyed in survey.sites if surveyed.site.choice == "never"]
     if never:
         st.markdown(f"**Left alone** ({len(never)})")
-        controls.lines([f"{words.site_words(site)}: {site.reason}" for site in never])
+        controls.lines([f"{words.site_words(site)}: {plain(site.reason)}" for site in never])
     guided = ", ".join(spec.label for spec in OPERATORS.values() if spec.needs_guide)
     st.caption(
         f"Operators with a guide ({guided}) cannot be swapped in: a call does not show which map would guide "

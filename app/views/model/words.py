@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from app.shared.literal import literal, plain
 from app.views.model.flow import nodes
 from dysample.measure.machine import Machine
 from dysample.measure.macs import Cost
@@ -107,10 +108,10 @@ def _output(measured: TrialReport | None) -> HeadlineNumber:
         return HeadlineNumber(label, NOTHING, "not checked yet", _PRESS)
     error = measured.start.zero_offsets
     if error.value is None:
-        return HeadlineNumber(label, NOTHING, "no DySample here", f"Not compared: {error.method}.")
+        return HeadlineNumber(label, NOTHING, "no DySample here", f"Not compared: {plain(error.method)}.")
     same = error.value < _ROUNDING
     below = "as the original’s" if same else "not the original’s"
-    return HeadlineNumber(label, scientific(error.value), below, f"{_sentence(error.method)}.")
+    return HeadlineNumber(label, scientific(error.value), below, f"{plain(_sentence(error.method))}.")
 
 
 def _deploys(tried: TrialReport | None) -> HeadlineNumber:
@@ -124,9 +125,9 @@ def _deploys(tried: TrialReport | None) -> HeadlineNumber:
 def flow_caption(survey: Survey, name: str) -> str:
     """Return the caption of the drawing: what it shows and what it leaves out."""
     lines = [
-        f"{name} with a picture of {_shape(survey.input)}. Every arrow is an enlargement, from the size of "
-        "its input to that of its output, with its number in the list below; point at it for shapes, mode "
-        "and source line."
+        f"{literal(name)} with a picture of {_shape(survey.input)}. Every arrow is an enlargement, from the "
+        "size of its input to that of its output, with its number in the list below; point at it for shapes, "
+        "mode and source line."
     ]
     if survey.levels:
         lines.append(
@@ -157,7 +158,7 @@ def site_words(site: Site) -> str:
     corners = ", corners aligned" if site.align_corners else ""
     scale = f" ×{site.scale}" if site.scale else ""
     return (
-        f"**{site.order}** `{site.name}` :small[{site.source}{times}]  \n"
+        f"**{site.order}** {literal(site.name)} {literal(site.source)}{times}  \n"
         f":small[{_shape(site.input)} → {_shape(site.output)}, {site.mode}{scale}{corners}]"
     )
 
@@ -189,7 +190,7 @@ def _giga(value: float) -> str:
 
 
 def _why(*costs: Cost) -> str:
-    return next(f"{_sentence(cost.method)}." for cost in costs if cost.value is None)
+    return next(f"{plain(_sentence(cost.method))}." for cost in costs if cost.value is None)
 
 
 def _sentence(text: str) -> str:
@@ -222,7 +223,7 @@ def start_sentences(start: Start) -> tuple[str, ...]:
             f"**{scientific(start.interpolated.value)}**: this is always rounding."
         )
     if start.fresh.value is None:
-        lines.append(f"Fresh from the swap, outputs cannot be compared: {start.fresh.method}.")
+        lines.append(f"Fresh from the swap, outputs cannot be compared: {plain(start.fresh.method)}.")
     else:
         lines.append(
             f"Fresh from the swap, with the small random offsets that training starts from, it is "
@@ -268,7 +269,7 @@ def attempt_words(attempt: Attempt) -> str:
     if attempt.difference.value is not None:
         parts.append(f"difference {scientific(attempt.difference.value)} of the largest output")
     if attempt.words:
-        parts.append(attempt.words.rstrip("."))
+        parts.append(plain(attempt.words.rstrip(".")))
     if attempt.original is not None:
         parts.append("the original works" if attempt.original == "yes" else "nor does the original work")
     return f"{sign} **{attempt.name}**, {attempt.seconds:.1f} s: {'; '.join(parts)}."

@@ -6,6 +6,7 @@ from app.components.arrows import map_png
 from app.settings import Subject
 from app.shared import networks
 from app.shared.controls import offer, prose
+from app.shared.literal import plain
 from app.shared.subject import choose_network
 from app.views.offsets.compute import background
 from app.views.offsets.controls import group_choice
@@ -34,7 +35,7 @@ def page() -> None:
         with st.spinner("Running the other upsamplers"):
             compute.plans(subject, name)
     except WeightsError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     _explore(subject, name)
 
