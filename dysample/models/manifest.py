@@ -1,15 +1,19 @@
 """The manifest of pretrained weights: tasks, files, checksums, scores."""
 
+import math
 import os
+import re
 import tomllib
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar, cast
 
+from dysample.files import record_from
 from dysample.models.hub import WeightsError
 from dysample.models.tasks import Task
 
 MANIFEST = "MANIFEST.toml"
+Record = TypeVar("Record")
 _BESIDE_THE_PACKAGE = Path(__file__).parents[2] / "pretrained"
 
 
@@ -118,12 +122,67 @@ def load_manifest(folder: Path | None = None) -> Manifest:
             "repository; set the variable DYSAMPLE_PRETRAINED to a copy of that folder"
         )
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        tasks = tuple(Task(**as_tuples(row)) for row in table.get("tasks", []))
-        weights = tuple(WeightsEntry(**row) for row in table.get("weights", []))
-    except (TypeError, ValueError) as error:
+        text = path.read_text(encoding="utf-8")
+        if not text.endswith("\n"):
+            raise ValueError("the last line is cut off")
+        table = tomllib.loads(text)
+        tasks = tuple(_record(Task, row, "tasks") for row in _rows(table, "tasks"))
+        weights = tuple(_record(WeightsEntry, row, "weights") for row in _rows(table, "weights"))
+        _check(tasks, weights)
+    except (OSError, RecursionError, ValueError) as error:
         raise WeightsError(f"{path} is damaged ({error}): copy the folder again") from error
     return Manifest(folder, tasks, weights)
+
+
+def _rows(table: dict[str, Any], name: str) -> list[Any]:
+    rows = table.get(name, [])
+    if not isinstance(rows, list):
+        raise ValueError(f"{name} must be a list of tables, got {rows!r:.60}")
+    return cast(list[Any], rows)
+
+
+def _record(kind: type[Record], row: object, name: str) -> Record:
+    """Build a record from a row, whose missing fields have their defaults, and check the types of all."""
+    if not isinstance(row, dict):
+        raise ValueError(f"{name} must be a list of tables, got {row!r:.60} in it")
+    usual = {part.name: part.default for part in fields(cast(Any, kind)) if part.default is not MISSING}
+    plain = usual | cast(dict[str, Any], row)
+    return record_from(kind, {key: list(value) if value == () else value for key, value in plain.items()})
+
+
+def _check(tasks: tuple[Task, ...], weights: tuple[WeightsEntry, ...]) -> None:
+    """Check what the types of the fields do not say.
+
+    Raises:
+        ValueError: A name occurs twice or is unknown, a file lies elsewhere, or a number is impossible.
+    """
+    names: list[object] = [task.name for task in tasks]
+    keys: list[object] = [(entry.task, entry.upsampler) for entry in weights]
+    if not tasks or not weights:
+        raise ValueError(f"there must be tasks and weights, and there are {len(tasks)} and {len(weights)}")
+    twice = [key for key in (*names, *keys) if (*names, *keys).count(key) > 1]
+    if twice:
+        raise ValueError(f"there are two entries for {twice[0]!r}")
+    for task in tasks:
+        if len(task.mean) != 3 or len(task.deviation) != 3 or not all(value > 0 for value in task.deviation):
+            raise ValueError(f"mean and deviation of {task.name} must be three numbers, the latter above 0")
+        if min((*task.widths, task.context, task.working_side - 1)) < 0:
+            raise ValueError(f"widths, context and working_side of {task.name} must be positive")
+        if (task.owner, "") not in keys and (task.name, "") not in keys:
+            raise ValueError(f"the encoder of {task.name} is missing")
+    for entry in weights:
+        if entry.task not in names:
+            raise ValueError(f"{entry.file} is for {entry.task!r}, and there is no such task")
+        path = PurePosixPath(entry.file)
+        if path.is_absolute() or ".." in path.parts or "\\" in entry.file or not entry.file:
+            raise ValueError(f"file must be a path inside the folder, got {entry.file!r}")
+        if not re.fullmatch("[0-9a-f]{64}", entry.sha256):
+            raise ValueError(
+                f"sha256 of {entry.file} must have 64 hexadecimal digits, got {entry.sha256!r:.80}"
+            )
+        values = [getattr(entry, part.name) for part in fields(entry)]
+        if not all(math.isfinite(value) for value in values if isinstance(value, float)):
+            raise ValueError(f"scores of {entry.file} must be finite")
 
 
 def as_tuples(row: dict[str, Any]) -> dict[str, Any]:

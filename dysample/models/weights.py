@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
-from torch import Tensor
+from torch import Tensor, nn
 
 from dysample.extras import require
 from dysample.models.encoder import Encoder
@@ -51,7 +52,7 @@ def load_encoder(task: str, *, manifest: Manifest | None = None) -> Encoder:
     """
     manifest = manifest or load_manifest()
     encoder = new_encoder(manifest.task(task))
-    encoder.load_state_dict(_read(manifest, manifest.entry(task, "")))
+    _load(encoder, manifest, manifest.entry(task, ""))
     return encoder.eval().requires_grad_(False)
 
 
@@ -67,7 +68,7 @@ def load_head(
     manifest = manifest or load_manifest()
     entry = manifest.entry(task, upsampler)
     head = new_head(manifest.task(task), channels, upsampler)
-    head.load_state_dict(_read(manifest, entry))
+    _load(head, manifest, entry)
     return head.eval().requires_grad_(False)
 
 
@@ -95,14 +96,32 @@ def load_host(task: str, *, upsampler: str = "bilinear") -> Host[Any]:
     return join(manifest.task(task), encoder, head).eval()
 
 
+def _load(module: nn.Module, manifest: Manifest, entry: WeightsEntry) -> None:
+    state = _read(manifest, entry)
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:  # names or shapes do not fit
+        reason = str(error).split("\n\t")[-1].strip()
+        raise WeightsError(
+            f"the weights {manifest.folder / entry.file} do not fit what the manifest says of {entry.task} "
+            f"({reason}): copy the folder {manifest.folder.name} again"
+        ) from error
+
+
 def _read(manifest: Manifest, entry: WeightsEntry) -> dict[str, Any]:
     path = manifest.folder / entry.file
     if not path.is_file():
         raise WeightsError(f"the weights {path} are missing: copy the folder {manifest.folder.name} again")
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"the weights {path} cannot be read: {error.strerror}") from error
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise WeightsError(f"the weights {path} are damaged (checksum): copy them again")
-    return restored(load_safetensors(data))
+    try:
+        return restored(load_safetensors(data))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise WeightsError(f"the weights {path} are damaged ({error}): copy them again") from error
 
 
 # --- Compressed weights ---

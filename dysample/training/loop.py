@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from dysample.training.distributed import (
 )
 from dysample.training.losses import Loss, Maps
 from dysample.training.recipe import Stage
-from dysample.training.runs import CHECKPOINT, LOG, append_log, load_checkpoint, save_checkpoint
+from dysample.training.runs import CHECKPOINT, LOG, alone_in, append_log, load_checkpoint, save_checkpoint
 
 _WEIGHT_DECAY = 0.01
 _GRADIENT_NORM = 5.0
@@ -171,11 +172,20 @@ def train(run: TrainingRun, learners: Sequence[Learner]) -> None:
         TrainingError: There are too few pictures, or the loss of a learner is not finite; the other
             learners finish first.
         DiskError: A checkpoint cannot be written; the previous one is intact.
+        RunError: Another process trains in a learner's folder, or a checkpoint there is torn.
     """
     per_epoch = steps_per_epoch(run.data, run.stage)
     if per_epoch == 0:
         raise TrainingError(f"batch={run.stage.batch} is more than the {len(run.data)} pictures there are")
     part = share(run.stage.batch)
+    with ExitStack() as locks:
+        if is_first():
+            for learner in learners:
+                locks.enter_context(alone_in(learner.folder))
+        _train(run, learners, per_epoch, part)
+
+
+def _train(run: TrainingRun, learners: Sequence[Learner], per_epoch: int, part: slice) -> None:
     done = {learner.name: learner.resume() for learner in learners}
     for learner in learners:
         same_start(learner.module)

@@ -3,10 +3,13 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+import os
+import socket
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -15,9 +18,18 @@ from dysample.files import write_aside
 from dysample.scores.evidence import Trained
 from dysample.training.recipe import Recipe
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 STAGES: dict[Trained, str] = {"heads": "heads", "end-to-end": "whole"}
 ENCODER_SEED = 0  # all heads of a task learn on the encoder of this run
-CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
+CHECKPOINT, LOG, LOCK = "checkpoint.pt", "log.jsonl", "lock"
+
+
+class RunError(ValueError):
+    """The folder of a run is in use, or a file in it is torn; the message names it and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +126,27 @@ def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """Read a checkpoint, tensors only; return None if there is none yet."""
+    """Read a checkpoint, tensors only; return None if there is none yet.
+
+    Raises:
+        RunError: The file is torn, or no checkpoint.
+    """
     if not path.is_file():
         return None
-    return torch.load(path, weights_only=True, map_location="cpu")
+    try:
+        state: Any = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # archives, pickles and tensors raise all kinds
+        raise _torn(path, type(error).__name__) from error
+    if not isinstance(state, dict) or not {"epoch", "module"} <= state.keys():
+        raise _torn(path, "it holds something else")
+    return cast(dict[str, Any], state)
+
+
+def _torn(path: Path, reason: str) -> "RunError":
+    return RunError(
+        f"{path} is torn or no checkpoint ({reason}): put a whole copy in its place, or move it away to "
+        "train this run from its beginning"
+    )
 
 
 def part_of(module: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -132,20 +161,79 @@ def epochs_done(folder: Path) -> int:
 
 
 def append_log(path: Path, entry: Mapping[str, Any]) -> None:
-    """Append one line of JSON to a log."""
+    """Append one line of JSON to a log, below a line that was torn off, if there is one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write(json.dumps(entry) + "\n")
+    torn = path.is_file() and path.read_bytes()[-1:] not in (b"", b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" * torn + json.dumps(entry) + "\n")
 
 
 def training_time(folder: Path) -> tuple[str, float]:
-    """Return the device that a run was trained on, and the minutes it took."""
+    """Return the device that a run was trained on, and the minutes it took.
+
+    Raises:
+        RunError: The log is missing, or torn.
+    """
     log = read_log(folder / LOG)
+    if not log:
+        raise RunError(f"{folder / LOG} is missing or empty: it says where the run was trained, and how long")
     return log[-1]["device"], sum(entry["seconds"] for entry in log) / 60
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Return the entries of a log, oldest first; none if the log does not exist."""
+    """Return the entries of a log, oldest first; none if the log does not exist.
+
+    Raises:
+        RunError: A line is torn, or no entry.
+    """
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [_entry(path, number, line) for number, line in enumerate(lines, start=1)]
+
+
+def _entry(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        entry = None
+    if not isinstance(entry, dict) or not {"epoch", "device", "seconds"} <= entry.keys():
+        raise RunError(
+            f"line {number} of {path} is torn or no entry of a log, {line!r:.60}: take the line out; all "
+            "other epochs are whole"
+        )
+    return cast(dict[str, Any], entry)
+
+
+# --- One process for each folder ---
+
+
+@contextmanager
+def alone_in(folder: Path) -> Generator[None]:
+    """Keep other trainings out of a run's folder while this one lasts.
+
+    The system takes the lock off a process that has ended, however it ended. Where it has no such locks
+    (Windows), nothing is locked.
+
+    Raises:
+        RunError: Another process trains there.
+    """
+    if fcntl is None:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOCK
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            other = file.read().strip() or "another process"
+            raise RunError(f"{folder} is in use by {other}, which trains there: wait, or end it") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)  # never removed: another process may have it open already

@@ -10,7 +10,6 @@ from safetensors.torch import save
 from torch import Tensor
 
 from dysample.files import write_aside
-from dysample.models.hub import WeightsError
 from dysample.models.manifest import MANIFEST, Manifest, WeightsEntry, load_manifest
 from dysample.models.tasks import Kind, Task
 from dysample.models.weights import quartered
@@ -109,10 +108,8 @@ def _merged(output: Path, task: Task, entries: tuple[WeightsEntry, ...]) -> Mani
 
     A task keeps its position, which is its position in the app.
     """
-    try:
-        known = load_manifest(output)
-    except WeightsError:
-        known = Manifest(output, (), ())
+    # A damaged manifest is an error: to write a new one would lose the other tasks.
+    known = load_manifest(output) if (output / MANIFEST).is_file() else Manifest(output, (), ())
     current = {entry.upsampler: entry for entry in (*known.weights, *entries) if entry.task == task.name}
     tasks = {row.name: row for row in (*known.tasks, task)}
     rows = {name: tuple(entry for entry in known.weights if entry.task == name) for name in tasks}
