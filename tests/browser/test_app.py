@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from urllib.parse import urlencode
 
 import cv2
 import numpy as np
@@ -67,6 +68,42 @@ def test_a_broken_file_is_a_sentence_and_the_gallery_stays(page: Page, url: str,
     expect(page.get_by_text("Traceback")).to_have_count(0)
     expect(page.get_by_role("radio", name="Coffee")).to_be_attached()
     expect(pictures(page).locator(".frame").first).to_be_visible()
+
+
+STRANGE = (
+    "__holiday__ $5 to $6.png",
+    ":smile: :red[a] :material-home: ~~b~~.png",
+    "cat ![x](https:host.example) [y](https:host.example) <https:z>.png",
+    "www.host.example a@host.example <img src=x onerror=alert(1)> &lt;.png",
+)
+
+
+def test_names_of_files_are_text(page: Page, url: str) -> None:
+    """Whatever they look like; the page would complain about a request to another machine."""
+    image = cv2.imencode(".png", skimage.data.chelsea()[:64, :64])[1].tobytes()
+    page.goto(f"{url}/learn?learn_from=Photograph", timeout=120_000)
+    page.get_by_text("Picture", exact=True).first.click()
+    field = page.locator("input[type=file]")
+    for name in STRANGE:
+        field.set_input_files({"name": name, "mimeType": "image/png", "buffer": image})
+        shown = page.get_by_test_id("stAlert").filter(has_text="You see your photograph")
+        expect(shown).to_contain_text(f"You see your photograph {name}. Remove it")
+        expect(shown.locator("a, img, svg.katex, .katex")).to_have_count(0)
+    field.set_input_files({"name": STRANGE[2], "mimeType": "image/png", "buffer": b"no picture"})
+    refused = page.get_by_test_id("stAlert").filter(has_text="is not an image")
+    expect(refused).to_contain_text(f"{STRANGE[2]}: The file of 10 bytes is not an image")
+    expect(refused.locator("a, img")).to_have_count(0)
+
+
+def test_names_of_factories_are_text(page: Page, url: str) -> None:
+    for name in ("![x](https:host.example)", "http://host.example/a:b", ":smile: $a$ www.host.example"):
+        query = urlencode({"model_from": "Your own factory", "model_factory": name})
+        page.goto(f"{url}/model?{query}", timeout=120_000)
+        refused = page.get_by_test_id("stAlert").filter(has_text="A factory must be named")
+        expect(refused).to_contain_text("package.module:")
+        shown = refused.inner_text().replace("\u2060", "")
+        assert shown.strip() == f"A factory must be named as in package.module:function, got {name!r}."
+        expect(refused.locator("a, img, .katex")).to_have_count(0)
 
 
 def test_the_gallery_and_the_controls_reach_the_address(page: Page, url: str) -> None:
