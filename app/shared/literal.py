@@ -16,7 +16,7 @@ _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u20
 _MARKS = re.compile(r"[\\`*_{}\[\]<>#|~$!&]")
 _LISTED = re.compile(r"^(\d*)([-+.)])")  # the beginning of a list
 # What Streamlit looks for where escapes have been read already: emoji, icons, addresses.
-_LATER = re.compile(r"(:)(?=[\w+/-])|(www\.)|(@)", re.IGNORECASE)
+_LATER = re.compile(r":(?=[\w+/-])|www(?=\.)|@", re.IGNORECASE)
 _FOLDERS = re.compile(r"""(?<![\w/:.…])(?:[A-Za-z]:)?(?:[/\\][^\s/\\:'"<>|]+)+[/\\](?=[^\s/\\])""")
 _JOINER = "\u2060"  # has no width, and no line breaks at it
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]+')  # in names of files, on one system or another
