@@ -88,4 +88,5 @@ def test_no_value_stops_a_page(page: Page) -> None:
     app = run(page, dict.fromkeys(names, "inf") | fixed)
     assert not app.exception, [error.message for error in app.exception]
     for field in app.number_input:
-        assert field.min <= field.value <= field.max
+        value, least, most = (float(number or 0) for number in (field.value, field.min, field.max))
+        assert least <= value <= most

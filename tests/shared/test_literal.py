@@ -42,7 +42,7 @@ def inline(text: str) -> list[tuple[str, str]]:
     """Kinds and contents of all parts of one paragraph."""
     opening, content, _ = MarkdownIt("gfm-like", {"linkify": False}).parse(f"You see {text}. Remove it.")
     assert opening.type == "paragraph_open"
-    return [(part.type, part.content) for part in content.children]
+    return [(part.type, part.content) for part in content.children or ()]
 
 
 @pytest.mark.parametrize("name", NAMES)
