@@ -1,6 +1,7 @@
 """Frozen settings of the pages: they key the caches, and downloads record them."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from typing import Literal
 
 from dysample.explain.learn import LearnSettings
@@ -20,10 +21,17 @@ class Source:
     Attributes:
         name: Key in the gallery, or name of the file.
         data: Bytes of the file; None for the gallery.
+        digest: SHA-256 of the bytes, which stands for them in keys of the cache; empty for the gallery.
     """
 
     name: str
-    data: bytes | None = None
+    data: bytes | None = field(default=None, repr=False, compare=False)
+    digest: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        """Digest the bytes."""
+        if self.data is not None:
+            object.__setattr__(self, "digest", hashlib.sha256(self.data).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

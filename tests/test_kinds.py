@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import scenes
@@ -26,7 +25,7 @@ from tests import ROOT
 from tests.training.datasets import RECIPE, make_objects, make_start
 from tests.views.depth import SIDES, make_pictures
 from tests.views.evidence.made import depth, objects, segmentation
-from tests.views.opened import open_page
+from tests.views.opened import forget, open_page
 
 pytestmark = pytest.mark.slow
 
@@ -202,11 +201,9 @@ def kind(stub: tuple[Kind, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[K
     monkeypatch.setattr("dysample.training.recipe.RECIPES", stub[1] / "recipes")
     monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(stub[1] / "pretrained"))
     monkeypatch.setenv("DYSAMPLE_DATA", str(stub[1]))
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    forget()
     yield stub[0]
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    forget()
 
 
 def opened(address: str, **query: str) -> AppTest:

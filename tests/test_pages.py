@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -15,7 +14,7 @@ from app import pages
 from app.pages import APP, PAGES, Group, Page, page_at
 from app.shared.texts import sections, split
 from scripts.tables import page_table
-from tests.views.opened import MAIN, open_page
+from tests.views.opened import MAIN, forget, open_page
 
 VIEWS = APP / "views"
 
@@ -93,7 +92,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     sections.cache_clear()
     yield page
     sections.cache_clear()
-    st.cache_data.clear()
+    forget()
 
 
 @pytest.mark.slow

@@ -1,25 +1,27 @@
 """Trained networks, loaded once for all visitors, and their upsampling steps on one picture."""
 
-import threading
 import time
 from typing import Any
 
-import streamlit as st
 import torch
 from torch import nn
 
 from app.settings import Source, Subject
+from app.shared import engine
+from app.shared.cache import cached
 from app.shared.photos import manifest, picture
 from dysample.explain.footprint import decision
 from dysample.models import weights
-from dysample.models.encoder import Encoder
+from dysample.models.encoder import STRIDES, Encoder
 from dysample.models.heads import Head
 from dysample.models.host import encode
+from dysample.models.tasks import KINDS
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import OPERATORS
 from dysample.types import KernelRecord, Prediction, SamplingRecord, Step
 
-_ENCODING = threading.Lock()  # visitors queue for the encoder, so that each is served at full speed
+_CPU = torch.device("cpu")
+ENCODER_BYTES = 300  # for every pixel at the peak of the encoder, MobileNetV2, in float32 on a CPU
 Maps = tuple[torch.Tensor, ...]
 
 
@@ -36,18 +38,35 @@ def untrained(task: str) -> tuple[str, ...]:
 
 
 def encoder(task: str) -> Encoder:
-    """Load the encoder of a task, in the memory layout that is fastest on a CPU."""
+    """Load the encoder of a task, on the device of the engine."""
     return _encoder(_owner(task))
 
 
 def head(task: str, upsampler: str) -> Head:
-    """Load the head of a task that was trained with an upsampler."""
+    """Load the head of a task that was trained with an upsampler, on the device of the engine."""
     return _head(_owner(task), upsampler)
 
 
 def maps(source: Source, task: str, longer_side: int) -> tuple[Maps, float]:
-    """Return the encoder's maps of a picture, and the seconds that they took."""
+    """Return the encoder's maps of a picture, on the device, and the seconds that they took.
+
+    Raises:
+        ImageError: If the picture cannot be used.
+        WeightsError: If weights are missing or damaged.
+        EngineError: If the network cannot be run now.
+    """
     return _maps(source, _owner(task), longer_side)
+
+
+def head_bytes(task: str, shape: tuple[int, ...]) -> int:
+    """Return the bytes that a head takes at its peak on a picture of some rows and columns."""
+    row = manifest().task(task)
+    return KINDS[row.kind].peak_bytes(row) * _padded_pixels(shape)
+
+
+def _padded_pixels(shape: tuple[int, ...]) -> int:
+    height, width = (side + -side % STRIDES[-1] for side in shape[:2])
+    return height * width
 
 
 def _owner(task: str) -> str:
@@ -56,40 +75,59 @@ def _owner(task: str) -> str:
     return owner if owner in [known.name for known in manifest().tasks] else task
 
 
-@st.cache_resource(show_spinner=False)
+@cached
 def _encoder(task: str) -> Encoder:
     loaded = weights.load_encoder(task, manifest=manifest())
-    return loaded.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue, reportUnknownVariableType]
+    return engine.to_device(loaded)
 
 
-@st.cache_resource(show_spinner=False)
+@cached
 def _head(task: str, upsampler: str) -> Head:
+    return engine.on_device(_loaded_head(task, upsampler))
+
+
+@cached
+def _loaded_head(task: str, upsampler: str) -> Head:
     return weights.load_head(task, upsampler, _encoder(task).channels, manifest=manifest())
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@cached
 def _maps(source: Source, task: str, longer_side: int) -> tuple[Maps, float]:
-    image = torch.from_numpy(picture(source, task, longer_side).image.copy())
-    batch = image.permute(2, 0, 1)[None].float() / 255  # channels-last in memory, faster on CPUs
+    image = picture(source, task, longer_side).image
     network = _encoder(task)
-    with _ENCODING, torch.inference_mode():
+    with engine.turn(image.shape, needs=ENCODER_BYTES * _padded_pixels(image.shape)):
+        batch = torch.from_numpy(image.copy()).to(engine.device())
+        batch = batch.permute(2, 0, 1)[None].float() / 255  # channels-last in memory, faster on CPUs
+        engine.finished()
         started = time.perf_counter()
         encoded = tuple(x.contiguous() for x in encode(network, batch))  # samplers are fastest so
+        engine.finished()
         return encoded, time.perf_counter() - started
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@cached
 def prediction(subject: Subject) -> Prediction[Any]:
     """Return the network's output with all upsampling steps, whose maps are those of the padded picture.
 
     Raises:
         ImageError: If the picture cannot be used.
         WeightsError: If weights are missing or damaged.
+        EngineError: If the network cannot be run now.
     """
     encoded, _ = maps(subject.source, subject.task, subject.longer_side)
-    height, width = picture(subject.source, subject.task, subject.longer_side).image.shape[:2]
-    with torch.inference_mode():
-        return head(subject.task, subject.upsampler).decode(encoded, height, width)
+    shape = picture(subject.source, subject.task, subject.longer_side).image.shape
+    network = head(subject.task, subject.upsampler)
+    with engine.turn(shape, needs=head_bytes(subject.task, shape)):
+        return engine.moved(network.decode(encoded, *shape[:2]), _CPU)
+
+
+def steps(subject: Subject) -> tuple[Step, ...]:
+    """Return the network's upsampling steps, which are not kept."""
+    encoded, _ = maps(subject.source, subject.task, subject.longer_side)
+    shape = picture(subject.source, subject.task, subject.longer_side).image.shape
+    network = head(subject.task, subject.upsampler)
+    with engine.turn(shape, needs=head_bytes(subject.task, shape)):
+        return engine.moved(network.steps(encoded), _CPU)
 
 
 def step(subject: Subject, name: str) -> Step:
@@ -105,16 +143,16 @@ def step(subject: Subject, name: str) -> Step:
 
 
 def operator(subject: Subject, name: str) -> nn.Module:
-    """Return the trained upsampler of a step: shared by all visitors, never to be changed."""
-    return head(subject.task, subject.upsampler).upsamplers[name]
+    """Return the trained upsampler of a step on the CPU: shared by all visitors, never to be changed."""
+    return _loaded_head(_owner(subject.task), subject.upsampler).upsamplers[name]
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
+@cached
 def record(subject: Subject, name: str) -> SamplingRecord | KernelRecord | None:
     """Return the record of a step's upsampler; None for upsamplers that mix channels as well as pixels."""
-    at = step(subject, name)
+    at, network = step(subject, name), operator(subject, name)
     with torch.inference_mode():
-        return decision(operator(subject, name), at.input, at.guide)
+        return decision(network, at.input, at.guide)
 
 
 def points_move(subject: Subject, name: str) -> bool:

@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 from app import scenes
 from app.records import Picture
 from app.settings import Source, Subject
+from app.shared.cache import cached
 from dysample import images
 from dysample.models import manifest as manifests
 from dysample.models.annotations import Annotation
@@ -196,7 +197,7 @@ def gallery() -> dict[str, GalleryItem]:
     return {item.key: item for item in gallery_items()}
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@cached
 def thumbnail(key: str, height: int) -> bytes:
     """Return a small PNG of a gallery picture."""
     image = gallery()[key].preview().image
@@ -205,7 +206,7 @@ def thumbnail(key: str, height: int) -> bytes:
     return cv2.imencode(".png", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@cached
 def photograph(source: Source) -> Photograph:
     """Read a picture at its own size.
 
@@ -217,7 +218,7 @@ def photograph(source: Source) -> Photograph:
     return gallery()[source.name].load()
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
+@cached
 def picture(source: Source, task: str, longer_side: int) -> Picture[Any]:
     """Read a picture and reduce it to working size.
 
@@ -236,7 +237,7 @@ def picture(source: Source, task: str, longer_side: int) -> Picture[Any]:
     return Picture(full.image, truth, (height, width), source.name)
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
+@cached
 def padded(subject: Subject) -> UInt8[np.ndarray, "h w 3"]:
     """Return the picture as the network sees it: padded at the right and below to the coarsest stride.
 

@@ -11,6 +11,7 @@ from app.memory import forget, keep, kept
 from app.settings import Source, Subject
 from app.shared import controls, networks, photos
 from app.shared.literal import literal, plain
+from app.shared.turns import EngineError
 from dysample.images import ImageError
 from dysample.models.hub import WeightsError
 from dysample.types import Prediction
@@ -72,7 +73,7 @@ def _predict(subject: Subject) -> Prediction[Any] | None:
     try:
         with st.spinner("Running the network"):
             return networks.prediction(subject)
-    except (ImageError, WeightsError) as error:
+    except (EngineError, ImageError, WeightsError) as error:
         st.error(plain(str(error)))
         return None
 
@@ -99,9 +100,9 @@ def choose_picture() -> Source:
     with upload:
         own = uploaded_picture(key="own")
     with chooser:
-        if own is not None and _readable(Source(*own)):
-            st.info(f"You see your photograph {literal(own[0])}. Remove it to choose from the gallery.")
-            return Source(*own)
+        if own is not None and _readable(own):
+            st.info(f"You see your photograph {literal(own.name)}. Remove it to choose from the gallery.")
+            return own
         gallery = photos.gallery()
         wanted = st.query_params.get("picture", kept("picture", ""))
         thumbnails = [
@@ -125,14 +126,14 @@ def _readable(source: Source) -> bool:
     return True
 
 
-def uploaded_picture(*, key: str) -> tuple[str, bytes] | None:
+def uploaded_picture(*, key: str) -> Source | None:
     """Draw a field for a file and, on request, the camera.
 
     Args:
         key: Unique on the page.
 
     Returns:
-        Name and bytes of the latest file that has not been removed, or None. It is kept from page to page.
+        The latest file that has not been removed, or None. It is kept from page to page.
     """
     kept_as, touched = f"{key}.picture", f"{key}.touched"
     upload = st.file_uploader(
@@ -172,7 +173,8 @@ def uploaded_picture(*, key: str) -> tuple[str, bytes] | None:
     arrived += [name for name in files if name not in arrived]
     st.session_state[memory] = arrived
     if arrived:
-        keep(kept_as, (files[arrived[-1]].name, files[arrived[-1]].getvalue()))
+        if arrived != earlier or kept(kept_as, None) is None:
+            keep(kept_as, Source(files[arrived[-1]].name, files[arrived[-1]].getvalue()))
     elif kept(touched, False):  # removed here, not merely absent from another page
         forget(kept_as)
     forget(touched)

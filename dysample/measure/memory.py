@@ -81,7 +81,7 @@ def peak_beyond_output(call: Callable[[], Tensor], device: torch.device) -> Cost
         output = call()
         peak, method = torch.cuda.max_memory_allocated(device), "peak of PyTorch's CUDA allocator"
     else:
-        _trim_heap()
+        trim_heap()
         if not _reset_peak():
             return Cost(None, "MiB", "this system does not let a process reset its peak resident size")
         before = _resident("VmRSS")
@@ -112,7 +112,7 @@ def _measure(case: BenchCase) -> Cost:
         return peak_beyond_output(prepared.upsample, prepared.inputs[0].device)
 
 
-def _trim_heap() -> None:
+def trim_heap() -> None:
     """Return the memory that glibc holds to the system; a call that reuses it would seem to need less."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:

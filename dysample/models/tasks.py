@@ -96,6 +96,8 @@ class TaskKind(Generic[_Head]):
         annotation: Turns a host's output for one picture into an annotation of a task.
         above: Turns it into an annotation without the objects of a lower score than a given one; None for
             outputs without objects.
+        peak_bytes: Bytes for every pixel of a picture that a head of a task takes at the peak of `decode`, in
+            float32 on a CPU, as measured with the networks of the recipes.
         ranked: Whether the score of an annotation ranks all its objects by their scores, so that none may be
             left out.
     """
@@ -104,6 +106,7 @@ class TaskKind(Generic[_Head]):
     head: Callable[[Task, tuple[int, ...], str], _Head]
     host: Callable[[Encoder, _Head], Host[_Head]]
     annotation: Callable[[Task, Any], Annotation]
+    peak_bytes: Callable[[Task], int]
     above: Callable[[Task, Any, float], Annotation] | None = None
     ranked: bool = False
 
@@ -173,14 +176,29 @@ def _things(task: Task) -> list[int]:
     return [k for k, name in enumerate(task.classes) if name in task.things]
 
 
+_OBJECT_BYTES = 260
+
 KINDS: dict[Kind, TaskKind[Any]] = {
-    "segmentation": TaskKind(finest=4, head=_class_head, host=SegmentationHost, annotation=_labels),
-    "depth": TaskKind(finest=2, head=_depth_head, host=DepthEstimator, annotation=_depth),
+    "segmentation": TaskKind(
+        finest=4,
+        head=_class_head,
+        host=SegmentationHost,
+        annotation=_labels,
+        peak_bytes=lambda task: 145 + 4 * len(task.classes),  # maps of the steps, and the logits
+    ),
+    "depth": TaskKind(
+        finest=2,
+        head=_depth_head,
+        host=DepthEstimator,
+        annotation=_depth,
+        peak_bytes=lambda task: 290,
+    ),
     "detection": TaskKind(
         finest=4,
         head=_object_head,
         host=_object_host,
         annotation=_boxes,
+        peak_bytes=lambda task: _OBJECT_BYTES,
         above=_sure_boxes,
         ranked=True,
     ),
@@ -189,6 +207,7 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         head=_object_head,
         host=_object_host,
         annotation=_instances,
+        peak_bytes=lambda task: _OBJECT_BYTES,
         above=_sure_instances,
         ranked=True,
     ),
@@ -197,6 +216,7 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         head=_object_head,
         host=_object_host,
         annotation=_panoptic,
+        peak_bytes=lambda task: _OBJECT_BYTES,
         above=_panoptic,
     ),
 }

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-import streamlit as st
 import torch.nn.functional as F
 from jaxtyping import Float
 from streamlit.testing.v1 import AppTest
@@ -28,7 +27,7 @@ from dysample.reassembly import reassemble
 from dysample.types import KernelRecord
 from scripts import tables
 from tests.ops.test_operators import Contract
-from tests.views.opened import open_page
+from tests.views.opened import forget, open_page
 
 pytestmark = pytest.mark.slow
 
@@ -79,11 +78,9 @@ def _grown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Add a row to the table, and clear caches made with the shorter and the longer one."""
     monkeypatch.delenv("DYSAMPLE_DATA", raising=False)
     monkeypatch.setitem(OPERATORS, NAME, SPEC)
-    st.cache_data.clear()
-    st.cache_resource.clear()
+    forget()
     yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
+    forget()
 
 
 @pytest.mark.parametrize("name", [NAME])

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import streamlit as st
 
 from app.shared import networks
 from dysample.models.manifest import load_manifest
 from dysample.training.ship import write_manifest
 from tests.views.depth import make_weights
+from tests.views.opened import forget
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     entries = [replace(entry, task=other.name) for other in others for entry in known.weights]
     write_manifest(replace(known, tasks=(task, *others), weights=(*known.weights, *entries)))
     monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(tmp_path))
-    st.cache_resource.clear()
+    forget()
     yield
-    st.cache_resource.clear()
+    forget()
 
 
 @pytest.mark.usefixtures("tasks")

@@ -1,8 +1,10 @@
 """The app without a browser, at any of its pages."""
 
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from app.shared.cache import CACHE
 from tests import ROOT
 
 MAIN = ROOT / "app" / "main.py"
@@ -19,3 +21,10 @@ def open_page(address: str) -> AppTest:
     app = AppTest.from_file(str(MAIN), default_timeout=PATIENCE_S)
     app._page_hash = calc_hash(address)  # AppTest.switch_page knows only the older kind of pages
     return app
+
+
+def forget() -> None:
+    """Forget what the pages have kept for all visitors, so that other weights and data are read."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    CACHE.clear()

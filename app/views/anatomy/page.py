@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.components.figure.block import figure_block
 from app.settings import Subject
 from app.shared import networks, photos
+from app.shared.cache import cached
 from app.shared.controls import offer, prose
 from app.shared.subject import choose_network
 from app.shared.texts import sections, split
@@ -136,14 +137,14 @@ def _explain(anatomy: Anatomy, name: StageName, followed: Trace, *, brief: bool)
     st.latex(words.formula(anatomy, name, followed))
 
 
-@st.cache_resource(show_spinner=False)
+@cached
 def _example(style: Style, *, dynamic: bool) -> Anatomy:
     """Return the anatomy of the 4×4 example."""
     op, x = anatomy.example(style, dynamic=dynamic)
     return dissect(op, x)
 
 
-@st.cache_resource(show_spinner=False, max_entries=2)
+@cached
 def _of_step(subject: Subject, name: str) -> Anatomy | None:
     """Return the anatomy of a step of a trained network; None where its upsampler is not DySample."""
     op = networks.operator(subject, name)
@@ -153,7 +154,7 @@ def _of_step(subject: Subject, name: str) -> Anatomy | None:
         return dissect(op, networks.step(subject, name).input)
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@cached
 def _liveliest_channel(subject: Subject, name: str) -> int:
     """Return the channel of a step's input that varies most."""
     return int(networks.step(subject, name).input[0].flatten(1).std(1).argmax())

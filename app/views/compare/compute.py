@@ -7,12 +7,13 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import streamlit as st
 import torch
 
 from app.records import Answer, Compared, Comparison, Picture, Said
 from app.settings import CompareSettings, Source
-from app.shared.networks import head, maps
+from app.shared import engine
+from app.shared.cache import cached
+from app.shared.networks import head, head_bytes, maps
 from app.shared.photos import manifest, picture
 from dysample.models.manifest import WeightsEntry
 from dysample.models.tasks import KINDS, Task
@@ -20,6 +21,7 @@ from dysample.ops.registry import OPERATORS
 from dysample.scores.scorers import SCORERS
 
 CLOSE_UP_SIDE = 96  # pixels of the working picture that a close-up shows
+_CPU = torch.device("cpu")
 _REPEAT_WITHIN = 0.15  # seconds in which a head is timed again, so that small pictures are timed well
 
 
@@ -65,21 +67,22 @@ def _with_reference(settings: CompareSettings) -> tuple[str, ...]:
     return (reference, *(name for name in settings.upsamplers if name != reference))
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@cached
 def run(source: Source, task: str, longer_side: int, upsampler: str) -> NetworkRun:
     """Run the network with one upsampler; the encoder runs once for all of them.
 
     Raises:
         ImageError: If the file cannot be used.
         WeightsError: If weights are missing or damaged.
+        EngineError: If the network cannot be run now.
     """
     encoded, encoder_seconds = maps(source, task, longer_side)
-    height, width = picture(source, task, longer_side).image.shape[:2]
+    shape = picture(source, task, longer_side).image.shape
     row, network = manifest().task(task), head(task, upsampler)
     kind = KINDS[row.kind]
-    with torch.inference_mode():
-        output, seconds = _timed(lambda: network.decode(encoded, height, width).output)
-        kept = kind.annotation(row, output) if kind.above is None else output
+    with engine.turn(shape, needs=head_bytes(task, shape)):
+        output, seconds = _timed(lambda: network.decode(encoded, *shape[:2]).output)
+        kept = kind.annotation(row, output) if kind.above is None else engine.moved(output, _CPU)
     parameters = sum(parameter.numel() for parameter in network.upsamplers.parameters())
     return NetworkRun(kept, seconds, encoder_seconds, parameters)
 
@@ -90,6 +93,7 @@ def _timed(run: Callable[[], Any]) -> tuple[Any, float]:
     while True:
         started = time.perf_counter()
         output = run()
+        engine.finished()
         times.append(time.perf_counter() - started)
         if sum(times) + times[-1] > _REPEAT_WITHIN:
             return output, median(times)
@@ -103,7 +107,7 @@ def answer(task: Task, run: NetworkRun, threshold: float | None) -> Answer[Any]:
     return Answer(said, run.head_seconds, run.encoder_seconds, run.parameters, scored)
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
+@cached
 def comparison(source: Source, settings: CompareSettings) -> Comparison[Any]:
     """Run the network with every chosen upsampler, and compare the outputs with the reference's.
 

@@ -10,6 +10,7 @@ from app.settings import CompareSettings, Source
 from app.shared import controls, networks, photos
 from app.shared.literal import plain
 from app.shared.subject import choose_picture
+from app.shared.turns import EngineError
 from app.views.compare import compute, sections
 from app.views.compare.kinds import drawing
 from dysample.models.hub import WeightsError
@@ -55,7 +56,7 @@ def _compute(picture: Source, settings: CompareSettings) -> Comparison[Any] | No
     try:
         compute.warm(picture, settings, report)
         return compute.comparison(picture, settings)
-    except WeightsError as error:
+    except (EngineError, WeightsError) as error:
         st.error(plain(str(error)))
         return None
     finally:

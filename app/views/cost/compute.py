@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-import streamlit as st
 import torch
 
 from app.pages import APP
 from app.records import CostResult
 from app.settings import CostChoice
 from app.shared import worker
+from app.shared.cache import cached
 from app.shared.literal import plain
 from app.shared.worker import Job
 from app.views.evidence.compute import Missing, task_sites, tasks
@@ -226,7 +226,7 @@ def _read(path: Path, profile: Path | None) -> CostResult | Missing:
         )
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
+@cached
 def _result(path: Path, profile: Path | None, changed: int) -> CostResult:
     """Read a file once for each of its versions."""
     text = path.read_text(encoding="utf-8")

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import streamlit as st
 import torch
 
 from app.pages import APP
+from app.shared.cache import cached
 from app.shared.literal import plain
 from dysample.measure.bench import BenchReport, BenchRow, from_json
 from dysample.measure.case import BenchCase
@@ -110,7 +110,7 @@ def evidence(task: str, part: str = "") -> Evidence | Missing:
         return Missing(f"The evidence cannot be read: {plain(str(error))}.", damaged=True)
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@cached
 def _evidence(path: Path, changed: int) -> Evidence:
     """Read a file once for each of its versions."""
     return read_evidence(path)
@@ -173,7 +173,7 @@ class UpsamplerCost:
     parameters: int
 
 
-@st.cache_data(show_spinner="Counting multiplications …", max_entries=16)
+@cached
 def task_costs(task: str) -> tuple[UpsamplerCost, ...]:
     """Return the cost of every upsampler in a task's network, for one picture of its working size."""
     sites = task_sites(task)
@@ -189,7 +189,7 @@ def working_size(task: str) -> tuple[int, int]:
     return side * 3 // 4, side
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
+@cached
 def task_sites(task: str) -> tuple[SiteSpec, ...]:
     """Return the maps that a task's network enlarges, found on the meta device."""
     made = load_recipe(task).task

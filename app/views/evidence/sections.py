@@ -234,7 +234,9 @@ def _our_costs(times: compute.Latencies) -> None:
     if chosen is None:
         return
     evidence, score, trained = chosen.evidence, chosen.score, chosen.trained
-    spec, costs = score_spec(score), compute.task_costs(chosen.task)
+    with st.spinner("Counting multiplications …"):
+        costs = compute.task_costs(chosen.task)
+    spec = score_spec(score)
     macs = {cost.upsampler: cost.macs.value / 1e9 for cost in costs if cost.macs.value is not None}
     drawn = our_bubbles(gains(evidence, score, trained), _clock(times), macs, spec, words.where(evidence))
     if not drawn:

@@ -3,11 +3,11 @@
 import os
 import re
 
-import streamlit as st
 import torch
 from torch import nn
 
 from app.settings import ModelChoice, SwapChoice
+from app.shared.cache import cached
 from dysample.measure.complexity import META
 from dysample.models.smp import smp_model
 from dysample.trial.plan import Plan, planned
@@ -38,7 +38,7 @@ def check_factory(name: str) -> None:
         )
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@cached
 def survey(choice: ModelChoice) -> Survey:
     """Survey a network as it is: its sites and costs.
 
@@ -55,7 +55,7 @@ def survey(choice: ModelChoice) -> Survey:
         ) from error
 
 
-@st.cache_data(show_spinner=False, max_entries=128)
+@cached
 def costs(choice: ModelChoice, plan: Plan) -> SwapCosts:
     """Count what a network costs after a swap.
 

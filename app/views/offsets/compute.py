@@ -1,11 +1,11 @@
 """Offset fields, statistics and backgrounds for the page "Offsets", cached for all visitors."""
 
 import numpy as np
-import streamlit as st
 from jaxtyping import Float32, UInt8
 
 from app.settings import Background, Subject
 from app.shared import networks
+from app.shared.cache import cached
 from app.shared.photos import padded
 from dysample.explain import features
 from dysample.explain.offsets import OffsetField, offset_field
@@ -15,14 +15,14 @@ from dysample.types import SamplingRecord
 _DARKEST = 0.25  # grey of the shortest feature vectors, where 1 is white
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
+@cached
 def field(subject: Subject, step: str) -> OffsetField:
     """Return the offsets of every group of a step."""
     height, width = map_size(subject, step)
     return offset_field(sampling(subject, step), height=height, width=width)
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
+@cached
 def statistics(subject: Subject, step: str) -> OffsetStatistics:
     """Return the statistics of the offsets of a step."""
     height, width = map_size(subject, step)
@@ -41,7 +41,7 @@ def initial(subject: Subject, step: str) -> Float32[np.ndarray, "H W 2"]:
     return np.ascontiguousarray(positions.float().numpy())
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
+@cached
 def background(
     subject: Subject, step: str, kind: Background, channel: int
 ) -> UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]:

@@ -1,15 +1,16 @@
 """Plans of all operators for a step, and the readings of one output pixel."""
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import streamlit as st
 import torch
 from jaxtyping import Float32, UInt8
 
 from app.settings import Subject
-from app.shared.networks import head, maps, record, step, trained
+from app.shared import networks
+from app.shared.cache import cached
+from app.shared.networks import record, step, trained
 from app.views.offsets.compute import background
 from dysample.explain.features import feature_channel, feature_norm
 from dysample.explain.footprint import Reading, decision, reading
@@ -65,7 +66,7 @@ class PointView:
     window: CellWindow
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@cached
 def plans(subject: Subject, name: str) -> tuple[OperatorPlan, ...]:
     """Return the plan of every operator with a footprint for a step, the chosen one first.
 
@@ -90,11 +91,10 @@ def plans(subject: Subject, name: str) -> tuple[OperatorPlan, ...]:
 
 def _in_its_own_network(subject: Subject, upsampler: str, name: str) -> OperatorPlan:
     # Only the plan is kept: the maps of all networks together would be large.
-    encoded, _ = maps(subject.source, subject.task, subject.longer_side)
-    network = head(subject.task, upsampler)
+    network = replace(subject, upsampler=upsampler)
+    (at,) = (step for step in networks.steps(network) if step.name == name)
     with torch.inference_mode():
-        (at,) = (step for step in network.steps(encoded) if step.name == name)
-        return OperatorPlan(upsampler, True, _plan(network.upsamplers[name], at))
+        return OperatorPlan(upsampler, True, _plan(networks.operator(network, name), at))
 
 
 def _untrained(subject: Subject, upsampler: str, name: str) -> OperatorPlan | None:
@@ -155,14 +155,14 @@ def most_changed(subject: Subject, name: str, at: tuple[int, int], group: int) -
     return most_changed_channel(own, here.input, here.output, at=at, group=group)
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@cached
 def usual_cell(subject: Subject, name: str) -> tuple[int, int]:
     """Return row and column of the default cell."""
     height, width = step(subject, name).input.shape[2:]
     return liveliest_cell(record(subject, name), height=height, width=width)
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
+@cached
 def mean_offsets(subject: Subject, name: str) -> Float32[np.ndarray, "h w 2"]:
     """Return the mean offset (x, y) of each cell's points in low-res pixels; zero for kernels."""
     height, width = step(subject, name).input.shape[2:]
@@ -172,7 +172,7 @@ def mean_offsets(subject: Subject, name: str) -> Float32[np.ndarray, "h w 2"]:
     return offset_field(planned, height=height, width=width).by_cell.mean((0, 3, 4))
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
+@cached
 def norms(subject: Subject, name: str) -> Float32[np.ndarray, "h w"]:
     """Return the Euclidean lengths of the feature vectors of a step's low-res map."""
     return feature_norm(step(subject, name).input)

@@ -7,11 +7,10 @@ from typing import Any, Generic
 import streamlit as st
 
 from app.components.figure.block import figure_block
+from app.shared.cache import cached
 from app.views.quiz import controls, figures, figures_counts, questions, reading
 from app.views.quiz.figures import Illustration
 from app.views.quiz.questions import F, Question, wordings
-
-_once = st.cache_resource(show_spinner=False)  # questions are computed once for all visitors
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +23,14 @@ class _Item(Generic[F]):
 
 
 _ITEMS: dict[str, _Item[Any]] = {
-    "start": _Item(_once(reading.start), figures.start_posed, figures.start_solved),
-    "value": _Item(_once(reading.value), figures.value_posed, figures.value_solved),
-    "arrow": _Item(_once(reading.arrow), figures.arrow_posed, figures.arrow_solved),
-    "double": _Item(_once(questions.double), figures_counts.double_posed, figures_counts.double_solved),
-    "touch": _Item(_once(questions.touch), figures_counts.touch_posed, figures_counts.touch_solved),
-    "shuffle": _Item(_once(questions.shuffle), figures_counts.shuffle_posed, figures_counts.shuffle_solved),
-    "weight": _Item(_once(questions.weight), figures_counts.weight_posed, figures_counts.weight_solved),
-    "border": _Item(_once(questions.border), figures.border_posed, figures.border_solved),
+    "start": _Item(cached(reading.start), figures.start_posed, figures.start_solved),
+    "value": _Item(cached(reading.value), figures.value_posed, figures.value_solved),
+    "arrow": _Item(cached(reading.arrow), figures.arrow_posed, figures.arrow_solved),
+    "double": _Item(cached(questions.double), figures_counts.double_posed, figures_counts.double_solved),
+    "touch": _Item(cached(questions.touch), figures_counts.touch_posed, figures_counts.touch_solved),
+    "shuffle": _Item(cached(questions.shuffle), figures_counts.shuffle_posed, figures_counts.shuffle_solved),
+    "weight": _Item(cached(questions.weight), figures_counts.weight_posed, figures_counts.weight_solved),
+    "border": _Item(cached(questions.border), figures.border_posed, figures.border_solved),
 }
 
 

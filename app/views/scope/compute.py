@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 import torch
 from jaxtyping import Bool, Float
 
 from app.settings import Subject
 from app.shared import networks
+from app.shared.cache import cached
 from dysample.explain.disorder import Disorder, compare_squashes
 from dysample.explain.features import Edge, edge_map, feature_channel, feature_norm
 from dysample.explain.offsets import swapped_horizontally, swapped_vertically
@@ -51,7 +51,7 @@ class Swaps:
     vertical: Bool[np.ndarray, "H-1 W"]
 
 
-@st.cache_data(show_spinner=False)
+@cached
 def overlap_curve(scale: int, initial: InitialGrid) -> tuple[tuple[float, Overlap], ...]:
     """Return pairs of scope and overlap for scopes from 0 to 1."""
     scopes = [index / _STEPS for index in range(_STEPS + 1)]
@@ -69,7 +69,7 @@ def dynamic_groups(subject: Subject, step: str) -> int:
     return op.groups if isinstance(op, DySample) and op.scope is not None else 0
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
+@cached
 def chosen_scopes(subject: Subject, step: str, group: int | None, axis: Axis | None) -> ScopeMap:
     """Return the dynamic scopes of a step's group and direction; None is the mean of all.
 
@@ -82,7 +82,7 @@ def chosen_scopes(subject: Subject, step: str, group: int | None, axis: Axis | N
     return scope_map(record, limit=2 * op.scope_factor, group=group, axis=axis)
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
+@cached
 def disorders(source: Edge | Features, disturbance: Disturbance) -> tuple[Disorder, ...]:
     """Disturb a map by the same random offsets with every squash, in the order of `SQUASHES`."""
     return compare_squashes(low_res_map(source), disturbance)

@@ -7,7 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
@@ -21,7 +20,7 @@ from tests.views.depth import (
     make_pictures,
     make_weights,
 )
-from tests.views.opened import open_page
+from tests.views.opened import forget, open_page
 
 pytestmark = pytest.mark.slow
 
@@ -38,11 +37,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def made(monkeypatch: pytest.MonkeyPatch, folders: tuple[Path, Path]) -> Iterator[None]:
     monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(folders[0]))
     monkeypatch.setenv("DYSAMPLE_DATA", str(folders[1]))
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    forget()
     yield
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    forget()
 
 
 def opened(address: str, **query: str) -> AppTest:

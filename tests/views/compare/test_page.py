@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dysample.models.manifest import load_manifest, pretrained_folder
 from dysample.training.ship import write_manifest
 from tests import ROOT
+from tests.views.opened import forget
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ def test_upsamplers_without_weights_are_named_and_not_offered(
     kept = tuple(entry for entry in known.weights if entry.upsampler not in ("nearest", "dysample-s"))
     write_manifest(replace(known, folder=copy, weights=kept))
     monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(copy))
-    st.cache_resource.clear()
+    forget()
     app.run()
     assert not app.exception
     offered = app.pills(key="up").options
@@ -75,7 +75,7 @@ def test_upsamplers_without_weights_are_named_and_not_offered(
     (note,) = [caption.value for caption in app.caption if "Not offered" in caption.value]
     assert "Nearest" in note
     assert "DySample-S." in note or "DySample-S," in note
-    st.cache_resource.clear()
+    forget()
 
 
 def test_an_address_restores_the_view(app: AppTest) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import streamlit as st
 import torch
 from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
@@ -16,7 +15,7 @@ from dysample.models.manifest import load_manifest, pretrained_folder
 from dysample.models.segformer_head import SegFormerHead
 from dysample.training.ship import write_manifest
 from tests.views.network import TASK, host_and_step
-from tests.views.opened import markdown, open_page
+from tests.views.opened import forget, markdown, open_page
 
 pytestmark = pytest.mark.slow
 
@@ -37,11 +36,9 @@ def with_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     kept = tuple(entry for entry in known.weights if entry.upsampler not in ("carafe", "deconv"))
     write_manifest(replace(known, folder=copy, weights=(*kept, *others)))
     monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(copy))
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    forget()
     yield
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    forget()
 
 
 def made_head(folder: Path, upsampler: str) -> object:
