@@ -22,7 +22,7 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 _VARIABLE = "DYSAMPLE_DEVICE"
 _LARGE_PIXELS = 1_500_000  # from here on a job is a large one
-_FREE_SHARE = 0.9  # of the memory that is free, what a job may take
+_GAPS = 1.3  # an allocator takes more than is asked of it, for it cannot use all the gaps
 _NOBODY = "nobody"
 
 
@@ -145,7 +145,7 @@ def turn(shape: tuple[int, ...], *, needs: int = 0) -> Generator[None]:
 
     Args:
         shape: Rows and columns of the picture, first: small pictures pass large ones.
-        needs: Bytes that the job takes at its peak; 0 if they are not known.
+        needs: Bytes that the job allocates at its peak; 0 if they are not known.
 
     Raises:
         EngineError: The job needs more memory than is free, or ran out of it.
@@ -207,10 +207,10 @@ def waiting() -> int:
 
 
 def _check_memory(needs: int, what: str) -> None:
-    free = placed().free
-    if needs > _FREE_SHARE * free:
+    free, taken = placed().free, round(_GAPS * needs)
+    if taken > free:
         raise EngineError(
-            f"A picture of {what} takes about {gigabytes(needs)} of memory here, and {gigabytes(free)} are "
+            f"A picture of {what} takes about {gigabytes(taken)} of memory here, and {gigabytes(free)} are "
             "free now: choose a smaller working size."
         )
 

@@ -21,7 +21,7 @@ from dysample.ops.registry import OPERATORS
 from dysample.types import KernelRecord, Prediction, SamplingRecord, Step
 
 _CPU = torch.device("cpu")
-ENCODER_BYTES = 300  # for every pixel at the peak of the encoder, MobileNetV2, in float32 on a CPU
+ENCODER_BYTES = 240  # for every pixel at the peak of the encoder, MobileNetV2, in float32 on a CPU
 Maps = tuple[torch.Tensor, ...]
 
 

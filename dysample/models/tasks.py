@@ -176,7 +176,7 @@ def _things(task: Task) -> list[int]:
     return [k for k, name in enumerate(task.classes) if name in task.things]
 
 
-_OBJECT_BYTES = 260
+_OBJECT_BYTES = 215
 
 KINDS: dict[Kind, TaskKind[Any]] = {
     "segmentation": TaskKind(
@@ -184,14 +184,14 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         head=_class_head,
         host=SegmentationHost,
         annotation=_labels,
-        peak_bytes=lambda task: 145 + 4 * len(task.classes),  # maps of the steps, and the logits
+        peak_bytes=lambda task: 110 + 4 * len(task.classes),  # maps of the steps, and the logits
     ),
     "depth": TaskKind(
         finest=2,
         head=_depth_head,
         host=DepthEstimator,
         annotation=_depth,
-        peak_bytes=lambda task: 290,
+        peak_bytes=lambda task: 275,
     ),
     "detection": TaskKind(
         finest=4,

@@ -1,6 +1,7 @@
 """The engine: the device, values on it, memory worked out beforehand, and what a visitor is told."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -150,15 +151,16 @@ def test_the_engine_changes_no_number(made: Subject) -> None:
 
 @pytest.mark.slow
 def test_the_bytes_of_a_job_are_those_of_its_peak() -> None:
-    """Within 30 per cent of what a fresh process needs at its peak."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.shared.peaks"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    """Within 20 per cent of what a fresh process allocates at its peak."""
+    # Every large tensor in pages of its own: no gap of an earlier one is used, or left unused.
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
+    command = [sys.executable, "-m", "tests.shared.peaks"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     rows: list[tuple[str, float, float]] = json.loads(ended.stdout.splitlines()[-1])
     assert len(rows) == 8
     for name, measured, expected in rows:
-        assert expected == pytest.approx(measured, rel=0.3), name
+        assert expected == pytest.approx(measured, rel=0.2), name
 
 
 def test_a_job_beyond_the_free_memory_is_refused_with_both_numbers(
@@ -166,7 +168,7 @@ def test_a_job_beyond_the_free_memory_is_refused_with_both_numbers(
 ) -> None:
     memory = SimpleNamespace(total=8_000_000_000, available=1_000_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-    # 64×43 pixels, padded to 64×64, of 300 bytes each.
+    # 64×43 pixels, padded to 64×64, of 240 bytes each, and 30 % for gaps.
     sentence = "A picture of 64×43 pixels takes about 1 MB of memory here, and 1 MB are free now"
     with pytest.raises(EngineError, match=sentence):
         networks.prediction(made)
