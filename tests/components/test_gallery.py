@@ -29,7 +29,7 @@ def own_script() -> None:
     from app.shared.subject import uploaded_picture
 
     picture = uploaded_picture(key="own")
-    st.text("nothing" if picture is None else f"{picture[0]} {picture[1]!r}")
+    st.text("nothing" if picture is None else f"{picture.name} {picture.data!r}")
 
 
 def data(app: AppTest) -> dict[str, object]:

@@ -53,7 +53,7 @@ def main() -> None:
     runs = st.session_state["runs"] = st.session_state.get("runs", 0) + 1
     st.text(f"runs {runs}")
     own = uploaded_picture(key="own")
-    st.text("own nothing" if own is None else f"own {own[0]}, {len(own[1])} bytes")
+    st.text("own nothing" if own is None else f"own {own.name}, {len(own.data or b'')} bytes")
 
 
 if __name__ == "__main__":
