@@ -12,7 +12,7 @@ from torch import Tensor
 from dysample.files import write_aside
 from dysample.models.manifest import MANIFEST, Manifest, WeightsEntry, load_manifest
 from dysample.models.tasks import Kind, Task
-from dysample.models.weights import quartered
+from dysample.models.weights import halved, quartered
 from dysample.ops.registry import OPERATORS, operator_spec
 from dysample.scores.scorers import SCORERS, Score
 from dysample.scores.specs import ScoreSpec, score_spec
@@ -72,7 +72,7 @@ def _encoder_entry(recipe: Recipe, runs: Path, output: Path) -> WeightsEntry:
     """Write the encoder of the runs; copy the shipped one if the heads learned on that."""
     tensors, folder = load_shared_encoder(recipe, runs).state_dict(), encoder_folder(recipe, runs)
     if (folder / CHECKPOINT).is_file():
-        return _entry(recipe, output, "", quartered(tensors), ("encoder",), folder, ENCODER_SEED)
+        return _entry(recipe, output, "", halved(tensors), ("encoder",), folder, ENCODER_SEED)
     shipped = load_manifest()
     entry = shipped.entry(recipe.task.name, "")
     write_aside(output / entry.file, (shipped.folder / entry.file).read_bytes())
@@ -177,8 +177,8 @@ is still bound by what the data's owners allow.
 
 {_stages(recipe)}
 
-Large matrices are kept in 8 bits with a scale for each row, small ones in float16, vectors in float32.
-The recipe is `{task.name}.toml` in
+Matrices of the encoder are kept in float16, large ones of the heads in 8 bits with a scale for each
+row, vectors in float32. The recipe is `{task.name}.toml` in
 `dysample/training/recipes`; `MANIFEST.toml` has the command, device and time of every file.
 
 ## Scores
