@@ -3,6 +3,8 @@
 # Everything goes into .venv; only a browser, for the tests, is taken from the system.
 
 PORT ?= 8501
+VISITORS ?= 60
+MINUTES ?= 3
 # Tests start many processes: what one of them has compiled, the next need not compile again.
 unexport PYTHONDONTWRITEBYTECODE
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -17,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=lo
 UNHOOKED := $(PYTEST) -o addopts="--strict-markers --strict-config"
 UNHOOKED_FILES = $(shell grep -rl --include='test_*.py' 'mark\.unhooked' tests)
 
-.PHONY: help setup app test test-fast check test-data test-gpu clean
+.PHONY: help setup app test test-fast check test-data test-gpu load clean
 
 help:
 	@echo "make app          start the app (PORT=$(PORT))"
@@ -26,6 +28,7 @@ help:
 	@echo "make check        run the linter, the formatter, the type checker and the import rules"
 	@echo "make test-data    run the tests that need the data sets in the folder DYSAMPLE_DATA"
 	@echo "make test-gpu     run the tests that need a CUDA device"
+	@echo "make load         let a class of visitors use the app at once (VISITORS=$(VISITORS) MINUTES=$(MINUTES))"
 	@echo "make setup        install everything that the commands above need"
 	@echo "make clean        remove .venv and what tools left behind"
 
@@ -55,6 +58,9 @@ test-data: .venv/.test
 
 test-gpu: .venv/.test
 	$(UNHOOKED) -m gpu
+
+load: .venv/.app
+	$(BIN)/python scripts/classroom.py --visitors=$(VISITORS) --minutes=$(MINUTES)
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache build dist *.egg-info
