@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dysample.kernels.choice import Implementation, read
-from dysample.tracing import is_traced
+from dysample.tracing import is_observed, is_traced
 
 InitialGrid = Literal["bilinear", "nearest"]
 
@@ -51,18 +51,33 @@ def cached_positions(
 ) -> Float[Tensor, "1 1 2 H W"]:
     """Return `initial_positions` from a cache, so do not write to the result.
 
-    Computing the positions takes longer than reading a small map.
+    Computing the positions takes longer than reading a small map. Only what plain calls make is kept: a
+    tensor made while torch records or transforms operations would be of no use to the calls that follow.
     """
-    if is_traced() or type(like) is not Tensor:  # tracers and counters must see the operations
+    if is_traced() or is_observed() or type(like) is not Tensor or (like.is_cuda and _is_captured()):
         return initial_positions(height, width, scale=scale, like=like, initial=initial)
-    return _shared_positions(height, width, scale, initial, like.device, coordinate_dtype(like.dtype))
+    # Kept for each stream: another one could read the positions before they are written.
+    stream = torch.cuda.current_stream(like.device) if like.is_cuda else None
+    return _shared_positions(height, width, scale, initial, like.device, coordinate_dtype(like.dtype), stream)
+
+
+def _is_captured() -> bool:
+    """Return whether operations are recorded in a CUDA graph, which computes nothing until it is replayed."""
+    return torch.cuda.is_current_stream_capturing()
 
 
 @lru_cache(maxsize=16)
 def _shared_positions(
-    height: int, width: int, scale: int, initial: InitialGrid, device: torch.device, dtype: torch.dtype
+    height: int,
+    width: int,
+    scale: int,
+    initial: InitialGrid,
+    device: torch.device,
+    dtype: torch.dtype,
+    stream: torch.cuda.Stream | None,
 ) -> Float[Tensor, "1 1 2 H W"]:
-    with torch.inference_mode(False):
+    # Made out of reach of inference mode, whose tensors cannot be used in training, and of function modes.
+    with torch.inference_mode(False), torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
         like = torch.empty((), device=device, dtype=dtype)
         return initial_positions(height, width, scale=scale, like=like, initial=initial)
 

@@ -1,6 +1,7 @@
-"""Whether torch is executing operations or recording them."""
+"""Whether torch is executing operations, recording them, or transforming them."""
 
 import torch
+from torch.autograd import forward_ad
 
 
 def is_traced() -> bool:
@@ -11,3 +12,23 @@ def is_traced() -> bool:
 def is_for_elsewhere() -> bool:
     """Whether operations are recorded to be run in other runtimes, where our operators may not exist."""
     return torch.compiler.is_exporting() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+
+
+def is_observed() -> bool:
+    """Return whether operations pass through a dispatch mode or a transform of `torch.func`.
+
+    Among the modes are counters, `make_fx` and fake tensors. Tensors that are made meanwhile may be none that
+    later calls can use.
+    """
+    modes = torch._C._len_torch_dispatch_stack()  # pyright: ignore[reportPrivateUsage]
+    return modes > 0 or is_transformed()
+
+
+def is_transformed() -> bool:
+    """Return whether `torch.func` transforms the running function: `vmap`, `grad`, `jvp`, `functionalize`."""
+    return torch._C._are_functorch_transforms_active()  # pyright: ignore[reportPrivateUsage]
+
+
+def is_forward_differentiated() -> bool:
+    """Return whether derivatives are computed in forward mode, as in `torch.func.jvp` and `jacfwd`."""
+    return forward_ad._current_level >= 0  # pyright: ignore[reportPrivateUsage]

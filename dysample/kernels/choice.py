@@ -12,11 +12,12 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.fx import Proxy
 
 from dysample.kernels import exported, operator, plain
 from dysample.kernels.native import LANES
 from dysample.kernels.operator import KERNELS
-from dysample.tracing import is_for_elsewhere, is_traced
+from dysample.tracing import is_for_elsewhere, is_forward_differentiated, is_observed, is_traced
 
 Implementation = Literal["auto", "plain", "native", "triton"]
 VARIABLE = "DYSAMPLE_KERNEL"
@@ -58,25 +59,23 @@ def fuses(x: Tensor, initial: Tensor, *linears: nn.Conv2d | None) -> bool:
     """Return whether compiled code may replace the convolutions and everything after them.
 
     Compiled code has no derivatives, does not exist in other runtimes, and bypasses hooks and autocast.
-    The user may also have asked for PyTorch's own functions.
+    Counters, transforms and torch.fx have to see the operations, and the user may have asked for PyTorch's
+    own functions.
     """
     if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or is_for_elsewhere():
+        return False
+    if not is_traced() and (is_observed() or is_forward_differentiated() or isinstance(x, Proxy)):
         return False
     for linear in linears:
         if linear is not None and not _is_plain(linear):
             return False
-    return not _has_tangent(x) and choose(x, initial, None) == "native"
+    return choose(x, initial, None) == "native"
 
 
 def _is_plain(linear: nn.Conv2d) -> bool:
     """Return whether a module is still an unmodified convolution without hooks."""
     hooks: Any = linear._forward_hooks or linear._forward_pre_hooks  # pyright: ignore[reportPrivateUsage]
-    return type(linear) is nn.Conv2d and not hooks and not _has_tangent(linear.weight)
-
-
-def _has_tangent(tensor: Tensor) -> bool:
-    """Return whether a tensor needs derivatives, which compiled code does not provide."""
-    return not is_traced() and operator.is_tracked(tensor)
+    return type(linear) is nn.Conv2d and not hooks
 
 
 def read(
@@ -85,7 +84,8 @@ def read(
     """Read a map at points with the implementation that `choose` returns.
 
     `torch.compile` sees a single operator even for the plain implementation: it would otherwise decompose
-    `grid_sample`, which is several times slower on the CPU.
+    `grid_sample`, which is several times slower on the CPU. For derivatives in forward mode, which none of
+    the implementations has, the map is read in elementary operations.
 
     Raises:
         ValueError: There is no such implementation, or it cannot be used; the message says why.
@@ -93,9 +93,11 @@ def read(
     name = choose(x, points, implementation)
     if name == "plain" and is_for_elsewhere():
         return exported.read(x, points)
-    if name == "plain" and not is_traced():
-        return plain.read(x, points)
-    return operator.read(x, points, name)
+    if is_traced():
+        return operator.sample(x, points, name)
+    if is_forward_differentiated():
+        return plain.gather(x, points)
+    return plain.read(x, points) if name == "plain" else operator.read(x, points, name)
 
 
 def choose(

@@ -6,6 +6,7 @@
  * allocated here. Threads split the work into whole slices or ranges of points, so that no two of them add to
  * the same address. */
 
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,6 +33,12 @@ struct taps {
 };
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* A forked child has only the thread that forked; OpenMP would wait for ever for the others. */
+static int forked;
+static void note_fork(void) { forked = 1; }
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(0, 0, note_fork); }
+static inline int64_t usable(int64_t threads) { return forked ? 1 : threads; }
 
 /* Sizes for predicting the points of DySample. */
 struct plan {
@@ -167,6 +174,7 @@ void dysample_forward(const struct job *job, int64_t set, int64_t threads, const
     const struct kernels *run = kernels(set);
     const int64_t size = job->height * job->width, channels = job->channels / job->groups;
     const int64_t blocks = (job->pixels + BLOCK - 1) / BLOCK, runs = (size + BLOCK - 1) / BLOCK;
+    threads = usable(threads);
 #pragma omp parallel num_threads((int)threads) if (threads > 1)
     {
     for (int64_t b = 0; b < job->batch; b++) {
@@ -251,7 +259,7 @@ void dysample_backward(const struct job *job, int64_t set, int64_t threads, cons
     const int64_t slices = job->batch * job->groups;
     const int64_t own = (2 * job->height * job->width + BLOCK) * job->step;
     /* Fixed chunks: the worker, and so its scratch memory, follows from the task. */
-    const int64_t tasks = slices * job->parts, workers = least(threads, tasks > 0 ? tasks : 1);
+    const int64_t tasks = slices * job->parts, workers = least(usable(threads), tasks > 0 ? tasks : 1);
 #pragma omp parallel for num_threads((int)workers) schedule(static, 1) if (workers > 1)
     for (int64_t worker = 0; worker < workers; worker++) {
         const int64_t end = tasks * (worker + 1) / workers, image = job->groups * job->parts;
@@ -278,6 +286,7 @@ void dysample_points(const struct plan *plan, int64_t set, int64_t threads, cons
     const int64_t image = 2 * plan->groups * size * plan->scale * plan->scale;
     const size_t bytes = (size_t)plan->rows * sizeof(float);
     float *blocks = scratch + (1 + inputs) * all;
+    threads = usable(threads);
     memset(scratch, 0, (size_t)((1 + inputs) * all) * sizeof(float));
     run->turn(weight, inputs, plan->rows, inputs, scratch + all, all);
     if (bias) memcpy(scratch, bias, bytes);

@@ -159,10 +159,11 @@ def read(
     chosen = instructions or suitable(x.shape[1] // points.shape[1])
     form = layout(x)
     source, points = x.float().contiguous(memory_format=form), packed(points)
-    output = torch.empty((x.shape[0], x.shape[1], points.shape[3], points.shape[4]), memory_format=form)
+    shape = (x.shape[0], x.shape[1], *points.shape[3:])
+    output = torch.empty(shape, dtype=torch.float32, device="cpu", memory_format=form)
     job = _job(source, points, form, LANES[chosen], workers=1)
     job.stream = _prepare(output)
-    scratch = torch.empty(0 if job.last else job.height * job.width * job.step)
+    scratch = _new(0 if job.last else job.height * job.width * job.step)
     addresses = (source.data_ptr(), points.data_ptr(), scratch.data_ptr(), output.data_ptr())
     library().dysample_forward(job, SETS.index(chosen), threads(output), *addresses)
     return output.to(x.dtype)
@@ -189,9 +190,9 @@ def gradients(
     source, points = x.float().contiguous(memory_format=form), packed(points)
     slope = slope.float().contiguous(memory_format=form)
     job = _job(source, points, form, LANES[chosen], workers=workers)
-    of_x, of_points = torch.empty_like(source), torch.empty(job.parts, *points.shape)
+    of_x, of_points = torch.empty_like(source), _new(job.parts, *points.shape)
     own = 0 if job.last else (2 * job.height * job.width + BLOCK) * job.step
-    scratch = torch.empty(workers * own)
+    scratch = _new(workers * own)
     _prepare(of_x)
     _prepare(scratch)
     inputs = (slope.data_ptr(), source.data_ptr(), points.data_ptr())
@@ -242,14 +243,19 @@ def decide(
     subs, rows = channels // weight.shape[1], weight.shape[0]
     padded, last = -(-rows // (2 * lanes)) * 2 * lanes, form == torch.channels_last
     plan = Plan(batch, channels, groups, height, width, scale, last, subs, rows, padded, factor)
-    result = torch.empty(batch, groups, 2, *initial.shape[3:])
+    result = _new(batch, groups, 2, *initial.shape[3:])
     workers = min(threads(result), max(1, batch * height))
     sums = padded if scope_weight is None else 2 * padded
-    scratch = torch.empty((1 + weight.shape[1]) * sums + workers * BLOCK * (channels + subs * (sums + rows)))
+    scratch = _new((1 + weight.shape[1]) * sums + workers * BLOCK * (channels + subs * (sums + rows)))
     arrays = (source, *weights, initial, scratch, result)
     addresses = [None if array is None else array.data_ptr() for array in arrays]
     library().dysample_points(plan, SETS.index(chosen), workers, *addresses)
     return result
+
+
+def _new(*shape: int) -> Tensor:
+    """Allocate memory for the library, whatever the default dtype and device are."""
+    return torch.empty(shape, dtype=torch.float32, device="cpu")
 
 
 def _job(x: Tensor, points: Tensor, layout: torch.memory_format, lanes: int, *, workers: int) -> Job:

@@ -27,13 +27,13 @@ static void NAME(project)(const float *from, int64_t pixel_step, int64_t input_s
 }
 
 /* Multiply `values` by twice the logistic function of `z`. The exponential is a power of two times a
- * polynomial, correct to the last digit or two of a float. NaN stays NaN. */
+ * polynomial, correct to the last digit or two of a float. NaN stays NaN, but no integer can hold it. */
 static void NAME(scale_by_scope)(float *restrict values, const float *restrict z, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         union { int32_t bits; float value; } power;
         float t = -z[i];
         t = t > 87.0f ? 87.0f : t, t = t < -87.0f ? -87.0f : t;
-        const int32_t whole = (int32_t)(t * 1.44269504f + 1000.5f) - 1000;
+        const int32_t whole = (int32_t)((t == t ? t : 0) * 1.44269504f + 1000.5f) - 1000;
         const float part = (t - (float)whole * 0.693359375f) + (float)whole * 2.12194440e-4f;
         float e = 1.0f / 5040;
         e = e * part + 1.0f / 720, e = e * part + 1.0f / 120, e = e * part + 1.0f / 24;

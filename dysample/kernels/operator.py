@@ -4,9 +4,9 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from dysample.kernels import native, plain, triton
+from dysample.tracing import is_transformed
 
 
 class Kernel(Protocol):
@@ -62,7 +62,44 @@ def _sample_backward(slope: Tensor, x: Tensor, points: Tensor, implementation: s
     return KERNELS[implementation].gradients(slope, x, points)
 
 
-_LIBRARY.impl("decide", native.decide, "CompositeExplicitAutograd")
+def _decide(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    scope_weight: Tensor | None,
+    scope_bias: Tensor | None,
+    initial: Tensor,
+    factor: float,
+    scale: int,
+    groups: int,
+) -> Tensor:
+    points = native.decide(x, weight, bias, scope_weight, scope_bias, initial, factor, scale, groups)
+    if torch.autograd._profiler_enabled():  # pyright: ignore[reportPrivateUsage]
+        _report_operations(x, (weight, scope_weight), initial, points)
+    return points
+
+
+def _report_operations(
+    x: Tensor, weights: tuple[Tensor, Tensor | None], initial: Tensor, points: Tensor
+) -> None:
+    """Enter in a running profile what `decide` computes.
+
+    The profiler counts floating-point operations from the names and the shapes of PyTorch's own operations.
+    """
+    event = torch._C._profiler._RecordFunctionFast  # pyright: ignore[reportPrivateUsage]
+    inputs = weights[0].shape[1]
+    shuffled = torch.empty((x.shape[0], inputs, x[0].numel() // inputs, 1), device="meta")
+    for weight in weights:
+        if weight is not None:
+            with event("aten::conv2d", [shuffled, weight, None, [1, 1], [0, 0], [1, 1], 1]):
+                pass
+            with event("aten::mul", [points, points]):
+                pass
+    with event("aten::add", [initial, points]):
+        pass
+
+
+_LIBRARY.impl("decide", _decide, "CompositeExplicitAutograd")
 _LIBRARY.impl("sample", _sample, "CompositeExplicitAutograd")
 _LIBRARY.impl("sample_backward", _sample_backward, "CompositeExplicitAutograd")
 
@@ -117,7 +154,7 @@ torch.library.register_autograd(sample, _backward, setup_context=_remember, lib=
 
 def _mapped(info: Any, dims: tuple[int | None, ...], x: Tensor, points: Tensor, implementation: str) -> Any:
     x, points = merge_batch(info.batch_size, dims, (x, points))
-    return sample(x, points, implementation).unflatten(0, (info.batch_size, -1)), 0
+    return split_batch(sample(x, points, implementation), info.batch_size), 0
 
 
 torch.library.register_vmap(sample, _mapped, lib=_LIBRARY)
@@ -132,21 +169,21 @@ def merge_batch(count: int, dims: tuple[int | None, ...], tensors: tuple[Tensor,
     return [front.flatten(0, 1) for front in fronts]
 
 
+def split_batch(merged: Tensor, count: int) -> Tensor:
+    """Return a result of merged tensors with the dimension that vmap maps over in front."""
+    return merged.unflatten(0, (count, merged.shape[0] // count))
+
+
 # --- Second derivatives and `torch.func`, which registration does not support ---
 
 
 def read(x: Tensor, points: Tensor, implementation: str) -> Tensor:
     """Read a map (b, c, h, w) at points (b, g, 2, H, W) with an implementation that supports them."""
-    compiling = torch.compiler.is_compiling()  # pyright: ignore[reportPrivateImportUsage]
-    if compiling or not (is_tracked(x) or is_tracked(points)):
-        return sample(x, points, implementation)
-    return _Read.apply(x, points, implementation)  # pyright: ignore[reportReturnType]
-
-
-def is_tracked(tensor: Tensor) -> bool:
-    """Return whether a derivative of a tensor is needed; `_Read` then raises on forward-mode ones."""
-    backward = tensor.requires_grad and torch.is_grad_enabled()
-    return backward or forward_ad.unpack_dual(tensor).tangent is not None
+    differentiable = torch.is_grad_enabled() and (x.requires_grad or points.requires_grad)
+    # An inner transform hides from a tensor that an outer one needs its gradient.
+    if differentiable or is_transformed():
+        return _Read.apply(x, points, implementation)  # pyright: ignore[reportReturnType]
+    return sample(x, points, implementation)
 
 
 class _Read(torch.autograd.Function):
@@ -166,7 +203,7 @@ class _Read(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         merged = merge_batch(info.batch_size, in_dims, inputs[:-1])
-        return _Read.apply(*merged, inputs[-1]).unflatten(0, (info.batch_size, -1)), 0
+        return split_batch(_Read.apply(*merged, inputs[-1]), info.batch_size), 0
 
 
 class _ReadBackward(torch.autograd.Function):
@@ -192,4 +229,4 @@ class _ReadBackward(torch.autograd.Function):
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         merged = merge_batch(info.batch_size, in_dims, inputs[:-1])
         outputs = _ReadBackward.apply(*merged, inputs[-1])
-        return tuple(output.unflatten(0, (info.batch_size, -1)) for output in outputs), (0, 0)
+        return tuple(split_batch(output, info.batch_size) for output in outputs), (0, 0)

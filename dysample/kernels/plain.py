@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 BILINEAR, BORDER = 0, 1  # numbers of the modes of grid_sample in aten
@@ -43,6 +43,42 @@ def read(
     grid = _grid(points, *x.shape[2:])
     output = F.grid_sample(source, grid, padding_mode=padding, align_corners=False)
     return output.reshape(x.shape[0], x.shape[1], *points.shape[3:]).to(x.dtype)
+
+
+def gather(x: Float[Tensor, "b c h w"], points: Float[Tensor, "b g 2 H W"]) -> Float[Tensor, "b c H W"]:
+    """Read a map at points in elementary operations, which also have derivatives in forward mode.
+
+    Args:
+        x: The low-res map.
+        points: (x, y) in low-res pixels, float32 or wider.
+
+    Returns:
+        The sampled map, in the dtype of `x`, stored channels first.
+    """
+    groups, (height, width) = points.shape[1], x.shape[2:]
+    pixels = x.to(points.dtype).unflatten(1, (groups, -1)).flatten(3)
+    (left, right, across), (top, bottom, down) = (
+        _neighbours(points[:, :, axis], size) for axis, size in enumerate((width, height))
+    )
+
+    def corner(row: Tensor, column: Tensor) -> Tensor:
+        place = (row * width + column).flatten(2).unsqueeze(2).expand(-1, -1, pixels.shape[2], -1)
+        return torch.gather(pixels, 3, place).unflatten(3, points.shape[3:])
+
+    above = corner(top, left) * (1 - across) + corner(top, right) * across
+    below = corner(bottom, left) * (1 - across) + corner(bottom, right) * across
+    return (above * (1 - down) + below * down).flatten(1, 2).to(x.dtype)
+
+
+def _neighbours(
+    place: Float[Tensor, "b g H W"], size: int
+) -> tuple[Int64[Tensor, "b g H W"], Int64[Tensor, "b g H W"], Float[Tensor, "b g 1 H W"]]:
+    """Return the pixels before and after each place along one axis, and the share of the second."""
+    inside = torch.where(place > 0.5, place, 0.5)
+    inside = torch.where(inside < size - 0.5, inside, size - 0.5) - 0.5
+    before = inside.floor()
+    first = before.long()
+    return first, (first + 1).clamp(max=size - 1), (inside - before).unsqueeze(2)
 
 
 def gradients(

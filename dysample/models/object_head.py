@@ -319,12 +319,17 @@ class _Anchors(AnchorGenerator):
 
     def forward(self, image_list: ImageList, feature_maps: list[Tensor]) -> list[Tensor]:
         """Return the anchors of all levels, the same for every picture."""
-        sizes = [[x.shape[2], x.shape[3]] for x in feature_maps]
-        one = feature_maps[0].new_tensor(_STRIDE, dtype=torch.int64)
-        strides = [[one * 2**k, one * 2**k] for k in range(len(sizes))]
-        self.set_cell_anchors(torch.float32, feature_maps[0].device)
-        anchors = torch.cat(self.grid_anchors(sizes, strides))
-        return [anchors] * len(image_list.image_sizes)
+        options = zip(feature_maps, self.sizes, self.aspect_ratios, strict=True)
+        levels = [self._level(x, _STRIDE * 2**k, *shapes) for k, (x, *shapes) in enumerate(options)]
+        return [torch.cat(levels)] * len(image_list.image_sizes)
+
+    def _level(self, x: Tensor, stride: int, sizes: list[int], ratios: list[float]) -> Tensor:
+        """Return the anchors of a level. torchvision keeps some between calls, of whatever kind they were."""
+        anchors = self.generate_anchors(sizes, ratios, torch.float32, torch.device("cpu")).to(x.device)
+        rows, columns = (torch.arange(side, device=x.device) * stride for side in x.shape[2:])
+        top, left = torch.meshgrid(rows, columns, indexing="ij")
+        shifts = torch.stack([left, top, left, top], dim=-1).view(-1, 1, 4)
+        return (shifts + anchors).flatten(0, 1)
 
 
 class _BoxPredictor(FastRCNNPredictor):

@@ -300,9 +300,10 @@ def level_anchors(height: int, width: int, stride: int) -> Float[Tensor, "{heigh
     They are centred at the multiples of the stride, unlike the level's positions, whose centres are half a
     stride further.
     """
-    ratios = torch.tensor(_RATIOS)
+    ratios = torch.tensor(_RATIOS, dtype=torch.float32, device="cpu")
     sides = torch.stack([1 / ratios.sqrt(), ratios.sqrt()], dim=1) * (_ANCHOR * stride)
-    y, x = torch.meshgrid(torch.arange(height) * stride, torch.arange(width) * stride, indexing="ij")
+    rows, columns = (torch.arange(side, device="cpu") * stride for side in (height, width))
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
     centres = torch.stack([x, y], dim=-1).reshape(-1, 1, 2)
     return torch.cat([centres - sides / 2, centres + sides / 2], dim=-1).flatten(0, 1)
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ class A2U(GuidedUpsampler):
             ValueError: `x` or the guide has the wrong shape.
         """
         guide = self.check_guide(x, guide)
-        u, v = self._filtered(guide)
+        u, v = _filtered(guide, self.filters(_average(guide, FILTER)).to(guide.dtype), self.scale)
         left, right = F.leaky_relu(normalised(self.norm_u, u)), F.leaky_relu(normalised(self.norm_v, v))
         affinity = (left * right).sum(1, keepdim=True) / math.sqrt(self.guide_channels)
         shape = self.kernel(guide.mean((2, 3), keepdim=True))
@@ -58,12 +59,15 @@ class A2U(GuidedUpsampler):
         weights = logits.sigmoid().softmax(1)
         return KernelRecord(weights.unflatten(1, (KERNEL, KERNEL)), self.scale)
 
-    def _filtered(self, guide: Float[Tensor, "b g H W"]) -> list[Float[Tensor, "b g h w"]]:
-        """Return the guide filtered with stride 2, once by each of the two filters made from its average."""
-        filters = self.filters(_average(guide, FILTER)).to(guide.dtype)
-        if is_traced() or guide.shape[0] == 0:
-            return list(_traced_filters(guide, filters, self.scale).unbind(1))
-        return [_filter(guide, kernel, self.scale) for kernel in filters.unbind(1)]
+
+@torch.fx.wrap
+def _filtered(
+    guide: Float[Tensor, "b g H W"], filters: Float[Tensor, "b 2 6 6"], stride: int
+) -> list[Float[Tensor, "b g h w"]]:
+    """Return the guide filtered once by each of its two filters."""
+    if is_traced() or guide.shape[0] == 0:
+        return list(_traced_filters(guide, filters, stride).unbind(1))
+    return [_filter(guide, kernel, stride) for kernel in filters.unbind(1)]
 
 
 def _filter(guide: Tensor, filters: Tensor, stride: int) -> Tensor:

@@ -1,5 +1,6 @@
 """CARAFE: content-aware reassembly of features (Wang et al., ICCV 2019)."""
 
+import torch.fx
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -8,6 +9,10 @@ from dysample.geometry import check_map
 from dysample.ops.upsampler import Upsampler
 from dysample.reassembly import reassemble
 from dysample.types import KernelRecord
+
+# One node each for torch.fx: what they do depends on shapes.
+torch.fx.wrap("check_map")
+torch.fx.wrap("reassemble")
 
 KERNEL = 5
 COMPRESSED = 64  # channels from which the kernels are predicted

@@ -1,10 +1,13 @@
 """Deconvolution: a learned filter, transposed (Zeiler et al., Deconvolutional Networks, CVPR 2010)."""
 
+import torch.fx
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.geometry import check_map
 from dysample.ops.upsampler import Upsampler, check_only_scale
+
+torch.fx.wrap("check_map")  # one node for torch.fx: it depends on shapes
 
 
 class Deconvolution(Upsampler):

@@ -7,6 +7,7 @@ low-res map is then read at the moved points.
 from typing import Any, Literal
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -24,6 +25,12 @@ from dysample.geometry import (
 from dysample.kernels.choice import upsample
 from dysample.ops.upsampler import Upsampler
 from dysample.types import SamplingRecord
+
+# What depends on a map's shape or dtype, which torch.fx does not know while it traces: one node each.
+torch.fx.wrap("cached_positions")
+torch.fx.wrap("check_map")
+torch.fx.wrap("coordinate_dtype")
+torch.fx.wrap("sample")
 
 Style = Literal["lp", "pl"]
 OFFSET_STD = 0.001
@@ -108,7 +115,8 @@ class DySample(Upsampler):
             ValueError: `x` is not a batch of non-empty maps with the right number of channels.
         """
         check_map(x, self.channels)
-        initial = cached_positions(*x.shape[2:], scale=self.scale, like=x, initial=self.initial)
+        height, width = x.shape[2:]
+        initial = cached_positions(height, width, scale=self.scale, like=x, initial=self.initial)
         factor, scale, groups = self.scope_factor, self.scale, self.groups
         output = upsample(x, initial, self.offset, self.scope, factor=factor, scale=scale, groups=groups)
         return sample(x, self._move(x, initial).points) if output is None else output
@@ -132,7 +140,8 @@ class DySample(Upsampler):
         # With channels last, reordering the few offsets before the shuffle is faster than after it.
         predicted = linear(x).contiguous().view(batch, 2 * self.groups * per_pixel, height, width)
         shuffled = F.pixel_shuffle(predicted, self.scale)
-        by_axis = shuffled.reshape(batch, 2, self.groups, *shuffled.shape[2:]).transpose(1, 2)
+        sides = self.scale * height, self.scale * width
+        by_axis = shuffled.reshape(batch, 2, self.groups, *sides).transpose(1, 2)
         return by_axis.to(coordinate_dtype(by_axis.dtype))
 
     def _load_from_state_dict(

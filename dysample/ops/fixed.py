@@ -1,12 +1,15 @@
 """Nearest and bilinear interpolation: plans with nothing learned (Sec. 2)."""
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.geometry import InitialGrid, check_map, check_scale, initial_positions
 from dysample.types import SamplingRecord
+
+torch.fx.wrap("check_map")  # one node for torch.fx: it depends on shapes
 
 
 class _Interpolation(nn.Module):

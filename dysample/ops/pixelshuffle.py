@@ -1,11 +1,14 @@
 """Pixel shuffle: a convolution predicts s x s output pixels per input pixel (Shi et al., CVPR 2016)."""
 
+import torch.fx
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.geometry import check_map
 from dysample.ops.upsampler import Upsampler
+
+torch.fx.wrap("check_map")  # one node for torch.fx: it depends on shapes
 
 
 class PixelShuffle(Upsampler):

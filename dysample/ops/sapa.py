@@ -1,11 +1,14 @@
 """SAPA: similarity-aware point affiliation (Lu et al., NeurIPS 2022), in its light variant SAPA-B."""
 
+import torch.fx
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.ops.upsampler import GuidedUpsampler, check_channels, normalised
 from dysample.reassembly import neighbour_products
 from dysample.types import KernelRecord
+
+torch.fx.wrap("neighbour_products")  # one node for torch.fx: it depends on shapes
 
 KERNEL = 5
 EMBEDDING = 32  # channels of the embeddings in which guide and map are compared

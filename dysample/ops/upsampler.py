@@ -1,12 +1,15 @@
 """Base classes of the learned operators, and the checks of their options and inputs."""
 
 import torch
+import torch.fx
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.geometry import check_map, check_scale
 from dysample.reassembly import reassemble
 from dysample.types import KernelRecord
+
+torch.fx.wrap("reassemble")  # one node for torch.fx: it depends on shapes
 
 
 class Upsampler(nn.Module):
@@ -77,20 +80,45 @@ class GuidedUpsampler(Upsampler):
             ValueError: `x` is not a batch of non-empty maps with the right number of channels, or the guide
                 is missing or has the wrong shape.
         """
-        check_map(x, self.channels)
-        expected = (x.shape[0], self.guide_channels, x.shape[2] * self.scale, x.shape[3] * self.scale)
-        if guide is None:
-            raise ValueError(f"{type(self).__name__} needs a guide of shape {expected}, got none")
-        if tuple(guide.shape) != expected:
-            raise ValueError(
-                f"guide must have shape {expected}, scale={self.scale} times the input's, "
-                f"got {tuple(guide.shape)}"
-            )
-        return guide.to(x.dtype)
+        name, channels = type(self).__name__, (self.channels, self.guide_channels)
+        return checked_guide(x, guide, name=name, channels=channels, scale=self.scale)
 
     def extra_repr(self) -> str:
         """Name the options in the printed module."""
         return f"{super().extra_repr()}, guide_channels={self.guide_channels}"
+
+
+@torch.fx.wrap
+def checked_guide(
+    x: Float[Tensor, "b c h w"],
+    guide: Float[Tensor, "b g H W"] | None,
+    *,
+    name: str,
+    channels: tuple[int, int],
+    scale: int,
+) -> Float[Tensor, "b g H W"]:
+    """Check the shapes of map and guide, and return the guide in the dtype of the map.
+
+    Args:
+        x: The low-res map.
+        guide: The high-res map; None if there is none.
+        name: Name of the operator, for the message.
+        channels: Channels that map and guide must have.
+        scale: Enlargement s.
+
+    Raises:
+        ValueError: `x` is not a batch of non-empty maps with the right number of channels, or the guide is
+            missing or has the wrong shape.
+    """
+    check_map(x, channels[0])
+    expected = (x.shape[0], channels[1], x.shape[2] * scale, x.shape[3] * scale)
+    if guide is None:
+        raise ValueError(f"{name} needs a guide of shape {expected}, got none")
+    if tuple(guide.shape) != expected:
+        raise ValueError(
+            f"guide must have shape {expected}, scale={scale} times the input's, got {tuple(guide.shape)}"
+        )
+    return guide.to(x.dtype)
 
 
 def normalised(norm: nn.GroupNorm, x: Tensor) -> Tensor:

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from dysample.kernels.operator import merge_batch, split_batch
 from dysample.reassembly import strips, traced
-from dysample.tracing import is_traced
+from dysample.tracing import is_forward_differentiated, is_traced
 
 __all__ = ["neighbour_products", "reassemble"]
 
@@ -40,30 +40,99 @@ def reassemble(
     weights = weights.to(x.dtype)
     if weights.shape[1] == 1:
         return _weigh_own_pixel(x, weights[:, 0], scale)
-    if is_traced():
+    if is_traced() or is_forward_differentiated():
         return traced.gather(x, weights, scale)
     return _Reassemble.apply(x, weights, scale)
 
 
 class _Reassemble(torch.autograd.Function):
+    """The product that makes a high-res map; its gradients are the other two."""
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weights: Tensor, scale: int) -> Tensor:
-        ctx.save_for_backward(x, weights)
-        ctx.scale = scale
+    def forward(x: Tensor, weights: Tensor, scale: int) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         return strips.gather(x, weights, scale)
 
     @staticmethod
-    @once_differentiable
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, *grad_outputs: Tensor
-    ) -> tuple[Tensor | None, ...]:
-        (grad,) = grad_outputs
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        x, weights, ctx.scale = inputs
+        ctx.save_for_backward(x, weights)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         x, weights = ctx.saved_tensors
-        grad_x = strips.scatter(grad, weights, ctx.scale) if ctx.needs_input_grad[0] else None
-        grad_weights = (
-            strips.compare(grad, x, weights.shape[1], ctx.scale) if ctx.needs_input_grad[1] else None
+        of_x, of_weights = ctx.needs_input_grad[:2]
+        return (
+            _Spread.apply(slope, weights, ctx.scale) if of_x else None,
+            _NeighbourProducts.apply(slope, x, weights.shape[1], ctx.scale) if of_weights else None,
+            None,
         )
-        return grad_x, grad_weights, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return _mapped(_Reassemble, info.batch_size, in_dims, inputs)
+
+
+class _Spread(torch.autograd.Function):
+    """The product that makes a low-res map."""
+
+    @staticmethod
+    def forward(high: Tensor, weights: Tensor, scale: int) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return strips.scatter(high, weights, scale)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        high, weights, ctx.scale = inputs
+        ctx.save_for_backward(high, weights)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        high, weights = ctx.saved_tensors
+        of_high, of_weights = ctx.needs_input_grad[:2]
+        return (
+            _Reassemble.apply(slope, weights, ctx.scale) if of_high else None,
+            _NeighbourProducts.apply(high, slope, weights.shape[1], ctx.scale) if of_weights else None,
+            None,
+        )
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return _mapped(_Spread, info.batch_size, in_dims, inputs)
+
+
+class _NeighbourProducts(torch.autograd.Function):
+    """The product that makes a weight for every high-res pixel and neighbour."""
+
+    @staticmethod
+    def forward(query: Tensor, key: Tensor, size: int, scale: int) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return strips.compare(query, key, size, scale)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        query, key, _, ctx.scale = inputs
+        ctx.save_for_backward(query, key)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        query, key = ctx.saved_tensors
+        of_query, of_key = ctx.needs_input_grad[:2]
+        return (
+            _Reassemble.apply(key, slope, ctx.scale) if of_query else None,
+            _Spread.apply(query, slope, ctx.scale) if of_key else None,
+            None,
+            None,
+        )
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return _mapped(_NeighbourProducts, info.batch_size, in_dims, inputs)
+
+
+def _mapped(
+    product: type[torch.autograd.Function], count: int, dims: tuple[int | None, ...], inputs: tuple[Any, ...]
+) -> tuple[Tensor, int]:
+    """Compute a product of two maps under vmap, as one of a larger batch."""
+    merged = merge_batch(count, dims, inputs[:2])
+    return split_batch(product.apply(*merged, *inputs[2:]), count), 0  # pyright: ignore[reportArgumentType]
 
 
 def _weigh_own_pixel(x: Tensor, weights: Tensor, scale: int) -> Tensor:
@@ -106,28 +175,9 @@ def neighbour_products(
     """
     _check_query(query, key, size, scale)
     key = key.to(query.dtype)
-    if is_traced():
+    if is_traced() or is_forward_differentiated():
         return traced.compare(query, key, size, scale)
     return _NeighbourProducts.apply(query, key, size, scale)
-
-
-class _NeighbourProducts(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, size: int, scale: int) -> Tensor:
-        ctx.save_for_backward(query, key)
-        ctx.scale = scale
-        return strips.compare(query, key, size, scale)
-
-    @staticmethod
-    @once_differentiable
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, *grad_outputs: Tensor
-    ) -> tuple[Tensor | None, ...]:
-        (grad,) = grad_outputs
-        query, key = ctx.saved_tensors
-        grad_query = strips.gather(key, grad, ctx.scale) if ctx.needs_input_grad[0] else None
-        grad_key = strips.scatter(query, grad, ctx.scale) if ctx.needs_input_grad[1] else None
-        return grad_query, grad_key, None, None
 
 
 def _check_query(query: Tensor, key: Tensor, size: int, scale: int) -> None:

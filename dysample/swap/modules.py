@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -112,6 +113,7 @@ class Reprojection(nn.Module):
         return fit(large, large.shape[2] + self.margin[0], large.shape[3] + self.margin[1])
 
 
+@torch.fx.wrap
 def fit(x: Float[Tensor, "b c h w"], rows: int, columns: int) -> Float[Tensor, "b c H W"]:
     """Crop at the right and bottom, or repeat the last column and row there, to the given size."""
     # A trace also runs at sizes where there is more or less to crop.
@@ -176,10 +178,18 @@ class Redirect(TorchFunctionMode):
         key = str(self.calls)
         self.calls += 1
         if key in self.upsamplers:
-            return cast(Any, self.upsamplers[key]).instead_of(*args, **(kwargs or {}))
+            return enlarge_instead(self.upsamplers[key], *args, **(kwargs or {}))
         return interpolate(*args, **(kwargs or {}))
 
 
+# Both are one node each for torch.fx: what they do depends on shapes.
+@torch.fx.wrap
+def enlarge_instead(upsampler: nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:
+    """Let an upsampler handle a call of `F.interpolate`."""
+    return cast(Any, upsampler).instead_of(*args, **kwargs)
+
+
+@torch.fx.wrap
 def interpolate(*args: Any, **kwargs: Any) -> torch.Tensor:
     """Call `F.interpolate`, hidden from all active modes."""
     with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]
