@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dysample.geometry import InitialGrid, check_map, check_scale, initial_positions
+from dysample.tracing import is_transformed
 from dysample.types import SamplingRecord
 
 torch.fx.wrap("check_map")  # one node for torch.fx: it depends on shapes
@@ -76,6 +77,9 @@ class Bilinear(_Interpolation):
 
 def copy_pixels(x: Float[Tensor, "b c h w"], scale: int) -> Float[Tensor, "b c H W"]:
     """Copy every pixel into the `scale` x `scale` output pixels that it contains."""
+    if is_transformed():  # for this interpolation torch has no rule for vmap, and says so with every call
+        copies = x[:, :, :, None, :, None].expand(-1, -1, -1, scale, -1, scale)
+        return copies.flatten(4, 5).flatten(2, 3)
     # mode="nearest" picks the wrong pixel at some scales, such as 41, because of rounding. ONNX's `Resize`
     # does not, and has no "nearest-exact".
     mode = "nearest" if torch.onnx.is_in_onnx_export() else "nearest-exact"

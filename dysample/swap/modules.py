@@ -9,7 +9,7 @@ import torch.fx
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Proxy
 from torch.overrides import TorchFunctionMode
 
 # Attribute under which a module holds its upsamplers by index of the call; part of their state_dict keys.
@@ -38,8 +38,18 @@ class Enlargement(nn.Module):
         self.mode = mode
         self.align_corners = align_corners
 
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
-        """Enlarge `x` by `scale`."""
+    def forward(
+        self,
+        x: Float[Tensor, "b c h w"],
+        size: int | Sequence[int] | None = None,
+        scale_factor: int | float | Sequence[int | float] | None = None,
+        recompute_scale_factor: bool | None = None,
+        antialias: bool = False,
+    ) -> Float[Tensor, "b c H W"]:
+        """Enlarge `x` by `scale`, or, with a size or a scale, as `instead_of` does in the mode replaced."""
+        if size is not None or scale_factor is not None:
+            options = (self.mode, self.align_corners or None, recompute_scale_factor, antialias)
+            return self.instead_of(x, size, scale_factor, *options)
         with Redirect({}):  # do not count an upsampler's own interpolations as calls of the module around it
             for step in self.steps:
                 x = step(x)
@@ -60,6 +70,10 @@ class Enlargement(nn.Module):
         A target size that differs from `scale` times the input's by less than `scale` is met by cropping or
         padding at the right and bottom. Calls that differ from the one replaced are interpolated as before.
         """
+        if isinstance(input, Proxy):
+            return self._traced(
+                input, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias
+            )
         replaced = (self.mode, self.align_corners, self.channels)
         if input.ndim == 4 and (mode, bool(align_corners), input.shape[1]) == replaced:
             if size is not None:
@@ -71,6 +85,18 @@ class Enlargement(nn.Module):
         return interpolate(
             input, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias=antialias
         )
+
+    def _traced(
+        self, x: Any, size: Any, scale_factor: Any, mode: str, align_corners: bool | None, *options: Any
+    ) -> Any:
+        """Let torch.fx record a call of this module, which decides by the shapes when the graph runs."""
+        if (mode, bool(align_corners)) != (self.mode, self.align_corners):
+            return interpolate(x, size, scale_factor, mode, align_corners, options[0], antialias=options[1])
+
+        def record(*arguments: Any) -> Any:
+            return x.tracer.create_proxy("call_module", x.tracer.path_of_module(self), arguments, {})
+
+        return x.tracer.call_module(self, record, (x, size, scale_factor, *options), {})
 
     def _reaches(self, side: int, target: int) -> bool:
         return target == self.scale * side or abs(target - self.scale * side) < self.scale
@@ -178,15 +204,8 @@ class Redirect(TorchFunctionMode):
         key = str(self.calls)
         self.calls += 1
         if key in self.upsamplers:
-            return enlarge_instead(self.upsamplers[key], *args, **(kwargs or {}))
+            return cast(Any, self.upsamplers[key]).instead_of(*args, **(kwargs or {}))
         return interpolate(*args, **(kwargs or {}))
-
-
-# Both are one node each for torch.fx: what they do depends on shapes.
-@torch.fx.wrap
-def enlarge_instead(upsampler: nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:
-    """Let an upsampler handle a call of `F.interpolate`."""
-    return cast(Any, upsampler).instead_of(*args, **kwargs)
 
 
 @torch.fx.wrap
