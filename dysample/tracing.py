@@ -1,6 +1,7 @@
 """Whether torch is executing operations, recording them, or transforming them."""
 
 import torch
+from torch._C._functorch import TransformType, get_interpreter_stack
 from torch.autograd import forward_ad
 
 
@@ -29,6 +30,13 @@ def is_transformed() -> bool:
     return torch._C._are_functorch_transforms_active()  # pyright: ignore[reportPrivateUsage]
 
 
-def is_forward_differentiated() -> bool:
-    """Return whether derivatives are computed in forward mode, as in `torch.func.jvp` and `jacfwd`."""
-    return forward_ad._current_level >= 0  # pyright: ignore[reportPrivateUsage]
+def needs_elementary() -> bool:
+    """Return whether a transform knows only PyTorch's elementary operations, and no functions of ours.
+
+    That is so for derivatives in forward mode, as in `torch.func.jvp` and `jacfwd`, and for `functionalize`.
+    """
+    if forward_ad._current_level >= 0:  # pyright: ignore[reportPrivateUsage]
+        return True
+    return is_transformed() and any(
+        level.key() == TransformType.Functionalize for level in get_interpreter_stack() or ()
+    )

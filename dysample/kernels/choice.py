@@ -17,7 +17,7 @@ from torch.fx import Proxy
 from dysample.kernels import exported, operator, plain
 from dysample.kernels.native import LANES
 from dysample.kernels.operator import KERNELS
-from dysample.tracing import is_for_elsewhere, is_forward_differentiated, is_observed, is_traced
+from dysample.tracing import is_for_elsewhere, is_observed, is_traced, needs_elementary
 
 Implementation = Literal["auto", "plain", "native", "triton"]
 VARIABLE = "DYSAMPLE_KERNEL"
@@ -64,7 +64,7 @@ def fuses(x: Tensor, initial: Tensor, *linears: nn.Conv2d | None) -> bool:
     """
     if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or is_for_elsewhere():
         return False
-    if not is_traced() and (is_observed() or is_forward_differentiated() or isinstance(x, Proxy)):
+    if not is_traced() and (is_observed() or needs_elementary() or isinstance(x, Proxy)):
         return False
     for linear in linears:
         if linear is not None and not _is_plain(linear):
@@ -84,8 +84,8 @@ def read(
     """Read a map at points with the implementation that `choose` returns.
 
     `torch.compile` sees a single operator even for the plain implementation: it would otherwise decompose
-    `grid_sample`, which is several times slower on the CPU. For derivatives in forward mode, which none of
-    the implementations has, the map is read in elementary operations.
+    `grid_sample`, which is several times slower on the CPU. Transforms that know none of the
+    implementations, such as derivatives in forward mode, see elementary operations.
 
     Raises:
         ValueError: There is no such implementation, or it cannot be used; the message says why.
@@ -95,7 +95,7 @@ def read(
         return exported.read(x, points)
     if is_traced():
         return operator.sample(x, points, name)
-    if is_forward_differentiated():
+    if needs_elementary():
         return plain.gather(x, points)
     return plain.read(x, points) if name == "plain" else operator.read(x, points, name)
 

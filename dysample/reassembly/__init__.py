@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dysample.kernels.operator import merge_batch, split_batch
 from dysample.reassembly import strips, traced
-from dysample.tracing import is_forward_differentiated, is_traced
+from dysample.tracing import is_traced, needs_elementary
 
 __all__ = ["neighbour_products", "reassemble"]
 
@@ -40,7 +40,7 @@ def reassemble(
     weights = weights.to(x.dtype)
     if weights.shape[1] == 1:
         return _weigh_own_pixel(x, weights[:, 0], scale)
-    if is_traced() or is_forward_differentiated():
+    if is_traced() or needs_elementary():
         return traced.gather(x, weights, scale)
     return _Reassemble.apply(x, weights, scale)
 
@@ -175,7 +175,7 @@ def neighbour_products(
     """
     _check_query(query, key, size, scale)
     key = key.to(query.dtype)
-    if is_traced() or is_forward_differentiated():
+    if is_traced() or needs_elementary():
         return traced.compare(query, key, size, scale)
     return _NeighbourProducts.apply(query, key, size, scale)
 
