@@ -3,7 +3,9 @@
 All parts are those of transformers, but for the pixel decoder's enlargements.
 """
 
+import copy
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,7 +171,7 @@ class MaskFormerHead(Head):
         width: int = decoder.mask_projection.in_channels
         self.upsamplers = nn.ModuleDict({level: build(upsampler, width) for level in _LEVELS})
         self.pixels = decoder.mask_projection
-        self.transformer = inner.transformer_module
+        self.transformer = _with_fresh_positions(inner.transformer_module)
         self.classify: Any = network.class_predictor
         self.embed: Any = network.mask_embedder
 
@@ -200,6 +202,42 @@ class MaskFormerHead(Head):
         classes = queries.classes.softmax(2)[:, :, :-1]
         scores = torch.einsum("bqk,bqhw->bkhw", classes, large[:, :, :height, :width].sigmoid())
         return Prediction(scores, queries.steps)
+
+
+class SinePositions(nn.Module):
+    """Sines and cosines of every position's row and column (Carion et al. 2020), in ever longer waves.
+
+    transformers keeps the last result between calls, even one that fake tensors or a trace have made.
+    """
+
+    def __init__(self, features: int) -> None:
+        """Store the number of features for rows, and as many for columns."""
+        super().__init__()
+        self.features = features
+
+    def forward(
+        self, shape: torch.Size, device: torch.device, dtype: torch.dtype, mask: None = None
+    ) -> Float[Tensor, "b k h w"]:
+        """Return the features of all positions of a map of that shape, rows first."""
+        rows, columns = (self._along(side, device, dtype) for side in shape[2:])
+        height, width = shape[2:]
+        both = [rows[:, :, None].expand(-1, -1, width), columns[:, None].expand(-1, height, -1)]
+        return torch.cat(both).expand(shape[0], -1, -1, -1)
+
+    def _along(self, side: int, device: torch.device, dtype: torch.dtype) -> Float[Tensor, "k n"]:
+        place = torch.arange(1, side + 1, device=device, dtype=dtype)
+        angle = place / (place[-1] + 1e-6) * (2 * math.pi)
+        number = torch.arange(0, self.features, 2, device=device, dtype=torch.int64).to(dtype)
+        waves = angle / (10_000 ** (number / self.features))[:, None]
+        return torch.stack([waves.sin(), waves.cos()], dim=1).flatten(0, 1)
+
+
+def _with_fresh_positions(transformer: Any) -> Any:
+    """Return a transformer of the same parts, except that it computes its positions anew with every call."""
+    fresh = SinePositions(transformer.position_embedder.num_position_features)
+    copied = copy.copy(transformer)
+    copied._modules = {**transformer._modules, "position_embedder": fresh}
+    return copied
 
 
 class MaskFormer(nn.Module):

@@ -71,11 +71,32 @@ def test_native_derivatives_are_the_plain_ones():
             torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-3)
 
 
-@needs_native
-def test_forward_differentiation_is_refused_not_wrong():
-    x, points = inputs(3)
-    with pytest.raises(NotImplementedError):
-        torch.func.jvp(lambda x: sample(x, points, implementation="native"), (x,), (x,))
+@pytest.mark.parametrize(
+    ("implementation", "dtype"),
+    [
+        ("plain", torch.float64),
+        ("plain", torch.float32),
+        pytest.param("native", torch.float32, marks=needs_native),
+    ],
+)
+def test_forward_derivatives_are_differences(implementation, dtype: torch.dtype):
+    """Along the map and the points together; points beyond the border have no slope."""
+    generator = torch.Generator().manual_seed(0)
+    at = inputs(3, torch.float64)
+    along = tuple(torch.randn(tensor.shape, dtype=torch.float64, generator=generator) for tensor in at)
+    ahead, behind = (
+        sample(*(tensor + step * direction for tensor, direction in zip(at, along, strict=True)))
+        for step in (1e-6, -1e-6)
+    )
+
+    def read(x: Tensor, points: Tensor) -> Tensor:
+        return sample(x, points, implementation=implementation)
+
+    single = tuple(tensor.to(dtype) for tensor in at), tuple(tensor.to(dtype) for tensor in along)
+    output, slope = torch.func.jvp(read, *single)
+    tolerance = 1e-7 if dtype == torch.float64 else 1e-4
+    torch.testing.assert_close(output.double(), sample(*at), rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(slope.double(), (ahead - behind) / 2e-6, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.unhooked

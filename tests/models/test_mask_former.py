@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import MaskFormerConfig, MaskFormerForInstanceSegmentation
 
 from dysample.models.encoder import IMAGENET
 from dysample.models.hub import WeightsError
-from dysample.models.mask_former import MaskFormer, load_maskformer, maskformer
+from dysample.models.mask_former import MaskFormer, SinePositions, load_maskformer, maskformer
 from dysample.ops.registry import OPERATORS, build
 from tests.models.hosts import disturbed, picture
 
@@ -60,6 +61,27 @@ def checkpoint(network: MaskFormerForInstanceSegmentation, tmp_path_factory: pyt
 def normalised(image: Tensor) -> Tensor:
     mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in IMAGENET)
     return (image - mean) / deviation
+
+
+@pytest.mark.parametrize("shape", [(2, 32, 3, 5), (1, 32, 1, 1)])
+def test_positions_are_those_of_transformers(
+    network: MaskFormerForInstanceSegmentation, shape: tuple[int, ...]
+):
+    theirs: Any = network.model.transformer_module.position_embedder
+    arguments = (torch.Size(shape), torch.device("cpu"), torch.float32)
+    found = SinePositions(theirs.num_position_features)(*arguments)
+    torch.testing.assert_close(found, theirs(*arguments).expand(shape))
+
+
+def test_fake_tensors_leave_nothing_behind(network: MaskFormerForInstanceSegmentation):
+    host = MaskFormer(network).eval()
+    with torch.no_grad():
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            host(picture(64, 64))
+        first = host(picture(64, 64))
+        wanted = MaskFormer(network).eval()(picture(64, 64))
+    assert type(first) is Tensor
+    assert torch.equal(first, wanted)
 
 
 # --- Table 5 ---

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torchvision.models.detection.image_list import ImageList
 
 from dysample.models.encoder import Encoder
 from dysample.models.object_head import ObjectDetector, ObjectHead, Widths
@@ -84,6 +86,24 @@ def test_anchors_lie_at_multiples_of_the_stride(encoder: Encoder) -> None:
     assert set(anchors[: 3 * counts[0] : 3, 0].add(anchors[: 3 * counts[0] : 3, 2]).div(2).tolist()) == {
         4.0 * k for k in range(352 // 4)
     }
+
+
+def test_other_devices_leave_no_anchors_behind(encoder: Encoder) -> None:
+    """Anchors on the device "meta" have no numbers, and a default device is not that of the maps."""
+    head = make(encoder).head
+    anchors = head.rpn.anchor_generator
+    maps = [torch.zeros(1, 32, side, side) for side in (16, 8, 4, 2, 1)]
+    pictures = ImageList(torch.zeros(1, 3, 64, 64), [(64, 64)])
+    (wanted,) = make(encoder).head.rpn.anchor_generator(pictures, maps)
+    assert anchors(pictures, [x.to("meta") for x in maps])[0].is_meta
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        anchors(pictures, maps)
+    with torch.device("meta"):
+        (within,) = anchors(pictures, maps)
+    (after,) = anchors(pictures, maps)
+    assert type(after) is torch.Tensor
+    assert torch.equal(within, wanted)
+    assert torch.equal(after, wanted)
 
 
 def test_a_head_without_masks_or_stuff_finds_boxes(encoder: Encoder) -> None:
