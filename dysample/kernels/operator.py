@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch._C._profiler import _RecordFunctionFast  # pyright: ignore[reportPrivateUsage]
 
 from dysample.kernels import native, plain, triton
 from dysample.tracing import is_transformed
@@ -74,7 +75,7 @@ def _decide(
     groups: int,
 ) -> Tensor:
     points = native.decide(x, weight, bias, scope_weight, scope_bias, initial, factor, scale, groups)
-    if torch.autograd._profiler_enabled():  # pyright: ignore[reportPrivateUsage]
+    if torch.autograd._profiler_enabled():  # pyright: ignore[reportPrivateImportUsage]
         _report_operations(x, (weight, scope_weight), initial, points)
     return points
 
@@ -86,16 +87,15 @@ def _report_operations(
 
     The profiler counts floating-point operations from the names and the shapes of PyTorch's own operations.
     """
-    event = torch._C._profiler._RecordFunctionFast  # pyright: ignore[reportPrivateUsage]
     inputs = weights[0].shape[1]
     shuffled = torch.empty((x.shape[0], inputs, x[0].numel() // inputs, 1), device="meta")
     for weight in weights:
         if weight is not None:
-            with event("aten::conv2d", [shuffled, weight, None, [1, 1], [0, 0], [1, 1], 1]):
+            with _RecordFunctionFast("aten::conv2d", [shuffled, weight, None, [1, 1], [0, 0], [1, 1], 1]):
                 pass
-            with event("aten::mul", [points, points]):
+            with _RecordFunctionFast("aten::mul", [points, points]):
                 pass
-    with event("aten::add", [initial, points]):
+    with _RecordFunctionFast("aten::add", [initial, points]):
         pass
 
 

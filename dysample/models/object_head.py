@@ -320,7 +320,10 @@ class _Anchors(AnchorGenerator):
     def forward(self, image_list: ImageList, feature_maps: list[Tensor]) -> list[Tensor]:
         """Return the anchors of all levels, the same for every picture."""
         options = zip(feature_maps, self.sizes, self.aspect_ratios, strict=True)
-        levels = [self._level(x, _STRIDE * 2**k, *shapes) for k, (x, *shapes) in enumerate(options)]
+        levels = [
+            self._level(x, _STRIDE * 2**k, list(sizes), list(ratios))
+            for k, (x, sizes, ratios) in enumerate(options)
+        ]
         return [torch.cat(levels)] * len(image_list.image_sizes)
 
     def _level(self, x: Tensor, stride: int, sizes: list[int], ratios: list[float]) -> Tensor:

@@ -43,6 +43,11 @@ def call(op: nn.Module) -> Callable[..., Tensor]:
     return function
 
 
+def single(op: nn.Module) -> Callable[..., Tensor]:
+    """Return the operator as a function of the maps of one picture, without a batch."""
+    return lambda *pictures: call(op)({}, *pictures)
+
+
 def loss(op: nn.Module) -> Callable[..., Tensor]:
     """Return a loss in which every output value counts differently."""
     return lambda *arguments: wave(call(op)(*arguments))
@@ -78,7 +83,7 @@ def test_per_sample_gradients(name: str, dtype: torch.dtype):
 def test_mapped(name: str, dtype: torch.dtype, mode: Callable[[], torch.autograd.grad_mode.enable_grad]):
     op, inputs = case(name, dtype)
     with mode():
-        mapped = vmap(lambda *pictures: op(*(x[None] for x in pictures))[0])(*inputs)
+        mapped = vmap(single(op))(*inputs)
         sideways = vmap(op, in_dims=2, out_dims=1)(*(x.unsqueeze(2) for x in inputs))
     assert_equal(mapped, op(*inputs))
     assert_equal(sideways.squeeze(1), op(*inputs))
@@ -101,7 +106,7 @@ def test_gradients_of_mapped_calls(name: str, dtype: torch.dtype):
     op, inputs = case(name, dtype)
 
     def total(*pictures: Tensor) -> Tensor:
-        return vmap(lambda *rows: op(*(x[None] for x in rows))[0])(*pictures).square().sum()
+        return vmap(single(op))(*pictures).square().sum()
 
     leaves = tuple(x.clone().requires_grad_() for x in inputs)
     value = op(*leaves).square().sum()

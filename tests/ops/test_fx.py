@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -100,14 +101,16 @@ def test_features_are_extracted(name: str):
 @pytest.mark.filterwarnings("ignore")  # PyTorch announces the end of this quantization with every step
 def test_prepared_for_quantization(name: str):
     """Observers change nothing; the converted network computes nearly the same, at another size too."""
-    from torch.ao.quantization import get_default_qconfig_mapping
-    from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
+    from torch.ao import quantization
+    from torch.ao.quantization import quantize_fx
 
+    quantize: Any = quantize_fx
+    settings = quantization.get_default_qconfig_mapping("x86")
     net = network(name)
-    prepared = prepare_fx(copy.deepcopy(net), get_default_qconfig_mapping("x86"), (picture(4, 6),))
+    prepared = quantize.prepare_fx(copy.deepcopy(net), settings, (picture(4, 6),))
     for sides in ((4, 6), (10, 2)):
         torch.testing.assert_close(prepared(picture(*sides)), net(picture(*sides)))
-    converted = convert_fx(prepared)
+    converted = quantize.convert_fx(prepared)
     for sides in ((4, 6), (10, 2)):
         wanted = net(picture(*sides))
         error = (converted(picture(*sides)) - wanted).norm() / wanted.norm()
