@@ -1,6 +1,10 @@
 """Whether torch is executing operations, recording them, or transforming them."""
 
 import torch
+from torch._C import (
+    _are_functorch_transforms_active,  # pyright: ignore[reportPrivateUsage]
+    _len_torch_dispatch_stack,  # pyright: ignore[reportPrivateUsage]
+)
 from torch._C._functorch import TransformType, get_interpreter_stack
 from torch.autograd import forward_ad
 
@@ -21,13 +25,12 @@ def is_observed() -> bool:
     Among the modes are counters, `make_fx` and fake tensors. Tensors that are made meanwhile may be none that
     later calls can use.
     """
-    modes = torch._C._len_torch_dispatch_stack()  # pyright: ignore[reportPrivateUsage]
-    return modes > 0 or is_transformed()
+    return _len_torch_dispatch_stack() > 0 or _are_functorch_transforms_active() or _is_forward()
 
 
 def is_transformed() -> bool:
     """Return whether `torch.func` transforms the running function: `vmap`, `grad`, `jvp`, `functionalize`."""
-    return torch._C._are_functorch_transforms_active()  # pyright: ignore[reportPrivateUsage]
+    return _are_functorch_transforms_active()
 
 
 def needs_elementary() -> bool:
@@ -35,8 +38,12 @@ def needs_elementary() -> bool:
 
     That is so for derivatives in forward mode, as in `torch.func.jvp` and `jacfwd`, and for `functionalize`.
     """
-    if forward_ad._current_level >= 0:  # pyright: ignore[reportPrivateUsage]
-        return True
-    return is_transformed() and any(
-        level.key() == TransformType.Functionalize for level in get_interpreter_stack() or ()
+    return _is_forward() or (
+        _are_functorch_transforms_active()
+        and any(level.key() == TransformType.Functionalize for level in get_interpreter_stack() or ())
     )
+
+
+def _is_forward() -> bool:
+    """Return whether derivatives are computed in forward mode, with `torch.func` or without."""
+    return forward_ad._current_level >= 0  # pyright: ignore[reportPrivateUsage]

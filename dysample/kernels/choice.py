@@ -64,7 +64,7 @@ def fuses(x: Tensor, initial: Tensor, *linears: nn.Conv2d | None) -> bool:
     """
     if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or is_for_elsewhere():
         return False
-    if not is_traced() and (is_observed() or needs_elementary() or isinstance(x, Proxy)):
+    if not is_traced() and (is_observed() or isinstance(x, Proxy)):
         return False
     for linear in linears:
         if linear is not None and not _is_plain(linear):

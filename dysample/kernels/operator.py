@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch._C._autograd import _profiler_enabled  # pyright: ignore[reportPrivateUsage]
 from torch._C._profiler import _RecordFunctionFast  # pyright: ignore[reportPrivateUsage]
 
 from dysample.kernels import native, plain, triton
@@ -75,7 +76,7 @@ def _decide(
     groups: int,
 ) -> Tensor:
     points = native.decide(x, weight, bias, scope_weight, scope_bias, initial, factor, scale, groups)
-    if torch.autograd._profiler_enabled():  # pyright: ignore[reportPrivateImportUsage]
+    if _profiler_enabled():
         _report_operations(x, (weight, scope_weight), initial, points)
     return points
 
