@@ -15,16 +15,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, Literal
 
+from app.shared.turns import BusyError
+
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 MOST_WAITING = 8
 # A job that no page polls has lost its visitor, and others may be waiting.
 ABANDONED_S = 60.0
 _TICK_S = 0.2
 _STEP = re.compile(r"(\d+)/(\d+) (.*)")
-
-
-class BusyError(Exception):
-    """Raised when too many jobs are waiting."""
 
 
 @dataclass(frozen=True, slots=True)
