@@ -122,7 +122,7 @@ def test_a_broken_file_is_explained_and_changes_nothing(app: AppTest, data: byte
     before = titles(app)
     app.file_uploader[0].upload("broken.png", data).run()
     assert not app.exception
-    assert app.error[0].value.startswith("broken.png: ")
+    assert app.error[0].value.startswith("`broken.png`: ")
     assert "Traceback" not in app.error[0].value
     assert titles(app) == before
 
