@@ -36,7 +36,7 @@ def test_it_says_plainly_where_it_does_not_beat_bilinear(app: AppTest) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"not a picture", "bad.png: "),
+        (b"not a picture", "`bad.png`: "),
         (png(noise(40)), "from 48 to 256 pixels a side, got 40 x 40"),
         (png(np.full((120, 120, 3), 90, np.uint8)), "no detail that bilinear misses"),
     ],

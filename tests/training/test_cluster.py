@@ -78,7 +78,7 @@ def test_a_sweep_runs_on_two_nodes_and_is_skipped_afterwards(
     assert "2 done" in printed.out
     for name in ("nearest", "bilinear"):
         folder = head_folder(load_recipe(recipe), tmp_path / "runs", name, 3)
-        assert sorted(path.name for path in folder.iterdir()) == ["checkpoint.pt", "log.jsonl"]
+        assert sorted(path.name for path in folder.iterdir()) == ["checkpoint.pt", "lock", "log.jsonl"]
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["made-task"]
     assert train.run_sweep(made) == 0
     assert "2 skipped" in capsys.readouterr().out

@@ -40,7 +40,7 @@ def complete(job: TrainingJob, *names: str, epoch: int = 2) -> Ending:
     folder = head_folder if job.stage == "heads" else whole_folder
     for name in names or job.upsamplers:
         path = folder(load_recipe(job.recipe), job.runs, name, job.seed) / "checkpoint.pt"
-        save_checkpoint({"epoch": epoch}, path)
+        save_checkpoint({"epoch": epoch, "module": {}}, path)
     return Ending(0, "")
 
 
