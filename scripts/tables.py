@@ -3,6 +3,7 @@
 python -m scripts.tables
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.pages import PAGES
@@ -15,16 +16,21 @@ from dysample.scores.specs import ScoreSpec, score_spec
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 RESULTS = ROOT / "docs" / "results.md"
-FIRST = "| upsampler |"  # what the table of scores begins with
 ARROWS = {"higher": "↑", "lower": "↓"}
 
 
-def score_table(manifest: Manifest) -> str:
-    """Return the scores as a Markdown table: a row for every trained operator, columns by the tasks."""
-    columns = [(task, score_spec(name)) for task in manifest.tasks for name in SCORERS[task.kind].shown]
+def score_tables(manifest: Manifest) -> str:
+    """Return the scores as Markdown tables, one for tasks of pixels and one for tasks of objects."""
+    groups = ([task for task in manifest.tasks if bool(task.things) is things] for things in (False, True))
+    return "\n\n".join(_score_table(manifest, group) for group in groups if group)
+
+
+def _score_table(manifest: Manifest, tasks: Sequence[Task]) -> str:
+    """Return a row for every trained operator, with columns by the tasks."""
+    columns = [(task, score_spec(name)) for task in tasks for name in SCORERS[task.kind].shown]
     heads = {(entry.task, entry.upsampler): entry for entry in manifest.weights}
     rows = [["upsampler", *(_title(task, spec) for task, spec in columns)], ["---"] * (1 + len(columns))]
-    trained = {upsampler for _, upsampler in heads}
+    trained = {upsampler for task, upsampler in heads if task in [row.name for row in tasks]}
     for name, operator in OPERATORS.items():
         if name not in trained:
             continue
@@ -52,23 +58,19 @@ def page_table() -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def with_pages(text: str, table: str) -> str:
-    """Return the README with the table of pages between its two marks."""
-    begin, end = (text.index(mark) for mark in ("<!-- pages -->", "<!-- /pages -->"))
-    return f"{text[:begin]}<!-- pages -->\n{table}\n{text[end:]}"
-
-
-def with_scores(text: str, table: str) -> str:
-    """Return the results with a new table of scores in the place of the old one."""
-    begin = text.index(FIRST)
-    return text[:begin] + table + text[text.index("\n\n", begin) :]
+def between_marks(text: str, name: str, table: str) -> str:
+    """Return a document with a table between the two marks that bear a name."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    return f"{text[: text.index(begin)]}{begin}\n{table}\n{text[text.index(end) :]}"
 
 
 def main() -> None:
     """Rewrite the tables in both files."""
-    README.write_text(with_pages(README.read_text(encoding="utf-8"), page_table()), encoding="utf-8")
-    scores = score_table(load_manifest())
-    RESULTS.write_text(with_scores(RESULTS.read_text(encoding="utf-8"), scores), encoding="utf-8")
+    for path, name, table in (
+        (README, "pages", page_table()),
+        (RESULTS, "scores", f"{score_tables(load_manifest())}\n"),
+    ):
+        path.write_text(between_marks(path.read_text(encoding="utf-8"), name, table), encoding="utf-8")
 
 
 if __name__ == "__main__":
