@@ -13,16 +13,10 @@ import asyncio
 import base64
 import hashlib
 import io
-import os
 import random
-import socket
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,9 +26,9 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from scripts.serving import serving
 from scripts.visitor import Answer, VisitError, Visitor
 
-ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 300.0
 _BITS = 10
 _SIZE = (960, 720)
@@ -157,44 +151,7 @@ async def alone(address: str, number: int) -> dict[tuple[int, str], str]:
     return found
 
 
-# --- Servers ---
-
-
-@contextmanager
-def server(environment: dict[str, str]) -> Generator[tuple[str, psutil.Process]]:
-    """Serve the app on a free port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = [
-        "--server.address=127.0.0.1",
-        f"--server.port={port}",
-        "--server.headless=true",
-        "--server.fileWatcherType=none",
-        "--browser.gatherUsageStats=false",
-    ]
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", *options]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait(address)
-        yield address, psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait(address: str) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise SystemExit("The app did not start.")
+# --- The class ---
 
 
 def megabytes(process: psutil.Process) -> float:
@@ -212,11 +169,12 @@ async def watched(process: psutil.Process, samples: list[tuple[float, float]]) -
 async def classroom(visitors: int, minutes: float, arriving: float) -> Report:
     """Run the class; print and return what was seen."""
     report, expected = Report(), dict[tuple[int, str], str]()
-    with server({}) as (address, _):
+    with serving({}, quiet=True) as (_, address):
         for number in range(1, visitors + 1):
             expected |= await alone(address, number)
     print(f"What {visitors} photographs give alone is known.", flush=True)
-    with server({}) as (address, process):
+    with serving({}, quiet=True) as (server, address):
+        process = psutil.Process(server.pid)
         await alone(address, 0)  # so that networks are loaded
         before, samples = megabytes(process), list[tuple[float, float]]()
         watch = asyncio.create_task(watched(process, samples))

@@ -4,13 +4,7 @@ It starts the app on a free port, opens the Compare page with a few upsamplers, 
 comparison (default: assets/compare.png).
 """
 
-import contextlib
-import os
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -19,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from scripts.machine import find_browser  # noqa: E402
+from scripts.serving import serving  # noqa: E402
 
 QUERY = "picture=chelsea&task=Everyday+photographs&up=Nearest&up=Bilinear&up=DySample&up=DySample%2B"
 WINDOW = {"width": 1280, "height": 2000}
@@ -32,25 +27,9 @@ def main() -> int:
     if browser is None:
         print("No Chromium or Chrome was found: set CHROME to its path.", file=sys.stderr)
         return 2
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", f"--server.port={port}"]
-    server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "DYSAMPLE_DATA": ""})
-    try:
-        _wait(f"http://127.0.0.1:{port}/_stcore/health")
-        _shoot(browser, f"http://127.0.0.1:{port}/?{QUERY}", target)
-    finally:
-        server.terminate()
+    with serving({"DYSAMPLE_DATA": ""}) as (_, address):
+        _shoot(browser, f"{address}/?{QUERY}", target)
     return 0
-
-
-def _wait(url: str) -> None:
-    for _ in range(300):
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
-            return
-        time.sleep(0.2)
-    raise TimeoutError(f"the app did not answer at {url}")
 
 
 def _shoot(browser: str, url: str, target: Path) -> None:

@@ -7,20 +7,15 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -145,12 +140,15 @@ def serve(shared: Path) -> Callable[[Path, Mapping[str, str]], str]:
     """
 
     def start(script: Path, environment: Mapping[str, str]) -> str:
-        settings = {"STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none", **environment}
-        name = hashlib.sha256(json.dumps([str(script), sorted(settings.items())]).encode()).hexdigest()[:16]
+        name = hashlib.sha256(json.dumps([str(script), sorted(environment.items())]).encode()).hexdigest()[
+            :16
+        ]
         address = shared / f"{name}.url"
         with _locked(shared / f"{name}.lock"):
             if not address.exists():
-                address.write_text(_start_server(script, settings, shared / f"{name}.pid"), encoding="utf-8")
+                address.write_text(
+                    _start_server(script, environment, shared / f"{name}.pid"), encoding="utf-8"
+                )
         return address.read_text(encoding="utf-8")
 
     return start
@@ -197,32 +195,14 @@ def _locked(path: Path) -> Generator[None]:
 
 
 def _start_server(script: Path, environment: Mapping[str, str], pid: Path) -> str:
-    port = _free_port()
-    options = [f"--server.port={port}", "--server.headless=true", "--browser.gatherUsageStats=false"]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
+    from scripts.serving import start, wait_until_healthy
+
     # A session of its own: the server outlives the process that happened to need it first.
-    server = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, start_new_session=True
-    )
+    server, url = start(script, environment)
     _SERVERS.append(server)
     pid.write_text(str(server.pid), encoding="utf-8")
-    url = f"http://127.0.0.1:{port}"
-    _wait_until_healthy(server, url)
+    try:
+        wait_until_healthy(server, url)
+    except TimeoutError as error:
+        pytest.fail(str(error))
     return url
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _wait_until_healthy(server: subprocess.Popen[bytes], url: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail(f"The Streamlit server at {url} did not start within {seconds:.0f} s.")

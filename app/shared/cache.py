@@ -24,7 +24,6 @@ _T = TypeVar("_T")
 _VARIABLE = "DYSAMPLE_CACHE"
 _SHARE = 4  # of the machine's memory that the cache may take if the variable does not say otherwise
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-_TICK_S = 0.1
 _WORTH_RETURNING = 64 << 20  # bytes that are given back to the system at once, which takes a moment
 
 
@@ -79,7 +78,7 @@ class Cache:
             raise RuntimeError(f"{key} was asked for during a turn on the device: ask before it begins")
         with self._changed:
             while key in self._making:
-                self._changed.wait(_TICK_S)
+                self._changed.wait()
             entry = self._entries.get(key)
             if entry is not None:
                 entry.worth = self._floor + _worth(entry.seconds, entry.size)

@@ -201,11 +201,6 @@ def _place_shown(*, drawn: bool) -> Generator[Callable[[int], None]]:
             spot.empty()
 
 
-def waiting() -> int:
-    """Return the number of jobs that wait for the device."""
-    return _TURNS.waiting
-
-
 def _check_memory(needs: int, what: str) -> None:
     free, taken = placed().free, round(_GAPS * needs)
     if taken > free:

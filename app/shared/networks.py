@@ -1,7 +1,8 @@
 """Trained networks, loaded once for all visitors, and their upsampling steps on one picture."""
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -23,6 +24,7 @@ from dysample.types import KernelRecord, Prediction, SamplingRecord, Step
 _CPU = torch.device("cpu")
 ENCODER_BYTES = 240  # for every pixel at the peak of the encoder, MobileNetV2, in float32 on a CPU
 Maps = tuple[torch.Tensor, ...]
+_T = TypeVar("_T")
 
 
 def trained(task: str) -> dict[str, str]:
@@ -114,20 +116,21 @@ def prediction(subject: Subject) -> Prediction[Any]:
         WeightsError: If weights are missing or damaged.
         EngineError: If the network cannot be run now.
     """
-    encoded, _ = maps(subject.source, subject.task, subject.longer_side)
-    shape = picture(subject.source, subject.task, subject.longer_side).image.shape
-    network = head(subject.task, subject.upsampler)
-    with engine.turn(shape, needs=head_bytes(subject.task, shape)):
-        return engine.moved(network.decode(encoded, *shape[:2]), _CPU)
+    return _decoded(subject, lambda network, encoded, shape: network.decode(encoded, *shape[:2]))
 
 
 def steps(subject: Subject) -> tuple[Step, ...]:
     """Return the network's upsampling steps, which are not kept."""
+    return _decoded(subject, lambda network, encoded, shape: network.steps(encoded))
+
+
+def _decoded(subject: Subject, work: Callable[[Head, Maps, tuple[int, ...]], _T]) -> _T:
+    """Return, on the CPU, what the head makes of the maps of a picture of some rows and columns."""
     encoded, _ = maps(subject.source, subject.task, subject.longer_side)
     shape = picture(subject.source, subject.task, subject.longer_side).image.shape
     network = head(subject.task, subject.upsampler)
     with engine.turn(shape, needs=head_bytes(subject.task, shape)):
-        return engine.moved(network.steps(encoded), _CPU)
+        return engine.moved(work(network, encoded, shape), _CPU)
 
 
 def step(subject: Subject, name: str) -> Step:

@@ -231,14 +231,14 @@ class Scoring(Generic[_Answer]):
             None if no pixel has a truth.
         difference: Measures how much an answer differs from a reference; all objects of both count.
         window: Finds the square of a given side in which answers differ most from a reference.
-        ranges: Returns the ranges that answers, their reference and the truth span together; None for
-            answers that are not amounts.
         headline: Names of the scores in evidence, the most important one first.
         shown: The headline scores shown where there is little room, as in model cards.
         paper: Name of the paper's table with such scores of all upsamplers.
         columns: Column of a score in that table, where it differs from the score's name.
         rows: What all compared rows of that table have in some columns, such as the network; nothing if all
             rows are compared.
+        ranges: Returns the ranges that answers, their reference and the truth span together; None, as it is
+            by default, for answers that are not amounts.
     """
 
     scorer: Callable[[Task], Scorer[_Answer]]
@@ -246,12 +246,14 @@ class Scoring(Generic[_Answer]):
     score: Callable[[Task, _Answer, _Answer], Score | None]
     difference: Callable[[_Answer, _Answer], AnswerDifference]
     window: Callable[[Sequence[_Answer], int, _Answer], Window]
-    ranges: Callable[[Sequence[_Answer], _Answer, _Answer | None], DepthRanges | None]
     headline: tuple[str, ...]
     shown: tuple[str, ...]
     paper: str
     columns: Mapping[str, str]
     rows: Mapping[str, str]
+    ranges: Callable[[Sequence[_Answer], _Answer, _Answer | None], DepthRanges | None] = (
+        lambda answers, reference, truth: None
+    )
 
     def printed(self, score: str) -> tuple[PrintedScore, ...]:
         """Return the paper's numbers of a score for all upsamplers; none if its table lacks the score."""
@@ -268,7 +270,6 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         score=_label_score,
         difference=_label_difference,
         window=_label_window,
-        ranges=lambda answers, reference, truth: None,
         headline=("miou", "boundary_miou"),
         shown=("miou", "boundary_miou"),
         paper="table4",
@@ -294,7 +295,6 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         score=box_score,
         difference=found_difference,
         window=object_window,
-        ranges=lambda answers, reference, truth: None,
         headline=BOX_METRICS,
         shown=("box_ap", "box_ap50"),
         paper="table6",
@@ -307,7 +307,6 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         score=mask_score,
         difference=found_difference,
         window=object_window,
-        ranges=lambda answers, reference, truth: None,
         headline=MASK_METRICS,
         shown=("mask_ap", "boundary_ap"),
         paper="table7",
@@ -320,7 +319,6 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         score=panoptic_score,
         difference=panoptic_difference,
         window=panoptic_window,
-        ranges=lambda answers, reference, truth: None,
         headline=PANOPTIC_METRICS,
         shown=("pq", "sq", "rq"),
         paper="table8",

@@ -194,7 +194,7 @@ def test_memory_that_runs_out_is_a_sentence(error: Exception) -> None:
 
     with pytest.raises(EngineError, match="The memory ran out over a picture of 4000×3000 pixels: choose a"):
         work()
-    assert engine.waiting() == 0
+    assert engine._TURNS.waiting == 0
 
 
 def test_other_errors_stay_what_they_are() -> None:
