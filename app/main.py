@@ -10,7 +10,7 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from app.pages import PAGES
-from app.shared import engine
+from app.shared.engine import devices
 
 # Plotly looks whether pandas is there, and fails where another visitor's page is only importing it.
 importlib.import_module("pandas")
@@ -21,4 +21,4 @@ st.navigation(
     [st.Page(row.script, title=row.title, url_path=row.address, default=row is PAGES[0]) for row in PAGES],
     position="top",
 ).run()
-st.caption(engine.sentence())
+st.caption(devices.sentence())

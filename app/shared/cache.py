@@ -15,7 +15,7 @@ import psutil
 import torch
 from torch import nn
 
-from app.shared import turns
+from app.shared.engine import turns
 from dysample.measure.memory import trim_heap
 
 _P = ParamSpec("_P")

@@ -10,8 +10,8 @@ from app.components.gallery.gallery import Thumbnail, picture_gallery
 from app.memory import forget, keep, kept
 from app.settings import Source, Subject
 from app.shared import controls, networks, photos
+from app.shared.engine.turns import EngineError
 from app.shared.literal import literal, plain
-from app.shared.turns import EngineError
 from dysample.images import ImageError
 from dysample.models.hub import WeightsError
 from dysample.types import Prediction

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, Literal
 
-from app.shared.turns import BusyError
+from app.shared.engine.turns import BusyError
 
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 MOST_WAITING = 8

@@ -13,7 +13,7 @@ from torch import nn
 from app.settings import Source, Subject
 from app.shared import cache
 from app.shared.cache import Cache, budget, cached, size_of
-from app.shared.turns import Turns
+from app.shared.engine.turns import Turns
 
 MEGA = 1 << 20
 

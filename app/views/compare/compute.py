@@ -1,19 +1,16 @@
 """Comparisons of upsamplers on one picture: outputs, differences, scores, and where they differ most."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Any
 
 import numpy as np
-import torch
 
 from app.records import Answer, Compared, Comparison, Picture, Said
 from app.settings import CompareSettings, Source
-from app.shared import engine
 from app.shared.cache import cached
-from app.shared.networks import head, head_bytes, maps
+from app.shared.engine.local import chosen
+from app.shared.networks import job, parameters
 from app.shared.photos import manifest, picture
 from dysample.models.manifest import WeightsEntry
 from dysample.models.tasks import KINDS, Task
@@ -21,8 +18,6 @@ from dysample.ops.registry import OPERATORS
 from dysample.scores.scorers import SCORERS
 
 CLOSE_UP_SIDE = 96  # pixels of the working picture that a close-up shows
-_CPU = torch.device("cpu")
-_REPEAT_WITHIN = 0.15  # seconds in which a head is timed again, so that small pictures are timed well
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +71,13 @@ def run(source: Source, task: str, longer_side: int, upsampler: str) -> NetworkR
         WeightsError: If weights are missing or damaged.
         EngineError: If the network cannot be run now.
     """
-    encoded, encoder_seconds = maps(source, task, longer_side)
-    shape = picture(source, task, longer_side).image.shape
-    row, network = manifest().task(task), head(task, upsampler)
-    kind = KINDS[row.kind]
-    with engine.turn(shape, needs=head_bytes(task, shape)):
-        output, seconds = _timed(lambda: network.decode(encoded, *shape[:2]).output)
-        kept = kind.annotation(row, output) if kind.above is None else engine.moved(output, _CPU)
-    parameters = sum(parameter.numel() for parameter in network.upsamplers.parameters())
-    return NetworkRun(kept, seconds, encoder_seconds, parameters)
-
-
-def _timed(run: Callable[[], Any]) -> tuple[Any, float]:
-    """Run once, and again while that is quick; return the output and the median time in seconds."""
-    times: list[float] = []
-    while True:
-        started = time.perf_counter()
-        output = run()
-        engine.finished()
-        times.append(time.perf_counter() - started)
-        if sum(times) + times[-1] > _REPEAT_WITHIN:
-            return output, median(times)
+    answered = chosen().answer(job(source, task, longer_side, upsampler))
+    return NetworkRun(
+        answered.output,
+        answered.head_seconds,
+        answered.encoder_seconds,
+        parameters(task, upsampler),
+    )
 
 
 def answer(task: Task, run: NetworkRun, threshold: float | None) -> Answer[Any]:

@@ -8,9 +8,9 @@ from app.components.viewer.viewer import View
 from app.records import Comparison
 from app.settings import CompareSettings, Source
 from app.shared import controls, networks, photos
+from app.shared.engine.turns import EngineError
 from app.shared.literal import plain
 from app.shared.subject import choose_picture
-from app.shared.turns import EngineError
 from app.views.compare import compute, sections
 from app.views.compare.kinds import drawing
 from dysample.models.hub import WeightsError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.shared.turns import BusyError, Turns, held
+from app.shared.engine.turns import BusyError, Turns, held
 
 WAIT_S = 10.0
 

@@ -1,11 +1,11 @@
-"""Prints measured and expected bytes of the encoder and of the heads of three tasks, for `test_engine.py`."""
+"""Prints measured and expected bytes of the encoder and of the heads of three tasks, for `test_memory.py`."""
 
 import json
 from collections.abc import Callable, Iterator
 
 import torch
 
-from app.shared import networks
+from app.shared.engine import memory
 from dysample.measure.memory import peak_beyond_output
 from dysample.models.host import encode
 from dysample.models.tasks import KINDS
@@ -36,7 +36,7 @@ def rows(name: str) -> Iterator[tuple[str, float, float]]:
     head = new_head(task, encoder.channels, "dysample+").eval()
     head.decode(encode(encoder, torch.rand(1, 3, 64, 64)), 64, 64)
     image = torch.rand(1, 3, HEIGHT, WIDTH).contiguous(memory_format=torch.channels_last)
-    yield f"{name}, encoder", measured(lambda: encode(encoder, image)), networks.ENCODER_BYTES
+    yield f"{name}, encoder", measured(lambda: encode(encoder, image)), memory.ENCODER_BYTES
     maps = tuple(x.contiguous() for x in encode(encoder, image))
     peak = KINDS[task.kind].peak_bytes(task)
     yield f"{name}, head", measured(lambda: head.decode(maps, HEIGHT, WIDTH)), peak
