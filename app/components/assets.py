@@ -18,4 +18,13 @@ def read_joined(folder: Path, *names: str) -> str:
 
 def png_data_uri(png: bytes) -> str:
     """Return a PNG as a data URI, for the source of an image element."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+    return _data_uri("image/png", png)
+
+
+def jpeg_data_uri(jpeg: bytes) -> str:
+    """Return a JPEG as a data URI, for the source of an image element."""
+    return _data_uri("image/jpeg", jpeg)
+
+
+def _data_uri(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64," + base64.b64encode(data).decode("ascii")

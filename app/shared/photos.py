@@ -30,6 +30,7 @@ from dysample.training.stages import scored_pictures
 _SCENE_SIZE = (480, 640)
 _PREVIEW_SIZE = (156, 208)
 _PER_DATASET = 8
+_THUMBNAIL_QUALITY = 90
 _PHOTOGRAPHS = {
     "chelsea": ("Chelsea the cat", "Stéfan van der Walt, CC0"),
     "astronaut": ("Astronaut", "NASA, public domain"),
@@ -199,11 +200,12 @@ def gallery() -> dict[str, GalleryItem]:
 
 @cached
 def thumbnail(key: str, height: int) -> bytes:
-    """Return a small PNG of a gallery picture."""
+    """Return a small JPEG of a gallery picture: all of them go to every visitor."""
     image = gallery()[key].preview().image
     width = max(1, round(image.shape[1] * height / image.shape[0]))
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    return cv2.imencode(".png", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1].tobytes()
+    quality = [cv2.IMWRITE_JPEG_QUALITY, _THUMBNAIL_QUALITY]
+    return cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), quality)[1].tobytes()
 
 
 @cached

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.pages.gallery_page import COPIES, ODD_TITLE, PHOTOGRAPHS, png
+from tests.browser.pages.gallery_page import COPIES, ODD_TITLE, PHOTOGRAPHS, jpeg
 
 pytestmark = pytest.mark.browser
 
@@ -170,9 +170,9 @@ def test_dark_theme_keeps_the_marks(page: Page, url: str) -> None:
 def test_own_picture_arrives(page: Page, url: str) -> None:
     open_gallery(page, url)
     expect(page.get_by_text("own nothing")).to_be_visible()
-    picture = png("coffee")
+    picture = jpeg("coffee")
     page.locator("input[type=file]").set_input_files(
-        {"name": "my street.png", "mimeType": "image/png", "buffer": picture}
+        {"name": "my street.jpg", "mimeType": "image/jpeg", "buffer": picture}
     )
-    expect(page.get_by_text(re.compile("^own "))).to_have_text(f"own my street.png, {len(picture)} bytes")
+    expect(page.get_by_text(re.compile("^own "))).to_have_text(f"own my street.jpg, {len(picture)} bytes")
     expect(page.get_by_text("Take a photograph")).to_have_count(0)

@@ -17,7 +17,7 @@ def gallery_script() -> None:
     from app.components.gallery.gallery import Thumbnail, picture_gallery
 
     places = {"cat": "Photographs", "fence": "Scenes", "coffee": "Photographs", "rocket": "Photographs"}
-    thumbnails = [Thumbnail(key, key.title(), section, b"PNG", "alt") for key, section in places.items()]
+    thumbnails = [Thumbnail(key, key.title(), section, b"JPG", "alt") for key, section in places.items()]
     passed = st.query_params.get("picture", "cat")
     st.query_params["picture"] = chosen = picture_gallery(thumbnails, selected=passed, key="gallery")
     st.text(chosen)
@@ -37,7 +37,7 @@ def data(app: AppTest) -> dict[str, object]:
 
 
 def thumbnail(key: str) -> Thumbnail:
-    return Thumbnail(key, key.title(), "Photographs", b"PNG", "")
+    return Thumbnail(key, key.title(), "Photographs", b"JPG", "")
 
 
 def test_a_deep_link_is_chosen_and_sections_keep_their_order() -> None:
@@ -55,7 +55,7 @@ def test_a_deep_link_is_chosen_and_sections_keep_their_order() -> None:
         ("Photographs", ["cat", "coffee", "rocket"]),
         ("Scenes", ["fence"]),
     ]
-    assert sections[0]["thumbnails"][1]["picture"] == "data:image/png;base64,UE5H"
+    assert sections[0]["thumbnails"][1]["picture"] == "data:image/jpeg;base64,SlBH"
 
 
 def test_a_choice_is_returned_and_no_picture_is_sent_again() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from streamlit.components.v2 import component
 
-from app.components.assets import png_data_uri, read_joined
+from app.components.assets import jpeg_data_uri, read_joined
 from app.components.mount import mount
 
 __all__ = ["Thumbnail", "picture_gallery"]
@@ -28,14 +28,14 @@ class Thumbnail:
         key: Key that choosing it returns.
         title: Short name, shown under the picture.
         section: Heading of its section.
-        png: Small PNG, shown at 104×78 CSS pixels; twice that is sharp on dense screens.
+        jpeg: Small JPEG, shown at 104×78 CSS pixels; twice that is sharp on dense screens.
         alt: The picture in words, for screen readers.
     """
 
     key: str
     title: str
     section: str
-    png: bytes
+    jpeg: bytes
     alt: str
 
 
@@ -75,5 +75,5 @@ def _sections(thumbnails: Sequence[Thumbnail]) -> list[dict[str, object]]:
 
 
 def _described(thumbnail: Thumbnail) -> dict[str, str]:
-    picture = png_data_uri(thumbnail.png)
+    picture = jpeg_data_uri(thumbnail.jpeg)
     return {"key": thumbnail.key, "title": thumbnail.title, "alt": thumbnail.alt, "picture": picture}

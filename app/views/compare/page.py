@@ -31,9 +31,7 @@ def page() -> None:
     if not settings.upsamplers:
         st.info("Choose at least one upsampler to see what it does.")
         return
-    comparison = _compute(picture, settings)
-    if comparison is not None:
-        _draw(comparison, picture, settings)
+    _draw(picture, settings)
 
 
 def _choose_settings(manifest: Manifest) -> CompareSettings:
@@ -63,16 +61,21 @@ def _compute(picture: Source, settings: CompareSettings) -> Comparison[Any] | No
         bar.empty()
 
 
-def _draw(comparison: Comparison[Any], picture: Source, settings: CompareSettings) -> None:
+@st.fragment
+def _draw(picture: Source, settings: CompareSettings) -> None:
+    """Draw the comparison; it is read from the cache, so that a session holds no pictures."""
+    comparison = _compute(picture, settings)
+    if comparison is None:
+        return
     draw = drawing(comparison.task)
     view = View(opacity=draw.opacity)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         known = comparison.picture.truth is not None
         show = controls.show_choice(draw.answers, comparison.reference_name, truth=known)
         mode = controls.mode_choice()
-    sections.whole_pictures(sections.viewer_input(comparison, show), mode, view)
+    sections.whole_pictures(picture, settings, show, mode, view)
     st.subheader("Where they differ most")
-    sections.close_up_pictures(compute.close_up(comparison), show)
+    sections.close_up_pictures(picture, settings, show)
     st.subheader("In numbers")
     sections.numbers_table(comparison)
     sections.downloads(comparison, settings, picture.name, show, view)

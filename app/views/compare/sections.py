@@ -3,18 +3,21 @@
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from app.components.viewer.viewer import View, compare_viewer
 from app.records import ColourBar, Comparison, Layer, Legend, LegendEntry
-from app.settings import CompareSettings, Mode, Show
+from app.settings import CompareSettings, Mode, Show, Source
 from app.shared import controls
+from app.shared.cache import cached
 from app.shared.drawing import photo_png
 from app.shared.literal import file_stem
-from app.views.compare import numbers, sheet
+from app.views.compare import compute, numbers, sheet
 from app.views.compare.kinds import drawing
+
+Part = Literal["whole", "close-up"]
 
 # 254 gaps lie between the shades of a scale; every second is enough to draw all of it.
 _STOPS_APART = 2
@@ -29,7 +32,7 @@ _FORMATS = {
 
 @dataclass(frozen=True, slots=True)
 class ViewerInput:
-    """The encoded pictures of a comparison, made once for all the moves of a viewer."""
+    """The encoded pictures of a comparison, made once for all visitors and all the moves of a viewer."""
 
     photo: bytes
     layers: tuple[Layer, ...]
@@ -37,8 +40,12 @@ class ViewerInput:
     legend: Legend
 
 
-def viewer_input(comparison: Comparison[Any], show: Show) -> ViewerInput:
-    """Encode the photograph and the chosen layers of a comparison."""
+@cached
+def viewer_input(picture: Source, settings: CompareSettings, show: Show, part: Part) -> ViewerInput:
+    """Encode the photograph and the chosen layers of a comparison, or of its close-up."""
+    comparison = compute.comparison(picture, settings)
+    if part == "close-up":
+        comparison = compute.close_up(comparison)
     image, draw = comparison.picture.image, drawing(comparison.task)
     return ViewerInput(
         photo_png(image),
@@ -49,8 +56,9 @@ def viewer_input(comparison: Comparison[Any], show: Show) -> ViewerInput:
 
 
 @st.fragment
-def whole_pictures(pictures: ViewerInput, mode: Mode, default: View) -> None:
+def whole_pictures(picture: Source, settings: CompareSettings, show: Show, mode: Mode, default: View) -> None:
     """Draw the whole pictures and their legend, and keep the visitor's view in the address."""
+    pictures = viewer_input(picture, settings, show, "whole")
     view = compare_viewer(
         pictures.photo,
         controls.two_of(pictures.layers) if mode == "slider" else pictures.layers,
@@ -108,23 +116,20 @@ def _bar(bar: ColourBar) -> str:
     )
 
 
-def close_up_pictures(part: Comparison[Any], show: Show) -> None:
-    """Draw a close-up, side by side."""
-    view = View(opacity=max(_CLOSE_UP_OPACITY, drawing(part.task).opacity))
-    # A key for each place: the view of a new place starts whole again.
-    _close_up(viewer_input(part, show), view, key=f"close_up-{part.window.x}-{part.window.y}")
-
-
 @st.fragment
-def _close_up(pictures: ViewerInput, view: View, *, key: str) -> None:
+def close_up_pictures(picture: Source, settings: CompareSettings, show: Show) -> None:
+    """Draw the part in which the upsamplers differ most, side by side."""
+    comparison = compute.comparison(picture, settings)
+    pictures = viewer_input(picture, settings, show, "close-up")
     compare_viewer(
         pictures.photo,
         pictures.layers,
         mode="panes",
         size=pictures.size,
-        view=view,
+        view=View(opacity=max(_CLOSE_UP_OPACITY, drawing(comparison.task).opacity)),
         legend=pictures.legend.entries,
-        key=key,
+        # A key for each place: the view of a new place starts whole again.
+        key=f"close_up-{comparison.window.x}-{comparison.window.y}",
         pane_width=_CLOSE_UP_PANE,
     )
 
@@ -176,7 +181,7 @@ def downloads(
         )
         st.download_button(
             "Numbers (JSON)",
-            numbers.as_json(comparison, settings, picture),
+            lambda: numbers.as_json(comparison, settings, picture),
             f"{stem}.json",
             "application/json",
             key="get_json",

@@ -20,25 +20,27 @@ COPIES = 14
 ODD_TITLE = "<b onclick=alert(1)>Bold</b> & an extraordinarily long-winded title"
 
 
-def png(name: str) -> bytes:
+def jpeg(name: str) -> bytes:
     folder = Path(skimage.__file__).parent / "data"
     stream = io.BytesIO()
     with Image.open(next(folder.glob(f"{name}.*"))) as picture:
         picture.thumbnail((320, 156))
-        picture.save(stream, "PNG")
+        picture.save(stream, "JPEG")
     return stream.getvalue()
 
 
 def thumbnails() -> list[Thumbnail]:
     """Four photographs, and many more in a section with an awkward title."""
-    shown = [Thumbnail(key, title, "Photographs", png(key), alt) for key, (title, alt) in PHOTOGRAPHS.items()]
+    shown = [
+        Thumbnail(key, title, "Photographs", jpeg(key), alt) for key, (title, alt) in PHOTOGRAPHS.items()
+    ]
     many = [shown[index % 4] for index in range(COPIES)]
     shown += [
-        Thumbnail(f"copy-{index}", f"Copy {index}", "Copies & <i>more</i>", source.png, source.alt)
+        Thumbnail(f"copy-{index}", f"Copy {index}", "Copies & <i>more</i>", source.jpeg, source.alt)
         for index, source in enumerate(many)
     ]
     last = shown[-1]
-    return [*shown[:-1], Thumbnail(last.key, ODD_TITLE, last.section, last.png, last.alt)]
+    return [*shown[:-1], Thumbnail(last.key, ODD_TITLE, last.section, last.jpeg, last.alt)]
 
 
 def main() -> None:
