@@ -198,6 +198,8 @@ def _parts(value: object) -> Iterator[object]:
         yield from mapping.values()
     elif isinstance(value, Sequence | Set) and not isinstance(value, str | bytes | bytearray | range):
         yield from cast(Sequence[object], value)
+    elif type(value).__module__.startswith("plotly."):  # figures and their parts
+        yield vars(value)
     elif is_dataclass(value):
         for field in fields(value):
             yield getattr(value, field.name, None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 import torch
 from torch import nn
@@ -46,6 +47,11 @@ def test_what_is_held_twice_counts_once() -> None:
     assert size_of([array, array, array[5:], Holder(array)]) < MEGA + 2000
     tensor = torch.zeros(MEGA)
     assert size_of((tensor, tensor.view(1024, 1024), tensor[3:])) < 4 * MEGA + 2000
+
+
+def test_figures_count_with_their_arrays() -> None:
+    figure = go.Figure(go.Heatmap(z=np.zeros((256, 512))))
+    assert 8 * 256 * 512 <= size_of(figure) <= 8 * 256 * 512 + MEGA // 4
 
 
 def fill(kept: Cache, key: str, size: int, seconds: float = 0.0) -> None:

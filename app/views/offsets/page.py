@@ -1,5 +1,6 @@
 """Offsets: where a trained network reads its maps, on the visitor's own picture."""
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from app.components import arrows
@@ -9,6 +10,7 @@ from app.memory import keep, kept
 from app.pages import page_at
 from app.settings import Subject
 from app.shared import networks
+from app.shared.cache import cached
 from app.shared.cell import CELL_KEY, read_cell, write_cell
 from app.shared.controls import offer, prose
 from app.shared.subject import choose_network, step_labels
@@ -100,7 +102,7 @@ def _numbers(subject: Subject, step: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         figure_block(
-            figures.histograms(statistics.overall, scale=field.scale),
+            _histograms(subject, step),
             caption="Offsets of all groups along x and y, in low-res pixels. Green: the scope, and the "
             "marginal value at which the reaches of neighbouring points begin to overlap. A double click "
             "shows the rarest, longest offsets, too.",
@@ -111,7 +113,7 @@ def _numbers(subject: Subject, step: str) -> None:
         )
     with right:
         figure_block(
-            figures.group_lengths(field, longest=arrows.longest_shown(field)),
+            _group_lengths(subject, step),
             caption="Length of every point's offset in low-res pixels, group by group; the longest hundredth "
             "has the last colour.",
             alt=figures.group_lengths_alt(field),
@@ -119,6 +121,18 @@ def _numbers(subject: Subject, step: str) -> None:
             data={"vectors": field.vectors, "lengths": field.lengths, "scopes": field.scopes},
             key="groups",
         )
+
+
+@cached
+def _histograms(subject: Subject, step: str) -> go.Figure:
+    scale = compute.field(subject, step).scale
+    return figures.histograms(compute.statistics(subject, step).overall, scale=scale)
+
+
+@cached
+def _group_lengths(subject: Subject, step: str) -> go.Figure:
+    field = compute.field(subject, step)
+    return figures.group_lengths(field, longest=arrows.longest_shown(field))
 
 
 page()

@@ -78,6 +78,19 @@ def test_upsamplers_without_weights_are_named_and_not_offered(
     forget()
 
 
+def test_a_rerun_encodes_no_picture_again(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.run()
+    first = [part.proto.json for part in app.get("bidi_component")]
+
+    def encode(*args: object) -> bytes:
+        raise AssertionError("a picture was encoded again")
+
+    monkeypatch.setattr("app.shared.drawing._png", encode)
+    app.run()
+    assert not app.exception
+    assert [part.proto.json for part in app.get("bidi_component")] == first
+
+
 def test_an_address_restores_the_view(app: AppTest) -> None:
     app.query_params["picture"] = "coffee"
     app.query_params["task"] = "Everyday photographs"
