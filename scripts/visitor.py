@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -81,11 +82,13 @@ class Visitor:
         self._file: WidgetState | None = None
 
     async def connect(self, *, patience: float) -> None:
-        """Open the session."""
+        """Open the session, with the cookies of earlier ones, as a browser does."""
+        await asyncio.to_thread(self._http.get, f"{self.address}/", timeout=patience)
         await asyncio.to_thread(self._http.get, f"{self.address}/_stcore/health", timeout=patience)
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         self._socket = await websockets.connect(
             f"ws{self.address.removeprefix('http')}/_stcore/stream",
-            additional_headers={"Cookie": f"_streamlit_xsrf={self._token}"},
+            additional_headers={"Cookie": cookies},
             origin=self.address,  # pyright: ignore[reportArgumentType]
             subprotocols=[websockets.Subprotocol("streamlit")],
             max_size=None,
@@ -93,6 +96,14 @@ class Visitor:
             ping_interval=None,
             compression=None,
         )
+        for header in self._socket.response.headers.get_all("Set-Cookie"):
+            for name, morsel in SimpleCookie(header).items():
+                self._http.cookies.set(name, morsel.value, domain=urlsplit(self.address).hostname)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies by name."""
+        return {cookie.name: cookie.value or "" for cookie in self._http.cookies}
 
     @property
     def _token(self) -> str:
@@ -102,6 +113,17 @@ class Visitor:
         """End the session."""
         if self._socket is not None:
             await self._socket.close()
+
+    async def send(self, message: BackMsg) -> None:
+        """Send a message of Streamlit's protocol.
+
+        Raises:
+            VisitError: The session was closed.
+        """
+        try:
+            await self._socket.send(message.SerializeToString())
+        except websockets.ConnectionClosed as error:
+            raise VisitError(f"the session was closed: {error}") from error
 
     async def open(self, page: str | None = None, query: str = "", *, patience: float) -> Answer:
         """Run a page, by its address; without one, the page that is open.
@@ -117,7 +139,7 @@ class Visitor:
         if self._file is not None and page in (None, ""):
             run.widget_states.widgets.append(self._file)
         started = time.perf_counter()
-        await self._socket.send(message.SerializeToString())
+        await self.send(message)
         answer = await self._collect(patience)
         answer.seconds = time.perf_counter() - started
         return answer
@@ -157,10 +179,20 @@ class Visitor:
             message.ParseFromString(data)
             yield message, len(data)
 
-    async def _file_urls(self, patience: float) -> Any:
+    async def announce(self, names: Sequence[str], *, patience: float) -> Sequence[Any]:
+        """Announce files, and return where they may be sent.
+
+        Raises:
+            VisitError: The server did not answer in time, or closed the session.
+        """
+        request = BackMsg()
+        request.file_urls_request.request_id = str(uuid.uuid4())
+        request.file_urls_request.file_names.extend(names)
+        request.file_urls_request.session_id = self._session
+        await self.send(request)
         async for message, _ in self._messages(patience):
             if message.WhichOneof("type") == "file_urls_response":
-                return message.file_urls_response.file_urls[0]
+                return message.file_urls_response.file_urls
         raise VisitError("the session was closed")
 
     async def upload(self, page: Answer, name: str, data: bytes, *, patience: float) -> None:
@@ -172,12 +204,7 @@ class Visitor:
         fields: Sequence[Any] = page.all("file_uploader")
         if not fields:
             raise VisitError("the page has no field for files")
-        message = BackMsg()
-        message.file_urls_request.request_id = str(uuid.uuid4())
-        message.file_urls_request.file_names.append(name)
-        message.file_urls_request.session_id = self._session
-        await self._socket.send(message.SerializeToString())
-        urls = await self._file_urls(patience)
+        urls = (await self.announce([name], patience=patience))[0]
         sent = await asyncio.to_thread(
             self._http.put,
             f"{self.address}{urls.upload_url}",
