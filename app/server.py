@@ -6,6 +6,7 @@ send. `Guard` stands before it, and sees each request and each message first.
 
 import asyncio
 import ipaddress
+import math
 import os
 import re
 import signal
@@ -26,6 +27,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 MOST_FILES = 4  # that a session holds; a page asks for two, a file and a picture of the camera
+MOST_BYTES = 1 << 30  # of the files of all sessions, those that are arriving included
 MOST_NAMES = 16  # files that one message may announce
 
 _VARIABLE = "DYSAMPLE_HOSTS"
@@ -93,6 +95,7 @@ class Guard:
     """Middleware that refuses what no page of the app asks for.
 
     Uploads are read in memory, one at a time for each session, which holds the newest `MOST_FILES` of them.
+    All sessions together hold `MOST_BYTES` at most.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -100,8 +103,10 @@ class Guard:
         self._app = app
         self._names = allowed_names(os.environ)
         self._uploads: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._arriving = 0
+        self._largest = config.get_option("server.maxUploadSize") * (1 << 20) + _FRAMING
         # Above this size the parser writes to a temporary file; Streamlit refuses what is as large.
-        MultiPartParser.spool_max_size = config.get_option("server.maxUploadSize") * (1 << 20) + _FRAMING
+        MultiPartParser.spool_max_size = self._largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
@@ -125,8 +130,37 @@ class Guard:
     async def _upload(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         turn = self._uploads.setdefault(session, asyncio.Lock())
         async with turn:
-            await self._app(scope, receive, send)
+            size = min(self._largest, _size(scope))
+            if _held() + self._arriving + size > MOST_BYTES:
+                sentence = "Too many files are held at this moment: try again in a few minutes."
+                await _refuse(scope, receive, send, 503, sentence)
+                return
+            self._arriving += size
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._arriving -= size
             _forget_older_files(session)
+
+
+def _size(scope: Scope) -> float:
+    """Return the bytes of a request; infinity where they are not said."""
+    said = Headers(scope=scope).get("content-length", "")
+    return int(said) if said.isdecimal() else math.inf
+
+
+def _files() -> MemoryUploadedFileManager:
+    return cast(MemoryUploadedFileManager, runtime.get_instance().uploaded_file_mgr)
+
+
+def _held() -> int:
+    """Return the bytes of the files of all sessions."""
+    return sum(len(file.data) for files in _files().file_storage.values() for file in files.values())
+
+
+def _forget_older_files(session: str) -> None:
+    for file in list(_files().file_storage.get(session, ()))[:-MOST_FILES]:
+        _files().remove_file(session, file)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, sentence: str) -> None:
@@ -158,12 +192,6 @@ def _is_needed(data: bytes) -> bool:
     if len(command.file_urls_request.file_names) > MOST_NAMES:
         return False
     return command.WhichOneof("type") in _COMMANDS
-
-
-def _forget_older_files(session: str) -> None:
-    files = cast(MemoryUploadedFileManager, runtime.get_instance().uploaded_file_mgr)
-    for file in list(files.file_storage.get(session, ()))[:-MOST_FILES]:
-        files.remove_file(session, file)
 
 
 # --- Start and end ---

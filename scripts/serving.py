@@ -22,8 +22,15 @@ _OPTIONS = (
 )
 
 
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def start(
-    script: Path, environment: Mapping[str, str], *, quiet: bool = False
+    script: Path, environment: Mapping[str, str], *, quiet: bool = False, port: int | None = None
 ) -> tuple["subprocess.Popen[bytes]", str]:
     """Start a server in a session of its own; return its process and its address.
 
@@ -31,10 +38,9 @@ def start(
         script: The script.
         environment: Variables besides those of this process.
         quiet: Whether what the server prints is dropped.
+        port: Where it listens; a free port without one.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port() if port is None else port
     output = subprocess.DEVNULL if quiet else None
     server = subprocess.Popen(
         [*_STREAMLIT, str(script), f"--server.port={port}", *_OPTIONS],
@@ -61,7 +67,7 @@ def wait_until_healthy(server: "subprocess.Popen[bytes]", address: str, seconds:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise TimeoutError(f"The Streamlit server at {address} did not start within {seconds:.0f} s.")
+    raise TimeoutError(f"The server at {address} did not start within {seconds:.0f} s.")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from typing import Any
@@ -65,8 +65,12 @@ class Answer:
 class Visitor:
     """One session of the app."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, cookies: Mapping[str, str] | None = None) -> None:
         """Prepare to visit a server.
+
+        Args:
+            address: Of the server.
+            cookies: By name, as another tab of the same browser has them.
 
         Raises:
             ValueError: The server is not on this machine.
@@ -80,6 +84,8 @@ class Visitor:
         self._http = requests.Session()
         self._socket: Any = None
         self._file: WidgetState | None = None
+        for name, value in (cookies or {}).items():
+            self._set_cookie(name, value)
 
     async def connect(self, *, patience: float) -> None:
         """Open the session, with the cookies of earlier ones, as a browser does."""
@@ -98,7 +104,11 @@ class Visitor:
         )
         for header in self._socket.response.headers.get_all("Set-Cookie"):
             for name, morsel in SimpleCookie(header).items():
-                self._http.cookies.set(name, morsel.value, domain=urlsplit(self.address).hostname)
+                self._set_cookie(name, morsel.value)
+        self._file = None
+
+    def _set_cookie(self, name: str, value: str) -> None:
+        self._http.cookies.set(name, value, domain=urlsplit(self.address).hostname)
 
     @property
     def cookies(self) -> dict[str, str]:

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app import server
 
+server.MOST_BYTES = int(os.environ.get("MOST_BYTES", server.MOST_BYTES))
 tempfile.tempdir = "/nonexistent/folder"  # nothing can be written to it, as if the disk were full
 
 

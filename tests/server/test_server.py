@@ -18,7 +18,7 @@ from streamlit.web.server.app_discovery import discover_asgi_app
 
 from app import server
 from scripts import serving
-from scripts.visitor import Answer, Visitor
+from scripts.visitor import Answer, VisitError, Visitor
 from tests import ROOT
 
 PATIENCE_S = 60.0
@@ -233,6 +233,28 @@ def test_the_other_sessions_files_stay(address: str) -> None:
         await other.close()
 
     visit(address, act)
+
+
+def test_all_sessions_together_hold_a_bounded_number_of_bytes(tmp_path: Path) -> None:
+    limit = {"ENDED": str(tmp_path / "ended"), "MOST_BYTES": str(10 * MEGABYTE)}
+    process, address = serving.start(ROOT / "tests" / "server" / "page.py", limit)
+
+    async def act(visitor: Visitor, first: Answer) -> None:
+        other = Visitor(address)
+        await other.connect(patience=PATIENCE_S)
+        page = await other.open(patience=PATIENCE_S)
+        await other.upload(page, "six.jpg", bytes(6 * MEGABYTE), patience=PATIENCE_S)
+        with pytest.raises(VisitError, match="refused with status 503"):
+            await visitor.upload(first, "five.jpg", bytes(5 * MEGABYTE), patience=PATIENCE_S)
+        await visitor.upload(first, "three.jpg", bytes(3 * MEGABYTE), patience=PATIENCE_S)
+        await other.close()
+
+    try:
+        serving.wait_until_healthy(process, address)
+        visit(address, act)
+    finally:
+        process.kill()
+        process.wait(20)
 
 
 # --- Start and end ---
