@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=lo
 UNHOOKED := $(PYTEST) -o addopts="--strict-markers --strict-config"
 UNHOOKED_FILES = $(shell grep -rl --include='test_*.py' 'mark\.unhooked' tests)
 
-.PHONY: help setup app test test-fast check test-data test-gpu load clean
+.PHONY: help setup app test test-fast check test-data test-gpu load replicas clean
 
 help:
 	@echo "make app          start the app (PORT=$(PORT))"
@@ -29,6 +29,7 @@ help:
 	@echo "make test-data    run the tests that need the data sets in the folder DYSAMPLE_DATA"
 	@echo "make test-gpu     run the tests that need a CUDA device"
 	@echo "make load         let a class of visitors use the app at once (VISITORS=$(VISITORS) MINUTES=$(MINUTES))"
+	@echo "make replicas     try two replicas of the app behind nginx, of which one is killed"
 	@echo "make setup        install everything that the commands above need"
 	@echo "make clean        remove .venv and what tools left behind"
 
@@ -61,6 +62,9 @@ test-gpu: .venv/.test
 
 load: .venv/.app
 	$(BIN)/python scripts/classroom.py --visitors=$(VISITORS) --minutes=$(MINUTES)
+
+replicas: .venv/.app
+	$(BIN)/python scripts/replicas.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache build dist *.egg-info

@@ -119,6 +119,11 @@ def command(nginx: str, folder: Path, configuration: Path) -> list[str]:
 # --- Processes ---
 
 
+def find_nginx() -> str | None:
+    """Return the path of nginx, which distributions put where only root's commands are looked for."""
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
+
+
 @contextmanager
 def proxy(nginx: str, addresses: Sequence[str]) -> Generator[str]:
     """Run nginx before replicas while the block runs; yield its address.
@@ -150,9 +155,10 @@ def _wait_for_nginx(server: "subprocess.Popen[bytes]", address: str, errors: Pat
 class Replicas:
     """Replicas of the app on this machine, of which one may be killed and started again."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, script: Path = serving.MAIN) -> None:
         """Start them."""
-        started = [serving.start(serving.MAIN, {}, quiet=True) for _ in range(count)]
+        self._script = script
+        started = [serving.start(script, {}, quiet=True) for _ in range(count)]
         self._processes = [process for process, _ in started]
         self.addresses = [address for _, address in started]
 
@@ -178,7 +184,7 @@ class Replicas:
     def start_again(self, number: int) -> None:
         """Start one where it was."""
         port = int(self.addresses[number - 1].rpartition(":")[2])
-        self._processes[number - 1], _ = serving.start(serving.MAIN, {}, quiet=True, port=port)
+        self._processes[number - 1], _ = serving.start(self._script, {}, quiet=True, port=port)
         self.wait()
 
     def close(self) -> None:
@@ -375,7 +381,7 @@ def main() -> int:
     if options.write:
         (NGINX / "replicas.conf").write_text(replicas_conf(options.write), encoding="utf-8")
         return 0
-    nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
+    nginx = find_nginx()
     if nginx is None:
         print(MISSING)
         return 1

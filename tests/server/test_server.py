@@ -21,6 +21,7 @@ from scripts import serving
 from scripts.visitor import Answer, VisitError, Visitor
 from tests import ROOT
 
+pytestmark = pytest.mark.slow
 PATIENCE_S = 60.0
 MEGABYTE = 1 << 20
 
