@@ -116,7 +116,7 @@ class Guard:
         host, path = Headers(scope=scope).get("host", ""), scope["path"]
         upload = _UPLOAD.fullmatch(path)
         if not is_allowed(host, self._names):
-            sentence = f"This server does not answer to the name {host!r}: {_VARIABLE} lists others."
+            sentence = f"This server does not answer to the name {host!r}; those it knows are in {_VARIABLE}."
             await _refuse(scope, receive, send, 421, sentence)
         elif any(closed in path for closed in _CLOSED):
             await _refuse(scope, receive, send, 404, "Not found.")
