@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Awaitable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -234,7 +234,7 @@ class Trial:
         """Do everything, in order.
 
         Raises:
-            VisitError: The first visitor, who is alone, gets no answer.
+            VisitError: A visitor who is alone gets no answer.
         """
         for number in range(1, visitors + 7):
             self._right[number] = await self._alone(number)
@@ -260,7 +260,7 @@ class Trial:
         self._replicas.start_again(1)
         await asyncio.sleep(_LEFT_OUT_S)
         for number in list(self._visitors):
-            await self._go_on(number, "another photograph, killed replica back")
+            await self._go_on(number, "again, killed replica back")
         self._expect(len(self._at("2")) == len(self._visitors), f"somebody was moved: {self._spread()}")
         for number in range(visitors + 3, visitors + 7):
             await self._arrive(number, "first answer, both replicas again")
@@ -296,16 +296,15 @@ class Trial:
 
     async def _see(self, number: int, visitor: Visitor, what: str) -> None:
         began = time.perf_counter()
-        answer = await show(visitor, abs(number))
+        answer = await show(visitor, number)
         answer.seconds = time.perf_counter() - began
-        self.report.check(abs(number), self.report.timed(what, answer), self._right[abs(number)])
+        self.report.check(number, self.report.timed(what, answer), self._right[number])
 
     async def _arrive(self, number: int, what: str) -> None:
         self._visitors[number] = Visitor(self._address)
-        await self._connected(number, what)
+        await self._connect(number, self._visitors[number], what)
 
-    async def _connected(self, number: int, what: str) -> None:
-        visitor = self._visitors[number]
+    async def _connect(self, number: int, visitor: Visitor, what: str) -> None:
         try:
             await visitor.connect(patience=_PATIENCE_S)
             await self._see(number, visitor, what)
@@ -314,11 +313,11 @@ class Trial:
 
     async def _other_tab(self, number: int) -> None:
         first = self._visitors[number]
-        tab = self._visitors[-number] = Visitor(self._address, first.cookies)
-        await self._connected(-number, "second tab")
+        tab = Visitor(self._address, first.cookies)
+        await self._connect(number, tab, "second tab")
         self._expect(place(tab) == place(first), "a second tab is in another replica than the first")
         await self._go_on(number, "first tab again")
-        await self._visitors.pop(-number).close()
+        await tab.close()
 
     async def _go_on(self, number: int, what: str) -> None:
         """Use the session that a visitor has."""
@@ -332,7 +331,7 @@ class Trial:
         try:
             await self._visitors[number].open(patience=_PATIENCE_S)
         except VisitError:
-            await self._connected(number, "answer after a new connection")
+            await self._connect(number, self._visitors[number], "answer after a new connection")
         else:
             self.report.faults.append(f"visitor {number} got an answer from a replica that was killed")
 
@@ -353,18 +352,26 @@ def doors(address: str) -> list[str]:
     ]
 
 
+async def _bounded(trial: Awaitable[None]) -> None:
+    try:
+        await asyncio.wait_for(trial, _LIMIT_S)
+    except TimeoutError as error:
+        raise TimeoutError(f"The trial was ended: it took more than {_LIMIT_S / 60:.0f} minutes.") from error
+
+
 def tried(nginx: str, visitors: int) -> Report:
     """Run the trial; print and return what was seen.
 
     Raises:
         TimeoutError: A server does not start, or all takes too long.
+        VisitError: A visitor who is alone gets no answer.
     """
     replicas = Replicas(2)
     try:
         replicas.wait()
         with proxy(nginx, replicas.places) as address:
             trial = Trial(replicas, address)
-            asyncio.run(asyncio.wait_for(trial.run(visitors), _LIMIT_S))
+            asyncio.run(_bounded(trial.run(visitors)))
             trial.report.faults += doors(address)
     finally:
         replicas.close()
@@ -385,7 +392,11 @@ def main() -> int:
     if nginx is None:
         print(MISSING)
         return 1
-    report = tried(nginx, options.visitors)
+    try:
+        report = tried(nginx, options.visitors)
+    except (TimeoutError, VisitError) as error:
+        print(error)
+        return 1
     print(f"{len(report.faults)} faults")
     for fault in report.faults[:20]:
         print(f"  {fault}")

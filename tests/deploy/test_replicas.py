@@ -63,6 +63,25 @@ def test_without_nginx_there_is_a_sentence(
     assert "apt-get install nginx" in replicas.MISSING
 
 
+def test_a_trial_that_cannot_be_made_ends_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tried(nginx: str, visitors: int) -> None:
+        raise TimeoutError(f"The server with {visitors} visitors did not start.")
+
+    monkeypatch.setattr("sys.argv", ["replicas.py", "--visitors=3"])
+    monkeypatch.setattr(replicas, "find_nginx", lambda: "/usr/sbin/nginx")
+    monkeypatch.setattr(replicas, "tried", tried)
+    assert replicas.main() == 1
+    assert capsys.readouterr().out == "The server with 3 visitors did not start.\n"
+
+
+def test_a_trial_takes_no_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicas, "_LIMIT_S", 0.05)
+    with pytest.raises(TimeoutError, match="took more than 0 minutes"):
+        asyncio.run(replicas._bounded(asyncio.sleep(60)))
+
+
 def test_nginx_is_found_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     program = tmp_path / "nginx"
