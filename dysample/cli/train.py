@@ -198,6 +198,7 @@ def _evaluate_runs(recipe: Recipe, options: argparse.Namespace, pictures: Pictur
     evidence.score_runs(
         recipe, options.runs, finished, pictures, folder / "runs", device=device_of(options.device)
     )
+    evidence.fold_runs(folder / "runs")
     scored = scored_runs(recipe, folder / "runs", pictures.digest)
     if not scored:
         raise TrainingError(f"{options.runs} has no finished run of {recipe.task.name}: train some first")

@@ -1,7 +1,8 @@
 """Scores of finished runs, kept as files, and their summary as the evidence of a task.
 
-A scored run is a record for people and programs (JSON) beside what every picture adds to each score (NPZ).
-Evidence rests on these files alone, so it can be extended after the runs themselves have been deleted.
+A scored run is a record for people and programs (JSON) and what every picture adds to each score: a file
+beside the record (NPZ) until `fold_runs` puts those of all runs into one. Evidence rests on these files
+alone, so it can be extended after the runs themselves have been deleted.
 """
 
 import hashlib
@@ -9,8 +10,10 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -19,6 +22,7 @@ from dysample.files import write_aside
 from dysample.models.encoder import Encoder
 from dysample.models.weights import new_encoder, new_head
 from dysample.scores.evidence import Evidence, EvidenceError, EvidenceRow, RunResult, Trained, evidence_row
+from dysample.scores.kept import fold, unfold
 from dysample.scores.paired import PictureStatistics
 from dysample.scores.scorers import SCORERS, Scorer
 from dysample.training.data import PictureData
@@ -29,6 +33,7 @@ from dysample.training.stages import load_shared_encoder
 
 # Keys of a recipe that do not influence training.
 _WORDS = ("title", "licence", "limits")
+STATISTICS = "statistics.xz"  # of all runs of a folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class ScoredRun:
     """A run whose scores are kept.
 
     Attributes:
-        path: Path of the record; the statistics lie beside it.
+        path: Path of the record; the statistics lie beside it, or in the folder's file of all runs.
         record: Content of the record.
     """
 
@@ -65,16 +70,74 @@ class ScoredRun:
             EvidenceError: The statistics are missing or damaged.
         """
         scoring = SCORERS[recipe.task.kind]
+        path, arrays = self.path.with_suffix(".npz"), self.arrays()
         try:
-            with np.load(self.path.with_suffix(".npz")) as arrays:
-                statistics = tuple(scoring.restored(_part(arrays, name)) for name in scoring.headline)
-        except (OSError, KeyError, ValueError) as error:
-            raise EvidenceError(
-                f"{self.path.with_suffix('.npz')} is missing or damaged ({error}): delete the record beside "
-                "it and score the run again"
-            ) from error
+            statistics = tuple(scoring.restored(_part(arrays, name)) for name in scoring.headline)
+        except (KeyError, ValueError) as error:
+            raise _damaged(path if path.is_file() else self.path.with_name(STATISTICS), error) from error
         record = self.record
         return RunResult(self.seed, statistics, record["trained_by"], record["trained_on"], record["minutes"])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Read the arrays of all statistics, under names as in "miou.parts".
+
+        Raises:
+            EvidenceError: The statistics are missing or damaged.
+        """
+        path = self.path.with_suffix(".npz")
+        if not path.is_file():
+            return _folded_arrays(self.path)
+        try:
+            with np.load(path) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, BadZipFile) as error:
+            raise _damaged(path, error) from error
+
+
+def fold_runs(folder: Path) -> None:
+    """Put the statistics that lie beside the records of a folder into its file of all runs.
+
+    One process at a time may do so in a folder.
+
+    Raises:
+        DiskError: The file cannot be written; all others are still there.
+        EvidenceError: A record is damaged, or its statistics are missing.
+    """
+    runs = [ScoredRun(path, _read(path)) for path in _records(folder)]
+    loose = [path for path in (run.path.with_suffix(".npz") for run in runs) if path.is_file()]
+    if loose:
+        write_aside(folder / STATISTICS, fold({run.path.stem: run.arrays() for run in runs}))
+        for path in loose:
+            path.unlink()
+
+
+def _records(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*-seed*.json"))
+
+
+def _folded_arrays(record: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of one run from its folder's file of all runs."""
+    path = record.with_name(STATISTICS)
+    try:
+        return _unfolded(path, path.stat().st_mtime_ns)[record.stem]
+    except KeyError as error:
+        raise EvidenceError(
+            f"{path} has no statistics of {record.stem}: delete {record.name} and score the run again"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+@lru_cache(maxsize=1)  # whoever sums up a folder asks for all of its runs
+def _unfolded(path: Path, changed: int) -> dict[str, dict[str, np.ndarray]]:
+    return unfold(path.read_bytes())
+
+
+def _damaged(path: Path, error: Exception) -> EvidenceError:
+    return EvidenceError(
+        f"{path} is missing or damaged ({error}): take it from the repository again, or delete the records "
+        "of its runs and score them again"
+    )
 
 
 def score_runs(
@@ -207,7 +270,7 @@ def scored_runs(recipe: Recipe, folder: Path, data_sha256: str) -> tuple[ScoredR
     Raises:
         EvidenceError: A record is damaged.
     """
-    runs = [ScoredRun(path, _read(path)) for path in sorted(folder.glob("*-seed*.json"))]
+    runs = [ScoredRun(path, _read(path)) for path in _records(folder)]
     return tuple(run for run in runs if _fits(recipe, run, data_sha256))
 
 

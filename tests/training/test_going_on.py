@@ -116,5 +116,5 @@ def test_a_damaged_record_is_named(workshop: Path, tmp_path: Path) -> None:
     data = PictureData(workshop, "camvid", "test", "segmentation")
     found = scored_runs(recipe, kept(workshop), data.digest)[0]
     shutil.copy(found.path, path)
-    with pytest.raises(EvidenceError, match=r"seed0\.npz is missing or damaged"):
+    with pytest.raises(EvidenceError, match=r"statistics\.xz is missing or damaged"):
         ScoredRun(path, found.record).statistics(recipe)
