@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +17,10 @@ from dysample.models.heads import Head
 from dysample.models.host import Host
 from dysample.models.hub import WeightsError
 from dysample.models.manifest import Manifest, WeightsEntry, load_manifest
+from dysample.models.packing import SCALE, Arrays, Base, unpack
 from dysample.models.tasks import KINDS, Task
+
+PACKED = ".packed"  # ending of the files that `dysample.models.packing` makes; others are safetensors
 
 
 def new_encoder(task: Task) -> Encoder:
@@ -97,7 +102,7 @@ def load_host(task: str, *, upsampler: str = "bilinear") -> Host[Any]:
 
 
 def _load(module: nn.Module, manifest: Manifest, entry: WeightsEntry) -> None:
-    state = _read(manifest, entry)
+    state = restored(read_small(manifest, entry))
     try:
         module.load_state_dict(state)
     except RuntimeError as error:  # names or shapes do not fit
@@ -108,29 +113,52 @@ def _load(module: nn.Module, manifest: Manifest, entry: WeightsEntry) -> None:
         ) from error
 
 
-def _read(manifest: Manifest, entry: WeightsEntry) -> dict[str, Any]:
+def read_small(manifest: Manifest, entry: WeightsEntry) -> dict[str, Tensor]:
+    """Read the tensors of a file as they are shipped; `restored` makes weights of them.
+
+    Raises:
+        WeightsError: The file, or the one that it rests on, is missing or damaged.
+    """
     path = manifest.folder / entry.file
+    data = checked_content(manifest.folder, Base(entry.file, entry.sha256))
+    try:
+        if path.suffix != PACKED:
+            return load_safetensors(data)
+        arrays = unpack(data, partial(_read_base, manifest.folder))
+        return {name: torch.from_numpy(values) for name, values in arrays.items()}
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise WeightsError(f"the weights {path} are damaged ({error}): copy them again") from error
+
+
+@lru_cache(maxsize=2)  # an encoder's and a head's, since whoever loads one network loads others beside it
+def _read_base(folder: Path, base: Base) -> Arrays:
+    return unpack(checked_content(folder, base), partial(_read_base, folder))
+
+
+def checked_content(folder: Path, file: Base) -> bytes:
+    """Read a file of a folder of weights.
+
+    Raises:
+        WeightsError: It is missing or has another checksum.
+    """
+    path = folder / file.file
     if not path.is_file():
-        raise WeightsError(f"the weights {path} are missing: copy the folder {manifest.folder.name} again")
+        raise WeightsError(f"the weights {path} are missing: copy the folder {folder.name} again")
     try:
         data = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"the weights {path} cannot be read: {error.strerror}") from error
-    if hashlib.sha256(data).hexdigest() != entry.sha256:
+    if hashlib.sha256(data).hexdigest() != file.sha256:
         raise WeightsError(f"the weights {path} are damaged (checksum): copy them again")
-    try:
-        return restored(load_safetensors(data))
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise WeightsError(f"the weights {path} are damaged ({error}): copy them again") from error
+    return data
 
 
 # --- Compressed weights ---
 #
 # Weights are shipped at half of their size in float16, or a quarter in 8 bits. A large matrix in 8 bits is
 # integers from -127 to 127 with a float32 scale for each row, so that the error of a value is at most half a
-# step, 1/254 of the largest value in its row.
+# step, 1/254 of the largest value in its row. `dysample.models.packing` puts these tensors into files.
 
-_SCALE = "@scale"  # follows the name of a matrix; no parameter of a module can be called so
 _LARGE = 1024  # values; in smaller matrices the scales would take what the integers save
 
 
@@ -149,13 +177,13 @@ def quartered(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         rows = tensor.detach().cpu().float().flatten(1)
         scale = rows.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / 127
         small[name] = (rows / scale[:, None]).round().to(torch.int8).view_as(tensor)
-        small[name + _SCALE] = scale
+        small[name + SCALE] = scale
     return small
 
 
 def restored(small: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Restore the tensors that `halved` or `quartered` compressed; 8-bit ones become float32."""
-    return {name: _restored(name, small) for name in small if not name.endswith(_SCALE)}
+    return {name: _restored(name, small) for name in small if not name.endswith(SCALE)}
 
 
 def _half(tensor: Tensor) -> Tensor:
@@ -164,7 +192,7 @@ def _half(tensor: Tensor) -> Tensor:
 
 
 def _restored(name: str, small: Mapping[str, Tensor]) -> Tensor:
-    tensor, scale = small[name], small.get(name + _SCALE)
+    tensor, scale = small[name], small.get(name + SCALE)
     if scale is None:
         return tensor
     return tensor.float() * scale.view(-1, *[1] * (tensor.ndim - 1))

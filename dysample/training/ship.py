@@ -4,15 +4,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from safetensors.torch import save
+import numpy as np
 from torch import Tensor
 
 from dysample.files import write_aside
+from dysample.models import packing
 from dysample.models.manifest import MANIFEST, Manifest, WeightsEntry, load_manifest
 from dysample.models.tasks import Kind, Task
-from dysample.models.weights import halved, quartered
+from dysample.models.weights import PACKED, checked_content, halved, quartered, read_small
 from dysample.ops.registry import OPERATORS, operator_spec
 from dysample.scores.scorers import SCORERS, Score
 from dysample.scores.specs import ScoreSpec, score_spec
@@ -46,6 +47,7 @@ def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[Weight
     Raises:
         TrainingError: The encoder is missing or not complete, or no head is complete.
         DiskError: A file cannot be written.
+        WeightsError: A shipped file that others rest on is missing or damaged.
     """
     heads: dict[str, Mapping[str, Tensor]] = {}
     for name in OPERATORS:
@@ -57,44 +59,69 @@ def pack(recipe: Recipe, runs: Path, output: Path, *, seed: int) -> tuple[Weight
             f"no head of {recipe.task.name} with seed {seed} is complete: run `python -m dysample train "
             f"{recipe.task.name} --stage heads --seed {seed}` first"
         )
-    entries = [_encoder_entry(recipe, runs, output)]
-    for name, tensors in heads.items():
+    made = [_encoder_of(recipe, runs)]
+    for name in sorted(heads, key=lambda name: name != recipe.task.reference):  # others rest on it
         command = ("heads", "--upsampler", name, "--seed", str(seed))
         folder = head_folder(recipe, runs, name, seed)
-        entries.append(_entry(recipe, output, name, quartered(tensors), command, folder, seed))
-    write_manifest(_merged(output, recipe.task, tuple(entries)))
-    for task in (sharing.task for sharing in sharing_recipes(recipe)):
-        write_manifest(_merged(output, task, tuple(replace(entry, task=task.name) for entry in entries)))
+        made.append((_entry(recipe, name, command, folder, seed), quartered(heads[name])))
+    # A damaged manifest is an error: to write a new one would lose the other tasks.
+    known = load_manifest(output) if (output / MANIFEST).is_file() else Manifest(output, (), ())
+    manifest, entries = known, []
+    for entry, tensors in made:
+        manifest, entry = _put(manifest, recipe.task, entry, tensors)
+        entries.append(entry)
+        for task in (recipe.task, *(sharing.task for sharing in sharing_recipes(recipe))):
+            manifest = _merged(manifest, task, replace(entry, task=task.name))
+    _replace(known, manifest)
     return tuple(entries)
 
 
-def _encoder_entry(recipe: Recipe, runs: Path, output: Path) -> WeightsEntry:
-    """Write the encoder of the runs; copy the shipped one if the heads learned on that."""
-    tensors, folder = load_shared_encoder(recipe, runs).state_dict(), encoder_folder(recipe, runs)
+def repack(folder: Path) -> None:
+    """Pack the files of a folder that are safetensors yet, as `pack` would have.
+
+    The smallest encoder comes before the others, which rest on it, and the reference of a task before its
+    other heads.
+
+    Raises:
+        DiskError: A file cannot be written.
+        WeightsError: A file is missing or damaged.
+    """
+    known = load_manifest(folder)
+    plain = {entry.file: entry for entry in known.weights if Path(entry.file).suffix != PACKED}
+    tensors = {file: read_small(known, entry) for file, entry in plain.items()}
+    alone = {file: len(packing.pack(_arrays(small))) for file, small in tensors.items()}
+    references = {
+        file for file, entry in plain.items() if entry.upsampler == known.task(entry.task).reference
+    }
+    manifest = known
+    for file in sorted(plain, key=lambda file: (file not in references, alone[file])):
+        entry = replace(plain[file], file=str(PurePosixPath(file).with_suffix(PACKED)))
+        manifest, entry = _put(manifest, manifest.task(entry.task), entry, tensors[file])
+        manifest = _with_file(manifest, file, entry)
+    _replace(known, manifest)
+
+
+def _replace(old: Manifest, new: Manifest) -> None:
+    """Write a manifest, and remove the files that it no longer names."""
+    write_manifest(new)
+    for file in {entry.file for entry in old.weights} - {entry.file for entry in new.weights}:
+        (new.folder / file).unlink(missing_ok=True)
+
+
+def _encoder_of(recipe: Recipe, runs: Path) -> tuple[WeightsEntry, Mapping[str, Tensor]]:
+    """Return the encoder of the runs, or the shipped one if the heads learned on that."""
+    tensors, folder = halved(load_shared_encoder(recipe, runs).state_dict()), encoder_folder(recipe, runs)
     if (folder / CHECKPOINT).is_file():
-        return _entry(recipe, output, "", halved(tensors), ("encoder",), folder, ENCODER_SEED)
-    shipped = load_manifest()
-    entry = shipped.entry(recipe.task.name, "")
-    write_aside(output / entry.file, (shipped.folder / entry.file).read_bytes())
-    return entry
+        return _entry(recipe, "", ("encoder",), folder, ENCODER_SEED), tensors
+    return replace(load_manifest().entry(recipe.task.name, ""), file=_file(recipe, "")), tensors
 
 
-def _entry(
-    recipe: Recipe,
-    output: Path,
-    upsampler: str,
-    tensors: Mapping[str, Tensor],
-    command: tuple[str, ...],
-    folder: Path,
-    seed: int,
-) -> WeightsEntry:
-    data = save(dict(tensors))
-    file = f"{recipe.task.name}/{upsampler or 'encoder'}.safetensors"
-    write_aside(output / file, data)
+def _entry(recipe: Recipe, upsampler: str, command: tuple[str, ...], folder: Path, seed: int) -> WeightsEntry:
+    """Return the entry of a file that is not written yet, which has no checksum."""
     device, minutes = training_time(folder)
     return WeightsEntry(
-        file=file,
-        sha256=hashlib.sha256(data).hexdigest(),
+        file=_file(recipe, upsampler),
+        sha256="",
         task=recipe.task.name,
         upsampler=upsampler,
         seed=seed,
@@ -103,18 +130,84 @@ def _entry(
     )
 
 
-def _merged(output: Path, task: Task, entries: tuple[WeightsEntry, ...]) -> Manifest:
-    """Return the folder's manifest with these rows of a task added or replaced, in the order of `OPERATORS`.
+def _file(recipe: Recipe, upsampler: str) -> str:
+    return f"{recipe.task.name}/{upsampler or 'encoder'}{PACKED}"
+
+
+# --- Packed files ---
+
+
+def _put(
+    manifest: Manifest, task: Task, entry: WeightsEntry, tensors: Mapping[str, Tensor]
+) -> tuple[Manifest, WeightsEntry]:
+    """Write a file, and again those that rest on it.
+
+    Returns:
+        The manifest with the checksums of the files that it knew already, and the entry with its own.
+    """
+    resting = [(row, read_small(manifest, row)) for row in _resting(manifest, entry.file)]
+    base = _base(manifest, task, entry)
+    if base is None:
+        data = packing.pack(_arrays(tensors))
+    else:
+        known = _arrays(read_small(manifest, base))
+        data = packing.pack(_arrays(tensors), base=packing.Base(base.file, base.sha256), known=known)
+    write_aside(manifest.folder / entry.file, data)
+    entry = replace(entry, sha256=hashlib.sha256(data).hexdigest())
+    manifest = _with_file(manifest, entry.file, entry)
+    for row, small in resting:
+        manifest, _ = _put(manifest, manifest.task(row.task), row, small)
+    return manifest, entry
+
+
+def _resting(manifest: Manifest, file: str) -> list[WeightsEntry]:
+    """Return an entry for each of the files that rest on another."""
+    rows = {row.file: row for row in manifest.weights if Path(row.file).suffix == PACKED and row.file != file}
+    return [row for row in rows.values() if (base := _base_of(manifest, row)) and base.file == file]
+
+
+def _base(manifest: Manifest, task: Task, entry: WeightsEntry) -> WeightsEntry | None:
+    """Return what a file rests on: the head of the task's reference, or the first encoder of its kind."""
+    for row in manifest.weights:
+        if entry.upsampler:
+            alike = (row.task, row.upsampler) == (task.name, task.reference)
+        else:
+            alike = not row.upsampler and manifest.task(row.task).encoder == task.encoder
+        packed = row.file != entry.file and Path(row.file).suffix == PACKED
+        if alike and packed and _base_of(manifest, row) is None:
+            return row
+    return None
+
+
+def _base_of(manifest: Manifest, entry: WeightsEntry) -> packing.Base | None:
+    return packing.base_of(checked_content(manifest.folder, packing.Base(entry.file, entry.sha256)))
+
+
+def _with_file(manifest: Manifest, file: str, entry: WeightsEntry) -> Manifest:
+    """Return the manifest in which all rows with one file have that of an entry."""
+    rows = (
+        replace(row, file=entry.file, sha256=entry.sha256) if row.file == file else row
+        for row in manifest.weights
+    )
+    return replace(manifest, weights=tuple(rows))
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def _merged(known: Manifest, task: Task, entry: WeightsEntry) -> Manifest:
+    """Return a manifest with this row of a task added or replaced, in the order of `OPERATORS`.
 
     A task keeps its position, which is its position in the app.
     """
-    # A damaged manifest is an error: to write a new one would lose the other tasks.
-    known = load_manifest(output) if (output / MANIFEST).is_file() else Manifest(output, (), ())
-    current = {entry.upsampler: entry for entry in (*known.weights, *entries) if entry.task == task.name}
+    current = {row.upsampler: row for row in (*known.weights, entry) if row.task == task.name}
     tasks = {row.name: row for row in (*known.tasks, task)}
-    rows = {name: tuple(entry for entry in known.weights if entry.task == name) for name in tasks}
+    rows = {name: tuple(row for row in known.weights if row.task == name) for name in tasks}
     rows[task.name] = tuple(current[name] for name in ("", *OPERATORS) if name in current)
-    return Manifest(output, tuple(tasks.values()), tuple(entry for group in rows.values() for entry in group))
+    return Manifest(
+        known.folder, tuple(tasks.values()), tuple(row for group in rows.values() for row in group)
+    )
 
 
 def with_scores(manifest: Manifest, task: str, scores: Mapping[str, Score], split: str) -> Manifest:
@@ -178,7 +271,8 @@ is still bound by what the data's owners allow.
 {_stages(recipe)}
 
 Matrices of the encoder are kept in float16, large ones of the heads in 8 bits with a scale for each
-row, vectors in float32. The recipe is `{task.name}.toml` in
+row, vectors in float32; `dysample.models.packing` packs these without loss.
+The recipe is `{task.name}.toml` in
 `dysample/training/recipes`; `MANIFEST.toml` has the command, device and time of every file.
 
 ## Scores

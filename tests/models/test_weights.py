@@ -34,8 +34,9 @@ def test_tasks_have_their_operators_and_all_files_match_their_checksums() -> Non
 
 def test_the_folder_is_small_and_holds_nothing_else() -> None:
     manifest = load_manifest()
-    files = {path.relative_to(manifest.folder).as_posix() for path in manifest.folder.rglob("*.safetensors")}
+    files = {path.relative_to(manifest.folder).as_posix() for path in manifest.folder.rglob("*.packed")}
     assert files == {entry.file for entry in manifest.weights}
+    assert not list(manifest.folder.rglob("*.safetensors"))
     assert sum((manifest.folder / file).stat().st_size for file in files) <= MOST_BYTES
 
 
@@ -95,13 +96,16 @@ def test_missing_and_damaged_files_are_sentences(tmp_path: Path, monkeypatch: py
     copy = tmp_path / "pretrained"
     shutil.copytree(pretrained_folder(), copy)
     monkeypatch.setenv("DYSAMPLE_PRETRAINED", str(copy))
-    head = copy / TASKS[0] / "nearest.safetensors"
-    head.write_bytes(head.read_bytes()[:-1])
-    with pytest.raises(WeightsError, match="damaged"):
-        load_host(TASKS[0], upsampler="nearest")
-    head.unlink()
-    with pytest.raises(WeightsError, match="missing"):
-        load_host(TASKS[0], upsampler="nearest")
+    for name in ("nearest", "bilinear"):  # the second is what the first one rests on
+        head = copy / TASKS[0] / f"{name}.packed"
+        whole = head.read_bytes()
+        head.write_bytes(whole[:-1])
+        with pytest.raises(WeightsError, match=rf"{name}\.packed are damaged \(checksum\)"):
+            load_host(TASKS[0], upsampler="nearest")
+        head.unlink()
+        with pytest.raises(WeightsError, match=rf"{name}\.packed are missing"):
+            load_host(TASKS[0], upsampler="nearest")
+        head.write_bytes(whole)
     (copy / "MANIFEST.toml").write_text("tasks = 3 3")
     with pytest.raises(WeightsError, match="damaged"):
         load_host(TASKS[0])

@@ -1,19 +1,24 @@
 """Products of finished runs: shipped weights, scores, evidence."""
 
+import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import save
 
 from dysample.cli import main
-from dysample.models.manifest import load_manifest
-from dysample.models.weights import load_host
+from dysample.models.manifest import WeightsEntry, load_manifest
+from dysample.models.packing import base_of
+from dysample.models.weights import load_host, read_small
 from dysample.scores.evidence import read_evidence
 from dysample.training.data import PictureData
+from dysample.training.recipe import load_recipe
+from dysample.training.ship import pack, repack, write_manifest
 from tests.training.workshop import HEADS, make_workshop
 
 pytestmark = pytest.mark.slow
@@ -108,9 +113,69 @@ def test_scores_on_other_data_leave_the_manifest_alone(
 
 
 def test_matrices_are_half_in_the_encoder_and_large_ones_8_bits_in_heads(workshop: Path) -> None:
-    folder = workshop / "pretrained" / "made-task"
-    encoder, head = (load_file(folder / f"{name}.safetensors") for name in ("encoder", "bilinear"))
+    manifest = load_manifest(workshop / "pretrained")
+    encoder, head = (read_small(manifest, manifest.entry("made-task", name)) for name in ("", "bilinear"))
     assert {t.dtype for t in encoder.values() if t.ndim > 1} == {torch.float16}
     assert {t.dtype for t in encoder.values() if t.ndim == 1} == {torch.float32}
     assert head["project.c4.weight"].dtype == torch.int8
     assert {t.dtype for t in head.values() if t.ndim > 1} == {torch.float16, torch.int8}
+
+
+def test_heads_rest_on_the_reference_and_follow_it(workshop: Path, tmp_path: Path) -> None:
+    """Another seed's reference takes the place of the old one: other heads keep their values."""
+    folder, recipe = tmp_path / "pretrained", load_recipe(str(workshop / "made.toml"))
+    shutil.copytree(workshop / "pretrained", folder)
+    before = small(folder)
+    others = [name for name in HEADS if name != "bilinear"]
+    runs = tmp_path / "runs"
+    shutil.copytree(workshop / "runs", runs)
+    for name in others:
+        shutil.rmtree(runs / "made-task" / "heads" / f"{name}-seed0")
+    checkpoint = runs / "made-task" / "heads" / "bilinear-seed0" / "checkpoint.pt"
+    state = torch.load(checkpoint, weights_only=True)
+    state["module"] = {
+        key: value * 1.5 if value.is_floating_point() else value for key, value in state["module"].items()
+    }
+    torch.save(state, checkpoint)
+    packed = pack(recipe, runs, folder, seed=0)
+    assert [entry.upsampler for entry in packed] == ["", "bilinear"]
+    after = small(folder)
+    assert {rests_on(folder, name) for name in others} == {"made-task/bilinear.packed"}
+    assert rests_on(folder, "bilinear") is None
+    for name in HEADS:
+        same = {key: torch.equal(value, before[name][key]) for key, value in after[name].items()}
+        assert all(same.values()) == (name != "bilinear")
+
+
+def test_safetensors_are_packed_with_their_values(workshop: Path, tmp_path: Path) -> None:
+    """A folder as it was before there were packed files."""
+    folder = tmp_path / "pretrained"
+    shutil.copytree(workshop / "pretrained", folder)
+    before, manifest = small(folder), load_manifest(folder)
+    rows: list[WeightsEntry] = []
+    for entry in manifest.weights:
+        data = save(before[entry.upsampler])
+        plain = replace(entry, file=entry.file.replace(".packed", ".safetensors"),
+                        sha256=hashlib.sha256(data).hexdigest())  # fmt: skip
+        (folder / plain.file).write_bytes(data)
+        (folder / entry.file).unlink()
+        rows.append(plain)
+    write_manifest(replace(manifest, weights=tuple(rows)))
+    assert [set(tensors) for tensors in small(folder).values()] == [set(kept) for kept in before.values()]
+    repack(folder)
+    assert load_manifest(folder) == manifest
+    assert not list(folder.rglob("*.safetensors"))
+    for name, tensors in small(folder).items():
+        assert all(torch.equal(value, before[name][key]) for key, value in tensors.items())
+
+
+def small(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """Read all tensors of the task as they are shipped, by upsampler."""
+    manifest = load_manifest(folder)
+    return {entry.upsampler: read_small(manifest, entry) for entry in manifest.weights}
+
+
+def rests_on(folder: Path, upsampler: str) -> str | None:
+    """Return the file that a head rests on."""
+    base = base_of((folder / load_manifest(folder).entry("made-task", upsampler).file).read_bytes())
+    return base and base.file
