@@ -78,7 +78,7 @@ def _fill(stuff: Labels, segments: Integer[np.ndarray, "h w"], taken: int, area:
     """Number the free pixels of classes of stuff in `segments`, and return the classes in order."""
     classes = list[int]()
     free = segments == 0
-    for label in np.unique(stuff.classes[free]):
+    for label in np.flatnonzero(np.bincount(stuff.classes[free])):
         pixels = free & (stuff.classes == label)
         if label == _NONE or np.count_nonzero(pixels) < area:
             continue

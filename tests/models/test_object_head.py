@@ -139,3 +139,27 @@ def test_the_kinds_see_the_same_objects(encoder: Encoder) -> None:
         pixels = whole.segments == number
         if label != 1:
             assert any((pixels <= mask).all() for mask in masks.masks)
+
+
+def test_what_is_sure_enough_is_the_same_before_and_after_the_masks_are_drawn(encoder: Encoder) -> None:
+    with torch.no_grad():
+        found = make(encoder)(picture(48, 64))
+    scores = found.scores[0].numpy()
+    for score in (0.0, float(np.median(scores)), float(scores.max()), 1.0):
+        sure, chosen = found.above(score).objects(0, (1, 2, 3)), scores >= np.float32(score)
+        every = found.objects(0, (1, 2, 3))
+        assert len(sure) == chosen.sum()
+        for name in ("boxes", "classes", "scores", "masks"):
+            np.testing.assert_array_equal(getattr(sure, name), getattr(every, name)[chosen])
+        np.testing.assert_array_equal(found.above(score).stuff(0, (0,)).classes, found.stuff(0, (0,)).classes)
+
+
+def test_stuff_is_the_class_of_the_largest_logit_and_the_first_of_equal_ones(encoder: Encoder) -> None:
+    with torch.no_grad():
+        found = make(encoder)(picture(32, 32))
+    logits = torch.randint(0, 3, (1, 4, 32, 32), generator=torch.Generator().manual_seed(0)).float()
+    said = replace(found, semantic=logits).stuff(0, (5, 2, 7)).classes
+    for y in range(32):
+        for x in range(32):
+            values = logits[0, :, y, x].tolist()
+            assert said[y, x] == (5, 2, 7, 255)[values.index(max(values))]
