@@ -55,7 +55,7 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class Contents:
     """What a file holds.
 
     Attributes:
@@ -142,7 +142,7 @@ def unpack(data: bytes, read_base: Callable[[Base], Arrays]) -> dict[str, np.nda
     return arrays
 
 
-def _header(data: bytes) -> tuple[Header, int]:
+def _header(data: bytes) -> tuple[Contents, int]:
     """Return the header of a file, and where its planes begin."""
     if not data.startswith(_MAGIC):
         raise ValueError("it is no file of packed weights")
@@ -153,7 +153,7 @@ def _header(data: bytes) -> tuple[Header, int]:
     except zlib.error as error:
         raise ValueError(str(error)) from error
     tensors = tuple(Packed(name, kind, tuple(shape), differs) for name, kind, shape, differs in rows)
-    return Header(base and Base(*base), tensors, tuple(planes)), end
+    return Contents(base and Base(*base), tensors, tuple(planes)), end
 
 
 def _groups(tensors: "tuple[Packed, ...] | list[Packed]") -> list[list[Packed]]:
