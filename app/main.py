@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from app import server
 from app.pages import PAGES
-from app.shared.engine import devices
+from app.shared.engine import local
 
 # Plotly looks whether pandas is there, and fails where another visitor's page is only importing it.
 importlib.import_module("pandas")
@@ -29,7 +29,7 @@ def draw() -> None:
         st.Page(row.script, title=row.title, url_path=row.address, default=row is PAGES[0]) for row in PAGES
     ]
     st.navigation(pages, position="top").run()
-    st.caption(devices.sentence())
+    st.caption(local.sentence())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
-"""The engine of this process: its networks, and the queue of its visitors."""
+"""The engine of this process: its networks and the queue of its visitors, or the cluster in their stead."""
 
+import functools
+import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -7,9 +9,12 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.shared.cache import CACHE
+from app.shared.engine import devices
+from app.shared.engine.cluster import VARIABLE, Cluster, Setting, read_setting
+from app.shared.engine.courier import Courier
 from app.shared.engine.memory import guarded, is_large
 from app.shared.engine.networks import Engine, Networks
-from app.shared.engine.turns import Turns
+from app.shared.engine.turns import EngineError, Turns
 
 _NOBODY = "nobody"
 _TURNS = Turns()
@@ -33,29 +38,36 @@ def turn(shape: tuple[int, ...], *, needs: int = 0) -> Generator[None]:
     context = get_script_run_ctx(suppress_warning=True)
     visitor = _NOBODY if context is None else context.session_id
     with (
-        _place_shown(drawn=context is not None) as report,
-        _TURNS.turn(visitor, large=is_large(shape), report=report),
+        _shown() as show,
+        _TURNS.turn(visitor, large=is_large(shape), report=_place(show)),
         guarded(shape, needs=needs),
     ):
         yield
 
 
-@contextmanager
-def _place_shown(*, drawn: bool) -> Generator[Callable[[int], None]]:
-    """Show the place in the queue for as long as there is one."""
-    spot = None
-
+def _place(show: Callable[[str], None]) -> Callable[[int], None]:
     def report(place: int) -> None:
+        before = "next" if place == 1 else f"number {place}"
+        show(f"Others are computing: you are {before} in the queue.")
+
+    return report
+
+
+@contextmanager
+def _shown() -> Generator[Callable[[str], None]]:
+    """Show a sentence on the page, for as long as there is one; outside of a page nothing is shown."""
+    drawn, spot = get_script_run_ctx(suppress_warning=True) is not None, None
+
+    def show(sentence: str) -> None:
         nonlocal spot
         if not drawn:
             return
         if spot is None:
             spot = st.empty()
-        before = "next" if place == 1 else f"number {place}"
-        spot.caption(f"Others are computing: you are {before} in the queue.")
+        spot.caption(sentence)
 
     try:
-        yield report
+        yield show
     finally:
         if spot is not None:
             spot.empty()
@@ -65,5 +77,24 @@ NETWORKS = Networks(CACHE, turn)
 
 
 def chosen() -> Engine:
-    """Return the engine that pages are to ask."""
-    return NETWORKS
+    """Return the engine that pages are to ask: this process, or the cluster that `DYSAMPLE_CLUSTER` names.
+
+    Raises:
+        EngineError: The variable is no address of a cluster.
+    """
+    setting = os.environ.get(VARIABLE, "").strip()
+    return _cluster(read_setting(setting)) if setting else NETWORKS
+
+
+@functools.cache
+def _cluster(setting: Setting) -> Cluster:
+    return Cluster(setting, connect=Courier, watched=_shown, manifest=NETWORKS.manifest)
+
+
+def sentence() -> str:
+    """Return on what networks run, or why they cannot."""
+    try:
+        engine = chosen()
+    except EngineError as error:
+        return str(error)
+    return engine.sentence() if isinstance(engine, Cluster) else devices.sentence()

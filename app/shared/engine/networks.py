@@ -152,7 +152,7 @@ class Networks:
         owner = self._owner(task)
 
         def make() -> Encoder:
-            return devices.to_device(weights.load_encoder(owner, manifest=self._manifest()))
+            return devices.to_device(weights.load_encoder(owner, manifest=self.manifest()))
 
         return self._kept(("encoder", owner), make)
 
@@ -170,19 +170,20 @@ class Networks:
 
         def make() -> Head:
             channels = self.encoder(owner).channels
-            return weights.load_head(owner, upsampler, channels, manifest=self._manifest())
+            return weights.load_head(owner, upsampler, channels, manifest=self.manifest())
 
         return self._kept(("head", owner, upsampler), make)
 
     def _owner(self, task: str) -> str:
         """Return the task whose networks a task shares: they are loaded, and the encoder is run, once."""
         owner = self._task(task).owner
-        return owner if owner in [known.name for known in self._manifest().tasks] else task
+        return owner if owner in [known.name for known in self.manifest().tasks] else task
 
     def _task(self, name: str) -> Task:
-        return self._manifest().task(name)
+        return self.manifest().task(name)
 
-    def _manifest(self) -> Manifest:
+    def manifest(self) -> Manifest:
+        """Return the manifest of the weights."""
         return self._kept(("manifest",), load_manifest)
 
     def _kept(self, key: Key, make: Callable[[], _T]) -> _T:
