@@ -7,6 +7,7 @@ neither torch nor Streamlit.
 
 import contextlib
 import itertools
+import logging
 import os
 import pickle
 import re
@@ -451,7 +452,7 @@ class RayHandle:
             ) from error
         _knock(address)
         try:
-            ray.init(address, log_to_driver=False, logging_level="WARNING", namespace="dysample")
+            ray.init(address, log_to_driver=False, logging_level=logging.WARNING, namespace="dysample")
             self._serve, self._application = serve, application
             self.alive()
             self._handle = serve.get_app_handle(application).ask

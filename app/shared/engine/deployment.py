@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import ray
+import torch
 from ray import serve
 
 from app.shared.cache import budget
@@ -42,6 +43,8 @@ class Networks:
         given_up = threading.Event()
         try:
             return await asyncio.to_thread(self._replica.do, method, body, buffers, given_up)
+        except torch.AcceleratorError:
+            os._exit(1)  # nothing runs on the device any more in this process: Serve starts another
         finally:
             given_up.set()
 
