@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=lo
 UNHOOKED := $(PYTEST) -o addopts="--strict-markers --strict-config"
 UNHOOKED_FILES = $(shell grep -rl --include='test_*.py' 'mark\.unhooked' tests)
 
-.PHONY: help setup app test test-fast check test-data test-gpu load replicas clean
+.PHONY: help setup app test test-fast check test-data test-gpu test-cluster load replicas clean
 
 help:
 	@echo "make app          start the app (PORT=$(PORT))"
@@ -28,6 +28,7 @@ help:
 	@echo "make check        run the linter, the formatter, the type checker and the import rules"
 	@echo "make test-data    run the tests that need the data sets in the folder DYSAMPLE_DATA"
 	@echo "make test-gpu     run the tests that need a CUDA device"
+	@echo "make test-cluster run the tests that start a Ray Serve cluster on this machine"
 	@echo "make load         let a class of visitors use the app at once (VISITORS=$(VISITORS) MINUTES=$(MINUTES))"
 	@echo "make replicas     try two replicas of the app behind nginx, of which one is killed"
 	@echo "make setup        install everything that the commands above need"
@@ -42,10 +43,10 @@ app: .venv/.app
 test: .venv/.test
 	$(BIN)/python -m ruff check .
 	CHROME="$$($(BIN)/python scripts/machine.py browser)" && export CHROME && \
-	$(PYTEST) && $(UNHOOKED) -m "unhooked and not data and not gpu" $(UNHOOKED_FILES)
+	$(PYTEST) && $(UNHOOKED) -m "unhooked and not data and not gpu and not cluster" $(UNHOOKED_FILES)
 
 test-fast: .venv/.test
-	$(PYTEST) -m "not unhooked and not data and not gpu and not browser and not slow"
+	$(PYTEST) -m "not unhooked and not data and not gpu and not cluster and not browser and not slow"
 
 check: .venv/.dev
 	$(BIN)/python -m ruff check .
@@ -60,6 +61,10 @@ test-data: .venv/.test
 test-gpu: .venv/.test
 	$(UNHOOKED) -m gpu
 
+# One process: the machine is busy enough with a cluster.
+test-cluster: .venv/.cluster
+	$(BIN)/python -m pytest -m cluster
+
 load: .venv/.app
 	$(BIN)/python scripts/classroom.py --visitors=$(VISITORS) --minutes=$(MINUTES)
 
@@ -70,13 +75,14 @@ clean:
 	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache build dist *.egg-info
 
 # A stamp for each list of requirements: a second call installs nothing. The longer lists include the shorter.
-.venv/.test .venv/.dev: INCLUDED = .venv/.app
-.venv/.dev: INCLUDED += .venv/.test
+.venv/.test .venv/.dev .venv/.cluster: INCLUDED = .venv/.app
+.venv/.dev .venv/.cluster: INCLUDED += .venv/.test
 .venv/.app: requirements.txt
 .venv/.test: requirements-test.txt requirements.txt
 .venv/.dev: requirements-dev.txt requirements-test.txt requirements.txt
+.venv/.cluster: requirements-cluster.txt requirements-test.txt requirements.txt
 
-.venv/.app .venv/.test .venv/.dev: pyproject.toml
+.venv/.app .venv/.test .venv/.dev .venv/.cluster: pyproject.toml
 	@$(PYTHON) $(NEW_ENOUGH) 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed. $(PYTHON) is: $$($(PYTHON) -V 2>&1)"; \
 		echo "With a newer one elsewhere: make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 1; }

@@ -108,7 +108,8 @@ def test_the_requirements_end_with_the_project_itself():
 @pytest.mark.parametrize("development", [False, True], ids=["runtime", "development"])
 def test_every_bound_has_a_pin_within_it(development: bool):
     wanted = bounds()[development]
-    pinned = {**pins("requirements-test.txt"), **pins("requirements-dev.txt")}
+    lists = ("requirements-test.txt", "requirements-dev.txt", "requirements-cluster.txt")
+    pinned = {name: pin for each in lists for name, pin in pins(each).items()}
     pinned = pinned if development else pins("requirements.txt")
     assert pinned.keys() == wanted.keys()
     for name, requirement in pinned.items():
