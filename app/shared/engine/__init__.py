@@ -1,1 +1,1 @@
-"""The engine: the one place where pages run trained networks, on one device, one job at a time."""
+"""The engine: the one place where pages run trained networks, one job at a time on a device."""

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.shared.engine.courier import BrokenError, Reply, Request, UnavailableError
+from app.shared.engine.courier import BrokenError, Parcel, Request, UnavailableError
 from app.shared.engine.networks import Answered, Job
 from app.shared.engine.parcels import packed, unpacked
 from app.shared.engine.turns import EngineError
@@ -64,11 +64,11 @@ class Line(Protocol):
     connected: bool
     ended: bool
 
-    def begin(self, request: Request) -> Future[Reply]:
+    def begin(self, request: Request) -> Future[Parcel]:
         """Send a request."""
         ...
 
-    def cancel(self, future: Future[Reply]) -> None:
+    def cancel(self, future: Future[Parcel]) -> None:
         """Give a request up."""
         ...
 
@@ -77,7 +77,7 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Assignment:
     """What a replica is to do.
 
     Attributes:
@@ -150,7 +150,7 @@ class Cluster:
 
     def _ask(self, method: str, job: Job) -> Any:
         picture = hashlib.sha256(job.picture.encode()).hexdigest()[:32]
-        request = Request(method, picture, *packed(Order(job, fingerprint(self._manifest(), job))))
+        request = Request(method, picture, *packed(Assignment(job, fingerprint(self._manifest(), job))))
         with self._watched() as report:
             reply = self._reply(request, report)
         value = unpacked(reply.body, reply.buffers)
@@ -158,7 +158,7 @@ class Cluster:
             raise value.error
         return value
 
-    def _reply(self, request: Request, report: Report) -> Reply:
+    def _reply(self, request: Request, report: Report) -> Parcel:
         deadline, reason = time.monotonic() + LIMIT_S, ""
         for _ in range(ATTEMPTS):
             line = self._connected()
@@ -179,7 +179,7 @@ class Cluster:
                 self._line = self._connect(self.setting.address, self.setting.application)
             return self._line
 
-    def _wait(self, line: Line, request: Request, report: Report, deadline: float) -> Reply:
+    def _wait(self, line: Line, request: Request, report: Report, deadline: float) -> Parcel:
         future = line.begin(request)
         try:
             while not wait([future], _TICK_S).done:

@@ -65,7 +65,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Parcel:
     """What a replica said, packed."""
 
     body: bytes = field(repr=False)
@@ -126,7 +126,7 @@ class Courier:
         self.ended = False
         self._deadline = time.monotonic() + CONNECT_S
         self._numbers = itertools.count()
-        self._pending: dict[int, Future[Reply]] = {}
+        self._pending: dict[int, Future[Parcel]] = {}
         self._changing, self._writing = threading.Lock(), threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, address, application],
@@ -140,13 +140,13 @@ class Courier:
         threading.Thread(target=self._listen, daemon=True, name="cluster").start()
         threading.Thread(target=self._watch, daemon=True, name="cluster watch").start()
 
-    def begin(self, request: Request) -> Future[Reply]:
+    def begin(self, request: Request) -> Future[Parcel]:
         """Send a request.
 
         Returns:
             The reply to come, or `BusyError`, `EngineError` or `BrokenError` instead.
         """
-        number, future = next(self._numbers), Future[Reply]()
+        number, future = next(self._numbers), Future[Parcel]()
         with self._changing:
             if self.ended:
                 future.set_exception(BrokenError("the connection has ended"))
@@ -155,7 +155,7 @@ class Courier:
         self._tell(("begin", number, request.method, request.picture, request.body), request.buffers)
         return future
 
-    def cancel(self, future: Future[Reply]) -> None:
+    def cancel(self, future: Future[Parcel]) -> None:
         """Give a request up; the cluster does not begin it, if it has not yet."""
         with self._changing:
             numbers = [number for number, other in self._pending.items() if other is future]
@@ -215,7 +215,7 @@ class Courier:
             if future is None:
                 return  # it was given up meanwhile
             if kind == "reply":
-                future.set_result(Reply(said, buffers))
+                future.set_result(Parcel(said, buffers))
             else:
                 errors = {"busy": BusyError, "broken": BrokenError, "refused": EngineError}
                 future.set_exception(errors[kind](said))

@@ -21,13 +21,14 @@ _PICTURES = 64  # whose maps a replica is believed to hold
 
 
 @serve.deployment(
+    name="Networks",
     max_ongoing_requests=2,  # one computes while the other's picture or answer travels
     max_queued_requests=128,
     autoscaling_config={"min_replicas": 1, "max_replicas": 8, "target_ongoing_requests": 1.5},
     health_check_period_s=10,
     health_check_timeout_s=60,  # a processor with one thread may be busy with a large picture meanwhile
 )
-class Networks:
+class ServedReplica:
     """A replica: networks on a share of a GPU, or on processors."""
 
     def __init__(self) -> None:
@@ -78,4 +79,4 @@ def application(arguments: dict[str, Any]) -> serve.Application:
         "num_gpus": float(arguments.get("gpu", usual)),
         "runtime_env": {"env_vars": {"DYSAMPLE_CACHE": str(arguments.get("cache", "1G"))}},
     }
-    return Networks.options(ray_actor_options=options).bind()
+    return ServedReplica.options(ray_actor_options=options).bind()

@@ -11,7 +11,7 @@ import torch
 
 from app.shared.cache import Cache
 from app.shared.engine import devices, passes
-from app.shared.engine.cluster import Failure, Order, fingerprint
+from app.shared.engine.cluster import Assignment, Failure, fingerprint
 from app.shared.engine.memory import guarded, is_large
 from app.shared.engine.networks import Networks
 from app.shared.engine.parcels import Buffers, packed, unpacked
@@ -45,11 +45,11 @@ class Replica:
     def do(
         self, method: str, body: bytes, buffers: Sequence[np.ndarray], given_up: threading.Event
     ) -> tuple[bytes, Buffers]:
-        """Do a packed order.
+        """Do a packed assignment.
 
         Args:
             method: A method of an engine.
-            body: The packed `Order`.
+            body: The packed `Assignment`.
             buffers: Its bytes.
             given_up: Set as soon as nobody waits for the job any more: it is not begun then.
 
@@ -61,17 +61,17 @@ class Replica:
             torch.AcceleratorError: The device is broken.
         """
         _GIVEN_UP.set(given_up)
-        order: Order = unpacked(body, buffers)
+        assignment: Assignment = unpacked(body, buffers)
         try:
-            return packed(self._done(method, order))
+            return packed(self._done(method, assignment))
         except (GivenUpError, torch.AcceleratorError):
             raise
         except Exception as error:  # whatever it is, it is the job's own, and the visitor's page knows it
             return _failure(error)
 
-    def _done(self, method: str, order: Order) -> object:
-        job, engine = order.job, self._networks
-        if fingerprint(self._networks.manifest(), job) != order.weights:
+    def _done(self, method: str, assignment: Assignment) -> object:
+        job, engine = assignment.job, self._networks
+        if fingerprint(self._networks.manifest(), job) != assignment.weights:
             raise EngineError(
                 f"The cluster's weights of {job.task} with {job.upsampler} are not the app's: copy the "
                 "folder of weights to all its nodes, and deploy again."

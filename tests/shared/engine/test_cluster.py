@@ -13,7 +13,7 @@ from app.settings import Subject
 from app.shared import networks
 from app.shared.engine import cluster, local
 from app.shared.engine.cluster import Cluster, Setting, read_setting
-from app.shared.engine.courier import BrokenError, Reply, Request, UnavailableError
+from app.shared.engine.courier import BrokenError, Parcel, Request, UnavailableError
 from app.shared.engine.local import NETWORKS
 from app.shared.engine.networks import Job
 from app.shared.engine.replica import GivenUpError, Replica
@@ -24,7 +24,7 @@ from tests.shared.engine.test_networks import asked
 from tests.shared.engine.test_turns import WAIT_S, until
 from tests.views.opened import forget, open_page
 
-Act = Callable[[Request], Reply]
+Act = Callable[[Request], Parcel]
 
 
 class Line:
@@ -33,14 +33,14 @@ class Line:
     def __init__(self, *acts: Act | Exception) -> None:
         self.acts = list(acts)
         self.requests: list[Request] = []
-        self.cancelled: list[Future[Reply]] = []
+        self.cancelled: list[Future[Parcel]] = []
         self.connected = True
         self.ended = False
 
-    def begin(self, request: Request) -> Future[Reply]:
+    def begin(self, request: Request) -> Future[Parcel]:
         self.requests.append(request)
         act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
-        future = Future[Reply]()
+        future = Future[Parcel]()
         if isinstance(act, Exception):
             future.set_exception(act)
             return future
@@ -54,13 +54,13 @@ class Line:
         threading.Thread(target=work, daemon=True).start()
         return future
 
-    def cancel(self, future: Future[Reply]) -> None:
+    def cancel(self, future: Future[Parcel]) -> None:
         self.cancelled.append(future)
 
 
 def answered_by(replica: Replica) -> Act:
-    def act(request: Request) -> Reply:
-        return Reply(*replica.do(request.method, request.body, request.buffers, threading.Event()))
+    def act(request: Request) -> Parcel:
+        return Parcel(*replica.do(request.method, request.body, request.buffers, threading.Event()))
 
     return act
 
@@ -176,7 +176,7 @@ def test_a_job_that_breaks_every_replica_is_given_up(made: Subject) -> None:
 
 
 def test_a_connection_that_ended_is_made_anew(made: Subject, replica: Replica) -> None:
-    def ends(request: Request) -> Reply:
+    def ends(request: Request) -> Parcel:
         lost.ended = True
         raise BrokenError("the process ended")
 
@@ -242,7 +242,7 @@ class Gone(BaseException):
 
 
 def test_a_visitor_sees_what_is_waited_for_and_gives_it_up(made: Subject) -> None:
-    def never(request: Request) -> Reply:
+    def never(request: Request) -> Parcel:
         threading.Event().wait(WAIT_S)
         raise BrokenError
 
@@ -266,9 +266,9 @@ def test_a_visitor_sees_what_is_waited_for_and_gives_it_up(made: Subject) -> Non
     assert len(line.cancelled) == 1
 
 
-def late(request: Request) -> Reply:
+def late(request: Request) -> Parcel:
     threading.Event().wait(3.0)
-    return Reply(request.body, request.buffers)
+    return Parcel(request.body, request.buffers)
 
 
 def test_no_job_waits_for_ever(made: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,11 +285,11 @@ def test_no_job_waits_for_ever(made: Subject, monkeypatch: pytest.MonkeyPatch) -
 def test_a_job_that_was_given_up_is_not_begun(made: Subject, replica: Replica) -> None:
     """The first holds the device, the second waits; nobody waits for the second."""
     given_up, ended = threading.Event(), list[str]()
-    order, _ = request_of(made, "steps")
+    request, _ = request_of(made, "steps")
 
     def second() -> None:
         try:
-            replica.do("steps", order.body, order.buffers, given_up)
+            replica.do("steps", request.body, request.buffers, given_up)
         except GivenUpError:
             ended.append("given up")
 
@@ -334,7 +334,7 @@ def test_a_broken_device_is_a_fault_of_the_machinery(
     def broken(*_: object) -> None:
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
-    order, _ = request_of(made, "steps")
+    request, _ = request_of(made, "steps")
     monkeypatch.setattr(passes, "steps", broken)
     with pytest.raises(torch.AcceleratorError):
-        replica.do("steps", order.body, order.buffers, threading.Event())
+        replica.do("steps", request.body, request.buffers, threading.Event())
