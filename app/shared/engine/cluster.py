@@ -22,6 +22,7 @@ APPLICATION = "dysample"
 ATTEMPTS = 3
 LIMIT_S = 300.0  # in which a job is to be done, with all its waiting
 _TICK_S = 0.1
+_QUIET_S = 0.5  # in which nothing is shown, for pages would flicker
 _SETTING = re.compile(r"(auto|(?:ray://)?(?:[\w.-]+|\[[\da-fA-F:]+\]):\d{1,5})(?:/([\w.-]+))?")
 
 
@@ -180,11 +181,14 @@ class Cluster:
             return self._line
 
     def _wait(self, line: Line, request: Request, report: Report, deadline: float) -> Parcel:
+        began = time.monotonic()
         future = line.begin(request)
         try:
             while not wait([future], _TICK_S).done:
-                report("Computing on the cluster." if line.connected else "Connecting to the cluster.")
-                if time.monotonic() > deadline:
+                now = time.monotonic()
+                if now > began + _QUIET_S:
+                    report("Computing on the cluster." if line.connected else "Connecting to the cluster.")
+                if now > deadline:
                     raise EngineError(
                         f"{self._named()} has not done this computation within {LIMIT_S:.0f} seconds: try "
                         "again in a minute, or choose a smaller working size."

@@ -510,8 +510,13 @@ def main(address: str, application: str) -> None:
     """Connect, then carry requests between standard input and output until the app closes the line."""
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what Ray prints is no message
+    hanging = threading.Timer(2 * CONNECT_S, os._exit, (1,))  # by then the app has given it up, or has ended
+    hanging.daemon = True
+    hanging.start()
     try:
-        Rounds(RayHandle(address, application), outgoing).run(incoming)
+        handle = RayHandle(address, application)
+        hanging.cancel()
+        Rounds(handle, outgoing).run(incoming)
     except UnavailableError as error:
         send(outgoing, ("unavailable", -1, str(error)))
     os._exit(0)  # Ray's threads may wait for a cluster that is gone

@@ -1,8 +1,13 @@
 """The courier's process: what it brings back, what it cannot, and how its end is told; no Ray is needed."""
 
+import os
+import signal
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -122,9 +127,6 @@ def test_a_process_that_never_connects_is_ended(start: Start, monkeypatch: pytes
 
 def test_a_process_that_falls_silent_is_ended(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even while a request is being written to it, which nobody reads."""
-    import os
-    import signal
-
     monkeypatch.setattr(courier, "SILENCE_S", 2.0)
     line = start()
     until(lambda: line.connected)
@@ -165,12 +167,41 @@ def test_a_picture_travels_once_while_it_fits_and_anew_when_it_was_lost() -> Non
     assert asked("large", 1000) == 6
 
 
+# --- What Ray says ---
+
+
+@pytest.mark.parametrize(
+    ("applications", "words"),
+    [
+        ({"dysample": ("RUNNING", "")}, None),
+        ({"dysample": ("DEPLOYING", "")}, None),
+        ({"dysample": ("UNHEALTHY", "a replica is being replaced")}, None),
+        ({}, r"it has no application called 'dysample' \(it has none\)"),
+        ({"a": ("RUNNING", ""), "b": ("RUNNING", "")}, r"no application called 'dysample' \(it has a, b\)"),
+        ({"dysample": ("DEPLOY_FAILED", "no weights")}, "'dysample' does not run: DEPLOY_FAILED no weights"),
+    ],
+)
+def test_an_application_is_there_or_it_is_said_why_not(
+    applications: dict[str, tuple[str, str]], words: str | None
+) -> None:
+    found = {
+        name: SimpleNamespace(status=SimpleNamespace(value=status), message=message)
+        for name, (status, message) in applications.items()
+    }
+    handle = RayHandle.__new__(RayHandle)
+    handle._application = "dysample"
+    handle._serve = SimpleNamespace(status=lambda: SimpleNamespace(applications=found))
+    if words is None:
+        assert handle.alive() is None
+    else:
+        with pytest.raises(UnavailableError, match=words):
+            handle.alive()
+
+
 # --- Ray that is not there ---
 
 
 def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(
         UnavailableError, match=r"not installed here \(pip install 'dysample-lab\[cluster\]'\)"
@@ -180,8 +211,6 @@ def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_an_address_where_nobody_listens_is_refused_at_once(scheme: str) -> None:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
         began = time.monotonic()
