@@ -121,8 +121,9 @@ class Nodes:
 
 def is_replica(process: psutil.Process) -> bool:
     try:
-        return process.cmdline()[:1] == ["ray::ServeReplica:dysample:Networks"]
-    except psutil.Error:
+        # Ray appends the method that is running.
+        return process.cmdline()[0].startswith("ray::ServeReplica:dysample:Networks")
+    except (psutil.Error, IndexError):
         return False
 
 
@@ -201,10 +202,24 @@ def close(there: torch.Tensor, here: torch.Tensor) -> None:
     torch.testing.assert_close(there, here, rtol=1e-4, atol=1e-5)
 
 
+def connect(engine: Cluster) -> None:
+    """Ask until there is a connection: on a busy machine Ray's proxy gives up before it has begun to serve."""
+    for _ in range(4):
+        try:
+            engine.answer(job("first"))
+        except EngineError as error:
+            assert "cannot be used" in str(error)
+        else:
+            return
+    pytest.fail("there was no connection in four attempts")
+
+
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_answers_are_those_of_the_local_engine(deployed: Nodes, connected: Ask, scheme: str) -> None:
     address = f"ray://127.0.0.1:{deployed.client_port}" if scheme else deployed.address
     there = connected(address)
+    if scheme:
+        connect(there)
     wanted = job(f"same{scheme}", side=256)
     for upsampler in UPSAMPLERS:
         wanted = replace(wanted, upsampler=upsampler)
@@ -223,12 +238,11 @@ def test_answers_are_those_of_the_local_engine(deployed: Nodes, connected: Ask, 
 
 
 def test_errors_of_a_job_come_back_as_themselves(deployed: Nodes, connected: Ask) -> None:
-    with pytest.raises(
-        ValueError, match="made-depth has no weights for 'fade'; there are nearest, "
-    ) as raised:
+    before = deployed.replicas().keys()
+    with pytest.raises(ValueError, match="made-depth has no weights for 'fade'; there are nearest") as raised:
         connected(deployed.address).answer(job("wrong", "fade"))
     assert "On the cluster:" in raised.value.__notes__[0]
-    assert len(deployed.replicas()) == 2
+    assert deployed.replicas().keys() == before
 
 
 def test_a_picture_stays_with_the_replica_that_has_its_maps(deployed: Nodes, connected: Ask) -> None:
