@@ -17,8 +17,9 @@ _TRAINING = Path(__file__).parents[1] / "training"
 DTYPES = ("float32", "bfloat16", "float16")
 LAYOUTS = ("nchw", "channels_last")
 IMPLEMENTATIONS = ("auto", "plain", "native", "triton")
+PRECISIONS = ("auto", "float32", "bfloat16")
 PAPER_SIZE = "256x120x120"
-BFLOAT16_HELP = "compute in bfloat16 on the CPU too (CUDA always does): faster where the processor can"
+BFLOAT16_HELP = "compute in bfloat16 on the CPU too, as CUDA does: faster where the processor can"
 
 
 class CommandError(Exception):

@@ -12,6 +12,7 @@ from dysample.cli.options import (
     IMPLEMENTATIONS,
     LAYOUTS,
     PAPER_SIZE,
+    PRECISIONS,
     ablation_names,
     input_shape,
     map_size,
@@ -76,7 +77,11 @@ def train_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="upsamplers to train, with options after an @ (default: all)",
     )
-    add("--bfloat16", action="store_true", help=BFLOAT16_HELP)
+    precision = parser.add_mutually_exclusive_group()
+    _add_precision(precision)
+    precision.add_argument(
+        "--bfloat16", action="store_const", dest="precision", const="bfloat16", help=BFLOAT16_HELP
+    )
 
 
 def evaluate_options(parser: argparse.ArgumentParser) -> None:
@@ -95,6 +100,14 @@ def evaluate_options(parser: argparse.ArgumentParser) -> None:
         help="score on another data set with such truth, for scores-NAME.json and the model card alone",
     )
     add("--split", default="", metavar="NAME", help="split of the other data set (default: the recipe's)")
+    look = parser.add_argument_group(
+        "a look", "scores that are only printed: those kept beside the weights are of all, in float32"
+    )
+    add = look.add_argument
+    add("--upsampler", nargs="+", type=operator_name, metavar="NAME", help="score these heads alone")
+    add("--first", type=positive, metavar="N", help="on the first N pictures alone")
+    _add_precision(look, "bfloat16 on any device; auto: float32, but for a look on a GPU that has bfloat16")
+    add("--json", type=Path, metavar="FILE", help="write the scores to this file")
 
 
 def pack_options(parser: argparse.ArgumentParser) -> None:
@@ -135,6 +148,13 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
     parser.add_argument("--device", help="cpu, cuda, ... (default: cuda if there is one)")
     parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
+
+
+def _add_precision(
+    parser: argparse._ActionsContainer,  # pyright: ignore[reportPrivateUsage]
+    words: str = "default: auto, which is bfloat16 on a GPU that computes in it, else float32",
+) -> None:
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help=words)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from dysample.cli.options import CommandError
 from dysample.files import write_aside
+from dysample.models.computing import device_named, precision_on
 from dysample.models.manifest import Manifest, load_manifest, pretrained_folder
 from dysample.ops.registry import OPERATORS
 from dysample.scores.evidence import evidence_table, write_evidence
@@ -22,7 +23,7 @@ from dysample.training import evidence, scoring, ship
 from dysample.training.data import DataError, PictureData, data_folder
 from dysample.training.distributed import joined
 from dysample.training.evidence import ScoredRun, scored_runs, trained_like
-from dysample.training.loop import TrainingError
+from dysample.training.loop import TrainingError, device_name
 from dysample.training.recipe import (
     Recipe,
     ablation,
@@ -39,6 +40,7 @@ from dysample.training.workers import ClusterError, ClusterWorkers, LocalWorkers
 
 FAILED = 1
 INTERRUPTED = 130
+SPLIT_ALONE = "--split names a split of another data set: give --dataset as well"
 
 
 def run_train(options: argparse.Namespace) -> int:
@@ -93,11 +95,6 @@ def _pretrained(options: argparse.Namespace) -> Path:
     return options.pretrained or pretrained_folder()
 
 
-def device_of(option: str | None) -> torch.device:
-    """Return the given device, else CUDA if there is one, else the CPU."""
-    return torch.device(option or ("cuda" if torch.cuda.is_available() else "cpu"))
-
-
 def train(options: argparse.Namespace, data: Path) -> None:
     """Train the encoder, heads on it, both, or whole networks; processes of torchrun share a run."""
     recipe = load_recipe(options.recipe)
@@ -107,8 +104,8 @@ def train(options: argparse.Namespace, data: Path) -> None:
     note_other_data(pictures, recipe.train_sha256)
     where = (recipe, data, options.runs)
     upsamplers: Sequence[str] = options.upsampler or list(OPERATORS)
-    with joined(device_of(options.device)) as device:
-        how: dict[str, Any] = {"device": device, "bfloat16": options.bfloat16}
+    with joined(device_named(options.device)) as device:
+        how: dict[str, Any] = {"device": device, "precision": options.precision}
         if options.stage in ("encoder", "both"):
             train_whole(*where, recipe.task.reference, seed=ENCODER_SEED, **how)
         if options.stage == "whole":
@@ -127,15 +124,47 @@ def pack(options: argparse.Namespace, data: Path) -> None:
 
 
 def evaluate(options: argparse.Namespace, data: Path) -> None:
-    """Score shipped weights and enter the scores in the manifest, or score and summarise runs."""
+    """Score shipped weights and enter the scores in the manifest, score some of them, or summarise runs."""
     recipe = load_recipe(options.recipe)
+    if _is_look(options):
+        _look(recipe, options, data)
+        return
     if options.dataset:
         _evaluate_elsewhere(recipe, options, data)
         return
     if options.split:
-        raise CommandError("--split names a split of another data set: give --dataset as well")
+        raise CommandError(SPLIT_ALONE)
     score = _evaluate_shipped if options.runs is None else _evaluate_runs
     score(recipe, options, _test_pictures(recipe, data))
+
+
+def _is_look(options: argparse.Namespace) -> bool:
+    """Return whether scores are asked for that must not stand beside the weights."""
+    return bool(options.upsampler or options.first or options.json or options.precision == "bfloat16")
+
+
+def _look(recipe: Recipe, options: argparse.Namespace, data: Path) -> None:
+    """Score some shipped heads, on some pictures, in any precision; keep nothing beside the weights."""
+    if options.runs is not None:
+        raise CommandError(
+            "scores of runs are compared with each other, and so all on every picture in float32: "
+            "leave out --upsampler, --first, --json and --precision, or --runs"
+        )
+    if options.split and not options.dataset:
+        raise CommandError(SPLIT_ALONE)
+    device, manifest = device_named(options.device), load_manifest(_pretrained(options))
+    precision = precision_on(device, options.precision)
+    pictures = scored_pictures(recipe, data, dataset=options.dataset, split=options.split)
+    note_left_out(pictures)
+    task = recipe.task
+    names = options.upsampler or [entry.upsampler for entry in manifest.heads(task.name)]
+    how: dict[str, Any] = {"device": device, "precision": precision, "first": options.first}
+    scores = scoring.evaluate(manifest, task.name, names, pictures, **how)
+    print(scoring.score_table(task.kind, scores))
+    if options.json is not None:
+        count = min(options.first or len(pictures), len(pictures))
+        where = {"pictures": count, "device": device_name(device, precision), "precision": precision}
+        scoring.write_scores(options.json, manifest, task.name, pictures, scores, where)
 
 
 def _test_pictures(recipe: Recipe, data: Path) -> PictureData:
@@ -182,7 +211,7 @@ def _scores(
     """Score all shipped heads of a task, print the scores and write them; return them with the manifest."""
     task, manifest = recipe.task, load_manifest(_pretrained(options))
     names = [entry.upsampler for entry in manifest.heads(task.name)]
-    scores = scoring.evaluate(manifest, task.name, names, pictures, device=device_of(options.device))
+    scores = scoring.evaluate(manifest, task.name, names, pictures, device=device_named(options.device))
     scoring.write_scores(manifest.folder / task.name / file, manifest, task.name, pictures, scores)
     print(scoring.score_table(task.kind, scores))
     return manifest, scores
@@ -196,7 +225,7 @@ def _evaluate_runs(recipe: Recipe, options: argparse.Namespace, pictures: Pictur
     folder = _pretrained(options) / recipe.task.name
     finished = finished_runs(recipe, options.runs)
     evidence.score_runs(
-        recipe, options.runs, finished, pictures, folder / "runs", device=device_of(options.device)
+        recipe, options.runs, finished, pictures, folder / "runs", device=device_named(options.device)
     )
     evidence.fold_runs(folder / "runs")
     scored = scored_runs(recipe, folder / "runs", pictures.digest)

@@ -67,8 +67,10 @@ class DenseHead(Head):
         # The last enlargement, by the stride of the finest map, belongs to the network, not to the comparison
         # (Sec. 4.1). Strides double from map to map up to the coarsest.
         stride = STRIDES[-1] // 2 ** (len(maps) - 1)
+        # Under autocast, a half type would make equal what an argmax has to tell apart.
+        dtype = torch.promote_types(prediction.output.dtype, next(self.parameters()).dtype)
         # Channels last keeps the classes of a pixel together: this and a later argmax are faster.
-        coarse = prediction.output.contiguous(memory_format=torch.channels_last)
+        coarse = prediction.output.to(dtype).contiguous(memory_format=torch.channels_last)
         output = F.interpolate(
             coarse, scale_factor=float(stride), mode="bilinear", align_corners=align_corners
         )

@@ -173,6 +173,8 @@ class RegionHead(Head):
         semantic = None
         if self.semantic is not None:
             coarse = self.semantic(levels)
+            # As in other heads, logits are compared in the dtype of the weights, also under autocast.
+            coarse = coarse.to(torch.promote_types(coarse.dtype, next(self.parameters()).dtype))
             large = F.interpolate(coarse, scale_factor=float(_STRIDE), mode="bilinear", align_corners=False)
             semantic = large[:, :, :height, :width]
         output = Detections(
@@ -268,7 +270,7 @@ class ObjectHead(RegionHead):
         if widths.mask:
             self.regions.mask_roi_pool = _pool(14)
             self.regions.mask_head = MaskRCNNHeads(widths.pyramid, (widths.mask,) * 3, 1)
-            self.regions.mask_predictor = MaskRCNNPredictor(widths.mask, widths.mask, things + 1)
+            self.regions.mask_predictor = _MaskPredictor(widths.mask, widths.mask, things + 1)
         self.semantic = (
             SemanticBranch(widths.pyramid, widths.semantic, stuff + 1, groups=widths.semantic // 4)
             if widths.semantic
@@ -355,6 +357,13 @@ class _BoxPredictor(FastRCNNPredictor):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         scores, deltas = super().forward(x)
         return scores.float(), deltas.float()
+
+
+class _MaskPredictor(MaskRCNNPredictor):
+    """torchvision's predictor with outputs in float32."""
+
+    def forward(self, input: Float[Tensor, "n c h w"]) -> Float32[Tensor, "n k H W"]:
+        return super().forward(input).float()
 
 
 def _box_head(width: int, inner: int) -> nn.Sequential:

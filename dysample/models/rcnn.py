@@ -377,10 +377,10 @@ class _BoxPredictor(nn.Module):
 
 
 class _MaskPredictor(MaskRCNNPredictor):
-    """Masks of the classes without the background, returned as torchvision has them."""
+    """Masks of the classes without the background, in float32, returned as torchvision has them."""
 
     def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k H W"]:
-        return F.pad(super().forward(input), (0, 0, 0, 0, 1, 0))
+        return F.pad(super().forward(input).float(), (0, 0, 0, 0, 1, 0))
 
 
 class _Regions(RoIHeads):

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dysample.models.computing import ChosenPrecision
 from dysample.models.heads import Head
 from dysample.training.data import Batch, PictureData, batches, steps_per_epoch
 from dysample.training.distributed import (
@@ -81,7 +82,7 @@ class TrainingRun:
         loss: Loss of a head, given maps and truth.
         seed: Seed of the order and the augmentation.
         device: Device to compute on.
-        bfloat16: Autocast to bfloat16 on the CPU too, as on CUDA.
+        precision: Precision of the forward pass.
         prepare: Turns a batch of pictures into the input of all learners.
         reach: Returns a learner's head and the maps that it reads, given its module and that input.
     """
@@ -92,7 +93,7 @@ class TrainingRun:
     loss: Loss
     seed: int
     device: torch.device
-    bfloat16: bool
+    precision: ChosenPrecision
     prepare: Callable[[Tensor], Any]
     reach: Callable[[nn.Module, Any], tuple[Head, Maps]]
 
@@ -201,16 +202,18 @@ def _train(run: TrainingRun, learners: Sequence[Learner], per_epoch: int, part: 
         for learner in active:
             if learner.name not in failed:
                 entry = {"loss": result.loss[learner.name], "seconds": round(result.seconds[learner.name], 1)}
-                learner.keep(epoch + 1, entry | {"device": device_name(run.device, bfloat16=run.bfloat16)})
+                learner.keep(epoch + 1, entry | {"device": device_name(run.device, run.precision)})
     if failed:
         raise TrainingError("; ".join(failed.values()))
 
 
-def device_name(device: torch.device, *, bfloat16: bool) -> str:
-    """Return the GPU's name, or the number of CPU threads and whether they use bfloat16, for records."""
-    name = f"{device.type}, {torch.get_num_threads()} threads" + (", bfloat16" if bfloat16 else "")
+def device_name(device: torch.device, precision: ChosenPrecision) -> str:
+    """Return the GPU's name, or the number of CPU threads, and any unusual precision, for records."""
     if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
+        name = torch.cuda.get_device_name(device) + (", float32" if precision == "float32" else "")
+    else:
+        name = f"{device.type}, {torch.get_num_threads()} threads"
+        name += ", bfloat16" if precision == "bfloat16" else ""
     return name if process_count() == 1 else f"{process_count()} × {name}"
 
 
@@ -275,4 +278,4 @@ def _step(
 
 
 def _half(run: TrainingRun) -> torch.autocast:
-    return torch.autocast(run.device.type, torch.bfloat16, enabled=run.bfloat16 or run.device.type == "cuda")
+    return torch.autocast(run.device.type, torch.bfloat16, enabled=run.precision == "bfloat16")

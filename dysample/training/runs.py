@@ -75,8 +75,9 @@ class FinishedRun:
 
 def training_command(recipe: Recipe, stage: str, *options: str, device: str) -> str:
     """Return the command that trains such a run, in the precision that `device` (a `device_name`) states."""
-    half = ("--bfloat16",) if device.endswith("bfloat16") else ()
-    return " ".join(("python -m dysample train", recipe.task.owner, "--stage", stage, *options, *half))
+    unusual = {", bfloat16": ("--bfloat16",), ", float32": ("--precision", "float32")}
+    precision = next((words for end, words in unusual.items() if device.endswith(end)), ())
+    return " ".join(("python -m dysample train", recipe.task.owner, "--stage", stage, *options, *precision))
 
 
 def finished_runs(recipe: Recipe, runs: Path) -> tuple[FinishedRun, ...]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dysample.files import write_aside
 from dysample.models.annotations import Annotation
+from dysample.models.computing import ChosenPrecision, computing
 from dysample.models.encoder import Encoder
 from dysample.models.heads import Head
 from dysample.models.host import encode
@@ -26,7 +27,14 @@ from dysample.training.loop import ProgressLine
 
 
 def evaluate(
-    manifest: Manifest, task: str, upsamplers: Sequence[str], data: PictureData, *, device: torch.device
+    manifest: Manifest,
+    task: str,
+    upsamplers: Sequence[str],
+    data: PictureData,
+    *,
+    device: torch.device,
+    precision: ChosenPrecision = "float32",
+    first: int | None = None,
 ) -> dict[str, Score]:
     """Score several shipped heads of a task on every picture of a split at its own size.
 
@@ -36,13 +44,16 @@ def evaluate(
         upsamplers: The heads to score.
         data: The pictures, with their truth.
         device: Device to compute on.
+        precision: Precision to compute in.
+        first: Number of pictures from the first on; None for all.
 
     Returns:
         Scores by upsampler; the means are over the classes that the task scores.
     """
     encoder = load_encoder(task, manifest=manifest)
     heads = {name: load_head(task, name, encoder.channels, manifest=manifest) for name in upsamplers}
-    scorers = score_heads(manifest.task(task), encoder, heads, data, device=device)
+    how: dict[str, Any] = {"device": device, "precision": precision, "first": first}
+    scorers = score_heads(manifest.task(task), encoder, heads, data, **how)
     return {name: scorer.score() for name, scorer in scorers.items()}
 
 
@@ -53,6 +64,8 @@ def score_heads(
     data: PictureData,
     *,
     device: torch.device,
+    precision: ChosenPrecision = "float32",
+    first: int | None = None,
 ) -> dict[str, Scorer[Any]]:
     """Score several heads of an encoder on every picture at its own size, running the encoder once.
 
@@ -62,6 +75,8 @@ def score_heads(
         heads: Heads in eval mode, by name.
         data: Pictures with their truth.
         device: Device to compute on.
+        precision: Precision to compute in; scores that are compared must have the same.
+        first: Number of pictures from the first on; None for all.
 
     Returns:
         The scorer of each head, by name.
@@ -70,8 +85,8 @@ def score_heads(
     encoder.to(device)
     for head in heads.values():
         head.to(device)
-    for image, truth in _pictures(data, device):
-        with torch.inference_mode():
+    for image, truth in _pictures(data, device, first):
+        with torch.inference_mode(), computing(device, precision):
             maps = encode(encoder, image)
             for name, head in heads.items():
                 output = head.decode(maps, *image.shape[2:]).output
@@ -79,30 +94,50 @@ def score_heads(
     return scorers
 
 
-def _pictures(data: PictureData, device: torch.device) -> Iterator[tuple[Tensor, Annotation]]:
-    progress = ProgressLine(data.title, len(data))
-    for index in range(len(data)):
+def _pictures(
+    data: PictureData, device: torch.device, first: int | None
+) -> Iterator[tuple[Tensor, Annotation]]:
+    count = len(data) if first is None else min(first, len(data))
+    progress = ProgressLine(data.title, count)
+    for index in range(count):
         picture = data[index]
         yield torch.from_numpy(picture.image).to(device).permute(2, 0, 1)[None].float() / 255, picture.truth
         progress.update(index + 1, picture.name)
 
 
 def write_scores(
-    path: Path, manifest: Manifest, task: str, data: PictureData, scores: Mapping[str, Score]
+    path: Path,
+    manifest: Manifest,
+    task: str,
+    data: PictureData,
+    scores: Mapping[str, Score],
+    unusual: Mapping[str, Any] | None = None,
 ) -> None:
     """Write scores as JSON with everything needed to reproduce them.
+
+    Args:
+        path: Path of the file.
+        manifest: Manifest of the weights.
+        task: Name of the task.
+        data: The pictures.
+        scores: Scores by upsampler.
+        unusual: What is to be entered as well, or otherwise than for all pictures in float32.
 
     Raises:
         DiskError: The file cannot be written.
     """
     row = manifest.task(task)
-    record = provenance(data) | {
-        "task": task,
-        "weights_sha256": {name: manifest.entry(task, name).sha256 for name in ("", *scores)},
-        "classes": row.classes,
-        "scored": row.scored,
-        "scores": {name: asdict(score) for name, score in scores.items()},
-    }
+    record = (
+        provenance(data)
+        | dict(unusual or {})
+        | {
+            "task": task,
+            "weights_sha256": {name: manifest.entry(task, name).sha256 for name in ("", *scores)},
+            "classes": row.classes,
+            "scored": row.scored,
+            "scores": {name: asdict(score) for name, score in scores.items()},
+        }
+    )
     write_json(path, record)
 
 

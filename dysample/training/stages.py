@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dysample.models.computing import Precision, precision_on
 from dysample.models.encoder import Encoder
 from dysample.models.heads import Head
 from dysample.models.host import Host, encode
@@ -45,7 +46,7 @@ def train_whole(
     *,
     seed: int,
     device: torch.device,
-    bfloat16: bool = False,
+    precision: Precision = "auto",
 ) -> Path:
     """Train encoder and head together with one upsampler; return the folder of the run."""
     pictures = training_pictures(recipe, data)
@@ -67,7 +68,7 @@ def train_whole(
         loss=_loss(recipe, pictures, stage),
         seed=seed,
         device=device,
-        bfloat16=bfloat16,
+        precision=precision_on(device, precision),
         prepare=lambda image: image,
         reach=_parts,
     )
@@ -84,7 +85,7 @@ def train_heads(
     *,
     seed: int,
     device: torch.device,
-    bfloat16: bool = False,
+    precision: Precision = "auto",
 ) -> None:
     """Train one head for each upsampler on the frozen encoder, which learned with the task's reference.
 
@@ -112,7 +113,7 @@ def train_heads(
         loss=_loss(recipe, pictures, stage),
         seed=seed,
         device=device,
-        bfloat16=bfloat16,
+        precision=precision_on(device, precision),
         prepare=lambda image: encode(encoder, image),
         reach=lambda head, maps: (cast(Head, head), maps),
     )

@@ -13,6 +13,7 @@ from dysample.cli.parser import COMMANDS
 from dysample.kernels import Implementation
 from dysample.measure import PAPER_SIZE
 from dysample.measure.case import DTypeName, Layout
+from dysample.models.computing import Precision
 from dysample.ops import OPERATORS
 from dysample.training import ablations, recipe_names
 from tests import ROOT
@@ -88,6 +89,7 @@ def test_what_is_written_down_again_is_what_the_modules_say():
     assert get_args(Implementation) == options.IMPLEMENTATIONS
     assert get_args(DTypeName) == options.DTYPES
     assert get_args(Layout) == options.LAYOUTS
+    assert get_args(Precision) == options.PRECISIONS
     assert str(PAPER_SIZE) == options.PAPER_SIZE
     assert tuple(options.recipe_names()) == recipe_names()
     assert options.ablation_names() == [each.name for each in ablations()]

@@ -16,6 +16,7 @@ from dysample.models.manifest import WeightsEntry, load_manifest
 from dysample.models.packing import base_of
 from dysample.models.weights import load_host, read_small
 from dysample.scores.evidence import read_evidence
+from dysample.training import scoring
 from dysample.training.data import PictureData
 from dysample.training.recipe import load_recipe
 from dysample.training.ship import pack, repack, write_manifest
@@ -110,6 +111,57 @@ def test_scores_on_other_data_leave_the_manifest_alone(
         "\nOn voc_animals fresh, 4 pictures that nothing was trained or chosen on\n"
         f"(`scores-voc_animals.json`):\n\n{table}"
     )
+
+
+def test_a_look_keeps_nothing_beside_the_weights(
+    workshop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some heads, some pictures, bfloat16: printed, and written where a file is named."""
+    pretrained = workshop / "pretrained"
+    before = {path: path.read_bytes() for path in pretrained.rglob("*") if path.is_file()}
+    used: list[tuple[str, str]] = []
+
+    def computing(device: torch.device, precision: str) -> object:
+        used.append((device.type, precision))
+        return original(device, precision)
+
+    original = scoring.computing
+    monkeypatch.setattr(scoring, "computing", computing)
+    words = ["evaluate", str(workshop / "made.toml"), "--data", str(workshop), "--device", "cpu"]
+    words += ["--pretrained", str(pretrained)]
+    look = ["--upsampler", "bilinear", "--first", "3", "--precision", "bfloat16"]
+    file = workshop / "look.json"
+    assert main([*words, *look, "--json", str(file)]) == 0
+    assert used == [("cpu", "bfloat16")] * 3
+    printed = capsys.readouterr().out
+    assert "bilinear" in printed
+    assert "dysample" not in printed
+    record = json.loads(file.read_text(encoding="utf-8"))
+    assert (record["pictures"], record["precision"]) == (3, "bfloat16")
+    assert record["device"].endswith("threads, bfloat16")
+    assert list(record["scores"]) == ["bilinear"]
+    assert main([*words, "--json", str(file)]) == 0
+    assert used[3:] == [("cpu", "float32")] * 4
+    whole = json.loads(file.read_text(encoding="utf-8"))["scores"]
+    assert whole == json.loads((pretrained / "made-task" / "scores.json").read_text())["scores"]
+    assert whole["bilinear"]["miou"] == pytest.approx(record["scores"]["bilinear"]["miou"], abs=0.2)
+    assert {path: path.read_bytes() for path in pretrained.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--runs", "runs", "--first", "3"], "scores of runs are compared with each other"),
+        (["--first", "3", "--split", "fresh"], "give --dataset as well"),
+        (["--first", "3", "--device", "cuda:77"], "device must be one that this machine has, got 'cuda:77'"),
+    ],
+)
+def test_looks_that_cannot_be(
+    options: list[str], sentence: str, workshop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["evaluate", str(workshop / "made.toml"), "--data", str(workshop)]
+    assert main([*words, "--pretrained", str(workshop / "pretrained"), *options]) == 2
+    assert sentence in capsys.readouterr().err
 
 
 def test_matrices_are_half_in_the_encoder_and_large_ones_8_bits_in_heads(workshop: Path) -> None:

@@ -17,7 +17,7 @@ from dysample.models.weights import new_encoder
 from dysample.training import loop
 from dysample.training.data import DataError, data_folder
 from dysample.training.recipe import load_recipe
-from dysample.training.runs import load_checkpoint, read_log, save_checkpoint
+from dysample.training.runs import load_checkpoint, read_log, save_checkpoint, training_command
 from dysample.training.stages import make_head
 from tests.training.workshop import HEADS, ends_alike, make_workshop, part, run
 
@@ -90,6 +90,18 @@ def test_bfloat16_on_the_cpu_learns_much_the_same_and_the_log_tells(workshop: Pa
     assert run(workshop, "pack", "--pretrained", str(workshop / "packed"), runs="half") == 0
     entry = load_manifest(workshop / "packed").entry("made-task", "dysample")
     assert entry.command.endswith("--stage heads --upsampler dysample --seed 0 --bfloat16")
+
+
+def test_records_name_an_unusual_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GPUs compute in bfloat16, the CPU in float32, unless the command says otherwise."""
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some GPU")
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    names = [loop.device_name(device, half) for device in (gpu, cpu) for half in ("float32", "bfloat16")]
+    threads = f"cpu, {torch.get_num_threads()} threads"
+    assert names == ["Some GPU, float32", "Some GPU", threads, f"{threads}, bfloat16"]
+    recipe = load_recipe("indoor-depth")
+    ends = [training_command(recipe, "whole", device=name).partition("whole")[2] for name in names]
+    assert ends == [" --precision float32", "", "", " --bfloat16"]
 
 
 def test_heads_of_a_seed_start_alike_outside_their_upsamplers(workshop: Path) -> None:
