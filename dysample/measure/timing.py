@@ -5,7 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -167,8 +167,13 @@ def events(call: Call, calls: int) -> Sample:
     return Sample((time.perf_counter() - wall) / calls, start.elapsed_time(end) / 1000 / calls)
 
 
-def recorded(call: Call) -> Call:
+def recorded(call: Call, *, pool: Any = None) -> Call:
     """Record a call's work on the device as a graph; return the function that launches it.
+
+    Args:
+        call: The call.
+        pool: Memory that graphs share which never run at the same time, as `torch.cuda.graph_pool_handle`
+            makes it; None for memory of its own.
 
     Raises:
         RuntimeError: The call does something that a graph cannot hold, such as waiting for the device.
@@ -180,7 +185,8 @@ def recorded(call: Call) -> Call:
             call()
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # Other threads may allocate memory meanwhile.
+    with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
         call()
     return graph.replay
 

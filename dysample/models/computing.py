@@ -1,7 +1,7 @@
 """Where networks compute and how precisely: devices by name, and PyTorch's settings for a precision."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Literal, get_args
 
 import torch
@@ -66,10 +66,13 @@ def computing(device: torch.device, precision: ChosenPrecision) -> Generator[Non
         precision: As `precision_on` returns it.
     """
     half = precision == "bfloat16"
-    # A weight's cast in autocast's cache ends with the block, but a recorded graph would go on reading it.
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=half, cache_enabled=False)
-    with _tf32(device, allowed=half), autocast:
+    with _tf32(device, allowed=half), _autocast(device) if half else nullcontext():
         yield
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    # A weight's cast in autocast's cache ends with the block, but a recorded graph would go on reading it.
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
 
 
 @contextmanager
