@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dysample.files import write_aside
 from dysample.models.annotations import Annotation
-from dysample.models.computing import ChosenPrecision, computing
+from dysample.models.computing import ChosenPrecision, decoding, encoding
 from dysample.models.encoder import Encoder
 from dysample.models.heads import Head
 from dysample.models.host import encode
@@ -86,10 +86,12 @@ def score_heads(
     for head in heads.values():
         head.to(device)
     for image, truth in _pictures(data, device, first):
-        with torch.inference_mode(), computing(device, precision):
-            maps = encode(encoder, image)
+        with torch.inference_mode():
+            with encoding(device, precision):
+                maps = encode(encoder, image)
             for name, head in heads.items():
-                output = head.decode(maps, *image.shape[2:]).output
+                with decoding(device, precision):
+                    output = head.decode(maps, *image.shape[2:]).output
                 scorers[name].update(KINDS[task.kind].annotation(task, output), truth)
     return scorers
 

@@ -77,11 +77,14 @@ def test_a_precision_that_does_not_exist() -> None:
 
 def test_products_alone_are_in_bfloat16() -> None:
     linear, x = torch.nn.Linear(3, 2), torch.rand(4, 3)
-    with computing.computing(CPU, "float32"):
-        assert linear(x).dtype == torch.float32
-    with computing.computing(CPU, "bfloat16"):
+    for within in (computing.encoding, computing.decoding):
+        with within(CPU, "float32"):
+            assert linear(x).dtype == torch.float32
+    with computing.decoding(CPU, "bfloat16"):
         assert linear(x).dtype == torch.bfloat16
         assert (x + 1).dtype == torch.float32
+    with computing.encoding(CPU, "bfloat16"):  # too coarse for encoders
+        assert linear(x).dtype == torch.float32
     assert linear(x).dtype == torch.float32
 
 
@@ -128,8 +131,10 @@ def both(host: Host, image: Tensor) -> list:
     """Return the predictions in float32 and in bfloat16."""
     found = []
     for precision in ("float32", "bfloat16"):
-        with torch.no_grad(), computing.computing(CPU, precision):
-            found.append(host.intermediates(image))
+        with torch.no_grad(), computing.encoding(CPU, precision):
+            maps = host.encode(image)
+        with torch.no_grad(), computing.decoding(CPU, precision):
+            found.append(host.head.decode(maps, *image.shape[2:]))
     return found
 
 
@@ -167,7 +172,7 @@ def test_objects_in_bfloat16_are_those_in_float32() -> None:
 def test_maps_in_bfloat16_are_decoded_as_they_are() -> None:
     """A head takes an encoder's maps of any precision."""
     host, image = hosts()["segmentation"], picture(40, 64)
-    with torch.no_grad(), computing.computing(CPU, "bfloat16"):
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         maps = encode(host.encoder, image)
         assert maps[-1].dtype == torch.bfloat16
         assert torch.equal(host.head.decode(maps, 40, 64).output, host(image))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from app.shared.engine import devices
 from dysample.measure.timing import Call, recorded
 from dysample.models import host
-from dysample.models.computing import computing
+from dysample.models.computing import decoding, encoding
 from dysample.models.encoder import Encoder
 from dysample.models.heads import DenseHead, Head
 from dysample.types import Prediction, Step
@@ -54,9 +54,10 @@ def steps(head: Head, maps: tuple[Tensor, ...]) -> tuple[Step, ...]:
 def _run(network: nn.Module, name: str, call: Callable[..., _T], inputs: tuple[Tensor, ...]) -> _T:
     """Run a pass of a network, as a graph where the device has such and the pass is the same every time."""
     device, precision = devices.device(), devices.precision()
+    within = encoding if isinstance(network, Encoder) else decoding
 
     def computed(*inputs: Tensor) -> _T:
-        with computing(device, precision):
+        with within(device, precision):
             return call(*inputs)
 
     # What finds objects allocates as much as it finds.

