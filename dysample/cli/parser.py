@@ -22,6 +22,7 @@ from dysample.cli.options import (
     recipe_names,
     safetensors_file,
     seed,
+    share,
     site,
     site_and_operator,
     upsampler_name,
@@ -176,6 +177,22 @@ def _add_pretrained(parser: argparse.ArgumentParser, words: str) -> None:
     parser.add_argument("--pretrained", type=Path, help=words)
 
 
+# --- Using ---
+
+
+def predict_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `predict`."""
+    add = parser.add_argument
+    add("task", metavar="TASK", help="a trained network, such as street-segmentation")
+    add("picture", nargs="+", type=Path, metavar="PICTURE", help="JPEG, PNG, WebP, ...")
+    add("--upsampler", required=True, type=operator_name, metavar="NAME", help="such as dysample+")
+    add("--out", required=True, type=Path, metavar="FOLDER", help="folder of the answers")
+    add("--longer-side", type=positive, metavar="N", help="reduce larger pictures to N pixels (default: not)")
+    add("--threshold", type=share, default=0.5, help="least score of an object (default: 0.5)")
+    add("--device", help="cpu, cuda, ... (default: cuda if there is one)")
+    _add_precision(parser)
+
+
 # --- Measuring ---
 
 
@@ -301,6 +318,11 @@ def trial_options(parser: argparse.ArgumentParser) -> None:
 
 
 COMMANDS = {
+    "predict": Command(
+        "what a trained network says of pictures, as files",
+        predict_options,
+        "dysample.cli.predict:run_predict",
+    ),
     "train": Command("train the encoder, or heads on it", train_options, "dysample.cli.train:run_train"),
     "evaluate": Command("score weights or runs", evaluate_options, "dysample.cli.train:run_evaluate"),
     "sweep": Command(
