@@ -6,7 +6,7 @@ from typing import Literal
 
 from dysample.explain.learn import LearnSettings
 from dysample.explain.learn_tasks import Task
-from dysample.measure.case import BenchRequest, Layout, MapSize
+from dysample.measure.case import BenchRequest, DTypeName, Layout, MapSize
 
 Show = Literal["answers", "changes", "errors"]
 Mode = Literal["panes", "slider"]
@@ -129,6 +129,8 @@ class CostChoice:
         layout: Memory layout of the maps.
         backward: Whether to time forward and backward together, too.
         memory: Whether to measure memory, too.
+        device: Name of the device to measure, "cpu" or a CUDA device.
+        dtypes: Data types of maps and weights.
     """
 
     sizes: tuple[MapSize, ...]
@@ -136,8 +138,16 @@ class CostChoice:
     layout: Layout
     backward: bool
     memory: bool
+    device: str = "cpu"
+    dtypes: tuple[DTypeName, ...] = ("float32",)
 
     @property
     def asked(self) -> BenchRequest:
         """The same choice in the terms of the benchmark."""
-        return BenchRequest(operators=self.upsamplers, sizes=self.sizes, layouts=(self.layout,))
+        return BenchRequest(
+            operators=self.upsamplers,
+            sizes=self.sizes,
+            layouts=(self.layout,),
+            dtypes=self.dtypes,
+            device=self.device,
+        )

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -97,12 +97,15 @@ def _typed(kind: Any, plain: Any, where: str) -> Any:
 
 def _record(kind: Any, plain: dict[str, Any], where: str) -> Any:
     hints = get_type_hints(kind)
+    # Records from before a field was added lack it: then its default is what they say.
+    optional = {field.name for field in fields(kind) if field.default is not MISSING} - plain.keys()
     for key in (*hints, *plain):
-        if key not in plain or key not in hints:
+        if (key not in plain and key not in optional) or key not in hints:
             verb = "has no" if key in hints else "has an unknown"
             raise ValueError(f"{where or 'the whole'} {verb} {key!r}")
     path = f"{where}." if where else ""
-    return kind(**{key: _typed(hints[key], plain[key], path + key) for key in hints})
+    present = (key for key in hints if key not in optional)
+    return kind(**{key: _typed(hints[key], plain[key], path + key) for key in present})
 
 
 def _is_union(kind: Any) -> bool:

@@ -76,7 +76,7 @@ def _request(options: argparse.Namespace) -> BenchRequest:
         sizes=tuple(options.size or [PAPER_SIZE]),
         layouts=tuple(options.layout),
         scale=options.scale,
-        dtype=options.dtype,
+        dtypes=tuple(options.dtype),
     )
 
 

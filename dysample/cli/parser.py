@@ -208,7 +208,7 @@ def bench_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--scale", type=positive, default=2, help="enlargement (default: 2)")
     add("--threads", type=positive, default=1, help="CPU threads (default: 1)")
-    add("--dtype", choices=DTYPES, default="float32", help="default: float32")
+    add("--dtype", nargs="+", choices=DTYPES, default=["float32"], help="default: float32")
     add("--layout", nargs="+", choices=LAYOUTS, default=["nchw"], help="default: nchw")
     add(
         "--implementation",

@@ -106,9 +106,20 @@ def check_device(name: str) -> torch.device:
     match = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
     if match is None:
         raise ValueError(f"device must be cpu, cuda or cuda:N, got {name!r}")
-    if name != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device must be one of the {torch.cuda.device_count()} CUDA devices, got {name!r}")
+    count = 0 if name == "cpu" else torch.cuda.device_count()
+    if name != "cpu" and int(match[1] or 0) >= count:
+        reason = f": {_no_cuda()}" if count == 0 else ""
+        raise ValueError(f"device must be one of the {count} CUDA devices, got {name!r}{reason}")
     return torch.device(name)
+
+
+def _no_cuda() -> str:
+    """Return why PyTorch finds no CUDA device, such as that the driver is too old."""
+    try:
+        torch.cuda.init()
+    except (AssertionError, RuntimeError) as error:
+        return _sentence(error).partition(". ")[0]
+    return "there is none"
 
 
 def _with_gradients(row: BenchRow, prepared: Prepared, *, rounds: int | None, memory: bool) -> BenchRow:
@@ -184,6 +195,8 @@ def _none(reason: str) -> Cost:
 
 
 def _sentence(error: Exception) -> str:
+    if isinstance(error, torch.OutOfMemoryError):
+        return "the memory of the GPU ran out: choose a smaller map"
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 

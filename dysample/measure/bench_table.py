@@ -102,7 +102,10 @@ def _notes(rows: Sequence[BenchRow]) -> list[str]:
         notes.append(f"- Bilinear interpolation in NCHW beside them: {least} to {most} ms.")
     if any(row.forward and row.forward.candidate.replayed for row in rows):
         launched = [name_of(row.case) for row in rows if row.forward and not row.forward.candidate.replayed]
-        notes.append("- Times of the device are those of recorded graphs, without the time to launch them.")
+        notes.append(
+            "- Times of the device are those of recorded graphs, without the time to launch them; “launched” "
+            "is the device's time for plain calls, in which it waits for one kernel after the other."
+        )
         notes += [f"- {name}: cannot be recorded; launching is included." for name in launched]
     return notes
 
@@ -112,11 +115,16 @@ def _columns(report: BenchReport) -> tuple[_Column, ...]:
         _Column("forward + backward, ms", lambda row: _milliseconds(row.case, row.training)),
         _Column("× bilinear", lambda row: _ratio(row.case, row.training)),
     )
+    launched = (
+        _Column("launched, ms", lambda row: _launched(row.forward)),
+        _Column("× bilinear", lambda row: _spread(row.forward.launched_ratio if row.forward else None)),
+    )
     return (
         _Column("operator", lambda row: name_of(row.case)),
         _Column("reads by", lambda row: row.implementation or NOTHING),
         _Column("forward, ms", lambda row: _milliseconds(row.case, row.forward)),
         _Column("× bilinear", lambda row: _ratio(row.case, row.forward)),
+        *(launched if any(row.forward and row.forward.launched_ratio for row in report.rows) else ()),
         _Column("of copying", lambda row: _share(row, report.copy)),
         *(both if report.backward else ()),
         _Column("peak beyond the output, MiB", lambda row: _mebibytes(row.peak)),
@@ -131,10 +139,17 @@ def _milliseconds(case: BenchCase, race: Race | None) -> str:
 
 
 def _ratio(case: BenchCase, race: Race | None) -> str:
-    if race is None:
+    return _spread(None if race is None else race.ratio(case.clock))
+
+
+def _launched(race: Race | None) -> str:
+    if race is None or race.candidate.launched is None:
         return NOTHING
-    ratio = race.ratio(case.clock)
-    return f"{ratio.median:.2f} ({ratio.lower:.2f}–{ratio.upper:.2f})"
+    return _number(race.candidate.launched.median)
+
+
+def _spread(ratio: Spread | None) -> str:
+    return NOTHING if ratio is None else f"{ratio.median:.2f} ({ratio.lower:.2f}–{ratio.upper:.2f})"
 
 
 def _share(row: BenchRow, copy: Spread) -> str:

@@ -204,7 +204,7 @@ class BenchRequest:
         implementations: Implementations of operators that read at points.
         compiled: Whether to measure every operator through `torch.compile` as well.
         scale: Enlargement s.
-        dtype: Data type of maps and weights.
+        dtypes: Data types of maps and weights.
         device: Name of the device.
         threads: CPU threads.
     """
@@ -215,21 +215,28 @@ class BenchRequest:
     implementations: Sequence[Implementation] = ("auto",)
     compiled: bool = False
     scale: int = 2
-    dtype: DTypeName = "float32"
+    dtypes: Sequence[DTypeName] = get_args(DTypeName)[:1]
     device: str = "cpu"
     threads: int = 1
 
     def cases(self) -> list[BenchCase]:
-        """Return the cases size by size, in the order of `OPERATORS`, with bilinear always in both layouts.
+        """Return the cases size by size and type by type, in the order of `OPERATORS`.
+
+        Bilinear interpolation is always there, in both layouts.
 
         The baseline, PyTorch's bilinear interpolation of NCHW maps, is far slower on the CPU than that of
         channels-last maps; readers of a ratio should see both.
         """
-        return [case for size in dict.fromkeys(self.sizes) for case in self._of_size(size)]
-
-    def _of_size(self, size: MapSize) -> list[BenchCase]:
         return [
-            self._case(size, name, layout, implementation, compiled)
+            case
+            for size in dict.fromkeys(self.sizes)
+            for dtype in dict.fromkeys(self.dtypes)
+            for case in self._of_size(size, dtype)
+        ]
+
+    def _of_size(self, size: MapSize, dtype: DTypeName) -> list[BenchCase]:
+        return [
+            self._case(size, dtype, name, layout, implementation, compiled)
             for name in OPERATORS
             if name in self.operators or name == "bilinear"
             for layout in (get_args(Layout) if name == "bilinear" else dict.fromkeys(self.layouts))
@@ -240,7 +247,13 @@ class BenchRequest:
         ]
 
     def _case(
-        self, size: MapSize, name: str, layout: Layout, implementation: Implementation, compiled: bool
+        self,
+        size: MapSize,
+        dtype: DTypeName,
+        name: str,
+        layout: Layout,
+        implementation: Implementation,
+        compiled: bool,
     ) -> BenchCase:
         return BenchCase(
             operator=name,
@@ -249,7 +262,7 @@ class BenchRequest:
             width=size.width,
             batch=size.batch,
             scale=self.scale,
-            dtype=self.dtype,
+            dtype=dtype,
             layout=layout,
             device=self.device,
             threads=self.threads,
@@ -265,7 +278,8 @@ class BenchRequest:
         words += ["--size", *map(str, dict.fromkeys(self.sizes))]
         words += ["--layout", *dict.fromkeys(self.layouts)]
         words += ["--implementation", *dict.fromkeys(self.implementations)]
-        for name in ("scale", "threads", "dtype", "device"):
+        words += ["--dtype", *dict.fromkeys(self.dtypes)]
+        for name in ("scale", "threads", "device"):
             words += [f"--{name}", str(getattr(self, name))]
         words += ["--rounds", str(rounds)]
         flags = {"--compiled": self.compiled, "--backward": backward, "--no-memory": not memory}

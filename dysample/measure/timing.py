@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 
 Call = Callable[[], object]
-Clock = Literal["wall", "busy"]
+Clock = Literal["wall", "busy", "launched"]
 SAMPLE_SECONDS = 0.02
 MOST_CALLS = 2**20
 WARM_UP = 3  # calls before one is recorded, as PyTorch requires
@@ -24,11 +24,13 @@ class Sample:
         wall: Wall-clock time.
         busy: CPU time of this process; on CUDA, time of the device.
         replayed: Whether `busy` is the time of a recorded graph of the call, without the launch.
+        launched: On CUDA, time of the device for plain calls, by its events; None elsewhere.
     """
 
     wall: float
     busy: float
     replayed: bool = False
+    launched: float | None = None
 
 
 # Calls a function several times and returns the time of one call.
@@ -61,16 +63,22 @@ class Timing:
         busy: Milliseconds per call that this process (on CUDA: the device) was busy.
         calls: Calls in one sample.
         replayed: Whether `busy` is the time of a recorded graph, without the launch.
+        launched: Milliseconds of the device for a plain call, with waiting for launches; None for the CPU.
     """
 
     wall: Spread
     busy: Spread
     calls: int
     replayed: bool = False
+    launched: Spread | None = None
 
     def by(self, clock: Clock) -> Spread:
-        """Return the milliseconds of a call by one of the clocks."""
-        return self.wall if clock == "wall" else self.busy
+        """Return the milliseconds of a call by one of the clocks.
+
+        Raises:
+            ValueError: Nothing was launched, for there is no CUDA device.
+        """
+        return _one(clock, self.wall, self.busy, self.launched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +90,30 @@ class Race:
         baseline: Times of the baseline in between.
         wall_ratio: Ratio of candidate to baseline in each round, by wall-clock time.
         busy_ratio: The same by busy time.
+        launched_ratio: The same of plain calls by the device's events; None for the CPU.
     """
 
     candidate: Timing
     baseline: Timing
     wall_ratio: Spread
     busy_ratio: Spread
+    launched_ratio: Spread | None = None
 
     def ratio(self, clock: Clock) -> Spread:
-        """Return the ratio of candidate to baseline by one of the clocks."""
-        return self.wall_ratio if clock == "wall" else self.busy_ratio
+        """Return the ratio of candidate to baseline by one of the clocks.
+
+        Raises:
+            ValueError: Nothing was launched, for there is no CUDA device.
+        """
+        return _one(clock, self.wall_ratio, self.busy_ratio, self.launched_ratio)
+
+
+def _one(clock: Clock, wall: Spread, busy: Spread, launched: Spread | None) -> Spread:
+    if clock == "launched":
+        if launched is None:
+            raise ValueError("clock must be wall or busy where nothing is launched, got 'launched'")
+        return launched
+    return wall if clock == "wall" else busy
 
 
 def race(candidate: Call, baseline: Call, *, rounds: int, stopwatch: Stopwatch) -> Race:
@@ -122,6 +144,9 @@ def race(candidate: Call, baseline: Call, *, rounds: int, stopwatch: Stopwatch) 
         baseline=_timing(baseline_samples, baseline_calls),
         wall_ratio=Spread.of([ours.wall / theirs.wall for ours, theirs in pairs]),
         busy_ratio=Spread.of([ours.busy / theirs.busy for ours, theirs in pairs]),
+        launched_ratio=_spread(
+            [ours.launched / theirs.launched for ours, theirs in pairs if ours.launched and theirs.launched]
+        ),
     )
 
 
@@ -148,7 +173,12 @@ def _timing(samples: Sequence[Sample], calls: int) -> Timing:
         busy=Spread.of([1000 * sample.busy for sample in samples]),
         calls=calls,
         replayed=all(sample.replayed for sample in samples),
+        launched=_spread([1000 * sample.launched for sample in samples if sample.launched is not None]),
     )
+
+
+def _spread(values: Sequence[float]) -> Spread | None:
+    return Spread.of(values) if values else None
 
 
 # --- CUDA ---
@@ -192,10 +222,10 @@ def recorded(call: Call, *, pool: Any = None) -> Call:
 
 
 class CudaStopwatch:
-    """Stopwatch for CUDA: wall clock of plain calls, and busy time of their recorded graphs, if any.
+    """Stopwatch for CUDA: both clocks of plain calls, and busy time of their recorded graphs, if any.
 
-    Small maps take longer to launch than to compute. Wall-clock time includes both, busy time only the
-    latter.
+    Small maps take longer to launch than to compute. Plain calls include both by either clock, busy time of a
+    graph only the latter.
     """
 
     def __init__(self, clock: Stopwatch = events, record: Callable[[Call], Call] = recorded) -> None:
@@ -208,6 +238,7 @@ class CudaStopwatch:
         if call not in self._replays:
             self._replays[call] = self._recorded(call)
         sample, replay = self._clock(call, calls), self._replays[call]
+        sample = replace(sample, launched=sample.busy)
         if replay is None:
             return sample
         return replace(sample, busy=self._clock(replay, calls).busy, replayed=True)

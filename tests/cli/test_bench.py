@@ -55,18 +55,18 @@ def test_the_printed_command_measures_the_same_again(
         return replace(ROW, case=case)
 
     monkeypatch.setattr(bench, "measure", measure)
-    words = (
-        "bench --upsampler dysample nearest --size 8x2x3 2x4x5x6 8x2x3 --scale 3 --threads 2 --dtype bfloat16"
-    )
-    more = "--layout channels_last --implementation plain auto --compiled --rounds 4 --backward --no-memory"
-    assert cli.main(f"{words} {more}".split()) == 0
+    words = "bench --upsampler dysample nearest --size 8x2x3 2x4x5x6 8x2x3 --scale 3 --threads 2"
+    more = "--dtype bfloat16 float32 --layout channels_last --implementation plain auto"
+    flags = "--compiled --rounds 4 --backward --no-memory"
+    assert cli.main(f"{words} {more} {flags}".split()) == 0
     first = list(cases)
     ways = [("nearest", "channels_last", "auto"), ("bilinear", "nchw", "auto")]
     ways += [("bilinear", "channels_last", "auto")]
     ways += [("dysample", "channels_last", "plain"), ("dysample", "channels_last", "auto")]
     assert first == [
-        (BenchCase(name, *size, 3, "bfloat16", layout, "cpu", 2, how, compiled), 4, True, False)
+        (BenchCase(name, *size, 3, dtype, layout, "cpu", 2, how, compiled), 4, True, False)
         for size in ((8, 2, 3, 1), (4, 5, 6, 2))
+        for dtype in ("bfloat16", "float32")
         for name, layout, how in ways
         for compiled in (False, True)
     ]

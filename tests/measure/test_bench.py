@@ -184,6 +184,35 @@ def test_devices(name: str):
         measure(replace(CASE, device=name))
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            "The NVIDIA driver on your system is too old (found version 11040). Please update",
+            "is too old .found",
+        ),
+        ("Found no NVIDIA driver on your system. Please check", "Found no NVIDIA driver on your system$"),
+    ],
+)
+def test_why_there_is_no_gpu(error: str, reason: str, monkeypatch: pytest.MonkeyPatch):
+    def init() -> None:
+        raise RuntimeError(error)
+
+    monkeypatch.setattr(torch.cuda, "init", init)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ValueError, match=f"one of the 0 CUDA devices, got 'cuda': .*{reason}"):
+        bench.check_device("cuda")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_gpu_without_memory_is_a_row_with_the_reason(monkeypatch: pytest.MonkeyPatch):
+    def full(case: BenchCase) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has ...")
+
+    monkeypatch.setattr(bench, "prepare", full)
+    assert measure(CASE).reason == "the memory of the GPU ran out: choose a smaller map"
+
+
 @pytest.mark.gpu
 @pytest.mark.unhooked
 @pytest.mark.parametrize("name", OPERATORS)
@@ -193,5 +222,6 @@ def test_on_cuda(name: str):
     assert row.forward is not None
     assert row.forward.candidate.busy.median > 0
     assert row.forward.candidate.replayed
+    assert row.forward.candidate.launched.median >= 0.9 * row.forward.candidate.busy.median
     assert row.peak.value is not None
     assert row.peak.value >= 0

@@ -7,7 +7,8 @@ import pytest
 
 from dysample.measure.bench import from_json, to_json
 from dysample.measure.bench_table import to_markdown
-from tests.measure.reports import RACE, REFUSED, REPORT, ROW
+from dysample.measure.timing import Spread
+from tests.measure.reports import RACE, REFUSED, REPORT, ROW, SECRET
 
 
 def test_json_round_trip():
@@ -78,6 +79,33 @@ def test_graphs_of_calls_are_told():
     assert "those of recorded graphs" in table
     assert "- CARAFE: cannot be recorded" in table
     assert "- Nearest" not in table
+
+
+def test_plain_calls_stand_beside_their_graphs():
+    took = replace(RACE.candidate, launched=Spread(4.5, 4.0, 5.0))
+    graph = replace(RACE, candidate=took, launched_ratio=Spread(2.25, 2.0, 2.5))
+    report = replace(REPORT, rows=(replace(ROW, forward=graph), SECRET))
+    table = to_markdown(report)
+    assert "| launched, ms | × bilinear |" in table
+    assert "| 3.00 | 1.50 (1.25–2.00) | 4.50 | 2.25 (2.00–2.50) |" in table
+    assert "| 3.00 | 1.50 (1.25–2.00) | – | – |" in table
+    assert "launched" not in to_markdown(REPORT)
+    assert from_json(to_json(report)) == report
+
+
+def test_reports_from_before_there_were_launched_times_are_read():
+    old = json.loads(to_json(REPORT))
+    race = old["rows"][0]["forward"]
+    for owner, name in (
+        (race, "launched_ratio"),
+        (race["candidate"], "launched"),
+        (race["baseline"], "launched"),
+    ):
+        assert owner.pop(name) is None
+    assert from_json(json.dumps(old)) == REPORT
+    del race["candidate"]["calls"]
+    with pytest.raises(ValueError, match="has no 'calls'"):
+        from_json(json.dumps(old))
 
 
 def test_a_table_for_every_size():

@@ -114,9 +114,19 @@ class Device:
 def test_on_cuda_the_device_s_own_time_is_that_of_a_graph():
     device = Device()
     stopwatch = CudaStopwatch(device.clock, device.record)
-    assert stopwatch(operator, 3) == stopwatch(operator, 1) == Sample(2.0, 0.5, replayed=True)
-    assert stopwatch(bilinear, 1) == Sample(2.0, 1.5, replayed=False)
+    assert stopwatch(operator, 3) == stopwatch(operator, 1) == Sample(2.0, 0.5, True, launched=1.5)
+    assert stopwatch(bilinear, 1) == Sample(2.0, 1.5, False, launched=1.5)
     assert device.recorded == [operator, bilinear]
     result = race(operator, bilinear, rounds=2, stopwatch=stopwatch)
     assert (result.candidate.replayed, result.baseline.replayed) == (True, False)
     assert result.busy_ratio.median == pytest.approx(1 / 3)
+    assert result.ratio("launched") == Spread(1.0, 1.0, 1.0)
+    assert result.candidate.by("launched").median == 1500
+
+
+def test_nothing_is_launched_on_the_cpu():
+    result = race(operator, bilinear, rounds=1, stopwatch=lambda call, calls: Sample(1.0, 1.0))
+    assert (result.candidate.launched, result.launched_ratio) == (None, None)
+    for ask in (result.ratio, result.candidate.by):
+        with pytest.raises(ValueError, match="got 'launched'"):
+            ask("launched")

@@ -18,6 +18,8 @@ from app.records import CostResult
 from app.settings import CostChoice
 from app.shared import worker
 from app.shared.cache import cached
+from app.shared.engine import devices
+from app.shared.engine.turns import EngineError
 from app.shared.literal import plain
 from app.shared.worker import Job
 from app.views.evidence.compute import Missing, task_sites, tasks
@@ -56,11 +58,14 @@ class Measurement:
         check(choice)
         self.choice = choice
         self.date = datetime.now(UTC).isoformat(timespec="seconds")
-        self.machine = this_machine(torch.device("cpu"))
+        self.machine = this_machine(torch.device(choice.device))
         self._folder = Path(tempfile.mkdtemp(prefix="dysample-cost-"))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         bench, profile = commands(choice)
         self._bench = self._start(bench, "--progress", "--json", str(self._file("bench")))
+        self._profile: Job | None = None
+        if not profile:
+            return
         try:
             self._profile = self._start(profile, "--json", str(self._file("profile")))
         except worker.BusyError:
@@ -70,7 +75,7 @@ class Measurement:
     @property
     def state(self) -> RunState:
         """State of the measurement; the profile may fail without the benchmark."""
-        jobs = (self._bench, self._profile)
+        jobs = self._jobs
         if any(job.state == "cancelled" for job in jobs):
             return "cancelled"
         if self._bench.state == "waiting":
@@ -78,6 +83,10 @@ class Measurement:
         if any(job.going for job in jobs):
             return "running"
         return "failed" if self._bench.state == "failed" else "finished"
+
+    @property
+    def _jobs(self) -> tuple[Job, ...]:
+        return (self._bench,) if self._profile is None else (self._bench, self._profile)
 
     @property
     def going(self) -> bool:
@@ -95,10 +104,11 @@ class Measurement:
 
     def poll(self) -> worker.Progress:
         """Return the progress; a measurement that is not polled is cancelled."""
-        first, second = self._bench.poll(), self._profile.poll()
+        first, *others = (job.poll() for job in self._jobs)
         if self._bench.state == "waiting":
             return worker.Progress(first.words, 0.0)
         if not self._bench.going:
+            second = next(iter(others), worker.Progress("Done", 1.0))
             return worker.Progress(f"Taking calls apart. {second.words}", 0.8 + 0.2 * second.share)
         reports = _reports(self._bench)
         if not reports:
@@ -111,7 +121,7 @@ class Measurement:
 
     def cancel(self) -> None:
         """Cancel the measurement; what has been measured is kept."""
-        for job in (self._profile, self._bench):
+        for job in reversed(self._jobs):
             job.cancel()
 
     def result(self) -> CostResult | None:
@@ -139,7 +149,8 @@ class Measurement:
         return from_json(self._text("bench")) if self._bench.state == "done" else None
 
     def _profiled(self) -> ProfileReport | None:
-        return profile_from_json(self._text("profile")) if self._profile.state == "done" else None
+        done = self._profile is not None and self._profile.state == "done"
+        return profile_from_json(self._text("profile")) if done else None
 
     def _text(self, name: str) -> str:
         return self._file(name).read_text(encoding="utf-8")
@@ -158,6 +169,8 @@ def check(choice: CostChoice) -> None:
     numbers = size.channels * size.height * size.width
     if not choice.upsamplers:
         raise ValueError("Choose at least one upsampler to measure.")
+    if not choice.dtypes:
+        raise ValueError("Choose at least one type of numbers to measure.")
     if size.channels > MOST_CHANNELS or max(size.height, size.width) > MOST_SIDE:
         raise ValueError(
             f"A map may have at most {MOST_CHANNELS} channels and sides of {MOST_SIDE}, got {size}."
@@ -169,10 +182,22 @@ def check(choice: CostChoice) -> None:
         )
 
 
-def limits() -> str:
-    """Return sentences on what a visitor may measure, and why."""
+def devices_to_measure() -> dict[str, str]:
+    """Return the devices of this server by name, with names for people: the CPU, and a GPU where one is."""
+    found = {"cpu": "The CPU"}
+    if torch.cuda.is_available():
+        gpu = torch.device("cuda")
+        with contextlib.suppress(EngineError):  # the foot of the page says it
+            gpu = devices.device() if devices.device().type == "cuda" else gpu
+        found[str(gpu)] = torch.cuda.get_device_name(gpu)
+    return found
+
+
+def limits(device: str) -> str:
+    """Return sentences on what a visitor may measure on a device, and why."""
+    on = "one processor core" if device == "cpu" else "the GPU, which networks of other visitors use as well"
     return (
-        f"At most {MOST_NUMBERS:,} numbers in a map, one processor core, and {LIMIT_S / 60:.0f} minutes: "
+        f"At most {MOST_NUMBERS:,} numbers in a map, {on}, and {LIMIT_S / 60:.0f} minutes: "
         "then it ends, and what it has is kept; so it does when you leave this page for more than "
         f"{worker.ABANDONED_S:.0f} seconds. It runs in a process of its own, one at a time for all "
         "visitors, so that pages stay quick and measurements do not disturb each other."
@@ -186,9 +211,9 @@ def smaller(size: MapSize) -> tuple[MapSize, ...]:
 
 
 def commands(choice: CostChoice) -> tuple[str, str]:
-    """Return the command lines that repeat benchmark and profile."""
+    """Return the command lines that repeat benchmark and profile; the latter is empty for a GPU."""
     bench = choice.asked.command(rounds=ROUNDS, backward=choice.backward, memory=choice.memory)
-    return bench, command_line(choice.asked)
+    return bench, command_line(choice.asked) if choice.device == "cpu" else ""
 
 
 def _rows(job: Job) -> tuple[BenchRow, ...]:

@@ -14,11 +14,12 @@ from app.views.cost.results import bars_section, results_sections
 from app.views.cost.rows import spoken
 from app.views.evidence.choice import missing
 from app.views.evidence.compute import Missing
-from dysample.measure.case import MapSize
+from dysample.measure.case import DTypeName, MapSize
 from dysample.ops.registry import OPERATORS
 
 _RUN, _RESULT, _NOTICE = "cost.run", "cost.result", "cost.notice"
 _POLL_S = 1.0
+CPU_TYPES: tuple[DTypeName, ...] = ("float32",)  # in half types the CPU upsamples no faster
 
 
 def page() -> None:
@@ -29,7 +30,7 @@ def page() -> None:
     run: Measurement | None = st.session_state.get(_RUN)
     with st.container(horizontal=True, vertical_alignment="center"):
         controls.measure_button(lambda: _start(choice), disabled=run is not None)
-        st.caption(compute.limits(), width="stretch")
+        st.caption(compute.limits(choice.device), width="stretch")
     if run is not None:
         _wait(run)
         st.subheader("Measured before", divider="grey")
@@ -50,10 +51,13 @@ def _choice() -> CostChoice:
             size = MapSize(*controls.size_choice(**limits))
     upsamplers = controls.upsampler_choice({name: spec.label for name, spec in OPERATORS.items()})
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        device = controls.device_choice(compute.devices_to_measure())
         layout = controls.layout_choice()
         also = controls.also_choice()
+        dtypes = CPU_TYPES if device == "cpu" else controls.type_choice()
     sizes = (size, *compute.smaller(size)) if "sizes" in also else (size,)
-    return CostChoice(sizes, upsamplers, layout, backward="training" in also, memory="memory" in also)
+    wanted = {"backward": "training" in also, "memory": "memory" in also}
+    return CostChoice(sizes, upsamplers, layout, **wanted, device=device, dtypes=dtypes)
 
 
 def _start(choice: CostChoice) -> None:

@@ -23,6 +23,7 @@ from app.views.cost.rows import (
     timed,
     ways,
 )
+from app.views.cost.rows import plain as of_plain
 from app.views.cost.times import bars, bars_data, ends, lines, lines_data
 from app.views.evidence import compute as evidence_compute
 from app.views.evidence import words as evidence_words
@@ -65,13 +66,21 @@ def results_sections(result: CostResult) -> None:
 
 def bars_section(result: CostResult) -> None:
     """Draw the bars of forward time alone, while measuring goes on."""
-    first = [row for row in result.rows if size_of(row) == size_of(result.rows[0])]
+    way = ways(result.rows)[-1:]  # the one that is being measured
+    rows = of_way(result.rows, way[0]) if way else result.rows
+    first = [row for row in rows if size_of(row) == size_of(rows[0])]
     _bars(result, first, "forward", key="cost-live-bars")
 
 
 def _way(result: CostResult) -> Way:
     there = ways(result.rows)
-    names = [", ".join(filter(None, (LAYOUTS[way.layout], way.implementation))) for way in there]
+    types = {way.dtype for way in there}
+    names = [
+        ", ".join(
+            filter(None, (LAYOUTS[way.layout], way.implementation, way.dtype if types > {way.dtype} else ""))
+        )
+        for way in there
+    ]
     return there[controls.way_choice(names)]
 
 
@@ -82,7 +91,7 @@ def _which(result: CostResult) -> Pass:
 def _time(result: CostResult, rows: list[BenchRow], which: Pass) -> None:
     found = timed(rows, which)
     if found:
-        st.markdown(f"##### {words.headline(found, which)}")
+        st.markdown(f"##### {words.headline(found, which, result.machine)}")
         _bars(result, rows, which, key="cost-bars")
     if why := reasons(rows):
         st.info(plain(words.refused(why)))
@@ -195,7 +204,7 @@ def _bubbles(result: CostResult, found: Sequence[Timed], way: Way) -> None:
     st.subheader("What it buys: score against time")
     times = {
         each.row.case.operator: (each.ratio.median, f"{number(each.milliseconds.median)} ms, {result.title}")
-        for each in found
+        for each in of_plain(found)
         if each.row.case.operator != "bilinear" or each.row.case.layout == "nchw"
     }
     drawn, spec, scores = _paper_scores(times) if controls.scores_choice() == "paper" else _our_scores(times)

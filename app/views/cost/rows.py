@@ -1,12 +1,12 @@
 """The rows of a benchmark as figures need them: comparable rows, and their numbers."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dysample.measure.bench import GIGA, BenchRow
-from dysample.measure.case import Layout, MapSize
-from dysample.measure.timing import Race, Spread
+from dysample.measure.case import DTypeName, Layout, MapSize
+from dysample.measure.timing import Clock, Race, Spread
 from dysample.ops.registry import OPERATORS, Family
 
 Pass = Literal["forward", "training"]
@@ -20,10 +20,12 @@ class Way:
     Attributes:
         layout: Of maps in memory.
         implementation: What read at points; empty if nothing did.
+        dtype: Of maps and weights.
     """
 
     layout: Layout
     implementation: str
+    dtype: DTypeName = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Timed:
         ratio: To bilinear interpolation of the same map as NCHW, formed in each round.
         milliseconds: Of a call.
         bilinear: Milliseconds of that interpolation beside it.
+        graph: Whether the call was a recorded CUDA graph, without the time to launch its kernels.
     """
 
     row: BenchRow
@@ -45,6 +48,7 @@ class Timed:
     ratio: Spread
     milliseconds: Spread
     bilinear: Spread
+    graph: bool = False
 
 
 def sizes(rows: Iterable[BenchRow]) -> tuple[MapSize, ...]:
@@ -65,9 +69,9 @@ def spoken(size: MapSize) -> str:
 def ways(rows: Iterable[BenchRow]) -> tuple[Way, ...]:
     """Return the ways in which operators were run; bilinear alone makes none."""
     others = [row for row in rows if row.case.operator != "bilinear" and not row.case.compiled]
-    layouts: list[Layout] = [row.case.layout for row in others]
-    found = [Way(row.case.layout, row.implementation) for row in others if row.implementation]
-    return tuple(dict.fromkeys(found)) or tuple(Way(layout, "") for layout in dict.fromkeys(layouts))
+    found = [Way(row.case.layout, row.implementation, row.case.dtype) for row in others]
+    reading = [way for way in found if way.implementation]
+    return tuple(dict.fromkeys(reading or found))
 
 
 def of_way(rows: Iterable[BenchRow], way: Way) -> tuple[BenchRow, ...]:
@@ -76,6 +80,7 @@ def of_way(rows: Iterable[BenchRow], way: Way) -> tuple[BenchRow, ...]:
         row
         for row in rows
         if not row.case.compiled
+        and row.case.dtype == way.dtype
         and (row.case.operator == "bilinear" or row.case.layout == way.layout)
         and row.implementation in ("", way.implementation)
     )
@@ -93,15 +98,32 @@ def race(row: BenchRow, which: Pass) -> Race | None:
 
 
 def timed(rows: Iterable[BenchRow], which: Pass) -> tuple[Timed, ...]:
-    """Return the rows that have a time, the fastest first."""
+    """Return the times of the rows that have one, the fastest first.
+
+    On CUDA there are two of each where the call could be recorded: of the plain call, and of its graph.
+    """
     found: list[Timed] = []
     for row in rows:
         run, clock = race(row, which), row.case.clock
-        if run is not None:
-            ratio, took, beside = run.ratio(clock), run.candidate.by(clock), run.baseline.by(clock)
-            kind = OPERATORS[row.case.operator].family
-            found.append(Timed(row, label(row), kind, ratio, took, beside))
+        if run is None:
+            continue
+        if run.launched_ratio is None:
+            found.append(_timed(row, run, clock))
+            continue
+        found.append(_timed(row, run, "launched"))
+        if run.candidate.replayed:
+            found.append(replace(_timed(row, run, clock), label=f"{label(row)}, as a graph", graph=True))
     return tuple(sorted(found, key=lambda each: each.ratio.median))
+
+
+def _timed(row: BenchRow, run: Race, clock: Clock) -> Timed:
+    kind = OPERATORS[row.case.operator].family
+    return Timed(row, label(row), kind, run.ratio(clock), run.candidate.by(clock), run.baseline.by(clock))
+
+
+def plain(found: Iterable[Timed]) -> tuple[Timed, ...]:
+    """Return the times of plain calls."""
+    return tuple(each for each in found if not each.graph)
 
 
 def floor(each: Timed, copy: Spread | None) -> float | None:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from app.records import CostResult
-from app.views.cost.rows import LAYOUTS, Pass, Timed, Way, label, number, size_of, spoken, timed
+from app.views.cost.rows import LAYOUTS, Pass, Timed, Way, label, number, plain, size_of, spoken, timed
 from app.views.evidence.bubbles import printed_ranges
 from app.views.evidence.gains import listed
 from app.views.evidence.tables import Cells, Columns, as_csv
 from dysample.measure.bench import BenchRow, share_of_copy
+from dysample.measure.machine import Machine
 from dysample.measure.macs import PAPER, TRUE
 from dysample.measure.profile import ROUNDS
 from dysample.measure.timing import Spread
@@ -18,15 +19,18 @@ PASSES: Mapping[Pass, str] = {"forward": "Forward", "training": "Forward and bac
 _ALIKE = 0.05  # ratios that differ by less are called the same
 
 
-def headline(found: Sequence[Timed], which: Pass) -> str:
-    """Return how the fastest DySample and the fastest learned kernel compare with bilinear."""
+def headline(found: Sequence[Timed], which: Pass, machine: Machine) -> str:
+    """Return how the fastest DySample and the fastest learned kernel compare with bilinear, and where."""
+    found = plain(found)
     points = next((each for each in found if each.family == "points"), None)
     others = next((each for each in found if each.family in ("kernel", "guided")), None)
-    size = spoken(size_of(found[0].row))
+    where = (
+        f"On the {machine.accelerator or machine.processor}, with a map of {spoken(size_of(found[0].row))}"
+    )
     if points is None:
         first = found[0]
-        return f"On a map of {size}, {first.label} is the quickest: {_against(first)}."
-    told = f"On a map of {size}, {points.label} {_against(points)}"
+        return f"{where}, {first.label} is the quickest: {_against(first)}."
+    told = f"{where}, {points.label} {_against(points)}"
     told += " for forward and backward together" if which == "training" else ""
     if others is None:
         return f"{told}."
@@ -53,7 +57,7 @@ def machine_line(result: CostResult, way: Way) -> str:
     where.append("load unknown" if machine.load is None else f"load {machine.load:.1f} before")
     if result.copy is not None:
         where.append(f"copies {result.copy.median:.1f} GB/s (read and written)")
-    how = [case.dtype, LAYOUTS[way.layout], f"enlarged {case.scale} times"]
+    how = [way.dtype, LAYOUTS[way.layout], f"enlarged {case.scale} times"]
     if way.implementation:
         how.append(f"points read by the {way.implementation} sampler")
     versions = f"dysample-lab {machine.dysample}, PyTorch {machine.torch}, Python {machine.python}"
@@ -66,17 +70,12 @@ def machine_line(result: CostResult, way: Way) -> str:
 
 def bars_caption(found: Sequence[Timed], which: Pass, copy: Spread | None, *, paper: bool) -> str:
     """Return a caption on bars, whiskers and marks."""
-    clock = found[0].row.case.clock
     parts = [
         f"{PASSES[which]} of one {spoken(size_of(found[0].row))} map: medians of ratios that are formed in "
         "each round, with quartiles as whiskers. Bars begin at PyTorch’s bilinear interpolation of the "
         "same map in NCHW, which took turns with the operator; to the left of it is quicker."
     ]
-    parts.append(
-        "Time is CPU time of the process, which other work disturbs least."
-        if clock == "busy"
-        else "Time is by the clock on the wall."
-    )
+    parts.append(_clock_words(found))
     if copy is not None and which == "forward":
         parts.append("Upright marks: the same number of bytes, inputs and output, merely copied.")
     if paper:
@@ -85,6 +84,19 @@ def bars_caption(found: Sequence[Timed], which: Pass, copy: Spread | None, *, pa
             "1.6 ms on an RTX 3090 with the authors’ code."
         )
     return " ".join(parts)
+
+
+def _clock_words(found: Sequence[Timed]) -> str:
+    case = found[0].row.case
+    if case.device != "cpu":
+        words = "Time is the GPU’s own, by its events around calls, with waiting for one kernel after another."
+        graphs = (
+            " As a graph: the same work recorded as a CUDA graph, beside bilinear interpolation as a graph."
+        )
+        return words + (graphs if any(each.graph for each in found) else "")
+    if case.clock == "busy":
+        return "Time is CPU time of the process, which other work disturbs least."
+    return "Time is by the clock on the wall."
 
 
 def bars_alt(found: Sequence[Timed], which: Pass) -> str:
@@ -198,6 +210,7 @@ FORMATS: Mapping[str, str] = {
     "Weights only": "localized",
     "MACs, true (M)": "%.4g",
     "MACs, paper’s rule (M)": "%.4g",
+    "As a graph (ms)": "%.3g",
     "Ours (ms)": "%.3g",
     "Ours, × bilinear": "%.2f",
 }
@@ -213,6 +226,7 @@ def numbers(rows: Sequence[BenchRow], copy: Spread | None, weights: Mapping[str,
     """
     columns: dict[str, Cells] = {"Operator": [label(row) for row in rows]}
     columns |= _times(rows, "forward", "Forward (ms)", "× bilinear")
+    columns["As a graph (ms)"] = [_as_graph(row) for row in rows]
     if any(row.training for row in rows):
         columns |= _times(rows, "training", "Fwd + bwd (ms)", "Fwd + bwd, × bilinear")
     if copy is not None:
@@ -230,7 +244,7 @@ def numbers(rows: Sequence[BenchRow], copy: Spread | None, weights: Mapping[str,
 def beside_the_paper(found: Sequence[Timed]) -> Columns:
     """Return the paper's times beside ours, for the operators that its text names."""
     ranges, table = printed_ranges(), paper_table("figure8")
-    ours = {each.row.case.operator: each for each in found if each.label != "Bilinear, channels last"}
+    ours = {each.row.case.operator: each for each in plain(found) if each.label != "Bilinear, channels last"}
     names = [name for name in OPERATORS if name in ranges and name in ours]
     printed = {name: "bilinear" if name == "bilinear" else "dysample (all four)" for name in names}
     rows = [table.where("upsampler", printed[name]) for name in names]
@@ -246,11 +260,16 @@ def beside_the_paper(found: Sequence[Timed]) -> Columns:
 
 
 def _times(rows: Sequence[BenchRow], which: str, milliseconds: str, ratio: str) -> Columns:
-    found = [next(iter(timed([row], "forward" if which == "forward" else "training")), None) for row in rows]
+    passes = "forward" if which == "forward" else "training"
+    found = [next(iter(plain(timed([row], passes))), None) for row in rows]
     return {
         milliseconds: [each.milliseconds.median if each else None for each in found],
         ratio: [each.ratio.median if each else None for each in found],
     }
+
+
+def _as_graph(row: BenchRow) -> float | None:
+    return next((each.milliseconds.median for each in timed([row], "forward") if each.graph), None)
 
 
 def _millions(value: float | None) -> float | None:

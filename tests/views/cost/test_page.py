@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from app.pages import page_at
@@ -144,6 +145,37 @@ def test_what_is_too_large_is_a_sentence_and_nothing_starts(app: AppTest) -> Non
     assert "512x300x200 are 30,720,000" in app.warning[0].value
     assert "cost.run" not in app.session_state
     assert len(charts(app)) >= 5
+
+
+def test_a_gpu_is_measured_where_there_is_one(
+    app: AppTest, program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """At first as in the paper's Figure 8, in float32 and in half of it."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some GPU")
+    program(device="cuda")
+    app.query_params["cost_device"] = "Some GPU"
+    app.run()
+    assert not app.exception
+    assert "networks of other visitors" in captions(app)
+    measure(app)
+    asked = (tmp_path / "asked.txt").read_text(encoding="utf-8")
+    for words in ("--size 256x120x120", "--scale 2", "--dtype float32 float16", "--device cuda"):
+        assert words in asked
+    assert any(each.value.startswith("##### On the Some GPU, with a map") for each in app.markdown)
+    assert "**Machine:** Some GPU, " in captions(app)
+    assert any("DySample, as a graph" in json.dumps(chart) for chart in charts(app))
+    way = next(each for each in app.get("button_group") if each.key == "cost_way")
+    way.set_value(1).run()
+    assert "**Run:** float16; NCHW" in captions(app)
+    assert not app.exception
+
+
+def test_without_a_gpu_there_is_no_choice_of_one(app: AppTest) -> None:
+    app.query_params["cost_device"] = "Some GPU"
+    app.run()
+    assert not app.exception
+    assert not any(each.key in ("cost_device", "cost_types") for each in app.get("button_group"))
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 import shlex
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from app.settings import CostChoice
 from app.shared import worker
@@ -139,6 +141,36 @@ def test_the_commands_ask_for_what_is_measured() -> None:
     assert taken_apart.upsampler == ["carafe", "dysample"]
 
 
+def test_a_gpu_is_measured_in_a_process_of_its_own(
+    program: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is taken apart there: the profiler of calls is that of the CPU."""
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some GPU")
+    program(device="cuda")
+    choice = replace(CHOICE, device="cuda", dtypes=("float32", "float16"))
+    run = Measurement(choice)
+    wait(run)
+    found, made = run.result(), report(device="cuda", dtypes=("float32", "float16"))
+    assert (run.state, run.machine.accelerator) == ("finished", "Some GPU")
+    assert found is not None
+    assert (found.rows, found.profile) == (made.rows, None)
+    asked = (tmp_path / "asked.txt").read_text(encoding="utf-8")
+    assert asked.startswith("bench ")
+    assert "--dtype float32 float16" in asked
+    assert "--device cuda" in asked
+    assert commands(choice)[1] == ""
+
+
+def test_a_gpu_is_offered_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there in (False, True):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some GPU")
+        names = {"cpu": "The CPU"} | ({"cuda": "Some GPU"} if there else {})
+        assert compute.devices_to_measure() == names
+    assert "one processor core" in compute.limits("cpu")
+    assert "networks of other visitors use as well" in compute.limits("cuda")
+
+
 def test_smaller_maps_have_four_rows_at_least() -> None:
     assert smaller(PAPER_SIZE) == (MapSize(256, 60, 60), MapSize(256, 30, 30), MapSize(256, 15, 15))
     assert smaller(MapSize(8, 12, 9)) == (MapSize(8, 6, 4),)
@@ -164,3 +196,5 @@ def test_limits(size: MapSize, upsamplers: tuple[str, ...], message: str) -> Non
     with pytest.raises(ValueError, match=message):
         Measurement(choice)
     check(CostChoice((PAPER_SIZE,), OPERATORS, "nchw", backward=True, memory=True))
+    with pytest.raises(ValueError, match="Choose at least one type of numbers"):
+        check(replace(choice, upsamplers=OPERATORS, sizes=(SMALL,), dtypes=()))
