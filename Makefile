@@ -5,6 +5,7 @@
 PORT ?= 8501
 VISITORS ?= 60
 MINUTES ?= 3
+SECONDS ?= 840
 # Tests start many processes: what one of them has compiled, the next need not compile again.
 unexport PYTHONDONTWRITEBYTECODE
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -19,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=lo
 UNHOOKED := $(PYTEST) -o addopts="--strict-markers --strict-config"
 UNHOOKED_FILES = $(shell grep -rl --include='test_*.py' 'mark\.unhooked' tests)
 
-.PHONY: help setup app test test-fast check test-data test-gpu test-cluster load replicas clean
+.PHONY: help setup app test test-fast check test-data test-gpu gpu-check test-cluster load replicas clean
 
 help:
 	@echo "make app          start the app (PORT=$(PORT))"
@@ -28,6 +29,7 @@ help:
 	@echo "make check        run the linter, the formatter, the type checker and the import rules"
 	@echo "make test-data    run the tests that need the data sets in the folder DYSAMPLE_DATA"
 	@echo "make test-gpu     run the tests that need a CUDA device"
+	@echo "make gpu-check    measure all that only a GPU can tell, within SECONDS=$(SECONDS)"
 	@echo "make test-cluster run the tests that start a Ray Serve cluster on this machine"
 	@echo "make load         let a class of visitors use the app at once (VISITORS=$(VISITORS) MINUTES=$(MINUTES))"
 	@echo "make replicas     try two replicas of the app behind nginx, of which one is killed"
@@ -60,6 +62,9 @@ test-data: .venv/.test
 
 test-gpu: .venv/.test
 	$(UNHOOKED) -m gpu
+
+gpu-check: .venv/.test
+	$(BIN)/python -m scripts.gpu_check --seconds=$(SECONDS)
 
 # One process: the machine is busy enough with a cluster.
 test-cluster: .venv/.cluster

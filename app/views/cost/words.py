@@ -89,7 +89,7 @@ def bars_caption(found: Sequence[Timed], which: Pass, copy: Spread | None, *, pa
 def _clock_words(found: Sequence[Timed]) -> str:
     case = found[0].row.case
     if case.device != "cpu":
-        words = "Time is the GPU’s own, by its events around calls, with waiting for one kernel after another."
+        words = "Time is the GPU’s own, by its events around calls, waiting for each kernel included."
         graphs = (
             " As a graph: the same work recorded as a CUDA graph, beside bilinear interpolation as a graph."
         )
