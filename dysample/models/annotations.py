@@ -1,10 +1,11 @@
 """Annotations of pictures: what networks predict and what is true, one record for each form of answer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float32, Integer, UInt8
+from jaxtyping import Bool, Float32, Integer, Shaped, UInt8
 
 _Labels = TypeVar("_Labels", bound="Labels")
 _Depth = TypeVar("_Depth", bound="Depth")
@@ -21,6 +22,13 @@ class Labels:
     """
 
     classes: UInt8[np.ndarray, "h w"]
+
+    @classmethod
+    def joined(
+        cls: type[_Labels], height: int, width: int, parts: Iterable[tuple[slice, slice, _Labels]]
+    ) -> _Labels:
+        """Return the map that parts, each with its rows and columns, cover together."""
+        return cls(_joined(height, width, np.uint8, ((y, x, part.classes) for y, x, part in parts)))
 
     def part(self: _Labels, rows: slice, columns: slice) -> _Labels:
         """Return a rectangle of the map."""
@@ -40,6 +48,13 @@ class Depth:
     """
 
     metres: Float32[np.ndarray, "h w"]
+
+    @classmethod
+    def joined(
+        cls: type[_Depth], height: int, width: int, parts: Iterable[tuple[slice, slice, _Depth]]
+    ) -> _Depth:
+        """Return the map that parts, each with its rows and columns, cover together."""
+        return cls(_joined(height, width, np.float32, ((y, x, part.metres) for y, x, part in parts)))
 
     def part(self: _Depth, rows: slice, columns: slice) -> _Depth:
         """Return a rectangle of the map."""
@@ -188,6 +203,18 @@ def nearest(values: np.ndarray, height: int, width: int) -> np.ndarray:
         for size, side in zip((height, width), values.shape[:2], strict=True)
     )
     return values[rows[:, None], columns]
+
+
+def _joined(
+    height: int,
+    width: int,
+    kind: type[np.generic],
+    parts: Iterable[tuple[slice, slice, Shaped[np.ndarray, "_h _w"]]],
+) -> Shaped[np.ndarray, "{height} {width}"]:
+    whole = np.empty((height, width), kind)
+    for rows, columns, values in parts:
+        whole[rows, columns] = values
+    return whole
 
 
 def _shifted(

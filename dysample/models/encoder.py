@@ -81,10 +81,31 @@ class Encoder(nn.Module):
 
         Both sides must be multiples of 32.
         """
+        return self.in_context(self.local(image))
+
+    def local(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
+        """Compute the maps without the context of the image: each value depends on the pixels around it.
+
+        The coarsest map is at stride 16 where a context follows.
+        """
         normalised = (image - self.mean) / self.deviation
         maps: list[Tensor] = self.backbone(normalised)
-        coarsest = maps[-1] if self.context is None else self.context(maps[-1])
-        return (*maps[-len(self.strides) : -1], coarsest)
+        return tuple(maps[-len(self.strides) :])
+
+    def in_context(
+        self,
+        maps: tuple[Float[Tensor, "b _c _h _w"], ...],
+        mean: Float[Tensor, "b _c 1 1"] | None = None,
+    ) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
+        """Return local maps with the context of the image, if the encoder has one.
+
+        Args:
+            maps: Local maps of an image, or of a part of it.
+            mean: Mean of the coarsest map over the whole image; by default that of `maps`.
+        """
+        if self.context is None:
+            return maps
+        return (*maps[:-1], self.context(maps[-1], mean))
 
 
 def _strides(finest: Finest) -> tuple[int, ...]:
@@ -166,9 +187,16 @@ class ImageContext(nn.Module):
         self.image = nn.Conv2d(channels, width, kernel_size=1)
         self.join = nn.Conv2d(2 * width, width, kernel_size=1)
 
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b width h//2 w//2"]:
-        """Compute the map; both sides of `x` must be even."""
-        image = F.relu(self.image(x.mean(dim=(2, 3), keepdim=True)))
+    def forward(
+        self, x: Float[Tensor, "b c h w"], mean: Float[Tensor, "b c 1 1"] | None = None
+    ) -> Float[Tensor, "b width h//2 w//2"]:
+        """Compute the map; both sides of `x` must be even.
+
+        Args:
+            x: The map, or a part of it.
+            mean: Mean of the whole map; by default that of `x`.
+        """
+        image = F.relu(self.image(x.mean(dim=(2, 3), keepdim=True) if mean is None else mean))
         both = torch.cat([image.expand(-1, -1, *x.shape[2:]), F.relu(self.local(x))], dim=1)
         return F.avg_pool2d(F.relu(self.join(both)), kernel_size=2)
 

@@ -184,6 +184,15 @@ def encode(encoder: Encoder, image: Pictures) -> tuple[Float[Tensor, "b _c _h _w
     Raises:
         ValueError: The picture is not (batch, 3, height, width), or not RGB in [0, 1].
     """
+    return encoder(padded(encoder, image))
+
+
+def padded(encoder: Encoder, image: Pictures) -> Float[Tensor, "b 3 h w"]:
+    """Return pictures as an encoder takes them: padded to sides that are multiples of 32.
+
+    Raises:
+        ValueError: The picture is not (batch, 3, height, width), or not RGB in [0, 1].
+    """
     pixels = picture(image, encoder.mean)
     padding = (0, -image.shape[3] % STRIDES[-1], 0, -image.shape[2] % STRIDES[-1])
-    return encoder(F.pad(pixels, padding, mode="replicate"))
+    return F.pad(pixels, padding, mode="replicate")

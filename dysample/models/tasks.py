@@ -1,6 +1,6 @@
 """Tasks, and the kinds of tasks with their networks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -84,6 +84,8 @@ class Task:
 
 # --- Table of kinds ---
 
+AnnotatedPart = tuple[slice, slice, Any]  # rows and columns of a part of a picture, and its annotation
+
 
 @dataclass(frozen=True, slots=True)
 class TaskKind(Generic[_Head]):
@@ -100,6 +102,10 @@ class TaskKind(Generic[_Head]):
             float32 on a CPU, as measured with the networks of the recipes.
         ranked: Whether the score of an annotation ranks all its objects by their scores, so that none may be
             left out.
+        values: Values for every pixel in a host's output, each of four bytes; part of `peak_bytes`.
+        annotation_bytes: Bytes for every pixel of an annotation, at most.
+        joined: Joins annotations of parts of a picture to one of the whole; None where a part cannot be
+            annotated by itself, since objects may reach beyond it.
     """
 
     finest: Finest
@@ -109,6 +115,9 @@ class TaskKind(Generic[_Head]):
     peak_bytes: Callable[[Task], int]
     above: Callable[[Task, Any, float], Annotation] | None = None
     ranked: bool = False
+    values: Callable[[Task], int] = lambda task: 0
+    annotation_bytes: int = 0
+    joined: Callable[[int, int, Iterable[AnnotatedPart]], Annotation] | None = None
 
 
 def _class_head(task: Task, channels: tuple[int, ...], upsampler: str) -> SegFormerHead:
@@ -178,6 +187,7 @@ def _things(task: Task) -> list[int]:
 
 
 _OBJECT_BYTES = 215
+_MOST_OBJECTS = 50  # that a head finds in a picture
 
 KINDS: dict[Kind, TaskKind[Any]] = {
     "segmentation": TaskKind(
@@ -186,6 +196,9 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         host=SegmentationHost,
         annotation=_labels,
         peak_bytes=lambda task: 110 + 4 * len(task.classes),  # maps of the steps, and the logits
+        values=lambda task: len(task.classes),
+        annotation_bytes=1,
+        joined=Labels.joined,
     ),
     "depth": TaskKind(
         finest=2,
@@ -193,6 +206,9 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         host=DepthEstimator,
         annotation=_depth,
         peak_bytes=lambda task: 275,
+        values=lambda task: 1,
+        annotation_bytes=4,
+        joined=Depth.joined,
     ),
     "detection": TaskKind(
         finest=4,
@@ -209,6 +225,7 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         host=_object_host,
         annotation=_instances,
         peak_bytes=lambda task: _OBJECT_BYTES,
+        annotation_bytes=_MOST_OBJECTS,
         above=_sure_instances,
         ranked=True,
     ),
@@ -218,6 +235,7 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         host=_object_host,
         annotation=_panoptic,
         peak_bytes=lambda task: _OBJECT_BYTES,
+        annotation_bytes=1,
         above=_panoptic,
     ),
 }

@@ -6,12 +6,12 @@ with equal weights. Depths are in metres. A truth that is not finite or not abov
 truths and predictions are clipped to [`LOWEST`, `HIGHEST`] before they are compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64
+from jaxtyping import Bool, Float, Float32, Float64, Int32, Int64, UInt32
 
 from dysample.scores.segmentation import Window, densest_window
 
@@ -25,6 +25,8 @@ _USUAL = 99  # percentile of the differences and errors that their ranges reach
 _LEAST = 0.01  # half of the narrowest range, so that equal maps have one
 _DECIMETRES = 10  # in a metre
 _ROUND = (1, 2, 5, 10)
+_STRIP = 1 << 20  # pixels that are worked on at a time
+_HALF, _LOWER = 16, np.uint32(0xFFFF)  # bits of half a float, and its lower half
 _SLACK = 1e-3  # of single precision, so that half a metre needs no range of one
 
 
@@ -227,8 +229,11 @@ def depth_difference(
         ValueError: The sizes differ, or a depth is not finite.
     """
     check_depths(depths, reference)
-    change = np.abs(depths.astype(np.float64) - reference)
-    return DepthDifference(mean=float(change.mean()), largest=float(change.max()))
+    total, largest = 0.0, 0.0
+    for rows in _strips(reference.shape):
+        change = np.abs(depths[rows].astype(np.float64) - reference[rows])
+        total, largest = total + float(change.sum()), max(largest, float(change.max()))
+    return DepthDifference(mean=total / depths.size, largest=largest)
 
 
 def liveliest_depth_window(
@@ -241,10 +246,11 @@ def liveliest_depth_window(
     Raises:
         ValueError: The sizes differ, or a depth is not finite.
     """
-    counts = np.zeros(reference.shape, np.int64)
+    counts = np.zeros(reference.shape, np.int32)
     for candidate in depths:
         check_depths(candidate, reference)
-        counts += _millimetres(candidate - reference)
+        for rows in _strips(reference.shape):
+            counts[rows] += _millimetres(candidate[rows] - reference[rows])
     if not counts.any():
         counts[:, 1:] += _millimetres(np.diff(reference, axis=1))
         counts[1:] += _millimetres(np.diff(reference, axis=0))
@@ -268,24 +274,80 @@ def depth_ranges(
     ends = [np.percentile(values, (_RARE, 100 - _RARE)) for values in (*depths, *known) if values.size]
     near = floor(min(low for low, _ in ends) * _DECIMETRES)
     far = max(near + 1, ceil(max(high for _, high in ends) * _DECIMETRES))
-    changes = [np.abs(depth - reference) for depth in depths]
+
+    def changes() -> Iterator[Float32[np.ndarray, "_rows w"]]:
+        """Return the changes strip by strip: those of whole pictures would take gigabytes."""
+        for depth in depths:
+            yield from (np.abs(depth[rows] - reference[rows]) for rows in _strips(reference.shape))
+
     errors = [] if truth is None else [error_map(depth, truth, signed=False) for depth in depths]
     return DepthRanges(
         near=near / _DECIMETRES,
         far=far / _DECIMETRES,
         change=_reach(changes),
-        error=None if truth is None else _reach([error[np.isfinite(error)] for error in errors]),
+        error=None if truth is None else _reach(lambda: errors),
     )
 
 
-def _millimetres(metres: Float32[np.ndarray, "..."]) -> np.ndarray:
-    return np.round(1000 * np.abs(metres)).astype(np.int64)
+def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Return rows in groups: intermediate values of whole pictures would take gigabytes."""
+    rows = max(1, _STRIP // shape[1])
+    return (slice(top, top + rows) for top in range(0, shape[0], rows))
 
 
-def _reach(sizes: Sequence[np.ndarray]) -> float:
+def _millimetres(metres: Float32[np.ndarray, "..."]) -> Int32[np.ndarray, "..."]:
+    return np.round(1000 * np.abs(metres)).astype(np.int32)
+
+
+def _reach(sizes: Callable[[], Iterable[Float32[np.ndarray, "_h _w"]]]) -> float:
     """Return a bound of nearly all sizes above zero, rounded up to 1, 2, 5 or 10 times a power of ten."""
-    values = np.concatenate([np.zeros(0), *(part.ravel() for part in sizes)])
-    values = values[values > 0]
-    bound = max(_LEAST, float(np.percentile(values, _USUAL))) if values.size else _LEAST
+    usual = percentile_above_zero(sizes, _USUAL)
+    bound = _LEAST if usual is None else max(_LEAST, usual)
     power = 10.0 ** floor(log10(bound))
     return next(step * power for step in _ROUND if step * power >= bound * (1 - _SLACK))
+
+
+def percentile_above_zero(
+    parts: Callable[[], Iterable[Float32[np.ndarray, "..."]]], percent: float
+) -> float | None:
+    """Return a percentile of all values above zero, interpolated linearly, without holding all of them.
+
+    Positive floats are in the order of their bits: a first pass counts the upper halves of these, another
+    the lower halves of those that have the wanted upper half.
+
+    Args:
+        parts: Returns the values part by part, the same ones at every call; NaN is left out.
+        percent: From 0 to 100.
+
+    Returns:
+        The percentile; None if no value is above zero.
+    """
+    upper = _counts(parts, lambda bits: bits >> _HALF)
+    total = int(upper.sum())
+    if not total:
+        return None
+    at = (total - 1) * percent / 100
+    low, high = (_ranked(parts, upper, rank) for rank in (floor(at), ceil(at)))
+    return low + (high - low) * (at - floor(at))
+
+
+def _ranked(
+    parts: Callable[[], Iterable[Float32[np.ndarray, "..."]]], upper: Int64[np.ndarray, " n"], rank: int
+) -> float:
+    """Return the value of a rank, counted from 0, among all values above zero."""
+    below = np.cumsum(upper)
+    half = int(np.searchsorted(below, rank, side="right"))
+    lower = _counts(parts, lambda bits: bits[bits >> _HALF == half] & _LOWER)
+    left = rank - int(below[half] - upper[half])
+    bits = half << _HALF | int(np.searchsorted(np.cumsum(lower), left, side="right"))
+    return float(np.array(bits, np.uint32).view(np.float32))
+
+
+def _counts(
+    parts: Callable[[], Iterable[Float32[np.ndarray, "..."]]],
+    half: Callable[[UInt32[np.ndarray, " n"]], UInt32[np.ndarray, " k"]],
+) -> Int64[np.ndarray, " halves"]:
+    counts = np.zeros(1 << _HALF, np.int64)
+    for part in parts():
+        counts += np.bincount(half(part[part > 0].view(np.uint32)), minlength=1 << _HALF)
+    return counts

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from math import hypot
 
 import numpy as np
-from jaxtyping import Bool, Int32, Int64, UInt8
+from jaxtyping import Bool, Int32, Int64, Integer, UInt8
 
 from dysample.scores.paired import PictureRatios
 
 IGNORE = 255
+_STRIP = 1 << 20  # pixels whose windows are summed at a time
 BAND_RATIO = 0.02  # width of the boundary band over the image diagonal, as in Boundary IoU
 
 
@@ -356,13 +357,13 @@ def liveliest_window(
     check_labels(reference)
     if size < 1:
         raise ValueError(f"size must be at least 1, got {size}")
-    counts = np.zeros(reference.shape, np.int64)
+    counts = np.zeros(reference.shape, np.uint16)  # small: pictures have up to 50 million pixels
     for candidate in labels:
         counts += changed(candidate, reference)
-    return densest_window(counts if counts.any() else boundary_band(reference, 1).astype(np.int64), size)
+    return densest_window(counts if counts.any() else boundary_band(reference, 1), size)
 
 
-def densest_window(counts: Int64[np.ndarray, "h w"], size: int) -> Window:
+def densest_window(counts: Integer[np.ndarray, "h w"] | Bool[np.ndarray, "h w"], size: int) -> Window:
     """Return the square with the greatest sum; among equals, the one with its counts nearest to its centre.
 
     Args:
@@ -373,14 +374,33 @@ def densest_window(counts: Int64[np.ndarray, "h w"], size: int) -> Window:
     size = min(size, height, width)
     if not counts.any():
         return Window(x=(width - size) // 2, y=(height - size) // 2, size=size)
-    # Windows with equal sums form plateaus, which a second sum over nearby windows makes peak in
-    # their middle; the zeros around the map keep plateaus at its border whole.
-    sums = _window_sums(np.pad(counts, size), size)
-    far = size - size // 2  # where the second sum begins
-    centring = _window_sums(sums[far:-far, far:-far], size | 1)
-    sums = sums[size:-size, size:-size]
-    y, x = np.unravel_index(int(np.where(sums == sums.max(), centring, -1).argmax()), sums.shape)
-    return Window(x=int(x), y=int(y), size=size)
+    best, place = (-1, -1), (0, 0)
+    rows = max(size, _STRIP // width)
+    for top in range(0, height - size + 1, rows):
+        sums, centring = _sums_from(counts, size, top, min(rows, height - size + 1 - top))
+        y, x = np.unravel_index(int(np.where(sums == sums.max(), centring, -1).argmax()), sums.shape)
+        here = int(sums[y, x]), int(centring[y, x])
+        if here > best:
+            best, place = here, (top + int(y), int(x))
+    return Window(x=place[1], y=place[0], size=size)
+
+
+def _sums_from(
+    counts: Integer[np.ndarray, "h w"] | Bool[np.ndarray, "h w"], size: int, top: int, rows: int
+) -> tuple[Int64[np.ndarray, "{rows} columns"], Int64[np.ndarray, "{rows} columns"]]:
+    """Return the sums over the windows that start in some rows, and what tells windows of one sum apart.
+
+    Windows with equal sums form plateaus, which a second sum over nearby windows makes peak in their middle;
+    zeros around the map keep plateaus at its border whole.
+    """
+    first = top - size // 2  # of the windows that the second sum reads
+    last = first + rows + 2 * (size // 2)
+    part = counts[max(0, first) : last + size - 1].astype(np.int64)
+    above, below = max(0, -first), max(0, last + size - 1 - len(counts))
+    sums = _window_sums(np.pad(part, ((above, below), (size, size))), size)
+    far = size - size // 2
+    centring = _window_sums(sums[:, far:-far], size | 1)
+    return sums[size // 2 : size // 2 + rows, size:-size], centring
 
 
 def _window_sums(counts: Int64[np.ndarray, "h w"], size: int) -> Int64[np.ndarray, "rows columns"]:
