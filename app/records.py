@@ -40,6 +40,22 @@ class Picture(Generic[Said]):
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """How a network was run on a picture, where memory leaves a choice.
+
+    Attributes:
+        tiles: Number of overlapping tiles that the picture was computed in; 1 for one pass.
+        on_cpu: Whether the CPU computed it because the memory of the usual device did not suffice.
+    """
+
+    tiles: int = 1
+    on_cpu: bool = False
+
+
+ONE_PASS = Way()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer(Generic[Said]):
     """The output of a network with one upsampler for a picture.
 
@@ -50,6 +66,7 @@ class Answer(Generic[Said]):
         parameters: Total number of parameters of the head's upsamplers.
         scored: What the score on the picture is of, where that is more than is shown: average precision
             ranks all objects; None where it is what is shown.
+        way: How the network was run.
     """
 
     annotation: Said
@@ -57,6 +74,7 @@ class Answer(Generic[Said]):
     encoder_seconds: float
     parameters: int
     scored: Said | None = None
+    way: Way = ONE_PASS
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class DenseHead(Head):
             maps: The encoder's maps.
             height: Rows of the picture.
             width: Columns of the picture.
-            rows: Most rows of the picture that are predicted at a time, at least the stride of the finest map.
+            rows: Most rows that are predicted at a time, but no fewer than the stride of the finest map.
 
         Returns:
             Pairs of rows of the picture and their values.

@@ -138,11 +138,15 @@ def layout() -> torch.memory_format:
     return torch.channels_last if device().type == "cuda" else torch.contiguous_format
 
 
-def uploaded(x: Tensor) -> Tensor:
-    """Return a tensor of the CPU on the device; a GPU fetches it while the CPU goes on."""
-    if device().type != "cuda":
-        return x.to(device())
-    return x.pin_memory().to(device(), non_blocking=True)
+def uploaded(x: Tensor, to: torch.device | None = None) -> Tensor:
+    """Return a tensor of the CPU on a device; a GPU fetches it while the CPU goes on.
+
+    Args:
+        x: The tensor.
+        to: The device; by default the one that networks run on.
+    """
+    to = to or device()
+    return x.pin_memory().to(to, non_blocking=True) if to.type == "cuda" else x.to(to)
 
 
 def moved(value: _T, to: torch.device) -> _T:

@@ -1,30 +1,28 @@
 """Trained networks, loaded once, and what they compute on pictures; nothing here knows of pages."""
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
-from torch import Tensor
 
+from app.records import ONE_PASS, Way
 from app.shared.cache import Cache
-from app.shared.engine import devices, passes
-from app.shared.engine.memory import encoder_bytes, head_bytes
+from app.shared.engine import devices, passes, ways
+from app.shared.engine.memory import NoRoomError, first_that_fits, head_bytes
+from app.shared.engine.tiles import Encoded, Maps
+from app.shared.engine.ways import Placed
 from dysample.models import weights
 from dysample.models.encoder import Encoder
 from dysample.models.heads import Head
 from dysample.models.manifest import Manifest, load_manifest
-from dysample.models.tasks import KINDS, Task
+from dysample.models.tasks import Task
 from dysample.types import Prediction, Step
 
-Maps = tuple[Tensor, ...]
 Key = tuple[object, ...]
 _T = TypeVar("_T")
-_REPEAT_WITHIN = 0.15  # seconds in which a head is timed again, so that small pictures are timed well
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,13 @@ class Answered:
         output: The annotation; where that depends on a threshold, the network's own output.
         head_seconds: Time of the head with its upsamplers.
         encoder_seconds: Time of the encoder, which all upsamplers share.
+        way: How the network was run.
     """
 
     output: Any
     head_seconds: float
     encoder_seconds: float
+    way: Way = ONE_PASS
 
 
 class Engine(Protocol):
@@ -101,18 +101,17 @@ class Networks:
         self._turn = turn
 
     def answer(self, job: Job) -> Answered:
-        """Return what the network says, and the time that it took."""
-        task = self._task(job.task)
-        kind = KINDS[task.kind]
+        """Return what the network says, and the time that it took.
 
-        def work(head: Head, maps: Maps) -> tuple[Any, float]:
-            output, seconds = _timed(lambda: passes.decode(head, maps, job.image.shape).output)
-            if kind.above is None:
-                return kind.annotation(task, output), seconds
-            return devices.moved(output, devices.CPU), seconds
-
-        (output, seconds), encoder_seconds = self._decoded(job, work)
-        return Answered(output, seconds, encoder_seconds)
+        A picture that the memory does not suffice for in one pass is computed in tiles.
+        """
+        task, networks = self._task(job.task), self._placed(job)
+        encoded, way = self.encoded(job)
+        shape = job.image.shape
+        with self._turn(shape):
+            attempts = ways.annotations(task, job.image, encoded, way, networks)
+            said, way = first_that_fits(attempts, shape)
+        return Answered(said.output, said.head_seconds, encoded.seconds + said.maps_seconds, way)
 
     def prediction(self, job: Job) -> Prediction[Any]:
         """Return the output with all upsampling steps, whose maps are those of the padded picture."""
@@ -131,30 +130,54 @@ class Networks:
         maps, seconds = self.maps(job)
         head = self.head(job.task, job.upsampler)
         shape = job.image.shape
-        with self._turn(shape, needs=head_bytes(self._task(job.task), shape)):
+        needs = head_bytes(self._task(job.task), shape)
+        with self._turn(shape, needs=needs):
             return work(head, maps), seconds
 
     # --- What is kept ---
 
     def maps(self, job: Job) -> tuple[Maps, float]:
-        """Return the encoder's maps of a picture, on the device, and the seconds that they took."""
+        """Return the encoder's maps of a picture, on the device, and the seconds that they took.
 
-        def make() -> tuple[Maps, float]:
-            encoder, shape = self.encoder(job.task), job.image.shape
-            with self._turn(shape, needs=encoder_bytes(shape)):
-                pixels = passes.to_device(job.image)
-                return _timed_once(lambda: passes.encode(encoder, pixels))
+        Raises:
+            NoRoomError: There is no memory for them.
+        """
+        encoded, _ = self.encoded(job)
+        if encoded.maps is None:
+            height, width = job.image.shape[:2]
+            raise NoRoomError(
+                f"The maps of a picture of {width}×{height} pixels take more memory than is free now: choose "
+                "a smaller working size."
+            )
+        return devices.moved(encoded.maps, devices.device()), encoded.seconds
+
+    def encoded(self, job: Job) -> tuple[Encoded, Way]:
+        """Return what the encoder has computed of a picture, and how."""
+
+        def make() -> tuple[Encoded, Way]:
+            task, networks, kept = self._task(job.task), self._placed(job), self._cache.budget
+            with self._turn(job.image.shape):
+                attempts = ways.encodings(task, job.image, networks, kept=kept)
+                return first_that_fits(attempts, job.image.shape)
 
         return self._kept(("maps", self._owner(job.task), job.picture), make)
+
+    def _placed(self, job: Job) -> list[Placed]:
+        """Return a network on the device, and on the CPU, which has more memory, if that is another."""
+        task, name, owner = job.task, job.upsampler, self._owner(job.task)
+        usual = Placed(devices.device(), self.encoder(task), self.head(task, name))
+        if devices.device() == devices.CPU:
+            return [usual]
+        encoder = self._kept(("loaded encoder", owner), lambda: self._load_encoder(owner))
+        return [usual, Placed(devices.CPU, encoder, self.loaded_head(task, name))]
 
     def encoder(self, task: str) -> Encoder:
         """Return the encoder of a task, on the device."""
         owner = self._owner(task)
+        return self._kept(("encoder", owner), lambda: devices.to_device(self._load_encoder(owner)))
 
-        def make() -> Encoder:
-            return devices.to_device(weights.load_encoder(owner, manifest=self.manifest()))
-
-        return self._kept(("encoder", owner), make)
+    def _load_encoder(self, owner: str) -> Encoder:
+        return weights.load_encoder(owner, manifest=self.manifest())
 
     def head(self, task: str, upsampler: str) -> Head:
         """Return the head of a task that was trained with an upsampler, on the device."""
@@ -188,21 +211,3 @@ class Networks:
 
     def _kept(self, key: Key, make: Callable[[], _T]) -> _T:
         return self._cache.get(key, make)
-
-
-def _timed_once(run: Callable[[], _T]) -> tuple[_T, float]:
-    devices.finished()
-    started = time.perf_counter()
-    output = run()
-    devices.finished()
-    return output, time.perf_counter() - started
-
-
-def _timed(run: Callable[[], _T]) -> tuple[_T, float]:
-    """Run once, and again while that is quick; return the output and the median time in seconds."""
-    times: list[float] = []
-    while True:
-        output, seconds = _timed_once(run)
-        times.append(seconds)
-        if sum(times) + seconds > _REPEAT_WITHIN:
-            return output, median(times)

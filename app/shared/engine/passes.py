@@ -25,9 +25,16 @@ _MOST_GRAPHS = 8
 _MOST_KNOWN = 256  # passes of which it is known that they came once, or cannot be recorded
 
 
-def to_device(image: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "1 3 h w"]:
-    """Return a picture on the device, RGB in [0, 1], channels last in memory, which is faster."""
-    pixels = devices.uploaded(torch.from_numpy(image.copy()))
+def to_device(
+    image: UInt8[np.ndarray, "h w 3"], device: torch.device | None = None
+) -> Float[Tensor, "1 3 h w"]:
+    """Return a picture on a device, RGB in [0, 1], channels last in memory, which is faster.
+
+    Args:
+        image: The picture.
+        device: The device; by default the one that networks run on.
+    """
+    pixels = devices.uploaded(torch.from_numpy(image.copy()), device)
     return pixels.permute(2, 0, 1)[None].float() / 255
 
 
@@ -38,6 +45,11 @@ def encode(encoder: Encoder, image: Float[Tensor, "1 3 h w"]) -> tuple[Tensor, .
         return tuple(x.contiguous(memory_format=devices.layout()) for x in host.encode(encoder, image))
 
     return _run(encoder, "maps", maps, (image,))
+
+
+def local(encoder: Encoder, image: Float[Tensor, "1 3 h w"]) -> tuple[Tensor, ...]:
+    """Compute the encoder's maps of a part of a picture, without the context of the image."""
+    return encoder.local(host.padded(encoder, image))
 
 
 def decode(head: Head, maps: tuple[Tensor, ...], shape: tuple[int, ...]) -> Prediction[Any]:
@@ -53,7 +65,8 @@ def steps(head: Head, maps: tuple[Tensor, ...]) -> tuple[Step, ...]:
 
 def _run(network: nn.Module, name: str, call: Callable[..., _T], inputs: tuple[Tensor, ...]) -> _T:
     """Run a pass of a network, as a graph where the device has such and the pass is the same every time."""
-    device, precision = devices.device(), devices.precision()
+    device = inputs[0].device  # the CPU, where memory of the GPU ran out
+    precision = devices.precision() if device.type == devices.device().type else "float32"
     within = encoding if isinstance(network, Encoder) else decoding
 
     def computed(*inputs: Tensor) -> _T:

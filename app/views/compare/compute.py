@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.records import Answer, Compared, Comparison, Picture, Said
+from app.records import ONE_PASS, Answer, Compared, Comparison, Picture, Said, Way
 from app.settings import CompareSettings, Source
 from app.shared.cache import cached
 from app.shared.engine.local import chosen
@@ -29,12 +29,14 @@ class NetworkRun:
         head_seconds: Time of the head with its upsamplers.
         encoder_seconds: Time of the encoder, which all upsamplers share.
         parameters: Total number of parameters of the head's upsamplers.
+        way: How the network was run.
     """
 
     output: Any
     head_seconds: float
     encoder_seconds: float
     parameters: int
+    way: Way = ONE_PASS
 
 
 def warm(source: Source, settings: CompareSettings, report: Callable[[str, float], None]) -> None:
@@ -77,6 +79,7 @@ def run(source: Source, task: str, longer_side: int, upsampler: str) -> NetworkR
         answered.head_seconds,
         answered.encoder_seconds,
         parameters(task, upsampler),
+        answered.way,
     )
 
 
