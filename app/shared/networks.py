@@ -38,6 +38,16 @@ def job(source: Source, task: str, longer_side: int, upsampler: str) -> Job:
     return Job(task, upsampler, f"{source!r} {longer_side}", image)
 
 
+def shape(subject: Subject) -> tuple[int, int]:
+    """Return rows and columns of the picture that a network is run on.
+
+    Raises:
+        ImageError: If the picture cannot be used.
+    """
+    height, width = picture(subject.source, subject.task, subject.longer_side).image.shape[:2]
+    return height, width
+
+
 def _job(subject: Subject) -> Job:
     return job(subject.source, subject.task, subject.longer_side, subject.upsampler)
 

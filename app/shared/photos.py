@@ -228,15 +228,22 @@ def picture(source: Source, task: str, longer_side: int) -> Picture[Any]:
         ImageError: If the file cannot be used.
     """
     full = photograph(source)
-    height, width = full.image.shape[:2]
+    original = full.image.shape[0], full.image.shape[1]
     truth = full.truth(manifest().task(task))
-    if 0 < longer_side < max(height, width):
-        factor = longer_side / max(height, width)
-        size = (max(1, round(width * factor)), max(1, round(height * factor)))
-        reduced = cv2.resize(full.image, size, interpolation=cv2.INTER_AREA)
-        truth = None if truth is None else truth.resized(size[1], size[0])
-        return Picture(reduced, truth, (height, width), source.name)
-    return Picture(full.image, truth, (height, width), source.name)
+    height, width = reduced(original, longer_side)
+    if (height, width) != original:
+        image = cv2.resize(full.image, (width, height), interpolation=cv2.INTER_AREA)
+        truth = None if truth is None else truth.resized(height, width)
+        return Picture(image, truth, original, source.name)
+    return Picture(full.image, truth, original, source.name)
+
+
+def reduced(shape: tuple[int, int], longer_side: int) -> tuple[int, int]:
+    """Return rows and columns of a picture once it is reduced to a longer side; 0 keeps its size."""
+    if not 0 < longer_side < max(shape):
+        return shape
+    factor = longer_side / max(shape)
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
 @cached

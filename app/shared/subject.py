@@ -9,7 +9,8 @@ import streamlit as st
 from app.components.gallery.gallery import Thumbnail, picture_gallery
 from app.memory import forget, keep, kept
 from app.settings import Source, Subject
-from app.shared import controls, networks, photos
+from app.shared import controls, fitting, networks, photos
+from app.shared.engine.memory import NoRoomError
 from app.shared.engine.turns import EngineError
 from app.shared.literal import literal, plain
 from dysample.images import ImageError
@@ -60,8 +61,7 @@ def choose_network() -> Explored | None:
         upsampler = controls.one_upsampler_choice(networks.trained(task))
     with pictures:
         longer_side = controls.working_side_choice(manifest.task(task).working_side)
-    subject = Subject(source, task, upsampler, longer_side)
-    prediction = _predict(subject)
+    subject, prediction = _predict(Subject(source, task, upsampler, longer_side))
     if prediction is None:
         return None
     with row:
@@ -69,13 +69,29 @@ def choose_network() -> Explored | None:
     return Explored(subject, prediction, step)
 
 
-def _predict(subject: Subject) -> Prediction[Any] | None:
+def _predict(subject: Subject) -> tuple[Subject, Prediction[Any] | None]:
+    """Run the network on the picture, reduced to what the memory suffices for, and return both."""
+    wanted = fitting.wanted(subject)
     try:
         with st.spinner("Running the network"):
-            return networks.prediction(subject)
+            fitted, prediction = _reduced_prediction(subject)
+        note = fitting.sentence(networks.shape(fitted), wanted)
     except (EngineError, ImageError, WeightsError) as error:
         st.error(plain(str(error)))
-        return None
+        return subject, None
+    if note:
+        st.caption(note)
+    return fitted, prediction
+
+
+def _reduced_prediction(subject: Subject) -> tuple[Subject, Prediction[Any]]:
+    while True:
+        fitted = fitting.explored(subject)
+        try:
+            return fitted, networks.prediction(fitted)
+        except NoRoomError:
+            if not fitting.reduce_further(fitting.wanted(subject)):
+                raise
 
 
 def step_labels(prediction: Prediction[Any]) -> Mapping[str, str]:

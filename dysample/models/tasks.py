@@ -103,7 +103,7 @@ class TaskKind(Generic[_Head]):
         ranked: Whether the score of an annotation ranks all its objects by their scores, so that none may be
             left out.
         values: Values for every pixel in a host's output, each of four bytes; part of `peak_bytes`.
-        annotation_bytes: Bytes for every pixel of an annotation, at most.
+        annotation_bytes: Bytes for every pixel of an annotation with a number of objects.
         joined: Joins annotations of parts of a picture to one of the whole; None where a part cannot be
             annotated by itself, since objects may reach beyond it.
     """
@@ -116,7 +116,7 @@ class TaskKind(Generic[_Head]):
     above: Callable[[Task, Any, float], Annotation] | None = None
     ranked: bool = False
     values: Callable[[Task], int] = lambda task: 0
-    annotation_bytes: int = 0
+    annotation_bytes: Callable[[int], int] = lambda objects: 0
     joined: Callable[[int, int, Iterable[AnnotatedPart]], Annotation] | None = None
 
 
@@ -187,7 +187,6 @@ def _things(task: Task) -> list[int]:
 
 
 _OBJECT_BYTES = 215
-_MOST_OBJECTS = 50  # that a head finds in a picture
 
 KINDS: dict[Kind, TaskKind[Any]] = {
     "segmentation": TaskKind(
@@ -197,7 +196,7 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         annotation=_labels,
         peak_bytes=lambda task: 110 + 4 * len(task.classes),  # maps of the steps, and the logits
         values=lambda task: len(task.classes),
-        annotation_bytes=1,
+        annotation_bytes=lambda objects: 1,
         joined=Labels.joined,
     ),
     "depth": TaskKind(
@@ -207,7 +206,7 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         annotation=_depth,
         peak_bytes=lambda task: 275,
         values=lambda task: 1,
-        annotation_bytes=4,
+        annotation_bytes=lambda objects: 4,
         joined=Depth.joined,
     ),
     "detection": TaskKind(
@@ -225,7 +224,7 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         host=_object_host,
         annotation=_instances,
         peak_bytes=lambda task: _OBJECT_BYTES,
-        annotation_bytes=_MOST_OBJECTS,
+        annotation_bytes=lambda objects: objects,
         above=_sure_instances,
         ranked=True,
     ),
@@ -235,7 +234,7 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         host=_object_host,
         annotation=_panoptic,
         peak_bytes=lambda task: _OBJECT_BYTES,
-        annotation_bytes=1,
+        annotation_bytes=lambda objects: 1,
         above=_panoptic,
     ),
 }

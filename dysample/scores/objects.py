@@ -555,7 +555,7 @@ def liveliest_object_window(
     if size < 1:
         raise ValueError(f"size must be at least 1, got {size}")
     there = reference.above(threshold)
-    counts = np.zeros((reference.height, reference.width), np.int64)
+    counts = np.zeros((reference.height, reference.width), np.uint16)
     for answer in answers:
         counts += object_pairs(answer.above(threshold), there).differs
     if not counts.any():

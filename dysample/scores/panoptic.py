@@ -274,9 +274,7 @@ def liveliest_panoptic_window(answers: Sequence[Panoptic], size: int, *, referen
     """
     if size < 1:
         raise ValueError(f"size must be at least 1, got {size}")
-    counts = np.zeros(reference.segments.shape, np.int64)
+    counts = np.zeros(reference.segments.shape, np.uint16)
     for answer in answers:
         counts += changed_segments(answer, reference)
-    return densest_window(
-        counts if counts.any() else boundary_band(reference.segments, 1).astype(np.int64), size
-    )
+    return densest_window(counts if counts.any() else boundary_band(reference.segments, 1), size)

@@ -217,6 +217,11 @@ def panoptic_window(answers: Sequence[Panoptic], size: int, reference: Panoptic)
     return liveliest_panoptic_window(answers, size, reference=reference)
 
 
+def _object_bytes(objects: int) -> int:
+    """Return the bytes for every pixel: the regions of both answers' objects, and copies of them."""
+    return 16 + 4 * objects
+
+
 # --- Table of kinds ---
 
 
@@ -237,6 +242,8 @@ class Scoring(Generic[_Answer]):
         columns: Column of a score in that table, where it differs from the score's name.
         rows: What all compared rows of that table have in some columns, such as the network; nothing if all
             rows are compared.
+        peak_bytes: Bytes for every pixel that comparing answers with a number of objects each takes at its
+            peak, beside the answers.
         ranges: Returns the ranges that answers, their reference and the truth span together; None, as it is
             by default, for answers that are not amounts.
     """
@@ -251,6 +258,7 @@ class Scoring(Generic[_Answer]):
     paper: str
     columns: Mapping[str, str]
     rows: Mapping[str, str]
+    peak_bytes: Callable[[int], int]
     ranges: Callable[[Sequence[_Answer], _Answer, _Answer | None], DepthRanges | None] = (
         lambda answers, reference, truth: None
     )
@@ -275,6 +283,7 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         paper="table4",
         columns={"boundary_miou": "biou"},
         rows={},
+        peak_bytes=lambda objects: 10,
     ),
     "depth": Scoring(
         scorer=DepthMapScorer,
@@ -288,6 +297,7 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         paper="table9",
         columns={},
         rows={},
+        peak_bytes=lambda objects: 10,
     ),
     "detection": Scoring(
         scorer=box_scorer,
@@ -300,6 +310,7 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         paper="table6",
         columns={"box_ap": "ap", "box_ap50": "ap50", "box_ap75": "ap75"},
         rows={"backbone": "r50"},
+        peak_bytes=_object_bytes,
     ),
     "instances": Scoring(
         scorer=mask_scorer,
@@ -312,6 +323,7 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         paper="table7",
         columns={"mask_ap": "ap", "mask_ap50": "ap50", "mask_ap75": "ap75"},
         rows={"task": "segm", "backbone": "r50"},
+        peak_bytes=_object_bytes,
     ),
     "panoptic": Scoring(
         scorer=panoptic_scorer,
@@ -324,5 +336,6 @@ SCORERS: dict[Kind, Scoring[Any]] = {
         paper="table8",
         columns={},
         rows={"backbone": "r50"},
+        peak_bytes=_object_bytes,
     ),
 }

@@ -12,7 +12,7 @@ from app.shared.cache import CACHE
 from app.shared.engine import devices
 from app.shared.engine.cluster import VARIABLE, Cluster, Setting, read_setting
 from app.shared.engine.courier import Courier
-from app.shared.engine.memory import guarded, is_large
+from app.shared.engine.memory import guarded, is_large, pixels, room_for
 from app.shared.engine.networks import Engine, Networks
 from app.shared.engine.turns import EngineError, Turns
 
@@ -42,6 +42,27 @@ def turn(shape: tuple[int, ...], *, needs: int = 0) -> Generator[None]:
         _TURNS.turn(visitor, large=is_large(shape), report=_place(show)),
         guarded(shape, needs=needs),
     ):
+        yield
+
+
+@contextmanager
+def alone(shape: tuple[int, ...], *, needs: int) -> Generator[None]:
+    """Hold the device while the block works with a large picture on the processor; small ones need no turn.
+
+    Large pictures are worked on one at a time: the memory that is free is worked out for one.
+
+    Args:
+        shape: Rows and columns of the picture, first.
+        needs: Bytes that the block allocates at its peak.
+
+    Raises:
+        NoRoomError: The block needs more memory than is free, or ran out of it.
+        BusyError: Too many jobs wait already.
+    """
+    if not is_large(shape):
+        yield
+        return
+    with turn(shape), room_for(needs, devices.CPU, pixels(shape)):
         yield
 
 

@@ -60,8 +60,8 @@ def strips_bytes(task: Task, shape: tuple[int, ...]) -> int:
 
 
 def annotation_bytes(task: Task, shape: tuple[int, ...]) -> int:
-    """Return the bytes of what a network says of a picture of some rows and columns, at most."""
-    return KINDS[task.kind].annotation_bytes * shape[0] * shape[1]
+    """Return the bytes of what a head says of every pixel of a picture; objects take next to none."""
+    return KINDS[task.kind].annotation_bytes(0) * shape[0] * shape[1]
 
 
 def tile_bytes(task: Task) -> int:
@@ -130,7 +130,7 @@ def guarded(shape: tuple[int, ...], *, needs: int = 0) -> Generator[None]:
     Raises:
         NoRoomError: The job needs more memory than is free, or ran out of it.
     """
-    with room_for(needs, devices.device(), _pixels(shape)), torch.inference_mode():
+    with room_for(needs, devices.device(), pixels(shape)), torch.inference_mode():
         yield
     if is_large(shape):
         trim_heap()
@@ -155,7 +155,8 @@ def room_for(needs: int, device: torch.device, what: str) -> Generator[None]:
         raise NoRoomError(_ran_out(what)) from error
 
 
-def _pixels(shape: tuple[int, ...]) -> str:
+def pixels(shape: tuple[int, ...]) -> str:
+    """Return the size of a picture of some rows and columns in words."""
     return f"{shape[1]}×{shape[0]} pixels"
 
 
@@ -204,7 +205,7 @@ def first_that_fits(attempts: Iterable[Attempt[_T]], shape: tuple[int, ...]) -> 
     refusal = "There is no way to compute this."
     for attempt in attempts:
         try:
-            with room_for(attempt.needs, attempt.device, _pixels(shape)):
+            with room_for(attempt.needs, attempt.device, pixels(shape)):
                 return attempt.run(), attempt.way
         except NoRoomError as error:
             refusal = str(error)  # alone: the error itself would hold on to what was computed

@@ -2,14 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import floor, sqrt
 from typing import Any
 
+import cv2
 import numpy as np
 
 from app.records import ONE_PASS, Answer, Compared, Comparison, Picture, Said, Way
 from app.settings import CompareSettings, Source
+from app.shared import fitting
 from app.shared.cache import cached
-from app.shared.engine.local import chosen
+from app.shared.engine import devices
+from app.shared.engine.local import alone, chosen
+from app.shared.engine.memory import free_on, tile_bytes
+from app.shared.fitting import Wanted
 from app.shared.networks import job, parameters
 from app.shared.photos import manifest, picture
 from dysample.models.manifest import WeightsEntry
@@ -18,6 +24,10 @@ from dysample.ops.registry import OPERATORS
 from dysample.scores.scorers import SCORERS
 
 CLOSE_UP_SIDE = 96  # pixels of the working picture that a close-up shows
+# A phone's photograph goes to the browser as it is. Larger ones would be messages of hundreds of megabytes,
+# and several browsers draw no picture of more than 16 million pixels.
+SHOWN_PIXELS = 12_500_000
+USUAL_OBJECTS = 12  # in a picture that is full of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +93,19 @@ def run(source: Source, task: str, longer_side: int, upsampler: str) -> NetworkR
     )
 
 
-def answer(task: Task, run: NetworkRun, threshold: float | None) -> Answer[Any]:
-    """Return what a network says from a score on; no network runs."""
+def answer(task: Task, run: NetworkRun, threshold: float | None, *, scored: bool = True) -> Answer[Any]:
+    """Return what a network says from a score on; no network runs.
+
+    Args:
+        task: The task.
+        run: The run of the network.
+        threshold: Least score of the objects to show.
+        scored: Whether there is a truth to score the network with, which may take all objects.
+    """
     kind = KINDS[task.kind]
     said = run.output if kind.above is None else kind.above(task, run.output, threshold or 0.0)
-    scored = kind.annotation(task, run.output) if kind.ranked else None
-    return Answer(said, run.head_seconds, run.encoder_seconds, run.parameters, scored)
+    ranked = kind.annotation(task, run.output) if kind.ranked and scored else None
+    return Answer(said, run.head_seconds, run.encoder_seconds, run.parameters, ranked, run.way)
 
 
 @cached
@@ -100,13 +117,37 @@ def comparison(source: Source, settings: CompareSettings) -> Comparison[Any]:
         WeightsError: If weights are missing or damaged.
     """
     task = manifest().task(settings.task)
-    answers = {
-        name: answer(task, run(source, settings.task, settings.longer_side, name), settings.threshold)
-        for name in _with_reference(settings)
+    runs = {
+        name: run(source, settings.task, settings.longer_side, name) for name in _with_reference(settings)
     }
     entries = {name: manifest().entry(settings.task, name) for name in settings.upsamplers}
     shown = picture(source, settings.task, settings.longer_side)
-    return compare(task, shown, answers, entries, threshold=settings.threshold)
+    shape, scored = shown.image.shape, shown.truth is not None
+    with alone(shape, needs=comparison_bytes(task, len(runs)) * shape[0] * shape[1]):
+        answers = {name: answer(task, made, settings.threshold, scored=scored) for name, made in runs.items()}
+        return compare(task, shown, answers, entries, threshold=settings.threshold)
+
+
+def comparison_bytes(task: Task, answers: int) -> int:
+    """Return the bytes for every pixel that comparing some answers takes at its peak, with the answers."""
+    kind, objects = KINDS[task.kind], USUAL_OBJECTS if KINDS[task.kind].above else 0
+    return (answers + 1) * kind.annotation_bytes(objects) + SCORERS[task.kind].peak_bytes(objects)
+
+
+def fitted(picture: Wanted, settings: CompareSettings) -> CompareSettings:
+    """Return settings whose working size the memory suffices for.
+
+    Where parts of a picture can be computed by themselves, its networks fit at any size.
+
+    Raises:
+        ImageError: If the file cannot be used.
+    """
+    task = manifest().task(settings.task)
+    per_pixel = comparison_bytes(task, len(_with_reference(settings)))
+    if KINDS[task.kind].joined is None:
+        per_pixel = max(per_pixel, tile_bytes(task))
+    room = free_on(devices.CPU)
+    return replace(settings, longer_side=fitting.fitted(picture, per_pixel=per_pixel, room=room))
 
 
 def compare(
@@ -157,6 +198,32 @@ def _compared(
         score=None if truth is None else scoring.score(task, scored, truth),
         weights=entry,
     )
+
+
+def shown(whole: Comparison[Said]) -> Comparison[Said]:
+    """Return a comparison as it goes to the browser: large pictures are reduced, the numbers stay."""
+    size = shown_size(whole)
+    if size == whole.picture.image.shape[:2]:
+        return whole
+    picture, truth = whole.picture, whole.picture.truth
+    image = cv2.resize(picture.image, size[::-1], interpolation=cv2.INTER_AREA)
+    return replace(
+        whole,
+        picture=replace(picture, image=image, truth=None if truth is None else truth.resized(*size)),
+        reference=whole.reference.resized(*size),
+        compared=tuple(replace(row, answer=_resized(row.answer, size)) for row in whole.compared),
+    )
+
+
+def shown_size(whole: Comparison[Any]) -> tuple[int, int]:
+    """Return rows and columns of the pictures of a comparison in the browser."""
+    height, width = whole.picture.image.shape[:2]
+    factor = min(1, sqrt(SHOWN_PIXELS / (height * width)))
+    return floor(factor * height), floor(factor * width)
+
+
+def _resized(answer: Answer[Said], size: tuple[int, int]) -> Answer[Said]:
+    return replace(answer, annotation=answer.annotation.resized(*size), scored=None)
 
 
 def close_up(whole: Comparison[Said]) -> Comparison[Said]:

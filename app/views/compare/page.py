@@ -6,9 +6,11 @@ import streamlit as st
 
 from app.components.viewer.viewer import View
 from app.records import Comparison
-from app.settings import CompareSettings, Source
+from app.settings import CompareSettings
 from app.shared import controls, networks, photos
+from app.shared.engine.memory import NoRoomError
 from app.shared.engine.turns import EngineError
+from app.shared.fitting import Wanted, reduce_further
 from app.shared.literal import plain
 from app.shared.subject import choose_picture
 from app.views.compare import compute, sections
@@ -31,7 +33,8 @@ def page() -> None:
     if not settings.upsamplers:
         st.info("Choose at least one upsampler to see what it does.")
         return
-    _draw(picture, settings)
+    wanted = Wanted(picture, settings.task, settings.longer_side, "compared")
+    _draw(wanted, compute.fitted(wanted, settings))
 
 
 def _choose_settings(manifest: Manifest) -> CompareSettings:
@@ -45,15 +48,20 @@ def _choose_settings(manifest: Manifest) -> CompareSettings:
     return CompareSettings(task.name, upsamplers, longer_side, threshold)
 
 
-def _compute(picture: Source, settings: CompareSettings) -> Comparison[Any] | None:
+def _compute(wanted: Wanted, settings: CompareSettings) -> Comparison[Any] | None:
     bar = st.progress(0.0)
 
     def report(step: str, share: float) -> None:
         bar.progress(share, step)
 
     try:
-        compute.warm(picture, settings, report)
-        return compute.comparison(picture, settings)
+        compute.warm(wanted.source, settings, report)
+        return compute.comparison(wanted.source, settings)
+    except NoRoomError as error:
+        if reduce_further(wanted):
+            st.rerun()
+        st.error(plain(str(error)))
+        return None
     except (EngineError, WeightsError) as error:
         st.error(plain(str(error)))
         return None
@@ -62,9 +70,9 @@ def _compute(picture: Source, settings: CompareSettings) -> Comparison[Any] | No
 
 
 @st.fragment
-def _draw(picture: Source, settings: CompareSettings) -> None:
+def _draw(wanted: Wanted, settings: CompareSettings) -> None:
     """Draw the comparison; it is read from the cache, so that a session holds no pictures."""
-    comparison = _compute(picture, settings)
+    comparison = _compute(wanted, settings)
     if comparison is None:
         return
     draw = drawing(comparison.task)
@@ -73,12 +81,13 @@ def _draw(picture: Source, settings: CompareSettings) -> None:
         known = comparison.picture.truth is not None
         show = controls.show_choice(draw.answers, comparison.reference_name, truth=known)
         mode = controls.mode_choice()
-    sections.whole_pictures(picture, settings, show, mode, view)
+    sections.whole_pictures(wanted.source, settings, show, mode, view)
+    sections.notes(comparison, wanted)
     st.subheader("Where they differ most")
-    sections.close_up_pictures(picture, settings, show)
+    sections.close_up_pictures(wanted.source, settings, show)
     st.subheader("In numbers")
     sections.numbers_table(comparison)
-    sections.downloads(comparison, settings, picture.name, show, view)
+    sections.downloads(comparison, settings, wanted.source.name, show, view)
 
 
 page()

@@ -10,11 +10,12 @@ import streamlit as st
 from app.components.viewer.viewer import View, compare_viewer
 from app.records import ColourBar, Comparison, Layer, Legend, LegendEntry
 from app.settings import CompareSettings, Mode, Show, Source
-from app.shared import controls
+from app.shared import controls, fitting
 from app.shared.cache import cached
 from app.shared.drawing import photo_png
+from app.shared.fitting import Wanted
 from app.shared.literal import file_stem
-from app.views.compare import compute, numbers, sheet
+from app.views.compare import compute, numbers, sheet, words
 from app.views.compare.kinds import drawing
 
 Part = Literal["whole", "close-up"]
@@ -44,8 +45,7 @@ class ViewerInput:
 def viewer_input(picture: Source, settings: CompareSettings, show: Show, part: Part) -> ViewerInput:
     """Encode the photograph and the chosen layers of a comparison, or of its close-up."""
     comparison = compute.comparison(picture, settings)
-    if part == "close-up":
-        comparison = compute.close_up(comparison)
+    comparison = compute.close_up(comparison) if part == "close-up" else compute.shown(comparison)
     image, draw = comparison.picture.image, drawing(comparison.task)
     return ViewerInput(
         photo_png(image),
@@ -134,6 +134,18 @@ def close_up_pictures(picture: Source, settings: CompareSettings, show: Show) ->
     )
 
 
+def notes(comparison: Comparison[Any], wanted: Wanted) -> None:
+    """Draw what memory has made of the picture, if anything."""
+    height, width = comparison.picture.image.shape[:2]
+    sentences = (
+        fitting.sentence((height, width), wanted),
+        words.ways(comparison),
+        words.shown(comparison, compute.shown_size(comparison)),
+    )
+    if any(sentences):
+        st.caption(" ".join(filter(None, sentences)))
+
+
 def numbers_table(comparison: Comparison[Any]) -> None:
     """Draw the table of numbers; a dash where there is none."""
     columns = numbers.columns(comparison)
@@ -165,7 +177,9 @@ def downloads(
     with st.container(horizontal=True):
         st.download_button(
             "Picture (PNG, 300 dpi)",
-            lambda: sheet.printed(comparison, show, opacity=view_in_address(default).opacity, title=picture),
+            lambda: sheet.printed(
+                compute.shown(comparison), show, opacity=view_in_address(default).opacity, title=picture
+            ),
             f"{stem}.png",
             "image/png",
             key="get_sheet",
