@@ -29,7 +29,7 @@ Maps = tuple[Tensor, ...]
 OVERLAP = 320
 HEAD_OVERLAP = 192  # the same for the head alone
 SIDES = (3072, 2560, 2048, 1536, 1280, 1024, 768)  # of tiles with their borders
-_SHARE = 2  # of the free memory that a tile may take, if smaller ones are possible
+_SHARE = 0.75  # of the free memory that a tile may take, if smaller ones are possible
 _STRIP_ROWS = 128
 
 
@@ -107,7 +107,7 @@ def sides(per_pixel: int, free: int) -> Iterator[int]:
         free: Bytes that are free.
     """
     for side in SIDES:
-        if side == SIDES[-1] or taken(per_pixel * side**2) <= free // _SHARE:
+        if side == SIDES[-1] or taken(per_pixel * side**2) <= _SHARE * free:
             yield side
 
 

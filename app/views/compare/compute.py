@@ -28,6 +28,7 @@ CLOSE_UP_SIDE = 96  # pixels of the working picture that a close-up shows
 # and several browsers draw no picture of more than 16 million pixels.
 SHOWN_PIXELS = 12_500_000
 USUAL_OBJECTS = 12  # in a picture that is full of them
+_STRIP_BYTES = 100_000_000  # of the strips that differences are counted in
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ def comparison(source: Source, settings: CompareSettings) -> Comparison[Any]:
     entries = {name: manifest().entry(settings.task, name) for name in settings.upsamplers}
     shown = picture(source, settings.task, settings.longer_side)
     shape, scored = shown.image.shape, shown.truth is not None
-    with alone(shape, needs=comparison_bytes(task, len(runs)) * shape[0] * shape[1]):
+    needs = _STRIP_BYTES + comparison_bytes(task, len(runs)) * shape[0] * shape[1]
+    with alone(shape, needs=needs):
         answers = {name: answer(task, made, settings.threshold, scored=scored) for name, made in runs.items()}
         return compare(task, shown, answers, entries, threshold=settings.threshold)
 
@@ -146,7 +148,7 @@ def fitted(picture: Wanted, settings: CompareSettings) -> CompareSettings:
     per_pixel = comparison_bytes(task, len(_with_reference(settings)))
     if KINDS[task.kind].joined is None:
         per_pixel = max(per_pixel, tile_bytes(task))
-    room = free_on(devices.CPU)
+    room = max(0, free_on(devices.CPU) - _STRIP_BYTES)
     return replace(settings, longer_side=fitting.fitted(picture, per_pixel=per_pixel, room=room))
 
 
