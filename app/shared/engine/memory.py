@@ -93,6 +93,7 @@ def fitting_side(shape: tuple[int, ...], per_pixel: int, room: int) -> int:
     """
     if taken(per_pixel * padded_pixels(shape)) <= room:
         return 0
+    room = max(0, room)
     longer = max(shape[:2])
     side = math.floor(longer * math.sqrt(room / taken(per_pixel * shape[0] * shape[1])))
     side -= side % _SIDE_STEP

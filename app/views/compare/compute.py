@@ -14,7 +14,7 @@ from app.shared import fitting
 from app.shared.cache import cached
 from app.shared.engine import devices
 from app.shared.engine.local import alone, chosen
-from app.shared.engine.memory import free_on, tile_bytes
+from app.shared.engine.memory import free_on, is_large, tile_bytes
 from app.shared.fitting import Wanted
 from app.shared.networks import job, parameters
 from app.shared.photos import manifest, picture
@@ -124,14 +124,17 @@ def comparison(source: Source, settings: CompareSettings) -> Comparison[Any]:
     entries = {name: manifest().entry(settings.task, name) for name in settings.upsamplers}
     shown = picture(source, settings.task, settings.longer_side)
     shape, scored = shown.image.shape, shown.truth is not None
-    needs = _STRIP_BYTES + comparison_bytes(task, len(runs)) * shape[0] * shape[1]
-    with alone(shape, needs=needs):
+    with alone(shape, needs=comparison_bytes(task, len(runs), shape)):
         answers = {name: answer(task, made, settings.threshold, scored=scored) for name, made in runs.items()}
         return compare(task, shown, answers, entries, threshold=settings.threshold)
 
 
-def comparison_bytes(task: Task, answers: int) -> int:
-    """Return the bytes for every pixel that comparing some answers takes at its peak, with the answers."""
+def comparison_bytes(task: Task, answers: int, shape: tuple[int, ...]) -> int:
+    """Return the bytes that comparing some answers takes at its peak, with the answers."""
+    return _per_pixel(task, answers) * shape[0] * shape[1] + (_STRIP_BYTES if is_large(shape) else 0)
+
+
+def _per_pixel(task: Task, answers: int) -> int:
     kind, objects = KINDS[task.kind], USUAL_OBJECTS if KINDS[task.kind].above else 0
     return (answers + 1) * kind.annotation_bytes(objects) + SCORERS[task.kind].peak_bytes(objects)
 
@@ -145,10 +148,10 @@ def fitted(picture: Wanted, settings: CompareSettings) -> CompareSettings:
         ImageError: If the file cannot be used.
     """
     task = manifest().task(settings.task)
-    per_pixel = comparison_bytes(task, len(_with_reference(settings)))
+    per_pixel = _per_pixel(task, len(_with_reference(settings)))
     if KINDS[task.kind].joined is None:
         per_pixel = max(per_pixel, tile_bytes(task))
-    room = max(0, free_on(devices.CPU) - _STRIP_BYTES)
+    room = free_on(devices.CPU) - (_STRIP_BYTES if is_large(picture.shape) else 0)
     return replace(settings, longer_side=fitting.fitted(picture, per_pixel=per_pixel, room=room))
 
 
