@@ -100,9 +100,10 @@ class TaskKind(Generic[_Head]):
             outputs without objects.
         peak_bytes: Bytes for every pixel of a picture that a head of a task takes at the peak of `decode`, in
             float32 on a CPU, as measured with the networks of the recipes.
+        strips_bytes: The same where the values of a picture are computed strip by strip, if they can be: the
+            peak lies within the head.
         ranked: Whether the score of an annotation ranks all its objects by their scores, so that none may be
             left out.
-        values: Values for every pixel in a host's output, each of four bytes; part of `peak_bytes`.
         annotation_bytes: Bytes for every pixel of an annotation with a number of objects.
         joined: Joins annotations of parts of a picture to one of the whole; None where a part cannot be
             annotated by itself, since objects may reach beyond it.
@@ -115,7 +116,7 @@ class TaskKind(Generic[_Head]):
     peak_bytes: Callable[[Task], int]
     above: Callable[[Task, Any, float], Annotation] | None = None
     ranked: bool = False
-    values: Callable[[Task], int] = lambda task: 0
+    strips_bytes: int | None = None
     annotation_bytes: Callable[[int], int] = lambda objects: 0
     joined: Callable[[int, int, Iterable[AnnotatedPart]], Annotation] | None = None
 
@@ -186,6 +187,7 @@ def _things(task: Task) -> list[int]:
     return [k for k, name in enumerate(task.classes) if name in task.things]
 
 
+_FUSION_BYTES = 175
 _OBJECT_BYTES = 215
 
 KINDS: dict[Kind, TaskKind[Any]] = {
@@ -194,8 +196,9 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         head=_class_head,
         host=SegmentationHost,
         annotation=_labels,
-        peak_bytes=lambda task: 110 + 4 * len(task.classes),  # maps of the steps, and the logits
-        values=lambda task: len(task.classes),
+        # Maps of the steps, and the logits; with few classes, the fusion of four maps takes more.
+        peak_bytes=lambda task: max(_FUSION_BYTES, 110 + 4 * len(task.classes)),
+        strips_bytes=_FUSION_BYTES,
         annotation_bytes=lambda objects: 1,
         joined=Labels.joined,
     ),
@@ -205,7 +208,7 @@ KINDS: dict[Kind, TaskKind[Any]] = {
         host=DepthEstimator,
         annotation=_depth,
         peak_bytes=lambda task: 275,
-        values=lambda task: 1,
+        strips_bytes=272,
         annotation_bytes=lambda objects: 4,
         joined=Depth.joined,
     ),

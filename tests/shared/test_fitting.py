@@ -55,11 +55,16 @@ def test_bytes_of_maps_by_hand() -> None:
     assert memory.maps_bytes(everyday, (64, 60)) == expected
 
 
-def test_bytes_of_strips_by_hand() -> None:
-    """Logits of 11 classes take 44 bytes a pixel at the size of the picture, a sixteenth at stride 4."""
-    task = load_manifest().task("street-segmentation")
-    assert memory.head_bytes(task, (64, 64)) == (110 + 44) * 64 * 64
-    assert memory.strips_bytes(task, (64, 64)) == (110 + 3) * 64 * 64
+def test_bytes_of_heads_by_hand() -> None:
+    """64 channels at stride 4 take 16 bytes a pixel; logits of 40 classes take 160."""
+    street, indoor = (load_manifest().task(f"{name}-segmentation") for name in ("street", "indoor"))
+    levels, steps = 16 + 4 + 1 + 0.25, (1 + 4 + 16) + (4 + 16) + 16
+    fusion = levels + steps + 4 * 16 + 2 * 16  # four maps together, and two of the layers after them
+    assert memory.strips_bytes(street, (64, 64)) == pytest.approx(fusion * 64 * 64, rel=0.01)
+    assert memory.head_bytes(street, (64, 64)) == memory.strips_bytes(street, (60, 33))
+    # In the end there are the steps, two maps, and the logits at both sizes.
+    end = levels + steps + 2 * 16 + 160 / 16 + 160
+    assert memory.head_bytes(indoor, (64, 64)) == pytest.approx(end * 64 * 64, rel=0.05)
 
 
 # --- One large picture at a time ---

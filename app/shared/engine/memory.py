@@ -52,11 +52,10 @@ def head_bytes(task: Task, shape: tuple[int, ...]) -> int:
     return KINDS[task.kind].peak_bytes(task) * padded_pixels(shape)
 
 
-def strips_bytes(task: Task, shape: tuple[int, ...]) -> int:
-    """Return the same where the values of all pixels are computed strip by strip."""
-    kind = KINDS[task.kind]
-    small = _FLOAT * kind.values(task)
-    return (kind.peak_bytes(task) - small + math.ceil(small / kind.finest**2)) * padded_pixels(shape)
+def strips_bytes(task: Task, shape: tuple[int, ...]) -> int | None:
+    """Return the same where values are computed strip by strip; None where a head computes none."""
+    per_pixel = KINDS[task.kind].strips_bytes
+    return None if per_pixel is None else per_pixel * padded_pixels(shape)
 
 
 def annotation_bytes(task: Task, shape: tuple[int, ...]) -> int:

@@ -90,9 +90,10 @@ def annotations(
             per_pixel = kind.peak_bytes(task)
             whole = partial(tiles.annotate_whole, task, head, shape, encoded.maps)
             yield Attempt(memory.head_bytes(task, shape) + said, device, here, whole)
-            if isinstance(head, DenseHead):
+            strips_bytes = memory.strips_bytes(task, shape)
+            if isinstance(head, DenseHead) and strips_bytes is not None:
                 strips = partial(tiles.annotate_strips, task, head, shape, encoded.maps)
-                yield Attempt(memory.strips_bytes(task, shape) + said, device, here, strips)
+                yield Attempt(strips_bytes + said, device, here, strips)
         if kind.joined is None:
             continue
         for parts, needs in _tilings(per_pixel, shape, device, overlap):

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from app.shared.engine import memory
+from app.shared.engine import memory, tiles
 from dysample.measure.memory import peak_beyond_output
+from dysample.models.heads import DenseHead
 from dysample.models.host import encode
 from dysample.models.tasks import KINDS
 from dysample.models.weights import new_encoder, new_head
@@ -40,6 +41,12 @@ def rows(name: str) -> Iterator[tuple[str, float, float]]:
     maps = tuple(x.contiguous() for x in encode(encoder, image))
     peak = KINDS[task.kind].peak_bytes(task)
     yield f"{name}, head", measured(lambda: head.decode(maps, HEIGHT, WIDTH)), peak
+    if isinstance(head, DenseHead):
+        shape = HEIGHT, WIDTH
+        expected = memory.strips_bytes(task, shape)
+        assert expected is not None
+        strips = measured(lambda: tiles.annotate_strips(task, head, shape, maps))
+        yield f"{name}, head in strips", strips, expected / (HEIGHT * WIDTH)
 
 
 if __name__ == "__main__":
