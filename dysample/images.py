@@ -87,6 +87,10 @@ def decode(data: bytes) -> Float[Tensor, "3 h w"]:
     except Image.DecompressionBombError as error:
         raise ImageError(f"The {name} image has more than {MAX_PIXELS:,} pixels; make it smaller.") from error
     except Exception as error:  # Pillow's parsers raise all kinds of exceptions
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):  # the second is PyTorch's
+            raise ImageError(
+                f"The {name} image takes more memory than is free now; make it smaller."
+            ) from error
         raise ImageError(
             f"The {name} file of {len(data):,} bytes is damaged, cut off or of a rare kind; {_ADVICE}."
         ) from error

@@ -179,3 +179,18 @@ def test_unreadable_notes_of_the_camera_are_ignored(kind: str) -> None:
     noted, plain = attempt(saved(image, kind, exif=b"Exif\0\0MM no notes")), attempt(saved(image, kind))
     assert noted is not None
     torch.testing.assert_close(noted, plain, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")],
+)
+def test_memory_that_runs_out_is_no_damage(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def empty(*sides: int) -> None:
+        raise error
+
+    target = io.BytesIO()
+    Image.new("RGB", (20, 30)).save(target, "PNG")
+    monkeypatch.setattr(torch, "empty", empty)
+    with pytest.raises(ImageError, match="The PNG image takes more memory than is free now"):
+        decode(target.getvalue())
