@@ -105,6 +105,7 @@ def annotations(
 def _tilings(
     per_pixel: int, shape: tuple[int, int], device: torch.device, overlap: int
 ) -> Iterator[tuple[tuple[Tile, ...], int]]:
-    """Return tiles by falling size, with the bytes that one of them takes."""
+    """Return tiles by falling size, with the bytes that the largest of them takes."""
     for side in tiles.sides(per_pixel, memory.free_on(device)):
-        yield tiles.tiling(shape, side, overlap), per_pixel * min(side**2, memory.padded_pixels(shape))
+        parts = tiles.tiling(shape, side, overlap)
+        yield parts, per_pixel * max(memory.padded_pixels(tile.shape) for tile in parts)
