@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 T = TypeVar("T")
 
@@ -22,6 +23,12 @@ def kept(name: str, otherwise: T) -> T:
 def forget(name: str) -> None:
     """Forget the value remembered under a name, if there is one."""
     st.session_state.pop(f"kept.{name}", None)
+
+
+def visitor() -> str:
+    """Return the session whose page this thread runs; empty outside of pages."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return "" if context is None else context.session_id
 
 
 def restore(key: str, options: Iterable[object]) -> None:

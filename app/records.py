@@ -208,6 +208,7 @@ class CostResult:
             ended before it was measured.
         profile: Where calls of the first size spend their time; None where they were not profiled.
         json: The whole report as JSON; empty where the benchmark ended before it was written.
+        load: Processor cores that this server kept busy meanwhile; 0 if it was not this server.
     """
 
     title: str
@@ -218,3 +219,4 @@ class CostResult:
     copy: Spread | None
     profile: ProfileReport | None
     json: str
+    load: float = 0.0

@@ -69,7 +69,10 @@ def report_from(kind: type[Record], text: str, what: str) -> Record:
     Raises:
         ValueError: The text is not JSON, or not the JSON of such a record.
     """
-    plain = json.loads(text)
+    try:
+        plain = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(f"the file must hold {what}, got JSON that is nested too deeply") from error
     try:
         return record_from(kind, plain)
     except ValueError as error:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import torch
 from torch import Tensor
 
-from dysample.files import record_from, report_from
+from dysample.files import report_from
 from dysample.measure.case import BenchCase, Prepared, conditions, prepare
 from dysample.measure.machine import Machine, this_machine
 from dysample.measure.macs import PAPER, TRUE, UNIT, Cost, MacRule, count_macs
@@ -273,7 +273,7 @@ def from_line(line: str) -> BenchProgress:
     Raises:
         ValueError: The text is something else.
     """
-    return record_from(BenchProgress, json.loads(line))
+    return report_from(BenchProgress, line, "the progress of a benchmark")
 
 
 def benchmark(

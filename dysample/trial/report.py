@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
-from dysample.files import record_from
+from dysample.files import report_from
 from dysample.markdown import to_table
 from dysample.measure.machine import Machine
 from dysample.measure.macs import Cost
@@ -59,7 +59,7 @@ def from_json(text: str) -> TrialReport:
     Raises:
         ValueError: The text is not JSON, or not the JSON of a report.
     """
-    return record_from(TrialReport, json.loads(text))
+    return report_from(TrialReport, text, "a trial")
 
 
 def to_markdown(report: TrialReport) -> str:

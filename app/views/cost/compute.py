@@ -3,9 +3,6 @@
 import contextlib
 import os
 import shlex
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,8 +45,12 @@ _DOCS = APP.parent / "docs"
 class Measurement:
     """The benchmark and the profile of one choice, queued when it is made."""
 
-    def __init__(self, choice: CostChoice) -> None:
+    def __init__(self, choice: CostChoice, *, visitor: str = "") -> None:
         """Queue the commands.
+
+        Args:
+            choice: What to measure.
+            visitor: Who asks.
 
         Raises:
             BusyError: If too many jobs are waiting.
@@ -59,15 +60,13 @@ class Measurement:
         self.choice = choice
         self.date = datetime.now(UTC).isoformat(timespec="seconds")
         self.machine = this_machine(torch.device(choice.device))
-        self._folder = Path(tempfile.mkdtemp(prefix="dysample-cost-"))
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         bench, profile = commands(choice)
-        self._bench = self._start(bench, "--progress", "--json", str(self._file("bench")))
+        self._bench = _start(bench, "--progress", visitor=visitor)
         self._profile: Job | None = None
         if not profile:
             return
         try:
-            self._profile = self._start(profile, "--json", str(self._file("profile")))
+            self._profile = _start(profile, visitor=visitor)
         except worker.BusyError:
             self._bench.cancel()
             raise
@@ -138,25 +137,17 @@ class Measurement:
             command=commands(self.choice)[0],
             copy=None if report is None else report.copy,
             profile=self._profiled(),
-            json="" if report is None else self._text("bench"),
+            json=self._bench.result,
+            load=self._bench.load,
         )
 
-    def _start(self, command: str, *options: str) -> Job:
-        """Queue a command line that begins with `python -m dysample`."""
-        return worker.start([*shlex.split(command)[3:], *options], limit_s=LIMIT_S)
-
     def _report(self) -> BenchReport | None:
-        return from_json(self._text("bench")) if self._bench.state == "done" else None
+        return from_json(self._bench.result) if self._bench.state == "done" else None
 
     def _profiled(self) -> ProfileReport | None:
-        done = self._profile is not None and self._profile.state == "done"
-        return profile_from_json(self._text("profile")) if done else None
-
-    def _text(self, name: str) -> str:
-        return self._file(name).read_text(encoding="utf-8")
-
-    def _file(self, name: str) -> Path:
-        return self._folder / f"{name}.json"
+        if self._profile is None or self._profile.state != "done":
+            return None
+        return profile_from_json(self._profile.result)
 
 
 def check(choice: CostChoice) -> None:
@@ -214,6 +205,11 @@ def commands(choice: CostChoice) -> tuple[str, str]:
     """Return the command lines that repeat benchmark and profile; the latter is empty for a GPU."""
     bench = choice.asked.command(rounds=ROUNDS, backward=choice.backward, memory=choice.memory)
     return bench, command_line(choice.asked) if choice.device == "cpu" else ""
+
+
+def _start(command: str, *options: str, visitor: str) -> Job:
+    """Queue a command line that begins with `python -m dysample`."""
+    return worker.start([*shlex.split(command)[3:], *options], limit_s=LIMIT_S, visitor=visitor)
 
 
 def _rows(job: Job) -> tuple[BenchRow, ...]:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.memory import forget, keep, kept
+from app.memory import forget, keep, kept, visitor
 from app.records import CostResult
 from app.settings import CostChoice
 from app.shared.controls import prose
@@ -63,7 +63,7 @@ def _choice() -> CostChoice:
 def _start(choice: CostChoice) -> None:
     forget(_NOTICE)
     try:
-        st.session_state[_RUN] = Measurement(choice)
+        st.session_state[_RUN] = Measurement(choice, visitor=visitor())
     except (BusyError, ValueError) as error:
         keep(_NOTICE, str(error))
 

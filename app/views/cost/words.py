@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from app.records import CostResult
+from app.shared.worker import load_words
 from app.views.cost.rows import LAYOUTS, Pass, Timed, Way, label, number, plain, size_of, spoken, timed
 from app.views.evidence.bubbles import printed_ranges
 from app.views.evidence.gains import listed
@@ -65,7 +66,7 @@ def machine_line(result: CostResult, way: Way) -> str:
     words = f"**Machine:** {'; '.join(where)}. **Run:** {'; '.join(how)}. {versions}. {day}, {time[:5]} UTC."
     if machine.load is not None and machine.load > machine.cores:
         words += " Other work kept the machine busy: trust ratios more than milliseconds."
-    return words
+    return f"{words} {load_words(result.load)}".rstrip()
 
 
 def bars_caption(found: Sequence[Timed], which: Pass, copy: Spread | None, *, paper: bool) -> str:

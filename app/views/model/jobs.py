@@ -2,10 +2,12 @@
 
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import streamlit as st
 
+from app.memory import visitor
 from app.settings import ModelChoice, SwapChoice
 from app.shared.literal import plain
 from app.shared.worker import BusyError, Job, start
@@ -25,7 +27,14 @@ _OPTIONS: Mapping[Stage, tuple[str, ...]] = {
 _LIMITS_S: Mapping[Stage, float] = {"look": 300, "measure": 600, "deploy": 900}
 _REPORTS = "model.reports"
 _MOST_REPORTS = 24  # for each visitor
-_TO_JSON = ("--json", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A report, and the processor cores that the server kept busy while it was made."""
+
+    report: TrialReport
+    load: float
 
 
 def command_line(choice: ModelChoice, swap: SwapChoice) -> str:
@@ -50,7 +59,7 @@ def collect() -> None:
         if job is not None and job.state == "done":
             reports = _reports()
             try:
-                reports[_command_of(job)] = from_json(job.output)
+                reports[job.arguments] = Trial(from_json(job.result), job.load)
             except ValueError as error:
                 st.session_state[f"model.busy.{stage}"] = f"The result cannot be read: {plain(str(error))}."
             while len(reports) > _MOST_REPORTS:
@@ -60,20 +69,27 @@ def collect() -> None:
 
 def report(choice: ModelChoice, swap: SwapChoice, stage: Stage) -> TrialReport | None:
     """Return the report of a stage for these settings, if there is one."""
-    return _reports().get(_command(choice, swap, stage))
+    trial = _reports().get(_command(choice, swap, stage))
+    return None if trial is None else trial.report
+
+
+def load(choice: ModelChoice, swap: SwapChoice, stage: Stage) -> float:
+    """Return the processor cores that the server kept busy while a report was made; 0 without a report."""
+    trial = _reports().get(_command(choice, swap, stage))
+    return 0.0 if trial is None else trial.load
 
 
 def any_report(choice: ModelChoice) -> TrialReport | None:
     """Return the latest report on a model, if there is one; its survey does not depend on the swap."""
     wanted = (choice.name, (1, 3, choice.height, choice.width))
-    reports = reversed(_reports().values())
+    reports = (trial.report for trial in reversed(_reports().values()))
     return next((report for report in reports if (report.model, report.survey.input) == wanted), None)
 
 
 def offer_look(choice: ModelChoice, swap: SwapChoice) -> None:
     """Start the stage "look" unless it was started with these settings, and draw its progress or failure."""
     job = _job("look")
-    if job is None or _command_of(job) != _command(choice, swap, "look"):
+    if job is None or job.arguments != _command(choice, swap, "look"):
         _begin(choice, swap, "look")
     offer(choice, swap, "look")
 
@@ -98,10 +114,13 @@ def offer(choice: ModelChoice, swap: SwapChoice, stage: Stage, *, disabled: bool
 
 
 def _begin(choice: ModelChoice, swap: SwapChoice, stage: Stage) -> None:
-    """Queue a stage, or note that too many jobs are waiting."""
+    """Queue a stage in the place of an earlier job of it, or note that too many jobs are waiting."""
     st.session_state.pop(f"model.busy.{stage}", None)
+    earlier = _job(stage)
+    if earlier is not None:
+        earlier.cancel()
     try:
-        job = start([*_command(choice, swap, stage), *_TO_JSON], limit_s=_LIMITS_S[stage])
+        job = start(_command(choice, swap, stage), limit_s=_LIMITS_S[stage], visitor=visitor())
         st.session_state[_job_key(stage)] = job
     except BusyError as error:
         st.session_state[f"model.busy.{stage}"] = str(error)
@@ -142,9 +161,5 @@ def _job_key(stage: Stage) -> str:
     return f"model.job.{stage}"
 
 
-def _command_of(job: Job) -> tuple[str, ...]:
-    return job.arguments[: -len(_TO_JSON)]
-
-
-def _reports() -> dict[tuple[str, ...], TrialReport]:
+def _reports() -> dict[tuple[str, ...], Trial]:
     return st.session_state.setdefault(_REPORTS, {})

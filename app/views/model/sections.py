@@ -9,6 +9,7 @@ from app.components.figure.block import figure_block
 from app.settings import ModelChoice, SwapChoice
 from app.shared.controls import table
 from app.shared.literal import plain
+from app.shared.worker import load_words
 from app.views.model import controls, jobs, paper, words
 from dysample.ops.registry import OPERATORS
 from dysample.trial.plan import Plan
@@ -92,7 +93,8 @@ def output_and_time(choice: ModelChoice, swap: SwapChoice, plan: Plan) -> None:
         return
     controls.lines(words.start_sentences(report.start))
     table(words.race_columns(report.race), label="Times before and after the swap")
-    st.caption(words.race_caption(report))
+    busy = load_words(jobs.load(choice, swap, "measure"))
+    st.caption(f"{words.race_caption(report)} {busy}".rstrip())
 
 
 def deployment(choice: ModelChoice, swap: SwapChoice, plan: Plan) -> None:

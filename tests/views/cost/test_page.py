@@ -124,7 +124,7 @@ def test_cancelling_says_so_and_keeps_what_there_is(app: AppTest, program: Progr
 
 def test_a_second_visitor_is_asked_to_wait(app: AppTest, program: Program) -> None:
     program(ending="time.sleep(100)", told=0)
-    job = worker.start(["bench", "--json", "nowhere"], limit_s=PATIENCE_S)
+    job = worker.start(["bench"], limit_s=PATIENCE_S)
     app.run()
     press(app, "measure")
     assert "another visitor" in app.get("progress")[0].proto.text

@@ -13,10 +13,12 @@ from app.settings import CostChoice
 from app.shared import worker
 from app.views.cost import compute
 from app.views.cost.compute import Measurement, check, commands, smaller
+from app.views.cost.rows import Way
+from app.views.cost.words import machine_line
 from dysample.cli import bench as bench_command
 from dysample.cli.parser import make_parser
 from dysample.measure.case import PAPER_SIZE, MapSize
-from tests.views.cost.made import OPERATORS, SMALL, profile, report, write_program
+from tests.views.cost.made import OPERATORS, SMALL, profile, report, result, write_program
 
 PATIENCE_S = 120
 CHOICE = CostChoice((SMALL,), OPERATORS, "nchw", backward=False, memory=False)
@@ -69,7 +71,9 @@ def test_progress_names_the_operator_and_rows_come_one_by_one(program: Callable[
     assert run.state == "cancelled"
     assert time.monotonic() - began < 5
     assert run.outcome == "Cancelled. 2 of 6 steps had been measured and are kept."
-    assert run.result() == found
+    kept = run.result()
+    assert kept is not None
+    assert kept.rows == found.rows
 
 
 def test_a_crash_is_a_sentence_and_keeps_what_there_is(program: Callable[..., None]) -> None:
@@ -122,7 +126,7 @@ def test_a_second_visitor_waits_in_line(program: Callable[..., None]) -> None:
     first = Measurement(CHOICE)
     wait(first, lambda run: run.state == "running")
     second = Measurement(CHOICE)
-    assert second.poll().words == "Waiting for the measurement of another visitor"
+    assert second.poll().words == "Waiting for 2 measurements before this one"  # benchmark and profile
     assert (second.state, second.result()) == ("waiting", None)
     first.cancel()
     wait(second, lambda run: run.state == "running")
@@ -169,6 +173,13 @@ def test_a_gpu_is_offered_where_there_is_one(monkeypatch: pytest.MonkeyPatch) ->
         assert compute.devices_to_measure() == names
     assert "one processor core" in compute.limits("cpu")
     assert "networks of other visitors use as well" in compute.limits("cuda")
+
+
+@pytest.mark.parametrize(("load", "words"), [(0.1, ""), (1.5, "kept 1.5 of its")])
+def test_what_the_server_did_meanwhile_is_said_beside_the_times(load: float, words: str) -> None:
+    line = machine_line(replace(result(), load=load), Way("nchw", ""))
+    assert ("Meanwhile" in line) == bool(words)
+    assert words in line
 
 
 def test_smaller_maps_have_four_rows_at_least() -> None:
