@@ -11,6 +11,7 @@ import torch
 from jaxtyping import UInt8
 
 from app.settings import LearnChoice, Source
+from app.shared import engine
 from app.shared.photos import photograph
 from dysample.explain.learn import Snapshot, train_updates
 from dysample.explain.learn_tasks import (
@@ -26,12 +27,15 @@ from dysample.explain.offsets import Arrows, CellWindow, arrows
 
 _SNAPSHOTS = 20  # in a whole run, besides the first
 _SHORTEST_S, _LONGEST_S = 0.2, 2.0  # of training from one look to the next
+_SLICE_S = 0.2  # of training in one turn, in which a network of another visitor waits at most
 _MOST_ARROWS = 1200  # more are slow to draw and hard to tell apart
 _THREADS = torch.get_num_threads()
 
 
 class Run:
     """One training run, which waits at the start until `go` is called.
+
+    Training takes turns with the networks of other visitors, a little at a time.
 
     Streamlit may rerun a page in a new thread before the old one has noticed, so a lock lets only one of
     them train at a time.
@@ -45,6 +49,7 @@ class Run:
 
         Raises:
             ImageError: The photograph cannot be decoded.
+            EngineError: Too many computations wait for a turn already.
             ValueError: The options do not fit together, or there is nothing to learn from the picture.
         """
         problem = _problem(choice)
@@ -60,7 +65,8 @@ class Run:
         self._updates = train_updates(
             problem, choice.settings, steps=choice.steps, snapshot_every=self.every, seed=choice.seed
         )
-        self._take(next(self._updates))
+        with _one_thread(), self._turn():
+            self._take(next(self._updates))
 
     @property
     def finished(self) -> bool:
@@ -77,20 +83,36 @@ class Run:
         self.going = False
 
     def advance(self) -> None:
-        """Train, unless paused, until there is something new to draw; for longer where drawing is slow."""
+        """Train, unless paused, until there is something new to draw; for longer where drawing is slow.
+
+        Raises:
+            EngineError: Too many computations wait for a turn already.
+        """
         with self._lock, _one_thread():
             began, known = time.monotonic(), len(self.snapshots)
             drawing = 0.0 if self._looked is None else began - self._looked
             enough = min(max(drawing / 4, _SHORTEST_S), _LONGEST_S)
             while self.going:
-                self._take(next(self._updates))
-                self.step += 1
-                if self.finished:
-                    self.going = False
+                with self._turn():
+                    self._train_a_little()
                 took = time.monotonic() - began
                 if took > _LONGEST_S or (took > enough and len(self.snapshots) > known):
                     break
             self._looked = time.monotonic()
+
+    @contextmanager
+    def _turn(self) -> Generator[None]:
+        # Turns are for networks that run without gradients; this one learns.
+        with engine.turn(self.pictures.target.shape[:2]), torch.inference_mode(False):
+            yield
+
+    def _train_a_little(self) -> None:
+        end = time.monotonic() + _SLICE_S
+        while self.going and time.monotonic() < end:
+            self._take(next(self._updates))
+            self.step += 1
+            if self.finished:
+                self.going = False
 
     def at(self, step: int) -> Snapshot:
         """Return the last snapshot up to a step."""

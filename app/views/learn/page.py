@@ -11,6 +11,7 @@ from app.shared import photos
 from app.shared.controls import prose, table
 from app.shared.literal import plain
 from app.shared.subject import choose_picture
+from app.shared.turns import EngineError
 from app.views.learn import controls, figures, words
 from app.views.learn.compute import Run
 from dysample.explain.learn import Snapshot
@@ -18,7 +19,7 @@ from dysample.explain.offsets import CellWindow
 from dysample.scores.paper import paper_table
 
 _MOST_FINISHED = 50  # runs in the list
-_RUN, _FINISHED, _NOTICE = "learn.run", "learn.finished", "learn.notice"
+_RUN, _FINISHED, _NOTICE, _BEGIN = "learn.run", "learn.finished", "learn.notice", "learn.begin"
 
 
 def page() -> None:
@@ -63,7 +64,11 @@ def _run(choice: LearnChoice) -> Run | None:
     if earlier is not None:
         earlier.pause()
     try:
-        run = Run(choice)
+        with st.container():  # for the place in the queue, as below
+            run = Run(choice)
+    except EngineError as error:
+        st.error(plain(str(error)))
+        return earlier
     except ValueError as error:
         kept_on = "" if earlier is None else " Below is still what was learnt before."
         st.error(f"This picture cannot be learnt from: {plain(str(error))}.{kept_on}")
@@ -71,6 +76,9 @@ def _run(choice: LearnChoice) -> Run | None:
     if earlier is not None and _state(earlier) in ("going", "paused"):
         keep(_NOTICE, words.interrupted(earlier.step, earlier.choice.steps))
     st.session_state[_RUN] = run
+    if kept(_BEGIN, otherwise=False):
+        forget(_BEGIN)
+        run.go()
     return run
 
 
@@ -84,7 +92,7 @@ def _state(run: Run) -> controls.LearnState:
 
 def _start() -> None:
     _reset()
-    _go()
+    keep(_BEGIN, True)
 
 
 def _go() -> None:
@@ -102,13 +110,19 @@ def _reset() -> None:
     run: Run = st.session_state[_RUN]
     run.pause()
     forget(_NOTICE)
-    st.session_state[_RUN] = Run(run.choice)
+    del st.session_state[_RUN]
 
 
 @st.fragment
 def _train(run: Run) -> None:
     # A fragment of its own: a rerun requested too late finds it gone.
-    run.advance()
+    with st.container():  # for the place in the queue, which leaves all below it where it is
+        try:
+            run.advance()
+        except EngineError as error:
+            run.pause()
+            keep(_NOTICE, plain(str(error)))
+            st.rerun()
     _progress(run)
     _draw(run, controls.time_passing(steps=run.choice.steps, every=run.every, newest=run.snapshots[-1].step))
     if run.finished:

@@ -1,6 +1,8 @@
 """Helpers for the tests of the page "Watch it learn"."""
 
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.pages import page_at
+from app.shared.turns import BusyError
 from dysample.explain.learn import LearnSettings, Snapshot, train_steps
 from dysample.explain.learn_tasks import picture_problem, rings
 from tests.explain.squares import chessboard
@@ -60,3 +63,10 @@ def unfair(side: int = 96) -> np.ndarray:
     row, column = np.mgrid[:side, :side]
     image[black] = (127 + 100 * np.sin(column / 4) * np.sin(row / 4))[black][:, None]
     return image
+
+
+@contextmanager
+def refused(shape: tuple[int, ...]) -> Generator[None]:
+    """A turn on a device for which too many wait."""
+    raise BusyError("128 computations wait already: try again in a minute.")
+    yield

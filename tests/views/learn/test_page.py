@@ -3,9 +3,20 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.shared import engine
 from dysample.explain.learn import LearnSettings, train_steps
 from dysample.explain.learn_tasks import bright_regions, mask_problem, rings
-from tests.views.learn.made import PAGE, PATIENCE_S, choose, figures, go_label, learnt, press, run_to_end
+from tests.views.learn.made import (
+    PAGE,
+    PATIENCE_S,
+    choose,
+    figures,
+    go_label,
+    learnt,
+    press,
+    refused,
+    run_to_end,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -138,3 +149,23 @@ def test_nonsense_in_the_address_falls_back(app: AppTest, name: str, value: str)
     assert not app.exception
     assert not app.error
     assert app.session_state["learn.run"].choice.settings == LearnSettings()
+
+
+def test_too_many_waiting_computations_are_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether at the start or under way; afterwards it goes on."""
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "turn", refused)
+        app.run()
+        assert not app.exception
+        assert "computations wait already" in app.error[0].value
+    app.run()
+    assert not app.error
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "turn", refused)
+        app.session_state["learn.run"].go()
+        app.run()
+        assert not app.exception
+        assert "computations wait already" in app.info[0].value
+        assert not app.session_state["learn.run"].going
+    run_to_end(app)
+    assert app.slider(key="learn_time").value == 40

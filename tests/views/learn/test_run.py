@@ -9,10 +9,13 @@ import pytest
 import torch
 
 from app.settings import LearnChoice, Source
+from app.shared import engine
+from app.shared.turns import BusyError
 from app.views.learn import compute
 from dysample.explain.learn import LearnSettings, Snapshot, train_updates
 from dysample.explain.learn_tasks import Task
 from dysample.explain.offsets import CellWindow
+from tests.views.learn.made import refused
 
 
 def choice(task: Task = "picture", scale: int = 2, side: int = 96) -> LearnChoice:
@@ -61,6 +64,43 @@ def test_it_learns_only_while_it_is_going() -> None:
     assert not run.going
     assert [snapshot.step for snapshot in run.snapshots] == list(range(0, 41, 2))
     assert [run.at(step).step for step in (0, 2, 38, 40, 400)] == [0, 2, 38, 40, 40]
+
+
+def test_networks_of_others_run_in_between() -> None:
+    """One that asks while a run goes on gets its turn within a slice, again and again."""
+    run = compute.Run(replace(choice(), steps=100_000))
+    run.go()
+    learning = Thread(target=run.advance)
+    waited: list[float] = []
+    steps: list[int] = []
+    learning.start()
+    while learning.is_alive() and len(waited) < 5:
+        asked = time.monotonic()
+        with engine.turn((96, 96)):
+            waited.append(time.monotonic() - asked)
+            steps.append(run.step)
+            time.sleep(0.05)
+            assert run.step == steps[-1], "it does not learn meanwhile"
+    run.pause()
+    learning.join()
+    assert len(waited) >= 3
+    assert max(waited) < 1.5  # a slice, and an update that had begun, on a machine that is busy
+    assert steps[-1] > steps[0], "it learns in between"
+
+
+def test_what_ends_the_waiting_for_a_turn_leaves_the_run_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = compute.Run(choice())
+    run.go()
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "turn", refused)
+        with pytest.raises(BusyError, match="computations wait already"):
+            run.advance()
+    assert (run.step, run.going) == (0, True)
+    run.advance()
+    assert run.step > 0
+    monkeypatch.setattr(engine, "turn", refused)
+    with pytest.raises(BusyError, match="computations wait already"):
+        compute.Run(choice())
 
 
 def test_a_pause_does_not_wait_for_something_to_draw() -> None:
