@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from app import server
 from app.pages import PAGES
+from app.shared import departures
 from app.shared.engine import local
 
 # Plotly looks whether pandas is there, and fails where another visitor's page is only importing it.
@@ -22,6 +23,7 @@ importlib.import_module("pandas")
 
 def draw() -> None:
     """Draw the page that a visitor has chosen."""
+    departures.notice()
     st.set_page_config(page_title="DySample Lab", layout="wide")
     # Streamlit leaves six rems free above the title, which a projector has better use for.
     st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; }</style>")

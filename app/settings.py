@@ -14,7 +14,7 @@ Background = Literal["norm", "components", "photo", "channel"]
 ArrowColour = Literal["length", "direction"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Source:
     """Where a picture comes from: the gallery or an uploaded file.
 

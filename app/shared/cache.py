@@ -6,7 +6,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -15,6 +15,7 @@ import psutil
 import torch
 from torch import nn
 
+from app.settings import Source
 from app.shared.engine import turns
 from dysample.measure.memory import trim_heap
 
@@ -29,12 +30,16 @@ _WORTH_RETURNING = 64 << 20  # bytes that are given back to the system at once, 
 
 @dataclass(slots=True)
 class _Entry:
-    """A value, its bytes, the seconds that it took, and how much it is worth keeping."""
+    """A value, its bytes, the seconds that it took, how much it is worth keeping, and whose it is.
+
+    The owners are digests of visitors' own photographs; without any, the value is of use to everybody.
+    """
 
     value: Any
     size: int
     seconds: float
     worth: float
+    owners: frozenset[str]
 
 
 class Cache:
@@ -66,10 +71,15 @@ class Cache:
         """Return the number of values."""
         return len(self._entries)
 
-    def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
+    def get(self, key: Hashable, make: Callable[[], _T], *, owners: frozenset[str] = frozenset()) -> _T:
         """Return the value of a key, made now if there is none.
 
         While another thread makes it, this one waits; if that thread fails, this one tries.
+
+        Args:
+            key: Key.
+            make: Makes the value.
+            owners: Digests of the photographs that it is made of.
 
         Raises:
             RuntimeError: The thread has its turn on the device, which others may be waiting for.
@@ -88,7 +98,7 @@ class Cache:
             began = time.perf_counter()
             value = make()
             seconds = time.perf_counter() - began
-            self._keep(key, value, size_of(value), seconds)
+            self._keep(key, value, size_of(value), seconds, owners)
         finally:
             with self._changed:
                 self._making.discard(key)
@@ -101,7 +111,15 @@ class Cache:
             self._entries.clear()
             self._used = 0
 
-    def _keep(self, key: Hashable, value: object, size: int, seconds: float) -> None:
+    def drop_others(self, owners: Container[str]) -> None:
+        """Drop the values that were made of photographs other than these."""
+        with self._changed:
+            for key, entry in tuple(self._entries.items()):
+                if any(owner not in owners for owner in entry.owners):
+                    del self._entries[key]
+                    self._used -= entry.size
+
+    def _keep(self, key: Hashable, value: object, size: int, seconds: float, owners: frozenset[str]) -> None:
         with self._changed:
             if size > self.budget:
                 return
@@ -112,7 +130,7 @@ class Cache:
                 self._used -= dropped.size
                 self._floor = dropped.worth
                 freed += dropped.size
-            self._entries[key] = _Entry(value, size, seconds, self._floor + _worth(seconds, size))
+            self._entries[key] = _Entry(value, size, seconds, self._floor + _worth(seconds, size), owners)
             self._used += size
         if freed > _WORTH_RETURNING:
             trim_heap()
@@ -151,9 +169,23 @@ def cached(function: Callable[_P, _T]) -> Callable[_P, _T]:
     @functools.wraps(function)
     def kept(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         key = f"{name}{args!r}{sorted(kwargs.items())!r}"
-        return CACHE.get(key, lambda: function(*args, **kwargs))
+        owners = frozenset(_digests((*args, *kwargs.values())))
+        return CACHE.get(key, lambda: function(*args, **kwargs), owners=owners)
 
     return kept
+
+
+def _digests(value: object) -> Iterator[str]:
+    """Return the digests of the visitors' own photographs in settings."""
+    if isinstance(value, Source):
+        if value.digest:
+            yield value.digest
+    elif isinstance(value, tuple):
+        for item in cast(tuple[object, ...], value):
+            yield from _digests(item)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _digests(getattr(value, field.name))
 
 
 # --- Sizes ---

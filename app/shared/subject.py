@@ -9,7 +9,7 @@ import streamlit as st
 from app.components.gallery.gallery import Thumbnail, picture_gallery
 from app.memory import forget, keep, kept
 from app.settings import Source, Subject
-from app.shared import controls, fitting, networks, photos
+from app.shared import controls, departures, fitting, networks, photos
 from app.shared.engine.memory import NoRoomError
 from app.shared.engine.turns import EngineError
 from app.shared.literal import literal, plain
@@ -190,7 +190,7 @@ def uploaded_picture(*, key: str) -> Source | None:
     st.session_state[memory] = arrived
     if arrived:
         if arrived != earlier or kept(kept_as, None) is None:
-            keep(kept_as, Source(files[arrived[-1]].name, files[arrived[-1]].getvalue()))
+            keep(kept_as, departures.own(files[arrived[-1]]))
     elif kept(touched, False):  # removed here, not merely absent from another page
         forget(kept_as)
     forget(touched)

@@ -32,7 +32,8 @@ def page() -> None:
     with beside:
         settings, seed, steps = controls.settings_choice()
     with main:
-        run = _run(LearnChoice(source, side, task, scale, settings, seed, steps))
+        with st.container():  # while others are before this visitor, it shows the place in the queue
+            run = _run(LearnChoice(source, side, task, scale, settings, seed, steps))
         if run is None:
             return
         if notice := kept(_NOTICE, ""):
@@ -64,8 +65,7 @@ def _run(choice: LearnChoice) -> Run | None:
     if earlier is not None:
         earlier.pause()
     try:
-        with st.container():  # for the place in the queue, as below
-            run = Run(choice)
+        run = Run(choice)
     except EngineError as error:
         st.error(plain(str(error)))
         return earlier
@@ -116,7 +116,7 @@ def _reset() -> None:
 @st.fragment
 def _train(run: Run) -> None:
     # A fragment of its own: a rerun requested too late finds it gone.
-    with st.container():  # for the place in the queue, which leaves all below it where it is
+    with st.container():  # as above: without it all below would move
         try:
             run.advance()
         except EngineError as error:
@@ -132,6 +132,7 @@ def _train(run: Run) -> None:
 
 @st.fragment
 def _review(run: Run) -> None:
+    st.container()  # where a fragment that trains has one
     _progress(run)
     newest = run.snapshots[-1].step
     _draw(run, controls.time_choice(steps=run.choice.steps, every=run.every, newest=newest))
