@@ -1,7 +1,8 @@
 """Decode image files to colour tensors in [0, 1], and convert these back to 8 bits.
 
 Whatever the bytes, `decode` returns the picture or raises an `ImageError` with one sentence for the user.
-Nothing in Pillow is reconfigured, so any number of threads may decode at once.
+The largest takes seconds, and less than a gigabyte beside its bytes: `scripts/fuzz.py` tries it. Nothing in
+Pillow is reconfigured, so any number of threads may decode at once.
 
 16-bit grey keeps its precision. 16-bit colour is reduced to 8 bits by Pillow, an error of at most 1/257.
 Grey without a nominal white (float, 32 bits, signed) is kept when all its values lie in [0, 1]; otherwise
@@ -17,12 +18,13 @@ import threading
 import warnings
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped, UInt8
-from PIL import Image, ImageFile
+from PIL import Image
 from PIL.ExifTags import Base as Exif
 from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
@@ -32,7 +34,8 @@ from dysample.containers import MOST_PROFILE, essential_png, scan_count, tiff_sc
 
 MIN_SIDE = 16  # pixels; an encoder leaves nothing to enlarge of smaller images
 MAX_PIXELS = 50_000_000  # as floats these take 600 MB
-MAX_SCANS = 100  # of a JPEG, each of which takes as long as the whole picture; encoders write about ten
+MAX_SCANS = 100  # of a JPEG, each of which goes over the whole picture; encoders write about ten
+MAX_SCANNED = 1_500_000_000  # pixels in all scans together: about three seconds
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 _ADVICE = "save it as JPEG or PNG and try again"
 _TRANSPOSES = {  # by EXIF orientation
@@ -87,28 +90,63 @@ def decode(data: bytes) -> Float[Tensor, "3 h w"]:
     except Image.DecompressionBombError as error:
         raise ImageError(f"The {name} image has more than {MAX_PIXELS:,} pixels; make it smaller.") from error
     except Exception as error:  # Pillow's parsers raise all kinds of exceptions
-        if isinstance(error, MemoryError) or "allocate memory" in str(error):  # the second is PyTorch's
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):
             raise ImageError(
-                f"The {name} image takes more memory than is free now; make it smaller."
+                f"The {name} image takes more memory than is free; make it smaller or try again later."
             ) from error
         raise ImageError(
             f"The {name} file of {len(data):,} bytes is damaged, cut off or of a rare kind; {_ADVICE}."
         ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """An upright image and what its file says of it.
+
+    Attributes:
+        image: Holds neither the file nor its decoder, which may take several times as much as the pixels.
+        tags: Tags of a TIFF; empty for other formats.
+        packing: How the file stores samples, in Pillow's words.
+        drawn: Left, top, right and bottom edge of what a GIF draws on its screen; None for other formats.
+        profile: ICC profile; None without one.
+    """
+
+    image: Image.Image
+    tags: Mapping[int, Any]
+    packing: str
+    drawn: tuple[int, int, int, int] | None
+    profile: bytes | None
+
+
 def _decoded(name: str, data: bytes) -> Float[Tensor, "3 h w"]:
+    return _pixels(_loaded(name, data))
+
+
+def _loaded(name: str, data: bytes) -> _Loaded:
     profile = None
     if name == "PNG":
         data, profile = essential_png(data)
-    elif name == "JPEG":
-        _check_scans(scan_count(data))
     image = Image.OPEN[name][0](io.BytesIO(data), "")
     _check_size(*image.size)
+    if name == "JPEG":
+        _check_scans(scan_count(data), image.size)
     if isinstance(image, TiffImageFile):
         if image.info.get("compression") in ("jpeg", "tiff_jpeg"):
-            _check_scans(tiff_scan_count(data, image.tag_v2))
+            _check_scans(tiff_scan_count(data, image.tag_v2), image.size)
         _take_native_order(image)
-    return _pixels(image, profile or image.info.get("icc_profile"))
+    tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    planes = tags.get(Exif.PlanarConfiguration) == 2 and image.info.get("compression") == "raw"
+    if planes and max(tags.get(Exif.BitsPerSample, (1,))) > 8:
+        raise ValueError("Pillow reads raw 16-bit planes as if they had 8 bits")
+    packing = str(image.tile[0].args) if image.tile else ""
+    drawn = image.tile[0].extents if name == "GIF" else None
+    image.load()
+    upright = _upright(image)
+    if packing == "LA;16B":  # which Pillow reads as colour
+        upright = upright.convert("LA")
+    if _no_alpha(upright, name, tags):
+        upright = upright.convert("RGB")
+    return _Loaded(upright, tags, packing, drawn, profile or image.info.get("icc_profile"))
 
 
 def _format_name(data: bytes) -> str:
@@ -158,31 +196,21 @@ def _check_size(width: int, height: int) -> None:
         raise ImageError(f"The image has {size} = {pixels:,} pixels, over {MAX_PIXELS:,}; make it smaller.")
 
 
-def _check_scans(scans: int) -> None:
-    if scans > MAX_SCANS:
-        raise ImageError(f"The JPEG has {scans:,} scans, over {MAX_SCANS}; {_ADVICE}.")
+def _check_scans(scans: int, size: tuple[int, int]) -> None:
+    most = min(MAX_SCANS, MAX_SCANNED // (size[0] * size[1]))
+    if scans > most:
+        raise ImageError(f"The JPEG has {scans:,} scans, over {most}; {_ADVICE}.")
 
 
-def _pixels(image: ImageFile.ImageFile, profile: bytes | None) -> Float[Tensor, "3 h w"]:
-    """Decode an opened image whose colours are those of an ICC profile, or sRGB."""
-    tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
-    planes = tags.get(Exif.PlanarConfiguration) == 2 and image.info.get("compression") == "raw"
-    if planes and max(tags.get(Exif.BitsPerSample, (1,))) > 8:
-        raise ValueError("Pillow reads raw 16-bit planes as if they had 8 bits")
-    packing = str(image.tile[0].args) if image.tile else ""
-    drawn = image.tile[0].extents if image.format == "GIF" else None
-    image.load()
-    upright = _upright(image)
-    if packing == "LA;16B":  # which Pillow reads as colour
-        upright = upright.convert("LA")
-    if _no_alpha(upright, image.format, tags):
-        upright = upright.convert("RGB")
+def _pixels(loaded: _Loaded) -> Float[Tensor, "3 h w"]:
+    """Return colours: those of the ICC profile, or sRGB."""
+    image, profile = loaded.image, loaded.profile
     usable = profile if profile is not None and len(profile) <= MOST_PROFILE else None
-    convert = to_srgb(usable, upright.mode)
-    if upright.mode[0] in "IF" or _is_signed(upright, tags):  # I;16, I, F
-        return _deep_grey(upright, tags, convert)
-    picture = _flat(upright, _KEY_SCALES.get(packing), convert)
-    return picture if drawn is None else _on_white(picture, drawn)
+    convert = to_srgb(usable, image.mode)
+    if image.mode[0] in "IF" or _is_signed(image, loaded.tags):  # I;16, I, F
+        return _deep_grey(image, loaded.tags, convert)
+    picture = _flat(image, _KEY_SCALES.get(loaded.packing), convert)
+    return picture if loaded.drawn is None else _on_white(picture, loaded.drawn)
 
 
 def _take_native_order(image: TiffImageFile) -> None:
@@ -193,15 +221,15 @@ def _take_native_order(image: TiffImageFile) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Rotate or mirror as the EXIF orientation says."""
+    """Return a copy, rotated or mirrored as the EXIF orientation says."""
     try:
         operation = _TRANSPOSES[image.getexif()[Exif.Orientation]]
     except Exception:  # no orientation, or unreadable metadata: keep the image as it is
-        return image
+        return image.copy()
     return image.transpose(operation)
 
 
-def _no_alpha(image: Image.Image, kind: str | None, tags: Mapping[int, Any]) -> bool:
+def _no_alpha(image: Image.Image, kind: str, tags: Mapping[int, Any]) -> bool:
     """Return whether a fourth channel is zero everywhere, in formats where that means unused."""
     unsaid = kind == "BMP" or (kind == "TIFF" and _EXTRA_SAMPLES not in tags)
     return unsaid and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0)
@@ -254,7 +282,7 @@ def _deep_grey(
     image: Image.Image, tags: Mapping[int, Any], convert: Conversion | None
 ) -> Float[Tensor, "3 h w"]:
     """Scale grey of more than 8 bits, or signed; `tags` are the TIFF tags, if any."""
-    samples, key = _samples(image, tags), image.info.get("transparency")
+    key = image.info.get("transparency")
     levels = np.linspace(0, 1, 256)
     shown = levels
     if image.mode.startswith("I;16"):
@@ -263,10 +291,10 @@ def _deep_grey(
             ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
             shown = np.asarray(convert(ramp))[0, :, 0] / 255
     else:
-        low, high = _extremes(samples)
-    picture = torch.empty(3, *samples.shape)
-    for rows in _strips(*samples.shape):
-        values = samples[rows].astype(np.float64)
+        low, high = _extremes(image, tags)
+    picture = torch.empty(3, image.height, image.width)
+    for rows in _strips(image.height, image.width):
+        values = _samples(image, tags, rows).astype(np.float64)
         grey = ((values - low) / (high - low)).clip(0, 1)
         if tags.get(Exif.PhotometricInterpretation) == 0:  # white is zero: Pillow inverts only 8 bits
             grey = 1 - grey
@@ -279,20 +307,21 @@ def _deep_grey(
     return picture
 
 
-def _samples(image: Image.Image, tags: Mapping[int, Any]) -> Shaped[np.ndarray, "h w"]:
-    """Return grey samples in the type that they have in the file."""
-    samples = np.asarray(image)
+def _samples(image: Image.Image, tags: Mapping[int, Any], rows: slice) -> Shaped[np.ndarray, "h w"]:
+    """Return rows of grey samples in the type that they have in the file."""
+    samples = np.asarray(image.crop((0, rows.start, image.width, rows.stop)))
     if image.mode == "L":
         return samples.view(np.int8)
     unsigned = image.mode == "I" and tags.get(Exif.SampleFormat, (1,))[0] == 1
     return samples.view(np.uint32) if unsigned else samples
 
 
-def _extremes(samples: Shaped[np.ndarray, "h w"]) -> tuple[float, float]:
+def _extremes(image: Image.Image, tags: Mapping[int, Any]) -> tuple[float, float]:
     """Return what becomes black and white: 0 and 1 if all finite values lie there, or are alike."""
     low, high = np.inf, -np.inf
-    for rows in _strips(*samples.shape):
-        finite = samples[rows][np.isfinite(samples[rows])]
+    for rows in _strips(image.height, image.width):
+        samples = _samples(image, tags, rows)
+        finite = samples[np.isfinite(samples)]
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     return (0.0, 1.0) if low >= high or (low >= 0 and high <= 1) else (low, high)

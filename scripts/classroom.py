@@ -166,7 +166,7 @@ async def watched(process: psutil.Process, samples: list[tuple[float, float]]) -
         await asyncio.sleep(1)
 
 
-async def classroom(visitors: int, minutes: float, arriving: float) -> Report:
+async def classroom(visitors: int, minutes: float, arriving: float, afterwards: float) -> Report:
     """Run the class; print and return what was seen."""
     report, expected = Report(), dict[tuple[int, str], str]()
     with serving({}, quiet=True) as (_, address):
@@ -186,14 +186,16 @@ async def classroom(visitors: int, minutes: float, arriving: float) -> Report:
 
         await gather(arrive, range(1, visitors + 1))
         ended = time.monotonic()
-        await asyncio.sleep(5)
+        at_the_end = megabytes(process)
+        await asyncio.sleep(afterwards)
         watch.cancel()
         half = [size for at, size in samples if began + (ended - began) / 2 <= at <= ended]
         print("\n".join(report.lines()))
         most = max(size for _, size in samples)
         print(
             f"memory: {before:.0f} MB before, {most:.0f} MB at most, in the second half {half[0]:.0f} to "
-            f"{half[-1]:.0f} MB, {megabytes(process):.0f} MB 5 s after all have left"
+            f"{half[-1]:.0f} MB; {at_the_end:.0f} MB when all have left, {megabytes(process):.0f} MB "
+            f"{afterwards:.0f} s later"
         )
     return report
 
@@ -211,8 +213,16 @@ def main() -> int:
     parser.add_argument(
         "--arriving", type=float, default=60.0, metavar="S", help="seconds in which all arrive"
     )
+    parser.add_argument(
+        "--afterwards",
+        type=float,
+        default=150.0,  # visitors may come back for two minutes
+        metavar="S",
+        help="seconds after which memory is read again",
+    )
     options = parser.parse_args()
-    report = asyncio.run(classroom(options.visitors, min(30.0, options.minutes), options.arriving))
+    minutes = min(30.0, options.minutes)
+    report = asyncio.run(classroom(options.visitors, minutes, options.arriving, options.afterwards))
     print(f"{options.visitors} visitors, {len(report.faults)} faults")
     for fault in report.faults[:20]:
         print(f"  {fault}")

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
-from dysample import images
 from dysample.containers import essential_png, scan_count
 from dysample.images import MAX_SCANS, ImageError, decode, to_uint8
 
@@ -143,11 +142,21 @@ def test_too_many_scans_are_refused_before_decoding(monkeypatch: pytest.MonkeyPa
     def no_decoding(*_: object) -> None:
         raise AssertionError("it is decoded")
 
-    monkeypatch.setattr(images, "_pixels", no_decoding)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", no_decoding)
     with pytest.raises(
         ImageError, match=r"^The JPEG has 1,500 scans, over 100; save it as .* and try again\.$"
     ):
         decode(of_scans(1500))
+
+
+def test_a_large_jpeg_may_have_fewer_scans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts is the pixels that all scans go over together."""
+    monkeypatch.setattr(images, "MAX_SCANNED", 20 * 24 * 30)
+    assert decode(of_scans(30)).shape == (3, 20, 24)
+    with pytest.raises(ImageError, match="The JPEG has 31 scans, over 30;"):
+        decode(of_scans(31))
+    monkeypatch.undo()
+    assert images.MAX_SCANNED // images.MAX_PIXELS >= 20  # encoders write about ten
 
 
 def test_too_many_scans_within_a_tiff_are_refused() -> None:
