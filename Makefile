@@ -6,6 +6,8 @@ PORT ?= 8501
 VISITORS ?= 60
 MINUTES ?= 3
 SECONDS ?= 840
+PICTURES ?= 10000
+SEED ?= 0
 # Tests start many processes: what one of them has compiled, the next need not compile again.
 unexport PYTHONDONTWRITEBYTECODE
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -20,7 +22,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=lo
 UNHOOKED := $(PYTEST) -o addopts="--strict-markers --strict-config"
 UNHOOKED_FILES = $(shell grep -rl --include='test_*.py' 'mark\.unhooked' tests)
 
-.PHONY: help setup app test test-fast check test-data test-gpu gpu-check test-cluster load replicas clean
+.PHONY: help setup app test test-fast check test-data test-gpu gpu-check test-cluster load replicas fuzz clean
 
 help:
 	@echo "make app          start the app (PORT=$(PORT))"
@@ -33,6 +35,7 @@ help:
 	@echo "make test-cluster run the tests that start a Ray Serve cluster on this machine"
 	@echo "make load         let a class of visitors use the app at once (VISITORS=$(VISITORS) MINUTES=$(MINUTES))"
 	@echo "make replicas     try two replicas of the app behind nginx, of which one is killed"
+	@echo "make fuzz         feed damaged pictures to the reading function (PICTURES=$(PICTURES) SEED=$(SEED))"
 	@echo "make setup        install everything that the commands above need"
 	@echo "make clean        remove .venv and what tools left behind"
 
@@ -75,6 +78,9 @@ load: .venv/.app
 
 replicas: .venv/.app
 	$(BIN)/python scripts/replicas.py
+
+fuzz: .venv/.app
+	$(BIN)/python scripts/fuzz.py --pictures=$(PICTURES) --seed=$(SEED)
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache build dist *.egg-info

@@ -1,13 +1,13 @@
-"""What image files hold around their pixels: the chunks of a PNG, the scans of a JPEG.
+"""What image files hold around their pixels: chunks of a PNG, scans of a JPEG, strips of a TIFF, packed runs.
 
-Both are read without decoding anything, in time that grows with the bytes alone.
+All are read without decoding anything, in time that grows with the bytes alone.
 """
 
 import re
 import struct
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -138,3 +138,29 @@ def tiff_scan_count(data: bytes, tags: Mapping[int, Any]) -> int:
     count = min(len(places), len(sizes))
     ends = places[:count] + sizes[:count]
     return int((np.searchsorted(scans, ends) - np.searchsorted(scans, places[:count])).max())
+
+
+# --- TIFF and BMP ---
+
+
+def tiff_part_count(data: bytes) -> int:
+    """Return the number of strips or tiles in the first directory of a TIFF, as far as it can be followed."""
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+    if int.from_bytes(data[2:4], order) == 43:  # BigTIFF
+        place, counter, entry, size = int.from_bytes(data[8:16], order), 8, 20, 8
+    else:
+        place, counter, entry, size = int.from_bytes(data[4:8], order), 2, 12, 4
+    entries = int.from_bytes(data[place : place + counter], order)
+    begin = place + counter
+    end = min(begin + entry * entries, len(data) - entry + 1)
+    parts = 0
+    for at in range(begin, end, entry):
+        if int.from_bytes(data[at : at + 2], order) in (_STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES):
+            parts = max(parts, int.from_bytes(data[at + 4 : at + 4 + size], order))
+    return parts
+
+
+def bmp_run_bytes(data: bytes) -> int:
+    """Return the bytes after the header of a BMP whose pixels are runs of colours; 0 for other BMPs."""
+    packing = int.from_bytes(data[30:34], "little")
+    return max(0, len(data) - 34) if packing in (1, 2) else 0

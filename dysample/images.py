@@ -1,7 +1,7 @@
 """Decode image files to colour tensors in [0, 1], and convert these back to 8 bits.
 
 Whatever the bytes, `decode` returns the picture or raises an `ImageError` with one sentence for the user.
-The largest takes seconds, and less than a gigabyte beside its bytes: `scripts/fuzz.py` tries it. Nothing in
+The largest takes seconds, and less than a gigabyte beside its bytes: `make fuzz` tries it. Nothing in
 Pillow is reconfigured, so any number of threads may decode at once.
 
 16-bit grey keeps its precision. 16-bit colour is reduced to 8 bits by Pillow, an error of at most 1/257.
@@ -30,12 +30,22 @@ from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from dysample.colours import Conversion, to_srgb
-from dysample.containers import MOST_PROFILE, essential_png, scan_count, tiff_scan_count
+from dysample.containers import (
+    MOST_PROFILE,
+    bmp_run_bytes,
+    essential_png,
+    scan_count,
+    tiff_part_count,
+    tiff_scan_count,
+)
+from dysample.heap import trim_heap
 
 MIN_SIDE = 16  # pixels; an encoder leaves nothing to enlarge of smaller images
 MAX_PIXELS = 50_000_000  # as floats these take 600 MB
 MAX_SCANS = 100  # of a JPEG, each of which goes over the whole picture; encoders write about ten
 MAX_SCANNED = 1_500_000_000  # pixels in all scans together: about three seconds
+MAX_PARTS = 100_000  # strips or tiles of a TIFF, each of which takes ten microseconds
+MAX_RUNS = 4 << 20  # bytes of runs in a BMP, for which Pillow has a decoder in Python only
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 _ADVICE = "save it as JPEG or PNG and try again"
 _TRANSPOSES = {  # by EXIF orientation
@@ -57,6 +67,7 @@ _NATIVE = {  # Pillow's names for samples in the order of a file, and in that of
 }
 _EXTRA_SAMPLES = 338  # TIFF tag
 _STRIP = 1 << 20  # pixels that are converted at a time
+_MANY = 4 << 20  # pixels from which on memory is counted
 # Pillow converts these PNG samples to 8 bits, but leaves the transparent colour as it is in the file.
 _KEY_SCALES = {"L;2": 255 / 3, "L;4": 255 / 15, "RGB;16B": 1 / 256}
 
@@ -104,7 +115,7 @@ class _Loaded:
     """An upright image and what its file says of it.
 
     Attributes:
-        image: Holds neither the file nor its decoder, which may take several times as much as the pixels.
+        image: Holds no decoder, which may take twice as much as the pixels.
         tags: Tags of a TIFF; empty for other formats.
         packing: How the file stores samples, in Pillow's words.
         drawn: Left, top, right and bottom edge of what a GIF draws on its screen; None for other formats.
@@ -119,13 +130,20 @@ class _Loaded:
 
 
 def _decoded(name: str, data: bytes) -> Float[Tensor, "3 h w"]:
-    return _pixels(_loaded(name, data))
+    loaded = _loaded(name, data)
+    if loaded.image.width * loaded.image.height >= _MANY:
+        trim_heap()  # what the decoder has freed, before as much again is needed
+    return _pixels(loaded)
 
 
 def _loaded(name: str, data: bytes) -> _Loaded:
     profile = None
     if name == "PNG":
         data, profile = essential_png(data)
+    elif name == "TIFF" and (parts := tiff_part_count(data)) > MAX_PARTS:
+        raise ImageError(f"The TIFF has {parts:,} strips or tiles, over {MAX_PARTS:,}; {_ADVICE}.")
+    elif name == "BMP" and (runs := bmp_run_bytes(data)) > MAX_RUNS:
+        raise ImageError(f"The BMP has {runs:,} bytes of packed runs, over {MAX_RUNS:,}; {_ADVICE}.")
     image = Image.OPEN[name][0](io.BytesIO(data), "")
     _check_size(*image.size)
     if name == "JPEG":
@@ -142,6 +160,8 @@ def _loaded(name: str, data: bytes) -> _Loaded:
     drawn = image.tile[0].extents if name == "GIF" else None
     image.load()
     upright = _upright(image)
+    for held in ("_decoder", "fp"):  # in WebP and AVIF they hold pixels as well
+        vars(upright).pop(held, None)
     if packing == "LA;16B":  # which Pillow reads as colour
         upright = upright.convert("LA")
     if _no_alpha(upright, name, tags):
@@ -221,11 +241,11 @@ def _take_native_order(image: TiffImageFile) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Return a copy, rotated or mirrored as the EXIF orientation says."""
+    """Rotate or mirror as the EXIF orientation says."""
     try:
         operation = _TRANSPOSES[image.getexif()[Exif.Orientation]]
     except Exception:  # no orientation, or unreadable metadata: keep the image as it is
-        return image.copy()
+        return image
     return image.transpose(operation)
 
 

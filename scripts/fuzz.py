@@ -30,6 +30,7 @@ from scripts.fuzz_pictures import make_pictures
 MOST_SECONDS = 5.0  # of the processor: others may use it as well
 MOST_BYTES = 1 << 30
 _PATIENCE_S = 120.0  # by the clock, after which a process hangs
+_READY = "ready"
 _HARD_LIMIT = 8 << 30  # bytes of addresses, so that a fault does not take the machine along
 
 Outcome = Literal["read", "refused", "fault", "slow", "hungry", "crashed", "hung"]
@@ -106,7 +107,10 @@ def serve(seed: int, pictures: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_HARD_LIMIT, _HARD_LIMIT))
     torch.set_num_threads(1)
     made = make_pictures(seed, pictures)
-    read(-1, "warm-up", made.picture(0)[1])  # libraries are loaded, so that the first is measured like others
+    for data in made.seeds.values():
+        read(-1, "", data)  # libraries are loaded, so that the first picture is measured like others
+    print(_READY, flush=True)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff writes a line about each damage
     for line in sys.stdin:
         name, data = made.picture(int(line))
         print(json.dumps(asdict(read(int(line), name, data))), flush=True)
@@ -129,14 +133,16 @@ class _Reader:
         self._process = self._start()
 
     def _start(self) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
+        if process.stdout is None or process.stdout.readline().strip() != _READY:
+            raise RuntimeError("the process that reads pictures did not start; its error is above")
+        return process
 
     def ask(self, number: int) -> Result:
         process = self._process
@@ -179,7 +185,13 @@ def run(seed: int, pictures: int, processes: int) -> Iterator[Result]:
     for thread in threads:
         thread.start()
     for _ in range(pictures):
-        yield results.get()
+        while True:
+            try:
+                yield results.get(timeout=1.0)
+                break
+            except Empty:
+                if not any(thread.is_alive() for thread in threads) and results.empty():
+                    raise RuntimeError("no process reads pictures any more") from None
     for thread in threads:
         thread.join()
 

@@ -84,8 +84,21 @@ def make_pictures(seed: int, count: int) -> Pictures:
 
 def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
+    if "append_images" in options:
+        options["append_images"] = [frame.copy() for frame in options["append_images"]]
+    image.info.pop("icc_profile", None)  # one of Pillow's own, which holds the time
+    image.copy().save(file, kind, **options)  # copies: saving leaves traces in an image
+    return _timeless(file.getvalue()) if kind == "AVIF" else file.getvalue()
+
+
+def _timeless(data: bytes) -> bytes:
+    """Set the times of creation of an AVIF's tracks to zero, so that every run makes the same file."""
+    changed = bytearray(data)
+    for name in (b"mvhd", b"tkhd", b"mdhd"):
+        place = data.find(name) + 8
+        if place >= 8:
+            changed[place : place + 16] = bytes(16)  # version 1: two times of eight bytes
+    return bytes(changed)
 
 
 def _noted(orientation: int) -> Image.Exif:
@@ -96,7 +109,9 @@ def _noted(orientation: int) -> Image.Exif:
 
 @cache
 def _profile() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = struct.pack(">6H", 2026, 1, 1, 0, 0, 0)  # when it was made, the same for all runs
+    return bytes(profile)
 
 
 # --- Small pictures, whole ---
@@ -198,13 +213,15 @@ def _interlaced(pixels: np.ndarray) -> bytes:
     )
 
 
-def _runs(side: int = 40) -> bytes:
+def _runs(side: int = 40, longest: int = 255) -> bytes:
     """Write a BMP whose rows are runs of a colour, which Pillow only reads."""
-    rows = b"".join(bytes((side, row % 4, 0, 0)) for row in range(side)) + b"\0\1"
+    runs = [longest] * (side // longest) + [side % longest] * (side % longest > 0)
+    rows = [b"".join(bytes((run, colour)) for run in runs) + bytes(2) for colour in range(4)]
+    pixels = b"".join(rows[row % 4] for row in range(side)) + b"\0\1"
     palette = bytes(range(16))
-    header = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(rows), 0, 0, 4, 0)
+    header = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(pixels), 0, 0, 4, 0)
     place = 14 + len(header) + len(palette)
-    return struct.pack("<2sIHHI", b"BM", place + len(rows), 0, 0, place) + header + palette + rows
+    return struct.pack("<2sIHHI", b"BM", place + len(pixels), 0, 0, place) + header + palette + pixels
 
 
 # --- Damage to any file ---
@@ -549,6 +566,8 @@ def _crafted() -> dict[str, Callable[[], bytes]]:
         "BMP large": lambda: _saved(_large(), "BMP"),
         "BMP large, alpha": lambda: _saved(_large("RGBA"), "BMP"),
         "BMP large, runs": lambda: _runs(_LARGE),
+        "BMP of four megabytes of runs of one pixel": lambda: _runs(1440, 1),
+        "BMP of 25 MB of runs of one pixel": lambda: _runs(3500, 1),
         "GIF large": lambda: _saved(_large("L"), "GIF"),
         "GIF of 3,000 frames": lambda: _gif_of_frames(3000),
         "TIFF large, packed": lambda: _saved(_large(), "TIFF", compression="tiff_lzw"),
@@ -559,6 +578,7 @@ def _crafted() -> dict[str, Callable[[], bytes]]:
         "TIFF large, floats": lambda: _saved(_large_deep(np.float32), "TIFF"),
         "TIFF large, integers, turned": lambda: _saved(_large_deep(np.int32), "TIFF", exif=_noted(6)),
         "TIFF large, deep, packed": lambda: _saved(_large_deep(np.uint16), "TIFF", compression="tiff_lzw"),
+        "TIFF of 100,000 strips": lambda: _tiff_of_strips(100_000),
         "TIFF of a million strips": lambda: _tiff_of_strips(1_000_000),
     }
     if features.check("avif"):

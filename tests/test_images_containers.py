@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from dysample.containers import essential_png, scan_count
+from dysample import images
+from dysample.containers import essential_png, scan_count, tiff_part_count
 from dysample.images import MAX_SCANS, ImageError, decode, to_uint8
 
 Array = NDArray[Any]
@@ -177,3 +178,53 @@ def test_too_many_scans_within_a_tiff_are_refused() -> None:
     assert decode(tiff(of_scans(50))).shape == (3, 20, 24)
     with pytest.raises(ImageError, match="The JPEG has 1,500 scans, over 100"):
         decode(tiff(of_scans(1500)))
+
+
+# --- TIFF and BMP ---
+
+
+@pytest.mark.parametrize("options", [{}, {"big_tiff": True}, {"compression": "tiff_lzw"}])
+def test_the_strips_of_a_tiff_are_counted(options: dict[str, Any]) -> None:
+    data = saved(PIXELS, "TIFF", tiffinfo={278: 4}, **options)
+    with Image.open(io.BytesIO(data)) as image:
+        expected = len(image.tag_v2[273])
+    assert tiff_part_count(data) == expected
+    assert tiff_part_count(data[:9]) == tiff_part_count(b"II") == 0
+
+
+def of_strips(count: int, order: str) -> bytes:
+    """Write a directory that names so many strips, and nothing else."""
+    head = b"II*\0" if order == "<" else b"MM\0*"
+    tags = {256: 20, 257: 20, 258: 8, 259: 1, 262: 1, 277: 1, 278: 1}
+    entries = [struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in tags.items()]
+    entries += [struct.pack(f"{order}HHII", tag, 4, count, 8) for tag in (273, 279)]
+    return head + struct.pack(f"{order}IH", 8, len(entries)) + b"".join(entries) + bytes(4)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_too_many_strips_are_refused_before_they_are_read(
+    order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_reading(*_: object) -> None:
+        raise AssertionError("it is opened")
+
+    monkeypatch.setitem(Image.OPEN, "TIFF", (no_reading, Image.OPEN["TIFF"][1]))
+    with pytest.raises(ImageError, match=r"^The TIFF has 1,000,000 strips or tiles, over 100,000; save it as"):
+        decode(of_strips(1_000_000, order))
+
+
+def test_a_bmp_of_too_many_runs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow reads runs in Python: a million of them take a second."""
+    runs = (bytes((1, 7)) * 40 + bytes(2)) * 40 + b"\0\1"
+    header = struct.pack("<IiiHHIIiiII", 40, 40, 40, 1, 8, 1, len(runs), 0, 0, 8, 0)
+    palette = bytes(range(32))
+    head = struct.pack("<2sIHHI", b"BM", 0, 0, 0, 14 + len(header) + len(palette))
+    data = head + header + palette + runs
+    assert decode(data)[:, 5, 5].mul(255).tolist() == [30, 29, 28]  # stored as blue, green, red
+    monkeypatch.setattr(images, "MAX_RUNS", len(data) - 35)
+    with pytest.raises(
+        ImageError, match=r"^The BMP has [\d,]+ bytes of packed runs, over [\d,]+; save it as"
+    ):
+        decode(data)
+    plain = bytearray(saved(PIXELS, "BMP"))
+    assert decode(bytes(plain)).shape == (3, 20, 24)  # its pixels are no runs, however many they are

@@ -17,7 +17,7 @@ from torch import nn
 
 from app.settings import Source
 from app.shared.engine import turns
-from dysample.measure.memory import trim_heap
+from dysample.heap import trim_heap
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

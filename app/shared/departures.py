@@ -18,7 +18,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from app.memory import visitor
 from app.settings import Source
 from app.shared.cache import CACHE
-from dysample.measure.memory import trim_heap
+from dysample.heap import trim_heap
 
 _EVERY_S = 30.0  # from one look for what nobody holds to the next
 _LATE_S = 5.0  # after the time in which a visitor may come back

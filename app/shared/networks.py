@@ -35,7 +35,8 @@ def job(source: Source, task: str, longer_side: int, upsampler: str) -> Job:
         ImageError: If the picture cannot be used.
     """
     image = picture(source, task, longer_side).image
-    return Job(task, upsampler, f"{source!r} {longer_side}", image)
+    owners = frozenset({source.digest} - {""})
+    return Job(task, upsampler, f"{source!r} {longer_side}", image, owners)
 
 
 def shape(subject: Subject) -> tuple[int, int]:

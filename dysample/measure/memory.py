@@ -4,7 +4,6 @@ The peak on the CPU is the peak resident size of a process that does nothing els
 a program that measures a case given as JSON and prints JSON.
 """
 
-import ctypes
 import json
 import re
 import subprocess
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
+from dysample.heap import trim_heap
 from dysample.measure.case import BenchCase, conditions, prepare
 from dysample.measure.macs import Cost
 
@@ -110,13 +110,6 @@ def _measure(case: BenchCase) -> Cost:
     with conditions(case), torch.inference_mode():
         small.upsample()
         return peak_beyond_output(prepared.upsample, prepared.inputs[0].device)
-
-
-def trim_heap() -> None:
-    """Return the memory that glibc holds to the system; a call that reuses it would seem to need less."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
 
 
 def _reset_peak() -> bool:

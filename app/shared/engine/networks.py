@@ -34,12 +34,14 @@ class Job:
         upsampler: Name in `OPERATORS` that has weights for the task.
         picture: Stands for the pixels in keys of the cache.
         image: The pixels, as the network is to see them.
+        owners: Digest of the visitor's own photograph, if it is one; what is kept of it is dropped with it.
     """
 
     task: str
     upsampler: str
     picture: str
     image: UInt8[np.ndarray, "h w 3"] = field(repr=False, compare=False)
+    owners: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class Networks:
                 attempts = ways.encodings(task, job.image, networks, kept=kept)
                 return first_that_fits(attempts, job.image.shape)
 
-        return self._kept(("maps", self._owner(job.task), job.picture), make)
+        return self._kept(("maps", self._owner(job.task), job.picture), make, owners=job.owners)
 
     def _placed(self, job: Job) -> list[Placed]:
         """Return a network on the device, and on the CPU, which has more memory, if that is another."""
@@ -209,5 +211,5 @@ class Networks:
         """Return the manifest of the weights."""
         return self._kept(("manifest",), load_manifest)
 
-    def _kept(self, key: Key, make: Callable[[], _T]) -> _T:
-        return self._cache.get(key, make)
+    def _kept(self, key: Key, make: Callable[[], _T], *, owners: frozenset[str] = frozenset()) -> _T:
+        return self._cache.get(key, make, owners=owners)

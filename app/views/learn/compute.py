@@ -11,7 +11,7 @@ import torch
 from jaxtyping import UInt8
 
 from app.settings import LearnChoice, Source
-from app.shared import engine
+from app.shared.engine import local
 from app.shared.photos import photograph
 from dysample.explain.learn import Snapshot, train_updates
 from dysample.explain.learn_tasks import (
@@ -103,7 +103,7 @@ class Run:
     @contextmanager
     def _turn(self) -> Generator[None]:
         # Turns are for networks that run without gradients; this one learns.
-        with engine.turn(self.pictures.target.shape[:2]), torch.inference_mode(False):
+        with local.turn(self.pictures.target.shape[:2]), torch.inference_mode(False):
             yield
 
     def _train_a_little(self) -> None:

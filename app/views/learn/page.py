@@ -9,9 +9,9 @@ from app.memory import forget, keep, kept
 from app.settings import LearnChoice, Source
 from app.shared import photos
 from app.shared.controls import prose, table
+from app.shared.engine.turns import EngineError
 from app.shared.literal import plain
 from app.shared.subject import choose_picture
-from app.shared.turns import EngineError
 from app.views.learn import controls, figures, words
 from app.views.learn.compute import Run
 from dysample.explain.learn import Snapshot

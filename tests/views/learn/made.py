@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.pages import page_at
-from app.shared.turns import BusyError
+from app.shared.engine.turns import BusyError
 from dysample.explain.learn import LearnSettings, Snapshot, train_steps
 from dysample.explain.learn_tasks import picture_problem, rings
 from tests.explain.squares import chessboard

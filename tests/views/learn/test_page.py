@@ -3,7 +3,6 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.shared import engine
 from dysample.explain.learn import LearnSettings, train_steps
 from dysample.explain.learn_tasks import bright_regions, mask_problem, rings
 from tests.views.learn.made import (
@@ -154,14 +153,14 @@ def test_nonsense_in_the_address_falls_back(app: AppTest, name: str, value: str)
 def test_too_many_waiting_computations_are_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether at the start or under way; afterwards it goes on."""
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "turn", refused)
+        patch.setattr(local, "turn", refused)
         app.run()
         assert not app.exception
         assert "computations wait already" in app.error[0].value
     app.run()
     assert not app.error
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "turn", refused)
+        patch.setattr(local, "turn", refused)
         app.session_state["learn.run"].go()
         app.run()
         assert not app.exception

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from app.settings import LearnChoice, Source
-from app.shared import engine
-from app.shared.turns import BusyError
+from app.shared.engine import local
+from app.shared.engine.turns import BusyError
 from app.views.learn import compute
 from dysample.explain.learn import LearnSettings, Snapshot, train_updates
 from dysample.explain.learn_tasks import Task
@@ -76,7 +76,7 @@ def test_networks_of_others_run_in_between() -> None:
     learning.start()
     while learning.is_alive() and len(waited) < 5:
         asked = time.monotonic()
-        with engine.turn((96, 96)):
+        with local.turn((96, 96)):
             waited.append(time.monotonic() - asked)
             steps.append(run.step)
             time.sleep(0.05)
@@ -92,13 +92,13 @@ def test_what_ends_the_waiting_for_a_turn_leaves_the_run_whole(monkeypatch: pyte
     run = compute.Run(choice())
     run.go()
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "turn", refused)
+        patch.setattr(local, "turn", refused)
         with pytest.raises(BusyError, match="computations wait already"):
             run.advance()
     assert (run.step, run.going) == (0, True)
     run.advance()
     assert run.step > 0
-    monkeypatch.setattr(engine, "turn", refused)
+    monkeypatch.setattr(local, "turn", refused)
     with pytest.raises(BusyError, match="computations wait already"):
         compute.Run(choice())
 
