@@ -209,7 +209,9 @@ def test_too_many_strips_are_refused_before_they_are_read(
         raise AssertionError("it is opened")
 
     monkeypatch.setitem(Image.OPEN, "TIFF", (no_reading, Image.OPEN["TIFF"][1]))
-    with pytest.raises(ImageError, match=r"^The TIFF has 1,000,000 strips or tiles, over 100,000; save it as"):
+    with pytest.raises(
+        ImageError, match=r"^The TIFF has 1,000,000 strips or tiles, over 100,000; save it as"
+    ):
         decode(of_strips(1_000_000, order))
 
 
