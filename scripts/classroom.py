@@ -119,22 +119,22 @@ async def visit(
         while time.monotonic() < end:
             for side in _SIDES:
                 await asyncio.sleep(random_.uniform(*_PAUSE_S))
-                answer = await visitor.open(query=f"side={side}", patience=PATIENCE_S)
-                report.check(
-                    number, report.timed("Compare, computed or kept", answer), expected.get((number, side))
-                )
-            await asyncio.sleep(random_.uniform(*_PAUSE_S))
-            answer = report.timed("Offsets", await visitor.open("offsets", patience=PATIENCE_S))
-            report.faults += [f"visitor {number}: {fault}" for fault in answer.faults()]
-            if not any(f"pupil{number}.jpg" in alert.body for alert in answer.all("alert")):
-                report.faults.append(f"visitor {number}: Offsets does not show its photograph")
-            await asyncio.sleep(random_.uniform(*_PAUSE_S))
-            answer = report.timed("back to Compare", await visitor.open("", patience=PATIENCE_S))
-            report.check(number, answer, None)
+                answer = report.timed("Offsets", await visitor.open("offsets", patience=PATIENCE_S))
+                report.faults += [f"visitor {number}: {fault}" for fault in answer.faults()]
+                if not any(f"pupil{number}.jpg" in alert.body for alert in answer.all("alert")):
+                    report.faults.append(f"visitor {number}: Offsets does not show its photograph")
+                await asyncio.sleep(random_.uniform(*_PAUSE_S))
+                answer = report.timed("Compare, computed or kept", await compare(visitor, side))
+                report.check(number, answer, expected.get((number, side)))
     except (VisitError, OSError) as error:
         report.faults.append(f"visitor {number}: {error}")
     finally:
         await visitor.close()
+
+
+async def compare(visitor: Visitor, side: str) -> Answer:
+    """Come from another page to Compare at a working size: a page that is open does not heed the address."""
+    return await visitor.open("", f"side={side}", patience=PATIENCE_S)
 
 
 async def alone(address: str, number: int) -> dict[tuple[int, str], str]:
@@ -145,8 +145,8 @@ async def alone(address: str, number: int) -> dict[tuple[int, str], str]:
     await visitor.upload(first, f"pupil{number}.jpg", photograph(number), patience=PATIENCE_S)
     found = {(number, ""): digest(await visitor.open(patience=PATIENCE_S))}
     for side in _SIDES:
-        answer = await visitor.open(query=f"side={side}", patience=PATIENCE_S)
-        found[number, side] = digest(answer)
+        await visitor.open("offsets", patience=PATIENCE_S)
+        found[number, side] = digest(await compare(visitor, side))
     await visitor.close()
     return found
 
