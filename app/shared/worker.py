@@ -61,7 +61,7 @@ class Progress:
     share: float
 
 
-class Job:
+class Command:
     """A command in a process of its own.
 
     The command writes its result to the file that its option `--json` names, which is added to its
@@ -290,12 +290,12 @@ class _Queue:
     """The waiting jobs, and the thread that runs them one after the other."""
 
     def __init__(self) -> None:
-        self._waiting: list[Job] = []
-        self._running: Job | None = None
+        self._waiting: list[Command] = []
+        self._running: Command | None = None
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
 
-    def add(self, job: Job) -> None:
+    def add(self, job: Command) -> None:
         with self._changed:
             self._sweep()
             if len(self._waiting) >= MOST_WAITING:
@@ -308,7 +308,7 @@ class _Queue:
             self._changed.notify_all()
         self.keep_going()
 
-    def before(self, job: Job) -> int:
+    def before(self, job: Command) -> int:
         """Return how many jobs end before a waiting one begins; at least 1, which may just have ended."""
         self.keep_going()
         with self._changed:
@@ -357,7 +357,7 @@ class _Queue:
                 job.end("failed", "It broke off.")
                 self._running = None
 
-    def _next(self) -> Job:
+    def _next(self) -> Command:
         with self._changed:
             self._sweep()
             while not self._waiting:
@@ -371,7 +371,7 @@ _QUEUE = _Queue()
 atexit.register(_QUEUE.stop)
 
 
-def start(arguments: Iterable[str], *, limit_s: float, visitor: str = "") -> Job:
+def start(arguments: Iterable[str], *, limit_s: float, visitor: str = "") -> Command:
     """Queue a command.
 
     Args:
@@ -382,7 +382,7 @@ def start(arguments: Iterable[str], *, limit_s: float, visitor: str = "") -> Job
     Raises:
         BusyError: If too many jobs are waiting, or too many of this visitor.
     """
-    job = Job(arguments, limit_s=limit_s, visitor=visitor)
+    job = Command(arguments, limit_s=limit_s, visitor=visitor)
     _QUEUE.add(job)
     return job
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from app.shared import worker
-from app.shared.worker import Job
+from app.shared.worker import Command
 from dysample.measure.profile import from_json
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,7 @@ def no_jobs_left() -> Iterator[None]:
     worker._QUEUE.stop()
 
 
-def wait(job: Job, until: Callable[[Job], bool] = lambda job: not job.going) -> None:
+def wait(job: Command, until: Callable[[Command], bool] = lambda job: not job.going) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not until(job):
         assert time.monotonic() < deadline, job.state
@@ -115,7 +115,7 @@ def test_a_crash_is_explained(script: Callable[[str], None]) -> None:
 # --- Places ---
 
 
-def start_many(count: int, visitor: str = "") -> list[Job]:
+def start_many(count: int, visitor: str = "") -> list[Command]:
     return [worker.start([], limit_s=PATIENCE_S, visitor=visitor) for _ in range(count)]
 
 
@@ -172,11 +172,11 @@ def test_a_thread_that_died_is_replaced(
 ) -> None:
     script(GOOD)
 
-    def die(job: Job) -> None:
+    def die(job: Command) -> None:
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(Job, "run", die)
+        patch.setattr(Command, "run", die)
         (first,) = start_many(1)
         wait(first)
         assert (first.state, first.error) == ("failed", "It broke off.")
@@ -194,7 +194,7 @@ def test_an_error_in_the_thread_is_the_job_s_alone(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Job, "_process_to_its_end", fail)
+        patch.setattr(Command, "_process_to_its_end", fail)
         (first,) = start_many(1)
         wait(first)
         assert (first.state, first.error) == ("failed", "It broke off: can't start new thread.")

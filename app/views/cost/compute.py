@@ -18,7 +18,7 @@ from app.shared.cache import cached
 from app.shared.engine import devices
 from app.shared.engine.turns import EngineError
 from app.shared.literal import plain
-from app.shared.worker import Job
+from app.shared.worker import Command
 from app.views.evidence.compute import Missing, task_sites, tasks
 from dysample.cli.bench import command_line
 from dysample.measure.bench import BenchProgress, BenchReport, BenchRow, from_json, from_line
@@ -62,7 +62,7 @@ class Measurement:
         self.machine = this_machine(torch.device(choice.device))
         bench, profile = commands(choice)
         self._bench = _start(bench, "--progress", visitor=visitor)
-        self._profile: Job | None = None
+        self._profile: Command | None = None
         if not profile:
             return
         try:
@@ -84,7 +84,7 @@ class Measurement:
         return "failed" if self._bench.state == "failed" else "finished"
 
     @property
-    def _jobs(self) -> tuple[Job, ...]:
+    def _jobs(self) -> tuple[Command, ...]:
         return (self._bench,) if self._profile is None else (self._bench, self._profile)
 
     @property
@@ -207,16 +207,16 @@ def commands(choice: CostChoice) -> tuple[str, str]:
     return bench, command_line(choice.asked) if choice.device == "cpu" else ""
 
 
-def _start(command: str, *options: str, visitor: str) -> Job:
+def _start(command: str, *options: str, visitor: str) -> Command:
     """Queue a command line that begins with `python -m dysample`."""
     return worker.start([*shlex.split(command)[3:], *options], limit_s=LIMIT_S, visitor=visitor)
 
 
-def _rows(job: Job) -> tuple[BenchRow, ...]:
+def _rows(job: Command) -> tuple[BenchRow, ...]:
     return tuple(progress.row for progress in _reports(job) if progress.row is not None)
 
 
-def _reports(job: Job) -> list[BenchProgress]:
+def _reports(job: Command) -> list[BenchProgress]:
     """Return the progress reports of a benchmark; a killed process may leave half a line."""
     found: list[BenchProgress] = []
     for line in job.json_lines:

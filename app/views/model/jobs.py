@@ -10,7 +10,7 @@ import streamlit as st
 from app.memory import visitor
 from app.settings import ModelChoice, SwapChoice
 from app.shared.literal import plain
-from app.shared.worker import BusyError, Job, start
+from app.shared.worker import BusyError, Command, start
 from dysample.trial.report import TrialReport, from_json
 
 Stage = Literal["look", "measure", "deploy"]
@@ -153,7 +153,7 @@ def _watch(stage: Stage) -> None:
         st.button("Cancel", icon=":material/close:", on_click=job.cancel, key=f"model_cancel_{stage}")
 
 
-def _job(stage: Stage) -> Job | None:
+def _job(stage: Stage) -> Command | None:
     return st.session_state.get(_job_key(stage))
 
 

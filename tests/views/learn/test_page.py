@@ -3,6 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.shared.engine import local
 from dysample.explain.learn import LearnSettings, train_steps
 from dysample.explain.learn_tasks import bright_regions, mask_problem, rings
 from tests.views.learn.made import (
