@@ -119,17 +119,30 @@ class Cache:
                     del self._entries[key]
                     self._used -= entry.size
 
+    def give_back(self, enough: Callable[[], bool]) -> None:
+        """Drop values, the least worth ones first, until there is enough memory or nothing left."""
+        while not enough():
+            with self._changed:
+                if not self._entries:
+                    return
+                self._drop_cheapest()
+            trim_heap()
+
+    def _drop_cheapest(self) -> int:
+        """Drop the value that is worth least, and return its bytes."""
+        cheapest = min(self._entries, key=lambda key: self._entries[key].worth)
+        dropped = self._entries.pop(cheapest)
+        self._used -= dropped.size
+        self._floor = dropped.worth
+        return dropped.size
+
     def _keep(self, key: Hashable, value: object, size: int, seconds: float, owners: frozenset[str]) -> None:
         with self._changed:
             if size > self.budget:
                 return
             freed = 0
             while self._used + size > self.budget:
-                cheapest = min(self._entries, key=lambda key: self._entries[key].worth)
-                dropped = self._entries.pop(cheapest)
-                self._used -= dropped.size
-                self._floor = dropped.worth
-                freed += dropped.size
+                freed += self._drop_cheapest()
             self._entries[key] = _Entry(value, size, seconds, self._floor + _worth(seconds, size), owners)
             self._used += size
         if freed > _WORTH_RETURNING:

@@ -1,6 +1,7 @@
 """Pictures reduced to what the memory suffices for, and what pages say of it."""
 
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.records import Comparison, Way
+from app.shared.cache import CACHE
 from app.shared.engine import memory, tiles
 from app.shared.engine.local import alone
 from app.shared.engine.memory import NoRoomError, fitting_side
@@ -100,6 +102,23 @@ def test_a_large_comparison_beyond_the_memory_is_refused_with_both_numbers() -> 
         alone(LARGE, needs=10**15),
     ):
         pass
+
+
+def test_a_large_comparison_drops_what_is_kept_before_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three values of 1 MB each two have to go, so that 2.6 MB are free: those of the fewest seconds."""
+    forget()
+    for seconds in (0.0, 0.05, 0.3):
+        CACHE.get(seconds, lambda seconds=seconds: time.sleep(seconds) or np.zeros(1_000_000, np.uint8))
+
+    def free() -> SimpleNamespace:
+        return SimpleNamespace(total=8_000_000_000, available=3_800_000 - CACHE.used)
+
+    monkeypatch.setattr(psutil, "virtual_memory", free)
+    with alone(LARGE, needs=2_000_000):
+        assert len(CACHE) == 1
+    with alone(LARGE, needs=2_000_000):
+        assert len(CACHE) == 1
+    assert CACHE.get(0.3, lambda: None) is not None
 
 
 # --- Pages ---

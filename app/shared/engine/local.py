@@ -12,7 +12,7 @@ from app.shared.cache import CACHE
 from app.shared.engine import devices
 from app.shared.engine.cluster import VARIABLE, Cluster, Setting, read_setting
 from app.shared.engine.courier import Courier
-from app.shared.engine.memory import guarded, is_large, pixels, room_for
+from app.shared.engine.memory import free_on, guarded, is_large, pixels, room_for, taken
 from app.shared.engine.networks import Engine, Networks
 from app.shared.engine.turns import EngineError, Turns
 
@@ -49,7 +49,8 @@ def turn(shape: tuple[int, ...], *, needs: int = 0) -> Generator[None]:
 def alone(shape: tuple[int, ...], *, needs: int) -> Generator[None]:
     """Hold the device while the block works with a large picture on the processor; small ones need no turn.
 
-    Large pictures are worked on one at a time: the memory that is free is worked out for one.
+    Large pictures are worked on one at a time: the memory that is free is worked out for one. What the cache
+    keeps, such as the maps of networks that have run, is dropped if it has to be.
 
     Args:
         shape: Rows and columns of the picture, first.
@@ -62,8 +63,10 @@ def alone(shape: tuple[int, ...], *, needs: int) -> Generator[None]:
     if not is_large(shape):
         yield
         return
-    with turn(shape), room_for(needs, devices.CPU, pixels(shape)):
-        yield
+    with turn(shape):
+        CACHE.give_back(lambda: taken(needs) <= free_on(devices.CPU))
+        with room_for(needs, devices.CPU, pixels(shape)):
+            yield
 
 
 def _place(show: Callable[[str], None]) -> Callable[[int], None]:

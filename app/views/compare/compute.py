@@ -130,8 +130,9 @@ def comparison(source: Source, settings: CompareSettings) -> Comparison[Any]:
 
 
 def comparison_bytes(task: Task, answers: int, shape: tuple[int, ...]) -> int:
-    """Return the bytes that comparing some answers takes at its peak, with the answers."""
-    return _per_pixel(task, answers) * shape[0] * shape[1] + (_STRIP_BYTES if is_large(shape) else 0)
+    """Return the bytes that comparing some answers takes at its peak; maps of values are there already."""
+    made = 0 if KINDS[task.kind].above is None else answers
+    return _per_pixel(task, made) * shape[0] * shape[1] + (_STRIP_BYTES if is_large(shape) else 0)
 
 
 def _per_pixel(task: Task, answers: int) -> int:
