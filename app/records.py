@@ -40,7 +40,7 @@ class Picture(Generic[Said]):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Route:
     """How a network was run on a picture, where memory leaves a choice.
 
     Attributes:
@@ -52,7 +52,7 @@ class Way:
     on_cpu: bool = False
 
 
-ONE_PASS = Way()
+ONE_PASS = Route()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Answer(Generic[Said]):
     encoder_seconds: float
     parameters: int
     scored: Said | None = None
-    way: Way = ONE_PASS
+    way: Route = ONE_PASS
 
 
 @dataclass(frozen=True, slots=True)

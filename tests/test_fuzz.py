@@ -117,12 +117,11 @@ def test_the_largest_pictures_hold_little_besides_their_pixels(monkeypatch: pyte
         ("TIFF", "RGBA", {"exif": turned}),
     ):
         data = _saved(pixels.convert(mode), kind, options)
-        read(0, kind, data)
-        result = read(0, kind, data)
-        assert result.outcome == "read"
-        assert result.memory is not None
+        results = [read(0, kind, data) for _ in range(3)]
+        assert {result.outcome for result in results} == {"read"}
         # Four bytes of the image and twelve of the floats; and strips of a million pixels.
-        assert result.memory < 16 * side**2 + 100e6, (kind, mode)
+        least = min(result.memory or 0 for result in results)
+        assert 16 * side**2 < least < 16 * side**2 + 100e6, (kind, mode)
 
 
 def _saved(image: Image.Image, kind: str, options: dict[str, object]) -> bytes:

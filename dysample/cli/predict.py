@@ -259,10 +259,10 @@ def _object(objects: Objects, row: int) -> dict[str, Any]:
         "iscrowd": 0,
         "score": float(objects.scores[row]),
     }
-    if objects.masks is None:
-        return annotation
-    pixels = objects.masks[row]
-    return annotation | {"area": int(pixels.sum()), "segmentation": run_lengths(pixels)}
+    if objects.masks is not None:
+        pixels = objects.masks[row]
+        annotation.update(area=int(pixels.sum()), segmentation=run_lengths(pixels))
+    return annotation
 
 
 def run_lengths(pixels: Bool[np.ndarray, "h w"]) -> dict[str, Any]:

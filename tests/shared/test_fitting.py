@@ -9,7 +9,7 @@ import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.records import Comparison, Way
+from app.records import Comparison, Route
 from app.shared.cache import CACHE
 from app.shared.engine import memory, tiles
 from app.shared.engine.local import alone
@@ -192,7 +192,7 @@ def comparison() -> Comparison:
     )
 
 
-def in_ways(comparison: Comparison, *ways: Way) -> Comparison:
+def in_ways(comparison: Comparison, *ways: Route) -> Comparison:
     from dataclasses import replace
 
     rows = tuple(
@@ -205,9 +205,9 @@ def in_ways(comparison: Comparison, *ways: Way) -> Comparison:
 def test_ways_in_words(comparison: Comparison) -> None:
     assert words.ways(comparison) == ""
     assert "The picture was computed in 4 or 6 overlapping tiles" in words.ways(
-        in_ways(comparison, Way(tiles=6), Way(tiles=4))
+        in_ways(comparison, Route(tiles=6), Route(tiles=4))
     )
-    assert words.ways(in_ways(comparison, Way(on_cpu=True), Way())) == (
+    assert words.ways(in_ways(comparison, Route(on_cpu=True), Route())) == (
         "The picture with Nearest was computed on the CPU, because the memory of the GPU does not suffice."
     )
 

@@ -140,7 +140,8 @@ def test_no_page_reads_numbers_from_the_address_by_itself() -> None:
             bound = [word for word in call.keywords if word.arg == "bind"]
             assert not bound or (path.name == "controls.py" and path.parent.name == "shared"), path
         if "isdecimal" in ast.unparse(tree):
-            assert path.name == "cell.py", path
+            # The server reads the length of a request, which no address says.
+            assert path.name in ("cell.py", "server.py"), path
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def _found() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class DeviceFacts:
     """The device that networks run on, for people.
 
     Attributes:
@@ -85,17 +85,17 @@ class Placed:
     free: int
 
 
-def placed() -> Placed:
+def placed() -> DeviceFacts:
     """Describe the device."""
     chosen = device()
     if chosen.type == "cuda":
         free, total = torch.cuda.mem_get_info(chosen)
         # PyTorch keeps what it has freed, for tensors to come.
         kept = torch.cuda.memory_reserved(chosen) - torch.cuda.memory_allocated(chosen)
-        return Placed(torch.cuda.get_device_name(chosen), total, free + kept)
+        return DeviceFacts(torch.cuda.get_device_name(chosen), total, free + kept)
     memory = psutil.virtual_memory()
     name = "CPU" if chosen.type == "cpu" else f"GPU ({chosen.type.upper()})"
-    return Placed(name, memory.total, memory.available)
+    return DeviceFacts(name, memory.total, memory.available)
 
 
 def sentence() -> str:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import psutil
 import torch
 
-from app.records import Way
+from app.records import Route
 from app.shared.engine import devices
 from app.shared.engine.devices import gigabytes
 from app.shared.engine.turns import EngineError
@@ -189,11 +189,11 @@ class Attempt(Generic[_T]):
 
     needs: int
     device: torch.device
-    way: Way
+    way: Route
     run: Callable[[], _T]
 
 
-def first_that_fits(attempts: Iterable[Attempt[_T]], shape: tuple[int, ...]) -> tuple[_T, Way]:
+def first_that_fits(attempts: Iterable[Attempt[_T]], shape: tuple[int, ...]) -> tuple[_T, Route]:
     """Do a job in the first way that the free memory suffices for, beforehand and in the midst of it.
 
     Returns:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from jaxtyping import UInt8
 
-from app.records import ONE_PASS, Way
+from app.records import ONE_PASS, Route
 from app.shared.cache import Cache
 from app.shared.engine import devices, passes, ways
 from app.shared.engine.memory import NoRoomError, first_that_fits, head_bytes
@@ -58,7 +58,7 @@ class Answered:
     output: Any
     head_seconds: float
     encoder_seconds: float
-    way: Way = ONE_PASS
+    way: Route = ONE_PASS
 
 
 class Engine(Protocol):
@@ -153,10 +153,10 @@ class Networks:
             )
         return devices.moved(encoded.maps, devices.device()), encoded.seconds
 
-    def encoded(self, job: Job) -> tuple[Encoded, Way]:
+    def encoded(self, job: Job) -> tuple[Encoded, Route]:
         """Return what the encoder has computed of a picture, and how."""
 
-        def make() -> tuple[Encoded, Way]:
+        def make() -> tuple[Encoded, Route]:
             task, networks, kept = self._task(job.task), self._placed(job), self._cache.budget
             with self._turn(job.image.shape):
                 attempts = ways.encodings(task, job.image, networks, kept=kept)

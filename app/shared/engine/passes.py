@@ -65,7 +65,7 @@ def steps(head: Head, maps: tuple[Tensor, ...]) -> tuple[Step, ...]:
 
 def _run(network: nn.Module, name: str, call: Callable[..., _T], inputs: tuple[Tensor, ...]) -> _T:
     """Run a pass of a network, as a graph where the device has such and the pass is the same every time."""
-    device = inputs[0].device  # the CPU, where memory of the GPU ran out
+    device = _where(inputs)  # the CPU, where memory of the GPU ran out
     precision = devices.precision() if device.type == devices.device().type else "float32"
     within = encoding if isinstance(network, Encoder) else decoding
 
@@ -77,6 +77,10 @@ def _run(network: nn.Module, name: str, call: Callable[..., _T], inputs: tuple[T
     if device.type == "cuda" and isinstance(network, Encoder | DenseHead):
         return GRAPHS.run(network, f"{name}, {precision}", computed, inputs)
     return computed(*inputs)
+
+
+def _where(inputs: tuple[Tensor, ...]) -> torch.device:
+    return inputs[0].device
 
 
 # --- CUDA graphs ---

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from app.records import Way
+from app.records import Route
 from app.shared.engine import devices, memory, tiles
 from app.shared.engine.memory import Attempt
 from app.shared.engine.tiles import Annotated, Encoded, Tile
@@ -50,7 +50,7 @@ def encodings(
     shape = image.shape[:2]
     for network in networks:
         encoder, device = network.encoder, network.device
-        way = Way(on_cpu=network is not networks[0])
+        way = Route(on_cpu=network is not networks[0])
         yield Attempt(memory.encoder_bytes(shape), device, way, partial(tiles.encode_whole, encoder, image))
         if KINDS[task.kind].joined is None:
             continue
@@ -66,7 +66,7 @@ def encodings(
 
 
 def annotations(
-    task: Task, image: UInt8[np.ndarray, "h w 3"], encoded: Encoded, way: Way, networks: Sequence[Placed]
+    task: Task, image: UInt8[np.ndarray, "h w 3"], encoded: Encoded, way: Route, networks: Sequence[Placed]
 ) -> Iterator[Attempt[Annotated]]:
     """Return the ways to run a head: in one pass, with its values in strips, and in tiles.
 

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from app.records import ONE_PASS, Answer, Compared, Comparison, Picture, Said, Way
+from app.records import ONE_PASS, Answer, Compared, Comparison, Picture, Route, Said
 from app.settings import CompareSettings, Source
 from app.shared import fitting
 from app.shared.cache import cached
@@ -47,7 +47,7 @@ class NetworkRun:
     head_seconds: float
     encoder_seconds: float
     parameters: int
-    way: Way = ONE_PASS
+    way: Route = ONE_PASS
 
 
 def warm(source: Source, settings: CompareSettings, report: Callable[[str, float], None]) -> None:

@@ -81,7 +81,7 @@ def test_a_gpu_is_described_by_its_driver(
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some GPU")
     monkeypatch.setattr(computing, "_computes_in_bfloat16", lambda device: True)
     # What PyTorch keeps for tensors to come is free as well.
-    assert devices.placed() == devices.Placed("Some GPU", size, 3_500_000_000)
+    assert devices.placed() == devices.DeviceFacts("Some GPU", size, 3_500_000_000)
     assert devices.sentence() == sentence
 
 

@@ -205,6 +205,7 @@ def as_cuda(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Recorder:
         type = "cuda"
 
     monkeypatch.setattr(devices, "device", Gpu)
+    monkeypatch.setattr(passes, "_where", lambda inputs: Gpu())
     monkeypatch.setattr(devices, "precision", lambda: "float32")
     for name in ("encoding", "decoding"):
         monkeypatch.setattr(passes, name, lambda device, precision: torch.no_grad())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.records import Way
+from app.records import Route
 from app.settings import Subject
 from app.shared import networks
 from app.shared.cache import CACHE
@@ -70,7 +70,7 @@ def near(answered: Answered, expected: Answered) -> None:
 def expected(job: Job) -> Answered:
     """What one pass says; afterwards nothing of it is kept."""
     answered = NETWORKS.answer(job)
-    assert answered.way == Way()
+    assert answered.way == Route()
     CACHE.clear()
     return answered
 
@@ -82,7 +82,7 @@ def test_an_encoder_out_of_memory_works_in_tiles(
     whole = Faults(monkeypatch, passes, "encode")
     whole.left, whole.error = 1, error
     answered = NETWORKS.answer(job)
-    assert answered.way == Way(tiles=count(128))
+    assert answered.way == Route(tiles=count(128))
     near(answered, expected)
     other = replace(job, upsampler="nearest")
     assert NETWORKS.answer(other).way == answered.way  # by the same maps
@@ -95,7 +95,7 @@ def test_tiles_out_of_memory_are_made_smaller(
     whole, tile = (Faults(monkeypatch, passes, name) for name in ("encode", "local"))
     whole.left = tile.left = 1
     answered = NETWORKS.answer(job)
-    assert answered.way == Way(tiles=count(96))
+    assert answered.way == Route(tiles=count(96))
     assert count(96) > count(128) > 1
     near(answered, expected)
 
@@ -108,9 +108,9 @@ def test_maps_that_cannot_be_kept_are_computed_for_every_tile(
     whole.when = lambda *args: True
     encoded, way = NETWORKS.encoded(job)
     assert encoded.maps is None
-    assert way == Way(tiles=count(128))
+    assert way == Route(tiles=count(128))
     answered = NETWORKS.answer(job)
-    assert answered.way == Way(tiles=count(128))
+    assert answered.way == Route(tiles=count(128))
     near(answered, expected)
     assert CACHE.used <= CACHE.budget
     with pytest.raises(NoRoomError, match="The maps of a picture of 224×149 pixels take more memory"):
@@ -123,7 +123,7 @@ def test_a_head_out_of_memory_takes_strips_which_change_nothing(
     decode = Faults(monkeypatch, passes, "decode")
     decode.left = 1
     answered = NETWORKS.answer(job)
-    assert answered.way == Way()
+    assert answered.way == Route()
     assert np.array_equal(answered.output.metres, expected.output.metres)
 
 
@@ -133,7 +133,7 @@ def test_strips_out_of_memory_are_followed_by_tiles(
     decode, strips = Faults(monkeypatch, passes, "decode"), Faults(monkeypatch, tiles, "annotate_strips")
     decode.left = strips.left = 1
     answered = NETWORKS.answer(job)
-    assert answered.way == Way(tiles=count(128))
+    assert answered.way == Route(tiles=count(128))
     near(answered, expected)
 
 
@@ -153,7 +153,7 @@ def test_an_encoder_that_a_gpu_is_too_small_for_runs_on_the_cpu(
         fault = Faults(monkeypatch, passes, name)
         fault.when, fault.error = lambda encoder, image: encoder is there, OUT_OF_MEMORY[1]
     answered = NETWORKS.answer(job)
-    assert answered.way == Way(tiles=count(128), on_cpu=True)
+    assert answered.way == Route(tiles=count(128), on_cpu=True)
     near(answered, expected)
 
 
@@ -166,7 +166,7 @@ def test_a_head_that_a_gpu_is_too_small_for_runs_on_the_cpu(
     decode.when = lambda head, maps, shape: head is there
     strips.when = lambda task, head, shape, maps: head is there
     answered = NETWORKS.answer(job)
-    assert answered.way == Way(on_cpu=True)
+    assert answered.way == Route(on_cpu=True)
     assert np.array_equal(answered.output.metres, expected.output.metres)
 
 
@@ -174,7 +174,7 @@ def test_a_head_that_a_gpu_is_too_small_for_runs_on_the_cpu(
 def test_the_memory_of_each_device_counts(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """The GPU has room for no tile, the CPU for all of the picture."""
     monkeypatch.setattr(memory, "free_on", lambda device: 10**9 if device == devices.CPU else 1_000_000)
-    assert NETWORKS.answer(job).way == Way(on_cpu=True)
+    assert NETWORKS.answer(job).way == Route(on_cpu=True)
 
 
 def test_a_job_that_nothing_is_enough_for_is_refused_with_both_numbers(
@@ -185,7 +185,7 @@ def test_a_job_that_nothing_is_enough_for_is_refused_with_both_numbers(
     with pytest.raises(NoRoomError, match=r"224×149 pixels takes about 3 MB .* and 1 MB are free now"):
         NETWORKS.answer(job)
     monkeypatch.setattr(memory, "free_on", lambda device: 4_500_000)
-    assert NETWORKS.answer(job).way == Way(tiles=count(96))
+    assert NETWORKS.answer(job).way == Route(tiles=count(96))
 
 
 def test_the_way_is_kept_with_the_answer(job: Job, made: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,5 +193,5 @@ def test_the_way_is_kept_with_the_answer(job: Job, made: Subject, monkeypatch: p
     whole.left = 1
     for _ in range(2):
         run = compute.run(made.source, made.task, WIDE, made.upsampler)
-        assert run.way == Way(tiles=count(128))
+        assert run.way == Route(tiles=count(128))
     assert whole.calls == 1
