@@ -163,7 +163,13 @@ def test_a_visitor_brings_its_cookies_and_takes_those_of_the_handshake() -> None
 
     async def visit() -> None:
         async with serve(
-            hang_up, "127.0.0.1", 0, process_request=page, process_response=pin, subprotocols=["streamlit"]
+            hang_up,
+            "127.0.0.1",
+            0,
+            process_request=page,
+            process_response=pin,
+            subprotocols=["streamlit"],
+            close_timeout=0.1,
         ) as server:
             port = next(iter(server.sockets)).getsockname()[1]
             visitor = Visitor(f"http://127.0.0.1:{port}", {replicas.COOKIE: "7"})

@@ -13,6 +13,8 @@ from app.shared import departures, photos
 from app.shared.cache import CACHE
 from app.shared.subject import uploaded_picture
 
+departures._LATE_S = 1.0  # patience is tried elsewhere
+
 
 def page() -> None:
     """Draw the page. Its variables are local: Streamlit keeps those of the last script that has run."""

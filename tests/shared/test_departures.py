@@ -22,7 +22,7 @@ from scripts.visitor import Answer, Visitor
 
 PAGE = Path(__file__).with_name("holding_page.py")
 PATIENCE_S = 120.0
-SOON_S = 1 + departures._LATE_S + 3  # after the one second in which visitors may come back
+SOON_S = 1 + 1 + 1.5  # the second in which visitors may come back, the page's lateness, and a little
 SIDES = (400, 600)
 PIXELS = SIDES[0] * SIDES[1] * 3
 
