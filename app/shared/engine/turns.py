@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 MOST_WAITING = 128
-_TICK_S = 0.1
+_TICK_S = 1.0  # from one report of the place to the next: each is a message to a browser
 _PATIENCE_S = 20.0  # after which a large job is no longer passed by small ones
 _HALF_LIFE_S = 30.0  # in which half of what a visitor has used is forgotten
 _HERE = threading.local()
