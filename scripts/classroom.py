@@ -103,6 +103,13 @@ class Report:
             rows.append(f"{what:<34}{len(times):>6}{middle:>8.2f}{late:>8.2f}{max(times):>8.2f}")
         return rows
 
+    def told(self, before: str = "") -> int:
+        """Print the number of faults and the first of them; return the status to exit with."""
+        print(f"{before}{len(self.faults)} faults")
+        for fault in self.faults[:20]:
+            print(f"  {fault}")
+        return 1 if self.faults else 0
+
 
 async def visit(
     address: str, number: int, report: Report, expected: dict[tuple[int, str], str], *, end: float
@@ -223,10 +230,7 @@ def main() -> int:
     options = parser.parse_args()
     minutes = min(30.0, options.minutes)
     report = asyncio.run(classroom(options.visitors, minutes, options.arriving, options.afterwards))
-    print(f"{options.visitors} visitors, {len(report.faults)} faults")
-    for fault in report.faults[:20]:
-        print(f"  {fault}")
-    return 1 if report.faults else 0
+    return report.told(f"{options.visitors} visitors, ")
 
 
 if __name__ == "__main__":

@@ -268,27 +268,18 @@ def _round(
 ) -> None:
     """Run the encoder and every head once, down to labels on the CPU."""
     from app.shared.engine import passes
+    from app.shared.engine.timing import timed_once
 
     started = time.perf_counter()
-    maps, seconds = _clocked(encode)
+    maps, seconds = timed_once(encode)
     times["encoder"].append(seconds)
     for name, head in heads.items():
 
         def labels(head: Any = head) -> Any:
             return passes.decode(head, maps, size).output.argmax(1).byte().cpu()
 
-        times[name].append(_clocked(labels)[1])
+        times[name].append(timed_once(labels)[1])
     times["all"].append(time.perf_counter() - started)
-
-
-def _clocked(call: Callable[[], Any]) -> tuple[Any, float]:
-    from app.shared.engine import devices
-
-    devices.finished()
-    started = time.perf_counter()
-    value = call()
-    devices.finished()
-    return value, time.perf_counter() - started
 
 
 # --- Report ---

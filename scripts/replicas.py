@@ -397,10 +397,7 @@ def main() -> int:
     except (TimeoutError, VisitError) as error:
         print(error)
         return 1
-    print(f"{len(report.faults)} faults")
-    for fault in report.faults[:20]:
-        print(f"  {fault}")
-    return 1 if report.faults else 0
+    return report.told()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from app.records import Route
 from app.shared.engine import devices
 from app.shared.engine.devices import gigabytes
 from app.shared.engine.turns import EngineError
-from dysample.measure.memory import trim_heap
+from dysample.heap import trim_heap
 from dysample.models.encoder import STRIDES, Encoder
 from dysample.models.tasks import KINDS, Task
 
