@@ -26,6 +26,8 @@ from streamlit import config, runtime
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
+from app.shared import garbage
+
 MOST_FILES = 4  # that a session holds; a page asks for two, a file and a picture of the camera
 MOST_BYTES = 1 << 30  # of the files of all sessions, those that are arriving included
 MOST_NAMES = 16  # files that one message may announce
@@ -204,10 +206,12 @@ def middleware() -> list[Middleware]:
 
 @asynccontextmanager
 async def lifespan(server: object) -> AsyncGenerator[None]:
-    """Let the process end in order when it is asked to, so that what it started ends with it.
+    """Watch over garbage while the server runs, and let the process end in order when it is asked to.
 
-    Uvicorn stops serving and then sends the signal again, which would end the process at once.
+    Uvicorn stops serving and then sends the signal again, which would end the process at once; what it has
+    started ends with it.
     """
+    garbage.watch()
     yield
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

@@ -5,7 +5,6 @@ a copy. Once no session holds a photograph any more, the cache drops what was co
 goes back to the system. A visitor who comes back in time, as after a lost connection, finds everything.
 """
 
-import gc
 import threading
 import time
 import weakref
@@ -17,6 +16,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.memory import visitor
 from app.settings import Source
+from app.shared import garbage
 from app.shared.cache import CACHE
 from dysample.heap import trim_heap
 
@@ -128,7 +128,7 @@ def _notice() -> str:
 def sweep() -> None:
     """Drop what was computed of photographs that no session holds any more, and return the memory."""
     _forget_sessions()
-    gc.collect()
+    garbage.collect_all()
     CACHE.drop_others(_VISITORS.held())
     trim_heap()
 
