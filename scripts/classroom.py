@@ -3,7 +3,7 @@
     python scripts/classroom.py --visitors 60 --minutes 3
 
 Every visitor arrives within a minute with a photograph of its own that bears its number, and goes from
-Compare to Offsets and back, again and again, at two working sizes. What each photograph gives was computed
+Compare to Offsets and back, again and again, at three working sizes. What each photograph gives was computed
 before, by one visitor alone on another server. Prints times and memory; exits with 1 if any answer was an
 error, late beyond all patience, or not the visitor's own.
 """
@@ -13,6 +13,7 @@ import asyncio
 import base64
 import hashlib
 import io
+import itertools
 import random
 import sys
 import time
@@ -33,7 +34,8 @@ PATIENCE_S = 300.0
 _BITS = 10
 _SIZE = (960, 720)
 _PAUSE_S = (2.0, 8.0)  # between two things that a visitor does
-_SIDES = ("480+px", "As+trained")
+_LIST = "Longer side"
+_SIZES = ("480 px", "640 px", "As trained")  # the last is what a visitor sees first
 _GALLERY = ("chelsea.png", "coffee.png", "astronaut.png")
 
 
@@ -116,44 +118,47 @@ async def visit(
 ) -> None:
     """Be one visitor until the time is over."""
     random_ = random.Random(number)
-    visitor = Visitor(address)
+    visitor, size, seen = Visitor(address), _SIZES[-1], {_SIZES[-1]}
+    sizes = itertools.cycle(_SIZES)
     try:
         await visitor.connect(patience=PATIENCE_S)
         first = report.timed("first page", await visitor.open(patience=PATIENCE_S))
         await visitor.upload(first, f"pupil{number}.jpg", photograph(number), patience=PATIENCE_S)
-        answer = report.timed("own photograph", await visitor.open(patience=PATIENCE_S))
-        report.check(number, answer, expected.get((number, "")))
+        answer = report.timed("own photograph, first answer", await visitor.open(patience=PATIENCE_S))
+        report.check(number, answer, expected.get((number, size)))
         while time.monotonic() < end:
-            for side in _SIDES:
-                await asyncio.sleep(random_.uniform(*_PAUSE_S))
-                answer = report.timed("Offsets", await visitor.open("offsets", patience=PATIENCE_S))
-                report.faults += [f"visitor {number}: {fault}" for fault in answer.faults()]
-                if not any(f"pupil{number}.jpg" in alert.body for alert in answer.all("alert")):
-                    report.faults.append(f"visitor {number}: Offsets does not show its photograph")
-                await asyncio.sleep(random_.uniform(*_PAUSE_S))
-                answer = report.timed("Compare, computed or kept", await compare(visitor, side))
-                report.check(number, answer, expected.get((number, side)))
+            await asyncio.sleep(random_.uniform(*_PAUSE_S))
+            answer = report.timed("Offsets", await visitor.open("offsets", patience=PATIENCE_S))
+            report.faults += [f"visitor {number}: {fault}" for fault in answer.faults()]
+            if not any(f"pupil{number}.jpg" in alert.body for alert in answer.all("alert")):
+                report.faults.append(f"visitor {number}: Offsets does not show its photograph")
+            await asyncio.sleep(random_.uniform(*_PAUSE_S))
+            answer = report.timed("Compare, seen before", await visitor.open("", patience=PATIENCE_S))
+            report.check(number, answer, expected.get((number, size)))
+            await asyncio.sleep(random_.uniform(*_PAUSE_S))
+            size = next(sizes)
+            answer = await visitor.choose(answer, _LIST, size, patience=PATIENCE_S)
+            report.timed(f"Compare, {'seen before' if size in seen else 'another size'}", answer)
+            report.check(number, answer, expected.get((number, size)))
+            seen.add(size)
     except (VisitError, OSError) as error:
         report.faults.append(f"visitor {number}: {error}")
     finally:
         await visitor.close()
 
 
-async def compare(visitor: Visitor, side: str) -> Answer:
-    """Come from another page to Compare at a working size: a page that is open does not heed the address."""
-    return await visitor.open("", f"side={side}", patience=PATIENCE_S)
-
-
 async def alone(address: str, number: int) -> dict[tuple[int, str], str]:
-    """Return the digests of what a photograph gives to a visitor who is alone."""
+    """Return the digests of what a photograph gives, by size, to a visitor who is alone."""
     visitor = Visitor(address)
     await visitor.connect(patience=PATIENCE_S)
     first = await visitor.open(patience=PATIENCE_S)
     await visitor.upload(first, f"pupil{number}.jpg", photograph(number), patience=PATIENCE_S)
-    found = {(number, ""): digest(await visitor.open(patience=PATIENCE_S))}
-    for side in _SIDES:
-        await visitor.open("offsets", patience=PATIENCE_S)
-        found[number, side] = digest(await compare(visitor, side))
+    answer = await visitor.open(patience=PATIENCE_S)
+    found = {(number, _SIZES[-1]): digest(answer)}
+    for size in _SIZES[:-1]:
+        answer = await visitor.choose(answer, _LIST, size, patience=PATIENCE_S)
+        found[number, size] = digest(answer)
+    await visitor.open("offsets", patience=PATIENCE_S)
     await visitor.close()
     return found
 

@@ -135,8 +135,32 @@ class Visitor:
         except websockets.ConnectionClosed as error:
             raise VisitError(f"the session was closed: {error}") from error
 
-    async def open(self, page: str | None = None, query: str = "", *, patience: float) -> Answer:
+    async def choose(self, page: Answer, label: str, option: str, *, patience: float) -> Answer:
+        """Choose from a list of the open page, by its label, and run the page.
+
+        Raises:
+            VisitError: The page has no such list, or the server did not answer in time.
+        """
+        lists = [shown for shown in page.all("selectbox") if shown.label == label]
+        if not lists or option not in lists[0].options:
+            raise VisitError(f"the page has no list {label!r} with {option!r}")
+        return await self.open(chosen=(lists[0].id, option), patience=patience)
+
+    async def open(
+        self,
+        page: str | None = None,
+        query: str = "",
+        *,
+        chosen: tuple[str, str] | None = None,
+        patience: float,
+    ) -> Answer:
         """Run a page, by its address; without one, the page that is open.
+
+        Args:
+            page: Last part of the address.
+            query: Query of the address, which a page that a session has seen before need not heed.
+            chosen: Identifier of a list, and the option chosen from it.
+            patience: Seconds to wait.
 
         Raises:
             VisitError: The server did not answer in time, or closed the session.
@@ -148,6 +172,8 @@ class Visitor:
         run.context_info.url = self.address
         if self._file is not None and page in (None, ""):
             run.widget_states.widgets.append(self._file)
+        if chosen is not None:
+            run.widget_states.widgets.add(id=chosen[0], string_value=chosen[1])
         started = time.perf_counter()
         await self.send(message)
         answer = await self._collect(patience)

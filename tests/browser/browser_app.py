@@ -32,3 +32,12 @@ def pictures(page: Page) -> Locator:
 def close_up(page: Page) -> Locator:
     """The viewer of the place where the upsamplers differ most."""
     return page.locator(".viewer").nth(1)
+
+
+def expect_no_sideways_scroll(page: Page, width: int) -> None:
+    """Expect that nothing is wider than a window; charts take its width some time after it was set."""
+    page.wait_for_function(
+        "width => [document.documentElement, document.querySelector('[data-testid=stMain]')]"
+        ".every(part => part === null || part.scrollWidth <= width)",
+        arg=width,
+    )

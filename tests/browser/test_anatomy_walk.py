@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from app.views.anatomy.tour import TOUR
 from dysample.explain.anatomy import example
+from tests.browser.browser_app import expect_no_sideways_scroll
 from tests.browser.charts import expect_shown
 
 pytestmark = pytest.mark.browser
@@ -113,7 +114,7 @@ def test_a_narrow_window_shows_readable_numbers_and_does_not_scroll_sideways(
     page.set_viewport_size({"width": 390, "height": 844})
     page.emulate_media(color_scheme="dark")
     open_page(page, url, query)
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    expect_no_sideways_scroll(page, 390)
     label = page.locator(".js-plotly-plot").nth(1).locator(".heatmap-label").first
     expect(label).to_be_visible()
     box = label.bounding_box()

@@ -12,7 +12,7 @@ import pytest
 import skimage.data
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_app import close_up, open_compare, pictures, settled
+from tests.browser.browser_app import close_up, expect_no_sideways_scroll, open_compare, pictures, settled
 from tests.browser.charts import expect_shown
 from tests.browser.viewer import place, places, point
 
@@ -143,5 +143,4 @@ def test_downloads_hold_what_is_shown(page: Page, url: str) -> None:
 def test_a_narrow_window_does_not_scroll_sideways(page: Page, url: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     open_compare(page, url)
-    width = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-    assert width <= 390
+    expect_no_sideways_scroll(page, 390)

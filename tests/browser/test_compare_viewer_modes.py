@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from app.components.viewer.viewer import View
+from tests.browser.browser_app import expect_no_sideways_scroll
 from tests.browser.viewer import START, open_viewer, place, point, room, told, told_view
 
 pytestmark = pytest.mark.browser
@@ -78,7 +79,7 @@ def test_narrow_window_has_one_column(page: Page, url: str) -> None:
     rooms = [room(frame) for frame in viewer.locator(".frame").all()]
     assert len({left for left, *_ in rooms}) == 1
     assert all(width > 300 for _, _, width, _ in rooms)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect_no_sideways_scroll(page, 390)
 
 
 def test_wide_window_has_a_column_for_each_pane(page: Page, url: str) -> None:

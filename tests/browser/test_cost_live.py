@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.browser_app import START_MS
+from tests.browser.browser_app import START_MS, expect_no_sideways_scroll
 from tests.browser.charts import expect_shown
 
 pytestmark = pytest.mark.browser
@@ -59,7 +59,7 @@ def test_a_tiny_map_is_measured_and_the_result_stays(page: Page, url: str) -> No
 def test_cancelling_works_at_once_on_a_telephone(page: Page, url: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     open_page(page, url, "cost_also=Memory&cost_up=Pixel+shuffle&cost_up=IndexNet")
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    expect_no_sideways_scroll(page, 390)
     button(page, "Measure").click()
     expect(button(page, "Measure")).to_be_disabled()
     button(page, "Cancel").click()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_app import MAIN, START_MS
+from tests.browser.browser_app import MAIN, START_MS, expect_no_sideways_scroll
 from tests.browser.conftest import StartServer
 from tests.views.evidence.made import write_folder
 
@@ -34,7 +34,7 @@ def test_differences_and_classes_are_drawn_within_the_window(
     open_at(page, url, "evidence_task=Street+scenes", 2)
     names = page.locator(".js-plotly-plot").first.locator(".yaxislayer-above text")
     expect(names).to_have_count(12)  # all but bilinear
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect_no_sideways_scroll(page, width)
     picture = page.locator(".js-plotly-plot").first.screenshot(path=tmp_path / "forest.png")
     assert len(picture) > 2000
 

@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.browser_app import expect_no_sideways_scroll
 from tests.browser.pages.figure_block_page import COUNTS, OFFSETS
 
 pytestmark = pytest.mark.browser
@@ -146,7 +147,7 @@ def expect_nothing_from_elsewhere(root: ElementTree.Element) -> None:
 def test_everybody_can_use_it_in_a_narrow_window(page: Page, url: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     figures = open_figures(page, url)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect_no_sideways_scroll(page, 390)
     expect_legible(figures.lines)
     alt = "Histogram of 41 offsets; the tallest bar, 1000 points, stands at 0."
     expect(page.get_by_role("figure", name=alt, exact=True)).to_have_count(1)

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.browser_app import expect_no_sideways_scroll
 from tests.browser.pages.gallery_page import COPIES, ODD_TITLE, PHOTOGRAPHS, jpeg
 
 pytestmark = pytest.mark.browser
@@ -135,7 +136,7 @@ def test_narrow_window_scrolls_each_section_to_the_choice(page: Page, url: str, 
     page.set_viewport_size({"width": 390, "height": 844})
     gallery = open_gallery(page, url, f"picture={key}")
     expect_chosen(page, key)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect_no_sideways_scroll(page, 390)
     strips = gallery.locator(".strip")
     assert strips.evaluate_all("all => all.map(e => e.scrollWidth > e.clientWidth)") == [True, True]
     tops = gallery.locator(".card").evaluate_all("all => all.map(e => e.getBoundingClientRect().top)")

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from dysample.explain.learn import LearnSettings, train_steps
 from dysample.explain.learn_tasks import picture_problem, rings
-from tests.browser.browser_app import START_MS
+from tests.browser.browser_app import START_MS, expect_no_sideways_scroll
 from tests.browser.charts import expect_shown
 
 pytestmark = pytest.mark.browser
@@ -83,4 +83,4 @@ def test_a_pause_holds_and_a_setting_starts_anew(page: Page, url: str) -> None:
     expect(page.get_by_test_id("stAlert").filter(has_text="starts from the beginning")).to_be_visible()
     expect(page.get_by_text("Step 0 of 400")).to_be_visible()
     page.wait_for_url("**learn_grid=Nearest*")
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    expect_no_sideways_scroll(page, 390)

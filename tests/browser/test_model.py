@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_app import START_MS
+from tests.browser.browser_app import START_MS, expect_no_sideways_scroll
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +39,7 @@ def test_the_flow_is_drawn_within_the_window(
     )
     for number in range(12):
         expect(flow.locator(".textpoint text", has_text=f"{number}").first).to_be_attached()
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
+    expect_no_sideways_scroll(page, width)
     assert len(flow.screenshot(path=tmp_path / "flow.png")) > 2000
 
 

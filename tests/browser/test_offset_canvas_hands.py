@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.browser_app import expect_no_sideways_scroll
 from tests.browser.offset_canvas import (
     Place,
     drawn,
@@ -34,7 +35,7 @@ def test_narrow_window_shows_the_same_place(page: Page, url: str) -> None:
     page.wait_for_function("e => e.clientWidth <= 390", arg=frame.element_handle())
     drawn(page)
     after, narrow = place(frame), frame.evaluate("e => e.clientWidth")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect_no_sideways_scroll(page, 390)
     assert after.zoom == pytest.approx(before.zoom, rel=1e-3)
     assert centre(after, narrow) == pytest.approx(centre(before, wide), abs=0.1)
     canvas = frame.locator("canvas").evaluate("e => [e.width, e.height]")

@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.browser_app import expect_no_sideways_scroll
+
 pytestmark = pytest.mark.browser
 
 
@@ -35,5 +37,4 @@ def test_a_cell_is_chosen_by_mouse_and_keyboard(offsets: Page) -> None:
 def test_a_narrow_window_has_no_sideways_scroll(offsets: Page) -> None:
     offsets.set_viewport_size({"width": 390, "height": 800})
     expect(offsets.get_by_text("Length of every point").first).to_be_visible()
-    wide = offsets.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-    assert wide <= 390
+    expect_no_sideways_scroll(offsets, 390)

@@ -5,7 +5,7 @@ import torch
 from playwright.sync_api import Page, expect
 
 from dysample.types import SamplingRecord, Step
-from tests.browser.browser_app import START_MS, open_compare
+from tests.browser.browser_app import START_MS, expect_no_sideways_scroll, open_compare
 from tests.browser.charts import expect_shown
 from tests.views.network import STEP, host_and_step
 
@@ -79,4 +79,4 @@ def test_a_cell_is_brought_clicked_walked_and_read(
 
     page.set_viewport_size({"width": 390, "height": 844})
     expect(page.locator(".st-key-point-footprints-figure .main-svg").first).to_be_visible()
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    expect_no_sideways_scroll(page, 390)

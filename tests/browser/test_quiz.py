@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_app import START_MS
+from tests.browser.browser_app import START_MS, expect_no_sideways_scroll
 
 pytestmark = pytest.mark.browser
 
@@ -68,7 +68,7 @@ def test_answers_fit_a_narrow_window_in_the_dark(page: Page, url: str) -> None:
     page.get_by_role("button", name="Check").click()
     expect(page.get_by_test_id("stAlert")).to_contain_text("Right: B")
     expect(page.locator(".js-plotly-plot .annotation-text", has_text="end: reads 1.00")).to_be_visible()
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    expect_no_sideways_scroll(page, 390)
     box = page.locator(".js-plotly-plot").first.bounding_box()
     assert box is not None
     assert box["width"] <= 390

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.browser_app import START_MS
+from tests.browser.browser_app import START_MS, expect_no_sideways_scroll
 from tests.browser.charts import expect_shown
 
 pytestmark = pytest.mark.browser
@@ -83,8 +83,7 @@ def test_a_narrow_window_does_not_scroll_sideways(page: Page, url: str) -> None:
         page.get_by_role("radio", name=section).click()
         expect(page.locator(".js-plotly-plot")).to_have_count(figures, timeout=START_MS)
         expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=START_MS)
-        wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-        assert wide <= 390, section
+        expect_no_sideways_scroll(page, 390)
 
 
 def test_downloads_hold_the_scopes(page: Page, url: str) -> None:
