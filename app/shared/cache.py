@@ -95,9 +95,9 @@ class Cache:
                 return entry.value
             self._making.add(key)
         try:
-            began = time.perf_counter()
+            began, waited = time.perf_counter(), turns.waited()
             value = make()
-            seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - began - (turns.waited() - waited)
             self._keep(key, value, size_of(value), seconds, owners)
         finally:
             with self._changed:

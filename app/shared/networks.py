@@ -1,7 +1,5 @@
 """Trained networks, as pages ask for them: their answers and upsampling steps on one picture."""
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -13,7 +11,7 @@ from app.shared.photos import manifest, picture
 from dysample.explain.footprint import decision
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import OPERATORS
-from dysample.types import KernelRecord, Prediction, SamplingRecord, Step
+from dysample.types import KernelRecord, SamplingRecord, Step
 
 
 def trained(task: str) -> dict[str, str]:
@@ -54,19 +52,19 @@ def _job(subject: Subject) -> Job:
 
 
 @cached
-def prediction(subject: Subject) -> Prediction[Any]:
-    """Return the network's output with all upsampling steps, whose maps are those of the padded picture.
+def steps(subject: Subject) -> tuple[Step, ...]:
+    """Return the network's upsampling steps, whose maps are those of the padded picture.
 
     Raises:
         ImageError: If the picture cannot be used.
         WeightsError: If weights are missing or damaged.
         EngineError: If the network cannot be run now.
     """
-    return chosen().prediction(_job(subject))
+    return steps_once(subject)
 
 
-def steps(subject: Subject) -> tuple[Step, ...]:
-    """Return the network's upsampling steps, which are not kept."""
+def steps_once(subject: Subject) -> tuple[Step, ...]:
+    """Return the steps as `steps` does, and keep nothing."""
     return chosen().steps(_job(subject))
 
 
@@ -76,10 +74,10 @@ def step(subject: Subject, name: str) -> Step:
     Raises:
         ValueError: If no step has that name.
     """
-    steps = {step.name: step for step in prediction(subject).steps}
-    if name not in steps:
-        raise ValueError(f"no step is called {name!r}; there are {', '.join(steps)}")
-    return steps[name]
+    by_name = {step.name: step for step in steps(subject)}
+    if name not in by_name:
+        raise ValueError(f"no step is called {name!r}; there are {', '.join(by_name)}")
+    return by_name[name]
 
 
 def operator(subject: Subject, name: str) -> nn.Module:

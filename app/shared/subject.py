@@ -1,8 +1,7 @@
 """Choosing a picture and a network, remembered from page to page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
@@ -15,7 +14,7 @@ from app.shared.engine.turns import EngineError
 from app.shared.literal import literal, plain
 from dysample.images import ImageError
 from dysample.models.hub import WeightsError
-from dysample.types import Prediction
+from dysample.types import Step
 
 _THUMBNAIL = 156  # rows: twice what is shown, for dense screens
 _TYPES = (
@@ -32,12 +31,12 @@ class Explored:
 
     Attributes:
         subject: The picture and the network.
-        prediction: The network's output, with all upsampling steps.
+        steps: The network's upsampling steps.
         step: Name of the chosen step.
     """
 
     subject: Subject
-    prediction: Prediction[Any]
+    steps: tuple[Step, ...]
     step: str
 
 
@@ -61,53 +60,53 @@ def choose_network() -> Explored | None:
         upsampler = controls.one_upsampler_choice(networks.trained(task))
     with pictures:
         longer_side = controls.working_side_choice(manifest.task(task).working_side)
-    subject, prediction = _predict(Subject(source, task, upsampler, longer_side))
-    if prediction is None:
+    subject, steps = _run(Subject(source, task, upsampler, longer_side))
+    if steps is None:
         return None
     with row:
-        step = controls.step_choice(step_labels(prediction), usual=usual_step(prediction))
-    return Explored(subject, prediction, step)
+        step = controls.step_choice(step_labels(steps), usual=usual_step(steps))
+    return Explored(subject, steps, step)
 
 
-def _predict(subject: Subject) -> tuple[Subject, Prediction[Any] | None]:
+def _run(subject: Subject) -> tuple[Subject, tuple[Step, ...] | None]:
     """Run the network on the picture, reduced to what the memory suffices for, and return both."""
     wanted = fitting.wanted(subject)
     try:
         with st.spinner("Running the network"):
-            fitted, prediction = _reduced_prediction(subject)
+            fitted, steps = _reduced(subject)
         note = fitting.sentence(networks.shape(fitted), wanted)
     except (EngineError, ImageError, WeightsError) as error:
         st.error(plain(str(error)))
         return subject, None
     if note:
         st.caption(note)
-    return fitted, prediction
+    return fitted, steps
 
 
-def _reduced_prediction(subject: Subject) -> tuple[Subject, Prediction[Any]]:
+def _reduced(subject: Subject) -> tuple[Subject, tuple[Step, ...]]:
     while True:
         fitted = fitting.explored(subject)
         try:
-            return fitted, networks.prediction(fitted)
+            return fitted, networks.steps(fitted)
         except NoRoomError:
             if not fitting.reduce_further(fitting.wanted(subject)):
                 raise
 
 
-def step_labels(prediction: Prediction[Any]) -> Mapping[str, str]:
+def step_labels(steps: Sequence[Step]) -> Mapping[str, str]:
     """Return the display names of a network's upsampling steps."""
     return {
         step.name: f"{step.name}: {step.input.shape[3]}×{step.input.shape[2]} → "
         f"{step.output.shape[3]}×{step.output.shape[2]}"
-        for step in prediction.steps
+        for step in steps
     }
 
 
-def usual_step(prediction: Prediction[Any]) -> str:
+def usual_step(steps: Sequence[Step]) -> str:
     """Return the last step of the second coarsest size: enough cells to see structure, few enough to read."""
-    heights = {step.input.shape[2] for step in prediction.steps}
+    heights = {step.input.shape[2] for step in steps}
     second = min(heights - {min(heights)}, default=min(heights))
-    return next(step.name for step in reversed(prediction.steps) if step.input.shape[2] == second)
+    return next(step.name for step in reversed(steps) if step.input.shape[2] == second)
 
 
 def choose_picture() -> Source:

@@ -14,6 +14,7 @@ from torch import nn
 from app.settings import Source, Subject
 from app.shared import cache
 from app.shared.cache import Cache, budget, cached, size_of
+from app.shared.engine import turns
 from app.shared.engine.turns import Turns
 
 MEGA = 1 << 20
@@ -213,3 +214,31 @@ def test_a_large_picture_is_no_part_of_a_key() -> None:
     assert source == Source("photo.jpg", b"\x00" * 5 * MEGA)
     assert hash(source) == hash(Source("photo.jpg", b"\x00" * 5 * MEGA))
     assert source != Source("photo.jpg", b"\x01" * 5 * MEGA)
+
+
+def test_waiting_for_a_turn_makes_no_value_worth_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or what was asked for in a crowd would be kept before what takes long to compute."""
+    now = [0.0]
+    monkeypatch.setattr(cache.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(turns, "_TICK_S", 0.01)
+    queue, kept = Turns(clock=lambda: now[0]), Cache(budget=1_000_000)
+    held, asked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with queue.turn("another visitor"):
+            held.set()
+            asked.wait(10)
+            now[0] += 1000.0
+
+    def make() -> bytes:
+        with queue.turn("visitor", report=lambda _: asked.set()):
+            now[0] += 2.0
+            return bytes(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(10)
+    kept.get("asked for in a crowd", make)
+    holder.join()
+    (entry,) = kept._entries.values()
+    assert entry.seconds == 2.0

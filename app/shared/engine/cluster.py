@@ -15,7 +15,7 @@ from app.shared.engine.networks import Answered, Job
 from app.shared.engine.parcels import packed, unpacked
 from app.shared.engine.turns import EngineError
 from dysample.models.manifest import Manifest
-from dysample.types import Prediction, Step
+from dysample.types import Step
 
 VARIABLE = "DYSAMPLE_CLUSTER"
 APPLICATION = "dysample"
@@ -141,12 +141,8 @@ class Cluster:
         """Return what the network says, and the time that it took."""
         return self._ask("answer", job)
 
-    def prediction(self, job: Job) -> Prediction[Any]:
-        """Return the output with all upsampling steps, whose maps are those of the padded picture."""
-        return self._ask("prediction", job)
-
     def steps(self, job: Job) -> tuple[Step, ...]:
-        """Return the network's upsampling steps alone."""
+        """Return the upsampling steps, whose maps are those of the padded picture."""
         return self._ask("steps", job)
 
     def _ask(self, method: str, job: Job) -> Any:

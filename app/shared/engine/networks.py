@@ -19,7 +19,7 @@ from dysample.models.encoder import Encoder
 from dysample.models.heads import Head
 from dysample.models.manifest import Manifest, load_manifest
 from dysample.models.tasks import Task
-from dysample.types import Prediction, Step
+from dysample.types import Step
 
 Key = tuple[object, ...]
 _T = TypeVar("_T")
@@ -72,12 +72,8 @@ class Engine(Protocol):
         """Return what the network says, and the time that it took."""
         ...
 
-    def prediction(self, job: Job) -> Prediction[Any]:
-        """Return the output with all upsampling steps, whose maps are those of the padded picture."""
-        ...
-
     def steps(self, job: Job) -> tuple[Step, ...]:
-        """Return the network's upsampling steps alone."""
+        """Return the upsampling steps, whose maps are those of the padded picture."""
         ...
 
 
@@ -115,31 +111,18 @@ class Networks:
             said, way = first_that_fits(attempts, shape)
         return Answered(said.output, said.head_seconds, encoded.seconds + said.maps_seconds, way)
 
-    def prediction(self, job: Job) -> Prediction[Any]:
-        """Return the output with all upsampling steps, whose maps are those of the padded picture."""
-
-        def work(head: Head, maps: Maps) -> Prediction[Any]:
-            return devices.moved(passes.decode(head, maps, job.image.shape), devices.CPU)
-
-        return self._decoded(job, work)[0]
-
     def steps(self, job: Job) -> tuple[Step, ...]:
-        """Return the network's upsampling steps alone."""
-        return self._decoded(job, lambda head, maps: devices.moved(passes.steps(head, maps), devices.CPU))[0]
-
-    def _decoded(self, job: Job, work: Callable[[Head, Maps], _T]) -> tuple[_T, float]:
-        """Return what is made of the head and the encoder's maps, and the encoder's time in seconds."""
-        maps, seconds = self.maps(job)
+        """Return the upsampling steps, whose maps are those of the padded picture."""
+        maps = self.maps(job)
         head = self.head(job.task, job.upsampler)
         shape = job.image.shape
-        needs = head_bytes(self._task(job.task), shape)
-        with self._turn(shape, needs=needs):
-            return work(head, maps), seconds
+        with self._turn(shape, needs=head_bytes(self._task(job.task), shape)):
+            return devices.moved(passes.steps(head, maps), devices.CPU)
 
     # --- What is kept ---
 
-    def maps(self, job: Job) -> tuple[Maps, float]:
-        """Return the encoder's maps of a picture, on the device, and the seconds that they took.
+    def maps(self, job: Job) -> Maps:
+        """Return the encoder's maps of a picture, on the device.
 
         Raises:
             NoRoomError: There is no memory for them.
@@ -151,7 +134,7 @@ class Networks:
                 f"The maps of a picture of {width}×{height} pixels take more memory than is free now: choose "
                 "a smaller working size."
             )
-        return devices.moved(encoded.maps, devices.device()), encoded.seconds
+        return devices.moved(encoded.maps, devices.device())
 
     def encoded(self, job: Job) -> tuple[Encoded, Route]:
         """Return what the encoder has computed of a picture, and how."""

@@ -120,4 +120,4 @@ def _failure(error: Exception) -> tuple[bytes, Buffers]:
         return packed(Failure(RuntimeError(f"{type(error).__name__}: {error}")))
 
 
-_METHODS = {"answer": Networks.answer, "prediction": Networks.prediction, "steps": Networks.steps}
+_METHODS = {"answer": Networks.answer, "steps": Networks.steps}

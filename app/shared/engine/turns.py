@@ -21,6 +21,11 @@ class BusyError(EngineError):
     """Raised when too many jobs wait for a device."""
 
 
+def waited() -> float:
+    """Return the seconds that this thread has waited for turns."""
+    return getattr(_HERE, "waited", 0.0)
+
+
 def held() -> bool:
     """Return whether this thread has its turn on a device."""
     return getattr(_HERE, "held", False)
@@ -95,6 +100,8 @@ class Turns:
         except BaseException:
             self._leave(ticket)
             raise
+        finally:
+            _HERE.waited = waited() + self.clock() - ticket.began
         began = self.clock()
         _HERE.held = True
         try:

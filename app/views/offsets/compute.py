@@ -31,7 +31,7 @@ def statistics(subject: Subject, step: str) -> OffsetStatistics:
 
 def table(subject: Subject) -> tuple[OffsetRow, ...]:
     """Return the statistics of the offsets of all steps, group by group."""
-    names = [step.name for step in networks.prediction(subject).steps]
+    names = [step.name for step in networks.steps(subject)]
     return offset_table({name: statistics(subject, name) for name in names})
 
 

@@ -37,7 +37,7 @@ def page() -> None:
     st.subheader("How far they go")
     _numbers(subject, step)
     st.subheader("All steps of this network")
-    controls.numbers(figures.steps_table(compute.table(subject), step_labels(chosen.prediction)), key="steps")
+    controls.numbers(figures.steps_table(compute.table(subject), step_labels(chosen.steps)), key="steps")
     prose("offsets", "table")
 
 

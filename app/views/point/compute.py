@@ -92,7 +92,7 @@ def plans(subject: Subject, name: str) -> tuple[OperatorPlan, ...]:
 def _in_its_own_network(subject: Subject, upsampler: str, name: str) -> OperatorPlan:
     # Only the plan is kept: the maps of all networks together would be large.
     network = replace(subject, upsampler=upsampler)
-    (at,) = (step for step in networks.steps(network) if step.name == name)
+    (at,) = (step for step in networks.steps_once(network) if step.name == name)
     with torch.inference_mode():
         return OperatorPlan(upsampler, True, _plan(networks.operator(network, name), at))
 

@@ -40,9 +40,9 @@ def test_a_job_beyond_the_free_memory_is_refused_with_both_numbers(
     # 64×43 pixels, padded to 64×64, of 240 bytes each, and 30 % for gaps.
     sentence = "A picture of 64×43 pixels takes about 1 MB of memory here, and 1 MB are free now"
     with pytest.raises(EngineError, match=sentence):
-        networks.prediction(made)
+        networks.steps(made)
     memory.available = 4_000_000
-    assert len(networks.prediction(made).steps) == 4
+    assert len(networks.steps(made)) == 4
 
 
 @pytest.mark.parametrize(

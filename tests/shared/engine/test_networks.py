@@ -29,13 +29,13 @@ def test_networks_run_on_the_injected_device_and_are_read_on_the_cpu(
 ) -> None:
     """The device has no numbers: what matters is that nothing of the network is anywhere else."""
     monkeypatch.setattr(devices, "device", lambda: torch.device("meta"))
-    maps, _ = NETWORKS.maps(asked(made))
+    maps = NETWORKS.maps(asked(made))
     assert {x.device.type for x in maps} == {"meta"}
     head = NETWORKS.head(made.task, made.upsampler)
     assert {p.device.type for p in head.parameters()} == {"meta"}
     assert {p.device.type for p in networks.operator(made, "d16").parameters()} == {"cpu"}
     with pytest.raises((NotImplementedError, RuntimeError), match="meta"):  # taking the answer off it
-        networks.prediction(made)
+        networks.steps(made)
 
 
 def test_the_engine_changes_no_number(made: Subject) -> None:
@@ -47,9 +47,7 @@ def test_the_engine_changes_no_number(made: Subject) -> None:
     batch = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
         expected = load_host("made-depth", upsampler="dysample+").intermediates(batch)
-    found = networks.prediction(made)
-    torch.testing.assert_close(found.output, expected.output, rtol=1e-4, atol=1e-4)
-    for here, there in zip(found.steps, expected.steps, strict=True):
+    for here, there in zip(networks.steps(made), expected.steps, strict=True):
         torch.testing.assert_close(here.output, there.output, rtol=1e-4, atol=1e-4)
     run = compute.run(made.source, made.task, made.longer_side, made.upsampler)
     np.testing.assert_allclose(run.output.metres, expected.output[0, 0].numpy(), rtol=1e-4, atol=1e-4)

@@ -114,7 +114,7 @@ def test_maps_that_cannot_be_kept_are_computed_for_every_tile(
     near(answered, expected)
     assert CACHE.used <= CACHE.budget
     with pytest.raises(NoRoomError, match="The maps of a picture of 224×149 pixels take more memory"):
-        NETWORKS.prediction(job)
+        NETWORKS.steps(job)
 
 
 def test_a_head_out_of_memory_takes_strips_which_change_nothing(
