@@ -17,6 +17,7 @@ from dysample.models.tasks import Task
 from dysample.scores.depth import DepthRanges
 from dysample.scores.scorers import AnswerDifference, Score
 from dysample.scores.segmentation import Window
+from dysample.scores.specs import ScoreSpec
 
 # What is said of a picture, by a network or as the truth: the record of the task's kind.
 Said = TypeVar("Said", bound=Annotation)
@@ -61,8 +62,6 @@ class Answer(Generic[Said]):
 
     Attributes:
         annotation: What it says, as far as it is shown: without objects whose score is below the threshold.
-        head_seconds: Time of the head with its upsamplers.
-        encoder_seconds: Time of the encoder, which all upsamplers share.
         parameters: Total number of parameters of the head's upsamplers.
         scored: What the score on the picture is of, where that is more than is shown: average precision
             ranks all objects; None where it is what is shown.
@@ -70,8 +69,6 @@ class Answer(Generic[Said]):
     """
 
     annotation: Said
-    head_seconds: float
-    encoder_seconds: float
     parameters: int
     scored: Said | None = None
     way: Route = ONE_PASS
@@ -96,6 +93,27 @@ class Compared(Generic[Said]):
     difference: AnswerDifference | None
     score: Score | None
     weights: WeightsEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two upsamplers of a comparison beside each other.
+
+    Attributes:
+        left: Display name of the first.
+        right: Display name of the second.
+        difference: Difference of the second one's output to the first one's.
+        score: The task's most important score.
+        before: The first one's score on the picture; None where it has none.
+        after: The second one's, likewise.
+    """
+
+    left: str
+    right: str
+    difference: AnswerDifference
+    score: ScoreSpec
+    before: float | None
+    after: float | None
 
 
 @dataclass(frozen=True, slots=True)

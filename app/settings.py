@@ -9,7 +9,6 @@ from dysample.explain.learn_tasks import Task
 from dysample.measure.case import BenchRequest, DTypeName, Layout, MapSize
 
 Show = Literal["answers", "changes", "errors"]
-Mode = Literal["panes", "slider"]
 Background = Literal["norm", "components", "photo", "channel"]
 ArrowColour = Literal["length", "direction"]
 

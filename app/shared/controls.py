@@ -9,12 +9,10 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from app.memory import keep, kept, restore
-from app.records import Layer
-from app.settings import Mode, Show
+from app.settings import Show
 from app.shared.texts import sections
 
 T = TypeVar("T")
-_MODES: dict[Mode, str] = {"panes": "Side by side", "slider": "Before / after"}
 _AS_TRAINED = -1
 _SIDES = {_AS_TRAINED: "As trained", 480: "480 px", 640: "640 px", 960: "960 px", 0: "Full size"}
 _USUAL_UPSAMPLER = "dysample+"
@@ -37,9 +35,32 @@ _THRESHOLD_HELP = (
 )
 
 
-def task_choice(tasks: Mapping[str, str]) -> str:
-    """Choose a task; `tasks` holds titles by name."""
-    return segments("What the network knows", tasks, key="task")
+def task_choice(tasks: Mapping[str, str], *, suited: str, narrow: bool = False) -> str:
+    """Choose a task; until the visitor has chosen one, it follows the picture.
+
+    Args:
+        tasks: Titles by name.
+        suited: The task that suits the picture.
+        narrow: Whether to draw a list instead of all titles side by side.
+    """
+    key = "task"
+    if not _has_chosen(key, tasks):
+        st.session_state[key] = keep(f"{key}.followed", suited)
+    if narrow:
+        return dropdown("Task", tasks, key=key, usual=suited, width=230, hidden=True)
+    return segments("Task", tasks, key=key, usual=suited)
+
+
+def _has_chosen(key: str, names: Mapping[str, str]) -> bool:
+    """Return whether the visitor has chosen, here or by an address, so that nothing may choose instead."""
+    followed: str | None = kept(f"{key}.followed", None)
+    now, written = st.session_state.get(key), st.query_params.get(key)
+    if followed is None:
+        chosen = written in names.values() or kept(key, None) in names
+    else:
+        own = now not in (None, followed) or written not in (None, names.get(followed))
+        chosen = kept(f"{key}.chosen", False) or own
+    return keep(f"{key}.chosen", chosen)
 
 
 def upsampler_choice(labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -153,23 +174,32 @@ def show_choice(answers: str, reference: str, *, truth: bool) -> Show:
     return cast(Show, chosen or "answers")
 
 
-def mode_choice() -> Mode:
-    """Choose the arrangement of the pictures."""
-    return segments("Arrange", _MODES, key="mode", remember=False)
+def two_of(titles: Sequence[str], *, left: str, right: str) -> tuple[str, str]:
+    """Choose the layers on either side of the before/after bar.
+
+    Args:
+        titles: Titles of all layers.
+        left: The usual one on the left.
+        right: The usual one on the right.
+    """
+    before = st.selectbox(
+        "Left of the bar", titles, index=titles.index(left), key="left", bind="query-params", width=170
+    )
+    st.button(
+        "Swap",
+        icon=":material/swap_horiz:",
+        help="Swap left and right",
+        key="swap",
+        on_click=_swap,
+    )
+    after = st.selectbox(
+        "Right of the bar", titles, index=titles.index(right), key="right", bind="query-params", width=170
+    )
+    return before, after
 
 
-def two_of(layers: Sequence[Layer]) -> tuple[Layer, Layer]:
-    """Choose the layers on either side of the before/after bar."""
-    by_title = {layer.title: layer for layer in layers}
-    titles = list(by_title)
-    before, after = st.columns(2)
-    with before:
-        left = st.selectbox("Left of the bar", titles, index=0, key="left", bind="query-params")
-    with after:
-        right = st.selectbox(
-            "Right of the bar", titles, index=len(titles) - 1, key="right", bind="query-params"
-        )
-    return by_title[left], by_title[right]
+def _swap() -> None:
+    st.session_state["left"], st.session_state["right"] = st.session_state["right"], st.session_state["left"]
 
 
 def segments(
@@ -223,6 +253,7 @@ def dropdown(
     usual: T | None = None,
     width: int,
     words: str | None = None,
+    hidden: bool = False,
     remember: bool = True,
 ) -> T:
     """Choose one of many options from a list, and keep the choice in the address.
@@ -234,6 +265,7 @@ def dropdown(
         usual: The default; None for the first option.
         width: Width in CSS pixels.
         words: Help text.
+        hidden: Whether to show the label to screen readers only.
         remember: Whether to keep the choice when the visitor goes to another page.
     """
     options = list(names)
@@ -248,6 +280,7 @@ def dropdown(
         bind="query-params",
         width=width,
         help=words,
+        label_visibility="collapsed" if hidden else "visible",
     )
     return keep(key, chosen) if remember else chosen
 

@@ -31,13 +31,15 @@ _SCENE_SIZE = (480, 640)
 _PREVIEW_SIZE = (156, 208)
 _PER_DATASET = 8
 _THUMBNAIL_QUALITY = 90
+# Data sets of pictures alike: networks that learned from them know what a picture shows.
+_EVERYDAY, _INDOORS, _STREETS = ("voc_animals", "voc_instances"), ("nyuv2",), ("camvid",)
 _PHOTOGRAPHS = {
-    "chelsea": ("Chelsea the cat", "Stéfan van der Walt, CC0"),
-    "astronaut": ("Astronaut", "NASA, public domain"),
-    "coffee": ("Coffee", "Rachel Michetti, CC0"),
-    "rocket": ("Rocket", "SpaceX, CC0"),
-    "motorcycle_left": ("Motorcycle", "Middlebury Stereo 2014, Scharstein et al."),
+    "chelsea": ("Chelsea the cat", "Stéfan van der Walt, CC0", _EVERYDAY),
+    "astronaut": ("Astronaut", "NASA, public domain", _EVERYDAY),
+    "coffee": ("Coffee", "Rachel Michetti, CC0", _INDOORS),
+    "motorcycle_left": ("Motorcycle", "Middlebury Stereo 2014, Scharstein et al.", _INDOORS),
 }
+FIRST = "street"  # where nothing is chosen: its truth is known, and upsamplers differ in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class GalleryItem:
         title: Display name.
         credit: Author and licence, or how the picture was made.
         section: Heading of its group.
+        datasets: Data sets of pictures alike.
         load: Reads or renders the picture.
         preview: Reads or renders it for a thumbnail, perhaps smaller.
     """
@@ -70,8 +73,13 @@ class GalleryItem:
     title: str
     credit: str
     section: str
+    datasets: tuple[str, ...]
     load: Callable[[], Photograph]
     preview: Callable[[], Photograph]
+
+    def knows(self, task: Task) -> bool:
+        """Return whether the networks of a task know such pictures."""
+        return task.dataset in self.datasets
 
 
 def gallery_items() -> tuple[GalleryItem, ...]:
@@ -86,8 +94,10 @@ def without_truth(image: UInt8[np.ndarray, "h w 3"]) -> Photograph:
 
 def _photographs() -> list[GalleryItem]:
     return [
-        GalleryItem(key, title, credit, "Photographs", partial(_bundled, key), partial(_bundled, key))
-        for key, (title, credit) in _PHOTOGRAPHS.items()
+        GalleryItem(
+            key, title, credit, "Photographs", datasets, partial(_bundled, key), partial(_bundled, key)
+        )
+        for key, (title, credit, datasets) in _PHOTOGRAPHS.items()
     ]
 
 
@@ -106,8 +116,9 @@ def _scenes() -> list[GalleryItem]:
         GalleryItem(
             scene.key,
             scene.title,
-            f"Made by this program, with exact labels. {scene.sentence}",
-            "Made scenes with exact labels",
+            f"Drawn by this program, with exact labels. {scene.sentence}",
+            "Synthetic scenes with exact labels",
+            _STREETS,
             partial(_rendered, scene.key, _SCENE_SIZE),
             partial(_rendered, scene.key, _PREVIEW_SIZE),
         )
@@ -156,6 +167,7 @@ def _spread(sources: tuple[tuple[Recipe, PictureData], ...]) -> list[GalleryItem
             f"{title} {number}",
             f"{recipe.task.dataset}, {data.names[index]}. {recipe.task.licence}.",
             f"{recipe.task.dataset}: {recipe.test_split} pictures with truth",
+            (recipe.task.dataset,),
             partial(_measured, sources, index),
             partial(_measured, sources, index),
         )

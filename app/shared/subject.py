@@ -14,6 +14,8 @@ from app.shared.engine.turns import EngineError
 from app.shared.literal import literal, plain
 from dysample.images import ImageError
 from dysample.models.hub import WeightsError
+from dysample.models.manifest import Manifest
+from dysample.models.tasks import Task
 from dysample.types import Step
 
 _THUMBNAIL = 156  # rows: twice what is shown, for dense screens
@@ -56,7 +58,7 @@ def choose_network() -> Explored | None:
         source = choose_picture()
     row = st.container(horizontal=True, vertical_alignment="bottom")
     with row:
-        task = controls.task_choice({task.name: task.title for task in manifest.tasks})
+        task = choose_task(manifest, source).name
         upsampler = controls.one_upsampler_choice(networks.trained(task))
     with pictures:
         longer_side = controls.working_side_choice(manifest.task(task).working_side)
@@ -109,8 +111,33 @@ def usual_step(steps: Sequence[Step]) -> str:
     return next(step.name for step in reversed(steps) if step.input.shape[2] == second)
 
 
-def choose_picture() -> Source:
-    """Draw upload, camera and gallery; the visitor's own picture takes precedence over the gallery's."""
+def choose_task(manifest: Manifest, source: Source, *, narrow: bool = False) -> Task:
+    """Choose a task: by default the first that knows the picture, until the visitor chooses one.
+
+    Args:
+        manifest: The manifest of the trained weights.
+        source: The picture.
+        narrow: Whether to draw a list instead of all titles side by side.
+    """
+    titles = {task.name: task.title for task in manifest.tasks}
+    known = suited(manifest, source)
+    usual = known[0].name if known else manifest.tasks[0].name
+    return manifest.task(controls.task_choice(titles, suited=usual, narrow=narrow))
+
+
+def suited(manifest: Manifest, source: Source) -> list[Task]:
+    """Return the tasks whose networks know a picture; none where that is unknown, as of a visitor's own."""
+    if source.data is not None:
+        return []
+    return [task for task in manifest.tasks if photos.gallery()[source.name].knows(task)]
+
+
+def choose_picture(usual: str = "") -> Source:
+    """Draw upload, camera and gallery; the visitor's own picture takes precedence over the gallery's.
+
+    Args:
+        usual: Key of the picture to begin with; by default the gallery's first.
+    """
     chooser, upload = st.columns([3, 1], gap="large")
     with upload:
         own = uploaded_picture(key="own")
@@ -124,7 +151,7 @@ def choose_picture() -> Source:
             Thumbnail(item.key, item.title, item.section, photos.thumbnail(item.key, _THUMBNAIL), item.title)
             for item in gallery.values()
         ]
-        selected = wanted if wanted in gallery else thumbnails[0].key
+        selected = next((name for name in (wanted, usual) if name in gallery), thumbnails[0].key)
         key = picture_gallery(thumbnails, selected=selected, key="gallery")
         st.query_params["picture"] = keep("picture", key)
         st.caption(plain(gallery[key].credit))

@@ -311,6 +311,16 @@ def signed(value: float, spec: ScoreSpec) -> str:
     return f"{spec.factor * value:+.{spec.digits}f}".replace("-", "−")
 
 
+def difference_to_reference(
+    evidence: Evidence, upsampler: str, score: str, trained: Trained = "heads"
+) -> PairedDifference | None:
+    """Return the difference of an upsampler's score to the reference's; None where there is none."""
+    for row in evidence.rows:
+        if (row.upsampler, row.trained) == (upsampler, trained):
+            return next((value.difference for value in row.scores if value.score == score), None)
+    return None
+
+
 def _heading(evidence: Evidence) -> str:
     where = f"{evidence.dataset}, {evidence.split}"
     return f"## {evidence.title}\n\n{where}: {evidence.pictures} pictures."

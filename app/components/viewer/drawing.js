@@ -18,6 +18,7 @@ function arrange({ grid, panes, paneWidth, root }) {
   const fit = Math.max(1, Math.floor((grid.clientWidth + GAP_PX) / (paneWidth + GAP_PX)));
   const rows = Math.ceil(panes.length / fit);
   root.style.setProperty("--columns", Math.ceil(panes.length / Math.max(1, rows)) || 1);
+  root.style.setProperty("--rows", rows || 1);
 }
 
 function drawPictures(viewer) {
@@ -27,7 +28,16 @@ function drawPictures(viewer) {
     overlay: memory.value.opacity,
     split: memory.value.split,
   });
+  drawMark(viewer);
   root.classList.toggle("exact", spot.scale * devicePixelRatio >= 1);
+}
+
+function drawMark({ root, spot, mark }) {
+  root.classList.toggle("marked", Boolean(mark));
+  if (!mark) return;
+  const [left, top, width, height] = mark.map((length) => length * spot.scale);
+  const place = { "mark-x": spot.left + left, "mark-y": spot.top + top, "mark-width": width, "mark-height": height };
+  for (const [name, length] of Object.entries(place)) root.style.setProperty(`--${name}`, `${length}px`);
 }
 
 function drawToolbar(viewer) {
@@ -45,7 +55,7 @@ function drawCursor(viewer) {
   const pixel = cursor && pixelAt(viewer, cursor);
   root.classList.toggle("pointing", pixel !== null);
   root.classList.toggle("outlined", spot.scale >= OUTLINE_FROM_PX);
-  viewer.status.textContent = pixel ? `Pixel ${pixel[0]}, ${pixel[1]}` : HINT;
+  viewer.status.textContent = pixel ? `Pixel ${pixel[0]}, ${pixel[1]}` : viewer.hint;
   if (pixel) {
     setVariables(viewer, {
       "cross-x": `${cursor.x}px`, "cross-y": `${cursor.y}px`, "pixel": `${spot.scale}px`,
@@ -87,9 +97,10 @@ function readPixels(image, [width, height]) {
 }
 
 function drawBar({ panes, memory }) {
-  const range = panes[0].bar;
-  if (!range) return;
-  const [before, after] = panes[0].slots.map((slot) => slot.title.textContent);
+  const pane = panes.find(({ bar }) => bar);
+  if (!pane) return;
+  const range = pane.bar;
+  const [before, after] = pane.slots.map((slot) => slot.title.textContent);
   const { split } = memory.value;
   range.value = split;
   range.setAttribute("aria-valuetext", `${percent(split)} ${before}, ${percent(1 - split)} ${after}`);

@@ -11,7 +11,6 @@ function createHands(viewer) {
     reset: () => act(() => show(viewer, WHOLE, true)),
     wheel: (event, at) => act(() => turnWheel(viewer, event, at)),
     point: (at) => point(viewer, at),
-    press: (at) => takeBar(viewer, at),
     slack: () => 0,
     carry: (from, to, factor) => drag(viewer, from, to, factor),
     release: () => settle(viewer),
@@ -19,6 +18,7 @@ function createHands(viewer) {
     leave: () => point(viewer, null),
     key: () => { viewer.cursor = halves(viewer.room); }, // whoever uses keys reads the classes in the middle
     keys: {
+      f: () => toggleScreen(viewer), F: () => toggleScreen(viewer),
       ArrowLeft: pan(KEY_PAN, 0), ArrowRight: pan(-KEY_PAN, 0), ArrowUp: pan(0, KEY_PAN), ArrowDown: pan(0, -KEY_PAN),
     },
   };
@@ -53,10 +53,10 @@ function turnWheel(viewer, event, at) {
   zoomAbout(viewer, at, factor, false);
 }
 
-function takeBar(viewer, at) {
+function takeBar(viewer, at, hasBar) {
   const { room, memory } = viewer;
   const near = Math.abs(at.x - memory.value.split * room.width) <= BAR_REACH_PX;
-  viewer.takesBar = viewer.pointers.size === 1 && viewer.mode === "slider" && near;
+  viewer.takesBar = viewer.pointers.size === 1 && hasBar && near;
   viewer.root.classList.toggle("grabbing", !viewer.takesBar);
 }
 
@@ -64,6 +64,29 @@ function drag(viewer, from, to, factor) {
   viewer.cursor = to;
   if (viewer.takesBar) show(viewer, { split: clamp(to.x / viewer.room.width, 0, 1) });
   else carry(viewer, from, to, factor);
+}
+
+// Full screen: the viewer alone. The browser itself leaves it at Escape. Some telephones have none.
+
+function createScreen(viewer) {
+  const { root } = viewer;
+  const button = root.querySelector(".screen");
+  button.hidden = !document.fullscreenEnabled;
+  button.onclick = () => toggleScreen(viewer);
+  root.onfullscreenchange = () => {
+    const fills = isFullScreen(viewer);
+    button.ariaLabel = fills ? "Leave full screen" : "Full screen";
+    button.title = fills ? "Leave full screen (f or Escape)" : "Full screen (f)";
+    render(viewer);
+  };
+}
+
+const isFullScreen = ({ root }) => root.matches(":fullscreen");
+
+function toggleScreen(viewer) {
+  if (!document.fullscreenEnabled) return;
+  if (isFullScreen(viewer)) document.exitFullscreen();
+  else viewer.root.requestFullscreen().catch(() => {}); // the browser may refuse: the page stays as it is
 }
 
 // Python is told once, when the hand rests.

@@ -1,4 +1,5 @@
-// The picture viewer: several panes, or one pane with a before/after bar, that share one view.
+// The picture viewer: several panes, or one pane with a before/after bar, that share one view. The photograph may
+// have a pane of its own before them, and another layer one after them.
 //
 // Words used here, besides those of shared.js. A *pane* shows one layer (two with the bar) over the photograph, inside
 // its *frame*. The pictures lie on a *stage* measured in picture pixels; one CSS transform places all stages alike. The
@@ -35,6 +36,8 @@ function createViewer(root) {
   viewer.hands = createHands(viewer);
   viewer.observer = new ResizeObserver(() => render(viewer));
   createToolbar(viewer, viewer.hands.zoom, viewer.hands.reset);
+  root.querySelector(".reset").after(root.querySelector(".screen"));
+  createScreen(viewer);
   viewer.opacity.oninput = () => show(viewer, { opacity: Number(viewer.opacity.value) });
   viewer.opacity.onchange = () => settle(viewer);
   return viewer;
@@ -49,7 +52,7 @@ function createPane(viewer, count) {
   const frame = figure.querySelector(".frame");
   const slots = Array.from({ length: count }, () => createSlot(viewer, figure, frame));
   const bar = count === 2 ? createBar(viewer, frame) : null;
-  listen(viewer, frame, viewer.hands);
+  listen(viewer, frame, { ...viewer.hands, press: (at) => takeBar(viewer, at, bar !== null) });
   viewer.grid.append(figure);
   return { figure, frame, slots, bar };
 }
@@ -76,12 +79,19 @@ function createBar(viewer, frame) {
 }
 
 function takePictures(viewer, data) {
-  const groups = data.mode === "slider" ? [data.layers.slice(0, 2)] : data.layers.map((layer) => [layer]);
+  const compared = data.mode === "slider" ? [data.layers.slice(0, 2)] : data.layers.map((layer) => [layer]);
+  const [before, after] = [data.photograph, data.beside].map((layer) => (layer ? [[layer]] : []));
+  const groups = [...before, ...compared, ...after];
+  const kind = `${data.mode} ${before.length}`; // of which panes have a bar
   viewer.size = data.size;
   viewer.paneWidth = data.paneWidth;
   viewer.legend = data.legend.map((entry) => ({ ...entry, rgb: channels(entry.colour) }));
-  if (viewer.mode !== data.mode) keepPanes(viewer, 0);
-  viewer.mode = data.mode;
+  viewer.mark = data.mark;
+  viewer.hint = data.compact ? "" : HINT;
+  for (const name of ["compact", "grey", "fixed"]) viewer.root.classList.toggle(name, data[name]);
+  placeToolbar(viewer, data.compact);
+  if (viewer.kind !== kind) keepPanes(viewer, 0);
+  viewer.kind = kind;
   keepPanes(viewer, groups.length);
   groups.forEach((layers, index) => {
     viewer.panes[index] ??= createPane(viewer, layers.length);
@@ -89,6 +99,15 @@ function takePictures(viewer, data) {
   });
   const [width, height] = data.size.map((length) => `${length}px`);
   setVariables(viewer, { width, height, shape: shapeOf(data.size) });
+}
+
+// Where space is scarce the pictures come first, for the eye and for the keys.
+function placeToolbar({ root, grid }, below) {
+  const toolbar = root.querySelector(".toolbar");
+  const first = toolbar.compareDocumentPosition(grid) & Node.DOCUMENT_POSITION_FOLLOWING;
+  if (Boolean(first) !== below) return;
+  if (below) grid.after(toolbar);
+  else grid.before(toolbar);
 }
 
 function keepPanes(viewer, count) {
@@ -103,8 +122,10 @@ function fillPane(pane, layers, photo) {
     slot.note.textContent = layer.note;
     slot.layer.alt = layer.alt;
     if (slot.photo.src !== photo) slot.photo.src = photo;
-    if (slot.layer.src === layer.picture) return;
-    slot.layer.src = layer.picture;
+    slot.layer.hidden = !layer.picture;
+    if ((slot.layer.getAttribute("src") ?? "") === layer.picture) return;
+    if (layer.picture) slot.layer.src = layer.picture;
+    else slot.layer.removeAttribute("src");
     slot.pixels = null;
   });
 }

@@ -95,6 +95,12 @@ def compare_viewer(
     legend: Sequence[LegendEntry],
     key: str,
     pane_width: int = 280,
+    photograph: str = "",
+    beside: Layer | None = None,
+    mark: tuple[int, int, int, int] | None = None,
+    compact: bool = False,
+    fixed: bool = False,
+    grey: bool = False,
 ) -> View:
     """Draw the viewer and return the view.
 
@@ -108,6 +114,13 @@ def compare_viewer(
         legend: Names of the layers' colours, for the readout under the pointer.
         key: Unique on the page.
         pane_width: Least width of a pane in CSS pixels, where the window is wide enough.
+        photograph: Title of a pane with the photograph alone, before the others; empty for none.
+        beside: A layer with a pane of its own after the slider.
+        mark: Left, top, width and height of a part to frame, in pixels of the photograph.
+        compact: Whether all is to fit on the first screen of a page: captions without notes, in one line,
+            and the toolbar below.
+        fixed: Whether the opacity of the layers is fixed.
+        grey: Whether the photograph is grey under a layer, so that no layer can have its colours.
 
     Returns:
         The view when the user last let go.
@@ -118,20 +131,32 @@ def compare_viewer(
     needed = 2 if mode == "slider" else 1
     if len(layers) < needed:
         raise ValueError(f"mode {mode!r} needs at least {needed} layers, got {len(layers)}")
-    pictures = [
-        {"title": layer.title, "note": layer.note, "alt": layer.alt, "picture": png_data_uri(layer.png)}
-        for layer in layers
-    ]
     data = {
         "mode": mode,
         "photo": png_data_uri(photo_png),
-        "layers": pictures,
+        "layers": [_sent(layer, compact) for layer in layers],
+        "photograph": _sent(Layer(photograph, "", b"", ""), compact) if photograph else None,
+        "beside": None if beside is None else _sent(beside, compact),
+        "mark": mark,
+        "compact": compact,
+        "fixed": fixed,
+        "grey": grey,
         "size": list(size),
         "paneWidth": pane_width,
         "legend": [{"name": entry.name, "colour": entry.colour} for entry in legend],
     }
     # Endless patience: a page may pass the same view in every run and never read the user's.
     return mount(_COMPONENT, data, value=view, read=_read, write=asdict, patience_s=math.inf, key=key)
+
+
+def _sent(layer: Layer, compact: bool) -> dict[str, str]:
+    picture = png_data_uri(layer.png) if layer.png else ""
+    return {
+        "title": layer.title,
+        "note": "" if compact else layer.note,
+        "alt": layer.alt,
+        "picture": picture,
+    }
 
 
 def _read(sent: object) -> View | None:

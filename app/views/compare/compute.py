@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from app.records import ONE_PASS, Answer, Compared, Comparison, Picture, Route, Said
+from app.records import ONE_PASS, Answer, Compared, Comparison, Pair, Picture, Route, Said
 from app.settings import CompareSettings, Source
 from app.shared import fitting
 from app.shared.cache import cached
@@ -22,6 +22,7 @@ from dysample.models.manifest import WeightsEntry
 from dysample.models.tasks import KINDS, Task
 from dysample.ops.registry import OPERATORS
 from dysample.scores.scorers import SCORERS
+from dysample.scores.specs import score_spec
 
 CLOSE_UP_SIDE = 96  # pixels of the working picture that a close-up shows
 # A phone's photograph goes to the browser as it is. Larger ones would be messages of hundreds of megabytes,
@@ -37,15 +38,11 @@ class NetworkRun:
 
     Attributes:
         output: The annotation; where that depends on a threshold, the network's own output.
-        head_seconds: Time of the head with its upsamplers.
-        encoder_seconds: Time of the encoder, which all upsamplers share.
         parameters: Total number of parameters of the head's upsamplers.
         way: How the network was run.
     """
 
     output: Any
-    head_seconds: float
-    encoder_seconds: float
     parameters: int
     way: Route = ONE_PASS
 
@@ -85,13 +82,7 @@ def run(source: Source, task: str, longer_side: int, upsampler: str) -> NetworkR
         EngineError: If the network cannot be run now.
     """
     answered = chosen().answer(job(source, task, longer_side, upsampler))
-    return NetworkRun(
-        answered.output,
-        answered.head_seconds,
-        answered.encoder_seconds,
-        parameters(task, upsampler),
-        answered.way,
-    )
+    return NetworkRun(answered.output, parameters(task, upsampler), answered.way)
 
 
 def answer(task: Task, run: NetworkRun, threshold: float | None, *, scored: bool = True) -> Answer[Any]:
@@ -106,7 +97,7 @@ def answer(task: Task, run: NetworkRun, threshold: float | None, *, scored: bool
     kind = KINDS[task.kind]
     said = run.output if kind.above is None else kind.above(task, run.output, threshold or 0.0)
     ranked = kind.annotation(task, run.output) if kind.ranked and scored else None
-    return Answer(said, run.head_seconds, run.encoder_seconds, run.parameters, ranked, run.way)
+    return Answer(said, run.parameters, ranked, run.way)
 
 
 @cached
@@ -203,6 +194,34 @@ def _compared(
         difference=None if name == task.reference else scoring.difference(said, reference),
         score=None if truth is None else scoring.score(task, scored, truth),
         weights=entry,
+    )
+
+
+@cached
+def pair(source: Source, settings: CompareSettings, left: str, right: str) -> Pair:
+    """Compare two of the chosen upsamplers with each other.
+
+    Raises:
+        ImageError: If the file cannot be used.
+        WeightsError: If weights are missing or damaged.
+    """
+    whole = comparison(source, settings)
+    rows = {row.label: row for row in whole.compared}
+    return pair_of(whole, rows[left], rows[right])
+
+
+def pair_of(whole: Comparison[Said], left: Compared[Said], right: Compared[Said]) -> Pair:
+    """Compare two upsamplers of a comparison with each other."""
+    scoring = SCORERS[whole.task.kind]
+    score = score_spec(scoring.headline[0])
+    before, after = (getattr(row.score, score.name, None) for row in (left, right))
+    return Pair(
+        left=left.label,
+        right=right.label,
+        difference=scoring.difference(right.answer.annotation, left.answer.annotation),
+        score=score,
+        before=before,
+        after=after,
     )
 
 

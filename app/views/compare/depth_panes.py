@@ -59,6 +59,16 @@ def sentence(task: Task) -> str:
     return "This network estimates how many metres away every pixel is, whatever it sees. Near is bright."
 
 
+def differs(difference: DepthDifference) -> str:
+    """Return how much two depth maps differ, in words."""
+    return f"by {100 * difference.mean:.1f} cm on average"
+
+
+def same(difference: DepthDifference) -> bool:
+    """Return whether two depth maps are alike."""
+    return not difference.mean
+
+
 def panes(comparison: Comparison[Depth], show: Show) -> tuple[Layer, ...]:
     """Return a layer per upsampler, then one of the truth if it is known and depths are shown."""
     scale = scale_of(comparison, show)

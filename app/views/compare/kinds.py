@@ -50,7 +50,13 @@ class Drawing(Generic[Said]):
         maps: Returns a ZIP of the outputs.
         maps_title: Label of its download.
         maps_ending: Ending of its file name, before the extension.
+        differs: Returns how much one output differs from another, in words.
+        same: Returns whether two outputs are alike, given their difference.
+        found: Returns the number of classes or objects that an output names; None for amounts of which there
+            is always something.
+        empty: Returns, in words, that an output holds next to nothing; empty if it holds something.
         count: Counts the objects of an output; None for outputs without objects.
+        beside: Whether changes or errors have a pane beside the outputs, which look alike.
     """
 
     answers: str
@@ -62,7 +68,12 @@ class Drawing(Generic[Said]):
     maps: Callable[[Comparison[Said]], bytes]
     maps_title: str
     maps_ending: str
+    differs: Callable[[Any], str]
+    same: Callable[[Any], bool]
+    found: Callable[[Task, Said], int] | None = None
+    empty: Callable[[Task, Said], str] = lambda task, said: ""
     count: Callable[[Task, Said], int] | None = None
+    beside: bool = False
 
 
 _ON_TEST = "On the task's test pictures; one training run"
@@ -147,6 +158,10 @@ DRAWINGS: dict[Kind, Drawing[Any]] = {
         maps=archive.label_maps,
         maps_title="Label maps (ZIP of PNG)",
         maps_ending="labels",
+        differs=panes.differs,
+        same=panes.same,
+        found=panes.found,
+        empty=panes.empty,
     ),
     "depth": Drawing(
         answers="Depth",
@@ -195,6 +210,9 @@ DRAWINGS: dict[Kind, Drawing[Any]] = {
         maps=archive.depth_maps,
         maps_title="Depth maps (ZIP of 16-bit PNG and NPY)",
         maps_ending="depths",
+        differs=depth_panes.differs,
+        same=depth_panes.same,
+        beside=True,
     ),
     "detection": Drawing(
         answers="Boxes",
@@ -214,6 +232,10 @@ DRAWINGS: dict[Kind, Drawing[Any]] = {
         maps=object_archive.object_maps,
         maps_title="Boxes (ZIP of COCO JSON)",
         maps_ending="boxes",
+        differs=object_panes.box_differs,
+        same=object_panes.same,
+        found=object_panes.count,
+        empty=object_panes.empty,
         count=object_panes.count,
     ),
     "instances": Drawing(
@@ -235,6 +257,10 @@ DRAWINGS: dict[Kind, Drawing[Any]] = {
         maps=object_archive.object_maps,
         maps_title="Objects (ZIP of COCO JSON and PNG)",
         maps_ending="objects",
+        differs=object_panes.mask_differs,
+        same=object_panes.same,
+        found=object_panes.count,
+        empty=object_panes.empty,
         count=object_panes.count,
     ),
     "panoptic": Drawing(
@@ -257,6 +283,10 @@ DRAWINGS: dict[Kind, Drawing[Any]] = {
         maps=object_archive.panoptic_maps,
         maps_title="Panoptic maps (ZIP of COCO JSON and PNG)",
         maps_ending="panoptic",
+        differs=panes.differs,
+        same=panes.same,
+        found=panoptic_panes.count,
+        empty=panoptic_panes.empty,
         count=panoptic_panes.count,
     ),
 }

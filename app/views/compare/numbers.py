@@ -17,7 +17,6 @@ def columns(comparison: Comparison[Any]) -> dict[str, Column]:
     rows = comparison.compared
     table: dict[str, Column] = {
         "Upsampler": [row.label for row in rows],
-        "Head (ms)": [1000 * row.answer.head_seconds for row in rows],
         "Upsampler parameters": [float(row.answer.parameters) for row in rows],
     }
     counts = [_objects(comparison, row) for row in rows]
@@ -39,7 +38,6 @@ def as_json(comparison: Comparison[Any], settings: CompareSettings, source: str)
         "settings": asdict(settings),
         "reference": comparison.reference_label,
         "ranges": asdict(comparison.ranges) if comparison.ranges else None,
-        "encoder_seconds": comparison.compared[0].answer.encoder_seconds,
         "upsamplers": {row.name: _numbers(comparison, row) for row in comparison.compared},
         "versions": {name: version(name) for name in ("dysample-lab", "torch", "streamlit")},
     }
@@ -49,7 +47,6 @@ def as_json(comparison: Comparison[Any], settings: CompareSettings, source: str)
 def _numbers(comparison: Comparison[Any], row: Compared[Any]) -> dict[str, object]:
     return {
         "objects": _objects(comparison, row),
-        "head_seconds": row.answer.head_seconds,
         "upsampler_parameters": row.answer.parameters,
         "difference": asdict(row.difference) if row.difference else None,
         "score_here": asdict(row.score) if row.score else None,

@@ -14,6 +14,7 @@ from app.views.compare.marks import STRONG, Area, Frame, Line, ObjectMark, frame
 from app.views.compare.verdicts import Changes, Errors, Roll, changes, errors, roll
 from dysample.models.annotations import Objects
 from dysample.models.tasks import Task
+from dysample.scores.objects import ObjectDifference
 
 _NO_LABELS = repeat("")
 REFERENCE_NOTE = "The reference that the others are compared with"
@@ -36,6 +37,31 @@ def _either(names: Sequence[str]) -> str:
 def count(task: Task, objects: Objects) -> int:
     """Return the number of objects that are shown."""
     return len(objects)
+
+
+def empty(task: Task, objects: Objects) -> str:
+    """Return that there are no objects, if there are none."""
+    return "" if len(objects) else "no object"
+
+
+def box_differs(difference: ObjectDifference) -> str:
+    """Return how much two sets of boxes differ, in words."""
+    if not difference.only_here and not difference.only_there:
+        return "in no object, only in the edges of boxes"
+    return f"by {objects_words(difference.only_here).lower()} more and {difference.only_there} fewer"
+
+
+def same(difference: ObjectDifference) -> bool:
+    """Return whether two answers have the same objects."""
+    return not (difference.only_here or difference.only_there or difference.share)
+
+
+def mask_differs(difference: ObjectDifference) -> str:
+    """Return how much two sets of masks differ, in words."""
+    pixels = f"on {100 * difference.share:.1f} % of the pixels"
+    if not difference.only_here and not difference.only_there:
+        return pixels
+    return f"{pixels}, {box_differs(difference)}"
 
 
 # --- Panes ---

@@ -7,45 +7,41 @@ import streamlit as st
 from app.components.viewer.viewer import View
 from app.records import Comparison
 from app.settings import CompareSettings
-from app.shared import controls, networks, photos
+from app.shared import controls, photos
 from app.shared.engine.memory import NoRoomError
 from app.shared.engine.turns import EngineError
 from app.shared.fitting import Wanted, reduce_further
 from app.shared.literal import plain
-from app.shared.subject import choose_picture
-from app.views.compare import compute, sections
+from app.views.compare import choice, compute, sections
 from app.views.compare.kinds import drawing
 from dysample.models.hub import WeightsError
-from dysample.models.manifest import Manifest
+
+# The first screen of a projector is 720 pixels high.
+_STYLE = """<style>
+.st-key-compare-head h1 { font-size: 1.75rem; padding: 0; }
+[data-testid="stPopoverBody"]:has(.st-key-gallery) {
+    width: min(1040px, calc(100vw - 2rem));
+    max-width: none;
+}
+</style>"""
 
 
 def page() -> None:
     """Draw the page."""
-    st.title("Compare upsamplers")
-    controls.prose("compare")
-    try:
-        manifest = photos.manifest()
-    except WeightsError as error:
-        st.error(plain(str(error)))
-        return
-    picture = choose_picture()
-    settings = _choose_settings(manifest)
+    st.html(_STYLE)
+    with st.container(horizontal=True, vertical_alignment="center", key="compare-head"):
+        st.title("Compare upsamplers", width="content")
+        try:
+            manifest = photos.manifest()
+        except WeightsError as error:
+            st.error(plain(str(error)))
+            return
+        picture, settings = choice.choose(manifest)
     if not settings.upsamplers:
         st.info("Choose at least one upsampler to see what it does.")
         return
     wanted = Wanted(picture, settings.task, settings.longer_side, "compared")
     _draw(wanted, compute.fitted(wanted, settings))
-
-
-def _choose_settings(manifest: Manifest) -> CompareSettings:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        task = manifest.task(controls.task_choice({task.name: task.title for task in manifest.tasks}))
-        upsamplers = controls.upsampler_choice(networks.trained(task.name))
-        longer_side = controls.working_side_choice(task.working_side)
-        threshold = controls.threshold_choice() if drawing(task).count else None
-    st.caption(f"{drawing(task).sentence(task)} {task.limits}")
-    controls.untrained_note(networks.untrained(task.name))
-    return CompareSettings(task.name, upsamplers, longer_side, threshold)
 
 
 def _compute(wanted: Wanted, settings: CompareSettings) -> Comparison[Any] | None:
@@ -77,14 +73,20 @@ def _draw(wanted: Wanted, settings: CompareSettings) -> None:
         return
     draw = drawing(comparison.task)
     view = View(opacity=draw.opacity)
+    first = st.container()  # what was found comes before the controls that change how it is shown
     with st.container(horizontal=True, vertical_alignment="bottom"):
         known = comparison.picture.truth is not None
         show = controls.show_choice(draw.answers, comparison.reference_name, truth=known)
-        mode = controls.mode_choice()
-    sections.whole_pictures(wanted.source, settings, show, mode, view)
+        sides = sections.choose_sides(comparison, show)
+    with first:
+        sections.verdict(comparison, settings, wanted.source, sides)
+        sections.first_pictures(wanted.source, settings, show, sides, view)
     sections.notes(comparison, wanted)
-    st.subheader("Where they differ most")
-    sections.close_up_pictures(wanted.source, settings, show)
+    st.subheader("Side by side")
+    sections.all_pictures(wanted.source, settings, show, view)
+    if choice.differ(comparison):
+        st.subheader("Where they differ most")
+        sections.close_up_pictures(wanted.source, settings, show)
     st.subheader("In numbers")
     sections.numbers_table(comparison)
     sections.downloads(comparison, settings, wanted.source.name, show, view)

@@ -1,6 +1,7 @@
 """A comparison of label maps as panes: the layer over the photograph, its note and the legend."""
 
 from collections.abc import Sequence
+from math import floor
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -11,14 +12,47 @@ from app.shared.drawing import class_png, mask_png
 from app.theme import CHANGED, WRONG, class_colours
 from dysample.models.annotations import Labels
 from dysample.models.tasks import Task
+from dysample.scores.panoptic import PanopticDifference
 from dysample.scores.segmentation import Difference
 
 IGNORE = 255
+NEXT_TO_NOTHING = 0.98  # share of the background from which on a picture counts as empty
+_PRESENT = 0.01  # share of a picture from which on a class counts as found
+_NOTHING = "background"
 
 
 def sentence(task: Task) -> str:
     """Return a sentence on the output of a task's networks."""
-    return f"This network answers with {', '.join(task.classes)}, whatever it sees."
+    return (
+        f"It can only answer with these {len(task.classes)} classes: {', '.join(task.classes)}. "
+        "Anything else is forced into one of them."
+    )
+
+
+def differs(difference: Difference | PanopticDifference) -> str:
+    """Return how much two label maps differ, in words."""
+    return f"on {100 * difference.share:.1f} % of the pixels"
+
+
+def same(difference: Difference | PanopticDifference) -> bool:
+    """Return whether two label maps are alike."""
+    return not difference.share
+
+
+def found(task: Task, labels: Labels) -> int:
+    """Return the number of classes that cover a hundredth of the picture or more; background is none."""
+    shares = np.bincount(labels.classes.ravel(), minlength=256)[: len(task.classes)] / labels.classes.size
+    named = [name for name, share in zip(task.classes, shares, strict=True) if share >= _PRESENT]
+    return len([name for name in named if name != _NOTHING])
+
+
+def empty(task: Task, labels: Labels) -> str:
+    """Return how much of a label map is background if it is nearly all; else nothing."""
+    if _NOTHING not in task.classes:
+        return ""
+    share = float((labels.classes == task.classes.index(_NOTHING)).mean())
+    # Rounded down: "100 %" would deny the few pixels that are something.
+    return f"{floor(1000 * share) / 10:.1f} % background" if share > NEXT_TO_NOTHING else ""
 
 
 def panes(comparison: Comparison[Labels], show: Show) -> tuple[Layer, ...]:

@@ -47,6 +47,11 @@ def objects(task: Task, panoptic: Panoptic) -> Objects:
     return panoptic.objects(tuple(index for index, name in enumerate(task.classes) if name in task.things))
 
 
+def empty(task: Task, panoptic: Panoptic) -> str:
+    """Return that there are no objects, if there are none."""
+    return "" if count(task, panoptic) else "no object"
+
+
 # --- Panes ---
 
 

@@ -2,21 +2,25 @@
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import streamlit as st
 
 from app.components.viewer.viewer import View, compare_viewer
+from app.pages import page_at
 from app.records import ColourBar, Comparison, Layer, Legend, LegendEntry
-from app.settings import CompareSettings, Mode, Show, Source
-from app.shared import controls, fitting
+from app.settings import CompareSettings, Show, Source
+from app.shared import controls, fitting, photos
 from app.shared.cache import cached
 from app.shared.drawing import photo_png
+from app.shared.evidence import evidence_of
 from app.shared.fitting import Wanted
 from app.shared.literal import file_stem
-from app.views.compare import compute, numbers, sheet, words
+from app.views.compare import choice, compute, numbers, sheet, words
 from app.views.compare.kinds import drawing
+from dysample.ops.registry import operator_spec
+from dysample.scores.evidence import Evidence
 
 Part = Literal["whole", "close-up"]
 
@@ -24,9 +28,14 @@ Part = Literal["whole", "close-up"]
 _STOPS_APART = 2
 _CLOSE_UP_PANE = 200  # CSS pixels
 _CLOSE_UP_OPACITY = 0.75
+_FIRST_PANE, _DETAIL_PANE = 220, 130  # CSS pixels
+_USUAL_WIDTHS, _WIDE = (1.6, 1), (2.4, 1)  # of the whole picture and the close-up
+_CLOSE_UP = "Close-up of the frame in the picture: where they differ most."
+_NO_CLOSE_UP = "Close-up of the frame in the picture. They differ nowhere."
+_TRUTH = "Truth"
+_USUAL = "dysample+"
 _FORMATS = {
     "Objects": ("%d", "Objects whose score is at least the threshold."),
-    "Head (ms)": ("%.1f", "All but the encoder: ×2 upsamplers, fusion and prediction, on this machine."),
     "Upsampler parameters": ("localized", "Learned numbers in the head's ×2 upsamplers together."),
 }
 
@@ -55,22 +64,149 @@ def viewer_input(picture: Source, settings: CompareSettings, show: Show, part: P
     )
 
 
-@st.fragment
-def whole_pictures(picture: Source, settings: CompareSettings, show: Show, mode: Mode, default: View) -> None:
-    """Draw the whole pictures and their legend, and keep the visitor's view in the address."""
-    pictures = viewer_input(picture, settings, show, "whole")
-    view = compare_viewer(
-        pictures.photo,
-        controls.two_of(pictures.layers) if mode == "slider" else pictures.layers,
-        mode=mode,
-        size=pictures.size,
-        view=view_in_address(default),
-        legend=pictures.legend.entries,
-        key="viewer",
+def choose_sides(comparison: Comparison[Any], show: Show) -> tuple[str, str]:
+    """Choose the two layers of the before/after bar, by default the reference and DySample+."""
+    labels = [row.label for row in comparison.compared]
+    titles = [*labels, _TRUTH] if show == "answers" and comparison.picture.truth is not None else labels
+    left = comparison.reference_label if comparison.reference_label in labels else labels[0]
+    usual = operator_spec(_USUAL).label
+    right = usual if usual in labels and usual != left else labels[-1]
+    return controls.two_of(titles, left=left, right=right)
+
+
+def verdict(
+    comparison: Comparison[Any], settings: CompareSettings, picture: Source, sides: tuple[str, str]
+) -> None:
+    """Draw what is seen on this picture, what the test pictures say, and what to try if nothing is seen."""
+    task, rows = comparison.task, {row.label: row for row in comparison.compared}
+    shown = [label for label in sides if label in rows] or [comparison.compared[-1].label]
+    pair = compute.pair(picture, settings, shown[0], shown[-1])
+    known = evidence_of(task.name)
+    proof = words.proof(
+        known if isinstance(known, Evidence) else None,
+        {rows[label].name: label for label in dict.fromkeys(shown)},
     )
-    _write_view(view, default)
-    legend = pictures.legend
-    st.html(_names(legend.entries) if legend.bar is None else _bar(legend.bar))
+    _alternatives(comparison, picture)
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", key="compare-verdict"):
+        seen = words.seen(pair, drawing(task).differs(pair.difference))
+        st.markdown(f"{seen} {proof}", width="stretch")
+        st.page_link(
+            page_at("evidence").script,
+            label="Evidence",
+            icon=":material/arrow_forward:",
+            query_params={"evidence_task": task.title},
+        )
+
+
+def _alternatives(comparison: Comparison[Any], picture: Source) -> None:
+    """Draw that the task does not suit the picture, or finds nothing on it, and one that does better."""
+    task, manifest = comparison.task, photos.manifest()
+    empty = choice.emptiness(comparison)
+    alike = not choice.differ(comparison)
+    offer = choice.better_suited(manifest, picture, task)
+    if not (empty or alike or offer):
+        return
+    if offer is None:
+        with st.spinner("Looking for a task that finds more"):
+            offer = choice.finds_most(manifest, picture, task)
+    sentence = words.nothing(empty, task.title) if empty else words.ALIKE if alike else ""
+    with st.container(horizontal=True, vertical_alignment="center", key="compare-notice", border=True):
+        st.markdown(sentence or words.unsuited(task.title), width="stretch")
+        if offer:
+            choice.draw_offer(offer, key="offer_task")
+
+
+@st.fragment
+def first_pictures(
+    picture: Source, settings: CompareSettings, show: Show, sides: tuple[str, str], default: View
+) -> None:
+    """Draw photograph, before/after bar and close-up, and keep the visitor's view in the address."""
+    comparison = compute.comparison(picture, settings)
+    draw = drawing(comparison.task)
+    beside = _beside(comparison, show)
+    pictures, close_up = (viewer_input(picture, settings, show, part) for part in ("whole", "close-up"))
+    changes = None if beside is None else viewer_input(picture, settings, beside, "whole")
+    legends = [pictures.legend, *([] if changes is None else [changes.legend])]
+    whole, part = st.columns(_WIDE if changes else _USUAL_WIDTHS)
+    with whole:
+        view = compare_viewer(
+            pictures.photo,
+            _two(pictures.layers, sides),
+            mode="slider",
+            size=pictures.size,
+            view=view_in_address(default),
+            legend=[entry for legend in legends for entry in legend.entries],
+            key="viewer",
+            pane_width=_FIRST_PANE,
+            photograph=f"Photograph: {choice.title_of(picture)}",
+            beside=None if changes is None else _changed(changes.layers, sides[1], beside),
+            mark=_mark(comparison, pictures.size),
+            compact=True,
+            grey=True,
+        )
+        _write_view(view, default)
+    with part:
+        compare_viewer(
+            close_up.photo,
+            _two(close_up.layers, sides),
+            mode="panes",
+            size=close_up.size,
+            view=View(opacity=max(_CLOSE_UP_OPACITY, draw.opacity)),
+            legend=close_up.legend.entries,
+            # A key for each place: the view of a new place starts whole again.
+            key=f"detail-{comparison.window.x}-{comparison.window.y}",
+            pane_width=_DETAIL_PANE,
+            compact=True,
+            fixed=True,
+            grey=True,
+        )
+        st.caption(_CLOSE_UP if choice.differ(comparison) else _NO_CLOSE_UP)
+    st.html("".join(_names(each.entries) if each.bar is None else _bar(each.bar) for each in legends))
+
+
+def _beside(comparison: Comparison[Any], show: Show) -> Show | None:
+    """Return the layers that have a pane beside outputs that look alike."""
+    if show != "answers" or not drawing(comparison.task).beside:
+        return None
+    return "changes" if comparison.picture.truth is None else "errors"
+
+
+def _two(layers: Sequence[Layer], sides: tuple[str, str]) -> list[Layer]:
+    by_title = {layer.title: layer for layer in layers}
+    return [by_title[side] for side in sides]
+
+
+def _changed(layers: Sequence[Layer], side: str, show: Show | None) -> Layer:
+    """Return the changes or errors of the layer on the right, or of the last one."""
+    layer = next((layer for layer in layers if layer.title == side), layers[-1])
+    return replace(layer, title=f"{layer.title}, {'errors' if show == 'errors' else 'changes'}")
+
+
+def _mark(comparison: Comparison[Any], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the close-up as a part of the picture in the browser, which may be smaller."""
+    height, width = comparison.picture.image.shape[:2]
+    window, factor = comparison.window, size[0] / width
+    sides = min(window.size, width - window.x), min(window.size, height - window.y)
+    left, top, wide, high = (round(factor * length) for length in (window.x, window.y, *sides))
+    return left, top, wide, high
+
+
+@st.fragment
+def all_pictures(picture: Source, settings: CompareSettings, show: Show, default: View) -> None:
+    """Draw the photograph and all layers side by side."""
+    pictures = viewer_input(picture, settings, show, "whole")
+    compare_viewer(
+        pictures.photo,
+        pictures.layers,
+        mode="panes",
+        size=pictures.size,
+        view=default,
+        legend=pictures.legend.entries,
+        key="panes",
+        photograph="Photograph",
+        mark=_mark(compute.comparison(picture, settings), pictures.size),
+        grey=True,
+    )
 
 
 def view_in_address(default: View) -> View:
@@ -131,6 +267,8 @@ def close_up_pictures(picture: Source, settings: CompareSettings, show: Show) ->
         # A key for each place: the view of a new place starts whole again.
         key=f"close_up-{comparison.window.x}-{comparison.window.y}",
         pane_width=_CLOSE_UP_PANE,
+        photograph="Photograph",
+        grey=True,
     )
 
 
@@ -159,6 +297,9 @@ def numbers_table(comparison: Comparison[Any]) -> None:
         if name in formats
     }
     st.dataframe(dict(columns), hide_index=True, column_config=settings, placeholder="–", key="numbers")
+    st.page_link(
+        page_at("cost").script, label="What they cost in time and memory", icon=":material/arrow_forward:"
+    )
 
 
 def downloads(

@@ -63,7 +63,9 @@ def _blend(photo: UInt8[np.ndarray, "h w 3"], layer: Layer, opacity: float) -> U
     with Image.open(io.BytesIO(layer.png)) as picture:
         over = np.asarray(picture.convert("RGBA"), np.float32)
     weight = opacity * over[..., 3:] / 255
-    return np.round(photo * (1 - weight) + over[..., :3] * weight).astype(np.uint8)
+    # Grey, as in the viewer: no layer can have the photograph's own colour.
+    grey = (photo @ np.array([0.2126, 0.7152, 0.0722]))[..., None]
+    return np.round(grey * (1 - weight) + over[..., :3] * weight).astype(np.uint8)
 
 
 def _sheet_png(panes: Sequence[SheetPane], *, legend: Legend, caption: str, columns: int) -> bytes:

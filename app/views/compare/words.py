@@ -1,9 +1,111 @@
-"""Sentences of the Compare page on what memory has made of a picture."""
+"""Sentences of the Compare page: what is seen, what the test pictures say, and what memory has made of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.records import Comparison
+from app.records import Comparison, Pair, within_sentence
+from dysample.ops.registry import operator_spec
+from dysample.scores.evidence import Evidence, difference_to_reference, signed
+from dysample.scores.paired import LEVEL, PairedDifference
+from dysample.scores.specs import ScoreSpec, score_spec
+
+
+def seen(pair: Pair, differs: str) -> str:
+    """Return what is seen of two upsamplers on the picture, in Markdown.
+
+    Args:
+        pair: The two.
+        differs: How much their outputs differ, in words.
+    """
+    left, right = within_sentence(pair.left), pair.right
+    if pair.left == pair.right:
+        return f"Both sides show {left}."
+    if pair.before is None or pair.after is None:
+        return f"**{right} differs from {left} {differs}**; right or wrong cannot be told without labels."
+    spec, gain = pair.score, pair.after - pair.before
+    shown = _signed(spec, gain)
+    score = f"{spec.label} {_short(spec, pair.after)}{f' {spec.unit}' if spec.unit else ''} ({shown})"
+    return f"On this picture **{right} is {_verdict(spec, gain)} {left}: {score}**; they differ {differs}."
+
+
+def _verdict(spec: ScoreSpec, gain: float) -> str:
+    """Return a comparison of two scores by what is printed of them."""
+    printed = float(_signed(spec, gain).replace("−", "-"))
+    if not printed:
+        return "as good as"
+    return "better than" if (printed > 0) == (spec.better == "higher") else "worse than"
+
+
+def _digits(spec: ScoreSpec) -> int:
+    """Return the decimals of a score on one picture, where hundredths of a per cent are noise."""
+    return spec.digits - 1 if spec.factor == 100 else spec.digits
+
+
+def _short(spec: ScoreSpec, value: float) -> str:
+    return f"{spec.factor * value:.{_digits(spec)}f}"
+
+
+def _signed(spec: ScoreSpec, value: float) -> str:
+    text = f"{spec.factor * value:+.{_digits(spec)}f}"
+    return (text if float(text) else text.lstrip("+-")).replace("-", "−")
+
+
+def proof(evidence: Evidence | None, labels: Mapping[str, str]) -> str:
+    """Return what the task's test pictures say of upsamplers, in Markdown.
+
+    Args:
+        evidence: The evidence on the task; None where there is none.
+        labels: Display names of the upsamplers by their names.
+    """
+    if evidence is None:
+        return "One picture proves nothing, and nothing has been measured on test pictures yet."
+    spec, reference = score_spec(evidence.headline[0]), operator_spec(evidence.reference).label
+    gaps = {labels[name]: difference_to_reference(evidence, name, spec.name) for name in labels}
+    known = {label: gap for label, gap in gaps.items() if gap is not None}
+    if not known:
+        return f"One picture proves nothing: Evidence has the scores on {evidence.pictures} test pictures."
+    gains = [
+        f"{label} is {_place(gap, spec)} {within_sentence(reference)}, **{_printed(gap, spec)}**"
+        for label, gap in known.items()
+    ]
+    interval = f"{100 * LEVEL:.0f} % interval"
+    if any(len(gap.seeds) == 1 for gap in known.values()):
+        interval += ", of one training each"
+    return f"One picture proves nothing: on {evidence.pictures} test pictures {' and '.join(gains)} ({interval})."
+
+
+def _place(gap: PairedDifference, spec: ScoreSpec) -> str:
+    """Return where an interval places an upsampler: it has to leave zero out."""
+    if gap.low <= 0 <= gap.high:
+        return "level with"
+    return "better than" if (gap.value > 0) == (spec.better == "higher") else "worse than"
+
+
+def _printed(gap: PairedDifference, spec: ScoreSpec) -> str:
+    return f"{signed(gap.value, spec)} {spec.label} [{signed(gap.low, spec)}, {signed(gap.high, spec)}]"
+
+
+def nothing(empty: str, task: str) -> str:
+    """Return that the networks of a task find next to nothing on the picture, in Markdown."""
+    return f"The networks of **{task}** see next to nothing that they know here: {empty}."
+
+
+ALIKE = "All upsamplers give the same answer here: there is no difference to see."
+
+
+def unsuited(task: str) -> str:
+    """Return that a task does not suit the picture, in Markdown."""
+    return f"The networks of **{task}** have not learned from pictures like this one."
+
+
+def offer(task: str, found: int | None) -> str:
+    """Return the label of a button that changes the task.
+
+    Args:
+        task: Title of the task.
+        found: Number of classes or objects that its network finds; None where that was not asked.
+    """
+    return f"Try {task}" if found is None else f"Try {task}: {found} found here"
 
 
 def ways(comparison: Comparison[Any]) -> str:

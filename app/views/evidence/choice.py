@@ -9,8 +9,8 @@ import streamlit as st
 
 from app.memory import keep, restore
 from app.shared.controls import segments
+from app.shared.evidence import Missing, evidence
 from app.views.evidence import compute
-from app.views.evidence.compute import Missing
 from dysample.models.tasks import Kind
 from dysample.scores.evidence import Evidence, Trained
 from dysample.scores.specs import score_spec
@@ -47,14 +47,14 @@ def choose_evidence(kind: Kind | None = None) -> EvidenceChoice | None:
         The choice; None, after a note, where nothing was measured.
     """
     task = task_choice(compute.tasks(kind), kind)
-    evidence = compute.evidence(task)
-    if isinstance(evidence, Missing):
-        missing(evidence.reason, evidence.commands, damaged=evidence.damaged)
+    known = evidence(task)
+    if isinstance(known, Missing):
+        missing(known.reason, known.commands, damaged=known.damaged)
         return None
     with st.container(horizontal=True, gap="large"):
-        score = score_choice(evidence.kind, evidence.headline)
-        trained = trained_choice(ways(evidence))
-    return EvidenceChoice(task, evidence, score, trained)
+        score = score_choice(known.kind, known.headline)
+        trained = trained_choice(ways(known))
+    return EvidenceChoice(task, known, score, trained)
 
 
 def ways(evidence: Evidence) -> tuple[Trained, ...]:

@@ -1,4 +1,4 @@
-"""Evidence beside the weights, times in the repository, and costs counted in the networks of the tasks."""
+"""Tasks with evidence, times in the repository, and costs counted in the networks of the tasks."""
 
 import os
 import warnings
@@ -10,39 +10,23 @@ import torch
 
 from app.pages import APP
 from app.shared.cache import cached
+from app.shared.evidence import Missing
 from app.shared.literal import plain
 from dysample.measure.bench import BenchReport, BenchRow, from_json
 from dysample.measure.case import BenchCase
 from dysample.measure.complexity import META, HostSpec, SiteSpec, added_parameters, site_macs
 from dysample.measure.macs import UNIT, Cost
 from dysample.models.host import encode
-from dysample.models.manifest import pretrained_folder
 from dysample.models.tasks import Kind
 from dysample.models.weights import new_encoder, new_head
 from dysample.ops.registry import OPERATORS
-from dysample.scores.evidence import Evidence, EvidenceError, read_evidence
 from dysample.scores.paper import paper_table
-from dysample.training.recipe import ablation, load_recipe, recipe_names
+from dysample.training.recipe import load_recipe, recipe_names
 
 # Streamlit apps run from the repository; a wheel holds neither this file nor the weights.
 _BENCHMARK = APP.parent / "docs" / "benchmark.json"
 _BENCHMARK_VARIABLE = "DYSAMPLE_BENCHMARK"
 _SMALL = (4, 8)  # sides of the maps that multiplications are counted on
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """The reason for a missing number.
-
-    Attributes:
-        reason: A sentence or two.
-        commands: Command lines that produce it; none if nothing does.
-        damaged: Whether there is a file that cannot be read.
-    """
-
-    reason: str
-    commands: tuple[str, ...] = ()
-    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,34 +70,6 @@ def tasks(kind: Kind | None = None) -> dict[str, str]:
 def encoder_upsampler(task: str) -> str:
     """Return the upsampler that the encoder of a task's heads was trained with."""
     return load_recipe(task).task.reference
-
-
-def ablated(name: str) -> str:
-    """Return the task that the package repeats an ablation of the paper with."""
-    return ablation(name).recipe
-
-
-def evidence(task: str, part: str = "") -> Evidence | Missing:
-    """Return the evidence on a task, or on an ablation of it, from the folder of the weights."""
-    path = pretrained_folder() / task / (f"evidence-{part}.json" if part else "evidence.json")
-    if not path.is_file():
-        made = load_recipe(task).task
-        subject = f"This ablation of {made.title}" if part else made.title
-        sweep = f"--ablation {part}" if part else made.owner
-        commands = (f"python -m dysample sweep {sweep}", f"python -m dysample evaluate {task} --runs runs")
-        offered = not part or ablated(part) == task
-        reason = f"{subject} is not measured yet: there is no `{task}/{path.name}` among the weights."
-        return Missing(reason, commands if offered else ())
-    try:
-        return _evidence(path, os.stat(path).st_mtime_ns)
-    except (EvidenceError, OSError) as error:
-        return Missing(f"The evidence cannot be read: {plain(str(error))}.", damaged=True)
-
-
-@cached
-def _evidence(path: Path, changed: int) -> Evidence:
-    """Read a file once for each of its versions."""
-    return read_evidence(path)
 
 
 def latencies() -> Latencies | Missing:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.components.figure.block import figure_block
 from app.shared.controls import prose
+from app.shared.evidence import Missing, evidence
 from app.views.evidence import choice, compute, forest, scatter, tables, words
 from app.views.evidence.bubbles import (
     Bubble,
@@ -15,7 +16,6 @@ from app.views.evidence.bubbles import (
     side_formats,
 )
 from app.views.evidence.choice import choose_evidence, ways
-from app.views.evidence.compute import Missing
 from app.views.evidence.forest import class_gains, class_map
 from app.views.evidence.gains import (
     PAPER_NOISE,
@@ -172,7 +172,7 @@ def ablations() -> None:
 
 
 def _ablation(task: str, name: str) -> None:
-    ablation, evidence = ABLATIONS[name], compute.evidence(task, name)
+    ablation, known = ABLATIONS[name], evidence(task, name)
     st.subheader(ablation.title)
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -182,10 +182,10 @@ def _ablation(task: str, name: str) -> None:
         if name == "figure5":
             prose("evidence", "figure5")
     with right:
-        if isinstance(evidence, Missing):
-            choice.missing(evidence.reason, evidence.commands, damaged=evidence.damaged)
+        if isinstance(known, Missing):
+            choice.missing(known.reason, known.commands, damaged=known.damaged)
         else:
-            _our_ablations(evidence, name)
+            _our_ablations(known, name)
 
 
 def _our_ablations(evidence: Evidence, name: str) -> None:
