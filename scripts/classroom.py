@@ -69,7 +69,7 @@ def number_of(uri: str) -> int:
 
 def digest(answer: Answer) -> str:
     """Return a digest of all pictures that Compare shows of a photograph."""
-    layers = answer.component("viewer")["layers"]
+    layers = answer.component("panes")["layers"]
     return hashlib.sha256("".join(layer["picture"] for layer in layers).encode()).hexdigest()
 
 

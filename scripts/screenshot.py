@@ -1,7 +1,7 @@
 """Take the README's picture of the running app: `python scripts/screenshot.py [OUTPUT]`.
 
-It starts the app on a free port, opens the Compare page with a few upsamplers, and writes a PNG of the
-comparison (default: assets/compare.png).
+It starts the app on a free port, opens the Compare page, and writes a PNG of its first screen (default:
+assets/compare.png).
 """
 
 import sys
@@ -15,8 +15,8 @@ sys.path.insert(0, str(ROOT))
 from scripts.machine import find_browser  # noqa: E402
 from scripts.serving import serving  # noqa: E402
 
-QUERY = "picture=chelsea&task=Everyday+photographs&up=Nearest&up=Bilinear&up=DySample&up=DySample%2B"
-WINDOW = {"width": 1280, "height": 2000}
+QUERY = "picture=chelsea&left=Nearest"
+WINDOW = {"width": 1280, "height": 720}
 PATIENCE_MS = 180_000
 
 
@@ -41,8 +41,8 @@ def _shoot(browser: str, url: str, target: Path) -> None:
         page.get_by_test_id("stStatusWidget").wait_for(state="detached", timeout=PATIENCE_MS)
         page.wait_for_timeout(1500)  # thumbnails and fonts
         page.mouse.move(0, 0)
-        first = page.get_by_text("What the network knows").bounding_box()
-        last = page.get_by_role("heading", name="Where they differ most").bounding_box()
+        first = page.get_by_role("heading", name="Compare upsamplers").bounding_box()
+        last = page.get_by_role("heading", name="Side by side").bounding_box()
         if first is None or last is None:
             raise RuntimeError("the comparison is not on the page")
         target.parent.mkdir(parents=True, exist_ok=True)

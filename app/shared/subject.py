@@ -138,7 +138,7 @@ def choose_picture(usual: str = "") -> Source:
     Args:
         usual: Key of the picture to begin with; by default the gallery's first.
     """
-    chooser, upload = st.columns([3, 1], gap="large")
+    chooser, upload = st.columns([5, 2], gap="large")
     with upload:
         own = uploaded_picture(key="own")
     with chooser:

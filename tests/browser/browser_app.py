@@ -25,13 +25,24 @@ def settled(page: Page) -> None:
 
 
 def pictures(page: Page) -> Locator:
-    """The viewer with the whole picture."""
-    return page.locator(".viewer").first
+    """The viewer with the photograph and the before/after bar."""
+    return page.locator(".viewer:has(.frame .bar)")
 
 
 def close_up(page: Page) -> Locator:
-    """The viewer of the place where the upsamplers differ most."""
-    return page.locator(".viewer").nth(1)
+    """The viewer beside it, of the place where the upsamplers differ most."""
+    return page.locator(".viewer.fixed")
+
+
+def all_panes(page: Page) -> Locator:
+    """The viewer with all upsamplers side by side."""
+    return page.locator(".viewer.marked:not(.compact)")
+
+
+def open_gallery(page: Page) -> None:
+    """Unfold the choice of the picture on the Compare page."""
+    page.get_by_role("button", name="Picture", exact=True).click()
+    expect(page.get_by_role("radiogroup", name="Picture")).to_be_visible()
 
 
 def expect_no_sideways_scroll(page: Page, width: int) -> None:

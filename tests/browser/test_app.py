@@ -12,7 +12,15 @@ import pytest
 import skimage.data
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_app import close_up, expect_no_sideways_scroll, open_compare, pictures, settled
+from tests.browser.browser_app import (
+    all_panes,
+    close_up,
+    expect_no_sideways_scroll,
+    open_compare,
+    open_gallery,
+    pictures,
+    settled,
+)
 from tests.browser.charts import expect_shown
 from tests.browser.viewer import place, places, point
 
@@ -32,16 +40,18 @@ def photograph(tmp_path: Path) -> Path:
 
 def test_an_uploaded_photograph_is_compared(page: Page, url: str, tmp_path: Path) -> None:
     open_compare(page, url)
+    open_gallery(page)
     page.locator("input[type=file]").set_input_files(photograph(tmp_path))
     expect(page.get_by_text("You see your photograph my cat.jpg")).to_be_visible()
     settled(page)
+    expect(pictures(page).get_by_text("Photograph: my cat.jpg")).to_be_visible()
     for name in ("Nearest", "Bilinear", "DySample", "DySample+"):
-        expect(pictures(page).get_by_text(name, exact=True)).to_be_visible()
+        expect(all_panes(page).get_by_text(name, exact=True)).to_be_visible()
     expect(close_up(page).locator(".frame").first).to_be_visible()
 
 
 def test_panes_zoom_together_and_the_address_gives_the_view_again(page: Page, url: str) -> None:
-    open_compare(page, url, "picture=coffee&up=Nearest&up=Bilinear&up=DySample")
+    open_compare(page, url, "picture=coffee&up=Nearest&up=Bilinear&up=DySample&left=Nearest")
     frame = pictures(page).locator(".frame").first
     point(page, frame, 0.4, 0.5)
     before = place(pictures(page))
@@ -54,7 +64,8 @@ def test_panes_zoom_together_and_the_address_gives_the_view_again(page: Page, ur
     assert after[0] > 2 * before[0]
     page.reload()
     settled(page)
-    expect(pictures(page).locator(".frame")).to_have_count(3)
+    expect(pictures(page).locator(".title")).to_have_text(["Photograph: Coffee", "Nearest", "DySample"])
+    expect(all_panes(page).locator(".frame")).to_have_count(4)
     expect_shown(lambda: place(pictures(page)), pytest.approx(after, rel=1e-3, abs=1))
 
 
@@ -62,6 +73,7 @@ def test_a_broken_file_is_a_sentence_and_the_gallery_stays(page: Page, url: str,
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
     open_compare(page, url)
+    open_gallery(page)
     page.locator("input[type=file]").set_input_files(broken)
     alert = page.get_by_role("alert").filter(has_text="broken.png")
     expect(alert).to_be_visible()
@@ -108,13 +120,18 @@ def test_names_of_factories_are_text(page: Page, url: str) -> None:
 
 def test_the_gallery_and_the_controls_reach_the_address(page: Page, url: str) -> None:
     open_compare(page, url)
-    page.get_by_role("radio", name="Rocket").check(force=True)
-    page.wait_for_url("**picture=rocket*")
+    open_gallery(page)
+    page.get_by_role("radio", name="Coffee").check(force=True)
+    page.wait_for_url("**picture=coffee*")
     settled(page)
+    expect(page.get_by_role("radiogroup", name="Picture")).to_have_count(0)  # folded again
+    expect(pictures(page).get_by_text("Photograph: Coffee")).to_be_visible()
     page.get_by_role("radio", name="Changes from bilinear").click()
     page.wait_for_url("**show=Changes*")
-    page.get_by_role("radio", name="Before / after").click()
-    page.wait_for_url("**mode=Before*")
+    settled(page)
+    page.get_by_role("button", name="Swap").click()
+    page.wait_for_url("**left=DySample*")
+    expect(pictures(page).locator(".title")).to_have_text(["Photograph: Coffee", "DySample+", "Bilinear"])
     expect(page.get_by_role("slider", name="Position of the before/after bar")).to_be_visible()
 
 

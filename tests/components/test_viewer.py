@@ -1,5 +1,6 @@
 """The viewer without a browser: its view, the view in the URL, and the value returned."""
 
+import json
 import math
 from dataclasses import asdict
 
@@ -73,6 +74,35 @@ def test_slider_needs_two_layers() -> None:
     layers = [Layer("nearest", "", b"", "")]
     with pytest.raises(ValueError, match="'slider' needs at least 2 layers, got 1"):
         compare_viewer(b"", layers, mode="slider", size=(4, 4), view=View(), legend=(), key="viewer")
+
+
+def test_the_first_screen_has_photograph_frame_and_short_captions() -> None:
+    def page() -> None:
+        from app.components.viewer.viewer import View, compare_viewer
+        from app.records import Layer
+
+        layers = [Layer(name, "a note", b"png", "words") for name in ("nearest", "bilinear")]
+        compare_viewer(
+            b"photo",
+            layers,
+            mode="slider",
+            size=(40, 30),
+            view=View(),
+            legend=(),
+            key="viewer",
+            photograph="Photograph",
+            beside=layers[1],
+            mark=(1, 2, 3, 4),
+            compact=True,
+        )
+
+    (sent,) = [
+        json.loads(part.proto.json) for part in AppTest.from_function(page).run().get("bidi_component")
+    ]
+    assert (sent["photograph"]["title"], sent["photograph"]["picture"]) == ("Photograph", "")
+    assert sent["mark"] == [1, 2, 3, 4]
+    assert {layer["note"] for layer in (*sent["layers"], sent["beside"])} == {""}
+    assert sent["beside"]["picture"] == sent["layers"][1]["picture"] != ""
 
 
 @pytest.mark.parametrize("colour", ["red", "#fff", "#12345g"])

@@ -66,13 +66,14 @@ function drag(viewer, from, to, factor) {
   else carry(viewer, from, to, factor);
 }
 
-// Full screen: the viewer alone. The browser itself leaves it at Escape. Some telephones have none.
+// Full screen: the viewer alone. Most browsers leave it at Escape by themselves. Some telephones have none.
 
 function createScreen(viewer) {
   const { root } = viewer;
   const button = root.querySelector(".screen");
   button.hidden = !document.fullscreenEnabled;
   button.onclick = () => toggleScreen(viewer);
+  root.onkeydown = (event) => event.key === "Escape" && isFullScreen(viewer) && toggleScreen(viewer);
   root.onfullscreenchange = () => {
     const fills = isFullScreen(viewer);
     button.ariaLabel = fills ? "Leave full screen" : "Full screen";

@@ -9,6 +9,7 @@ const MOST_DEVICE_PX = 64; // no picture pixel is shown larger than this
 const OUTLINE_FROM_PX = 14; // from here on a pixel is marked by its outline, below by a cross
 const BAR_REACH_PX = 20; // a press this near the bar takes the bar
 const GAP_PX = 20; // between panes, as in the style sheet
+const MOST_NAMES = 40; // a scale has hundreds of shades, whose names no one could read
 const KEY_PAN = 0.1; // part of the frame that an arrow key moves
 const SETTLE_MS = 200;
 const HINT = "Scroll or pinch to zoom, drag to move, double-click to reset";
@@ -86,6 +87,7 @@ function takePictures(viewer, data) {
   viewer.size = data.size;
   viewer.paneWidth = data.paneWidth;
   viewer.legend = data.legend.map((entry) => ({ ...entry, rgb: channels(entry.colour) }));
+  drawNames(viewer, viewer.legend.length <= MOST_NAMES ? viewer.legend : []);
   viewer.mark = data.mark;
   viewer.hint = data.compact ? "" : HINT;
   for (const name of ["compact", "grey", "fixed"]) viewer.root.classList.toggle(name, data[name]);
@@ -128,6 +130,18 @@ function fillPane(pane, layers, photo) {
     else slot.layer.removeAttribute("src");
     slot.pixels = null;
   });
+}
+
+// The page has a legend of its own, which full screen hides.
+function drawNames({ root }, entries) {
+  root.querySelector(".names").replaceChildren(...entries.map(({ name, colour }) => {
+    const item = document.createElement("li");
+    const swatch = document.createElement("i");
+    swatch.className = "swatch";
+    swatch.style.background = colour;
+    item.append(swatch, name);
+    return item;
+  }));
 }
 
 function channels(colour) {

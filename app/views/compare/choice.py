@@ -10,6 +10,7 @@ from app.records import Comparison
 from app.settings import CompareSettings, Source
 from app.shared import controls, networks, photos
 from app.shared.cache import cached
+from app.shared.engine.memory import NoRoomError
 from app.shared.engine.turns import EngineError
 from app.shared.subject import choose_picture, choose_task, suited
 from app.views.compare import compute, words
@@ -53,10 +54,10 @@ def choose(manifest: Manifest) -> tuple[Source, CompareSettings]:
 
 def _picture() -> Source:
     """Draw the choice of the picture, which is folded again once a picture is chosen."""
-    memory, chosen = "gallery.chosen", st.session_state.get("gallery")
-    if chosen != kept(memory, None):
-        keep(memory, chosen)
+    memory, reported = "gallery.reported", repr((st.session_state.get("gallery") or {}).get("report"))
+    if reported != kept(memory, reported):
         st.session_state[_PICTURE] = False
+    keep(memory, reported)
     with st.popover("Picture", icon=":material/image:", key=_PICTURE, on_change="rerun"):
         return choose_picture(photos.FIRST)
 
@@ -64,12 +65,6 @@ def _picture() -> Source:
 def title_of(picture: Source) -> str:
     """Return the name of a picture for people."""
     return picture.name if picture.data is not None else photos.gallery()[picture.name].title
-
-
-def better_suited(manifest: Manifest, picture: Source, task: Task) -> Offer | None:
-    """Return a task that knows the picture, if the chosen one does not and another does."""
-    known = suited(manifest, picture)
-    return None if not known or task in known else Offer(known[0])
 
 
 def differ(comparison: Comparison[Any]) -> bool:
@@ -83,38 +78,54 @@ def emptiness(comparison: Comparison[Any]) -> str:
     """Return in words that no upsampler finds more than next to nothing; empty if one does."""
     kind = drawing(comparison.task)
     found = [kind.empty(comparison.task, row.answer.annotation) for row in comparison.compared]
-    return min(found) if all(found) else ""
+    return min(found, key=lambda words: (len(words), words)) if all(found) else ""
 
 
-def finds_most(manifest: Manifest, picture: Source, task: Task) -> Offer | None:
-    """Return the task that finds most on a picture, if that is more than the chosen one finds.
+def offer(manifest: Manifest, picture: Source, task: Task, *, finds: bool) -> Offer | None:
+    """Return a better task for a picture than the chosen one, if there is one.
 
-    Tasks that know the picture come first, whatever others find. Only the network with the reference runs.
+    Tasks that know the picture come first, if it is known which do. Other networks run only where the chosen
+    one finds nothing.
+
+    Args:
+        manifest: The manifest of the trained weights.
+        picture: The picture.
+        task: The chosen task.
+        finds: Whether its networks find anything that differs.
     """
     known = suited(manifest, picture)
-    here = _found(picture, task.name)
-    offers = [Offer(other, _found(picture, other.name)) for other in manifest.tasks if other != task]
-    more = [offer for offer in offers if (offer.found or 0) > (here or 0)]
-    return max(more, key=lambda offer: (offer.task in known, offer.found or 0), default=None)
+    if finds:
+        return None if not known or task in known else Offer(known[0])
+    others = [other for other in known or manifest.tasks if other.owner != task.owner]
+    several = {other.owner: Offer(other, _found(picture, other)) for other in reversed(others)}
+    more = [found for found in several.values() if (found.found or 0) > (_found(picture, task) or 0)]
+    return max(more, key=lambda found: found.found or 0, default=None)
+
+
+def _found(picture: Source, task: Task) -> int | None:
+    """Return the number of classes or objects that a task's reference finds; None if that is not known."""
+    if drawing(task).found is None:
+        return None
+    try:
+        return _count(picture, task.name)
+    except (EngineError, NoRoomError, WeightsError):
+        return None
 
 
 @cached
-def _found(picture: Source, name: str) -> int | None:
-    """Return the number of classes or objects that a task's reference finds; None if it cannot be counted."""
+def _count(picture: Source, name: str) -> int:
     task = photos.manifest().task(name)
     count = drawing(task).found
-    if count is None:
-        return None
-    try:
-        run = compute.run(picture, name, task.working_side, task.reference)
-    except (EngineError, WeightsError):
-        return None
-    return count(task, compute.answer(task, run, SURE, scored=False).annotation)
+    run = compute.run(picture, name, task.working_side, task.reference)
+    said = compute.answer(task, run, SURE, scored=False).annotation
+    return count(task, said) if count else 0
 
 
 def draw_offer(offer: Offer, *, key: str) -> None:
     """Draw a button that changes the task."""
-    st.button(words.offer(offer.task.title, offer.found), key=key, on_click=_take, args=(offer.task.name,))
+    noun = "object" if drawing(offer.task).count else "class"
+    label = words.offer(offer.task.title, offer.found, noun)
+    st.button(label, key=key, on_click=_take, args=(offer.task.name,))
 
 
 def _take(task: str) -> None:

@@ -23,6 +23,9 @@ _STYLE = """<style>
     width: min(1040px, calc(100vw - 2rem));
     max-width: none;
 }
+@media (max-width: 640px) {
+    .st-key-compare-head, .st-key-compare-verdict { flex-wrap: wrap; gap: 0.5rem; }
+}
 </style>"""
 
 
@@ -79,6 +82,7 @@ def _draw(wanted: Wanted, settings: CompareSettings) -> None:
         show = controls.show_choice(draw.answers, comparison.reference_name, truth=known)
         sides = sections.choose_sides(comparison, show)
     with first:
+        place = sections.notice(comparison, wanted.source)
         sections.verdict(comparison, settings, wanted.source, sides)
         sections.first_pictures(wanted.source, settings, show, sides, view)
     sections.notes(comparison, wanted)
@@ -90,6 +94,7 @@ def _draw(wanted: Wanted, settings: CompareSettings) -> None:
     st.subheader("In numbers")
     sections.numbers_table(comparison)
     sections.downloads(comparison, settings, wanted.source.name, show, view)
+    sections.draw_offer(comparison, wanted.source, place)
 
 
 page()

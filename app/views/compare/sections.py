@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.components.viewer.viewer import View, compare_viewer
 from app.pages import page_at
@@ -77,7 +78,7 @@ def choose_sides(comparison: Comparison[Any], show: Show) -> tuple[str, str]:
 def verdict(
     comparison: Comparison[Any], settings: CompareSettings, picture: Source, sides: tuple[str, str]
 ) -> None:
-    """Draw what is seen on this picture, what the test pictures say, and what to try if nothing is seen."""
+    """Draw what is seen on this picture, and what the test pictures say."""
     task, rows = comparison.task, {row.label: row for row in comparison.compared}
     shown = [label for label in sides if label in rows] or [comparison.compared[-1].label]
     pair = compute.pair(picture, settings, shown[0], shown[-1])
@@ -86,7 +87,6 @@ def verdict(
         known if isinstance(known, Evidence) else None,
         {rows[label].name: label for label in dict.fromkeys(shown)},
     )
-    _alternatives(comparison, picture)
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", key="compare-verdict"):
         seen = words.seen(pair, drawing(task).differs(pair.difference))
         st.markdown(f"{seen} {proof}", width="stretch")
@@ -98,22 +98,36 @@ def verdict(
         )
 
 
-def _alternatives(comparison: Comparison[Any], picture: Source) -> None:
-    """Draw that the task does not suit the picture, or finds nothing on it, and one that does better."""
-    task, manifest = comparison.task, photos.manifest()
-    empty = choice.emptiness(comparison)
-    alike = not choice.differ(comparison)
-    offer = choice.better_suited(manifest, picture, task)
-    if not (empty or alike or offer):
-        return
-    if offer is None:
-        with st.spinner("Looking for a task that finds more"):
-            offer = choice.finds_most(manifest, picture, task)
-    sentence = words.nothing(empty, task.title) if empty else words.ALIKE if alike else ""
-    with st.container(horizontal=True, vertical_alignment="center", key="compare-notice", border=True):
+def notice(comparison: Comparison[Any], picture: Source) -> DeltaGenerator | None:
+    """Draw that the task does not suit the picture or finds nothing, and return a place for an offer."""
+    task = comparison.task
+    sentence = _complaint(comparison)
+    if not sentence and choice.offer(photos.manifest(), picture, task, finds=True) is None:
+        return None
+    with st.container(
+        horizontal=True, vertical_alignment="center", key="compare-notice", border=True, gap="small"
+    ):
         st.markdown(sentence or words.unsuited(task.title), width="stretch")
-        if offer:
-            choice.draw_offer(offer, key="offer_task")
+        return st.empty()
+
+
+def draw_offer(comparison: Comparison[Any], picture: Source, place: DeltaGenerator | None) -> None:
+    """Draw a better task in its place; other networks may have to run for it."""
+    if place is None:
+        return
+    finds = not _complaint(comparison)
+    with place, st.spinner("Trying other tasks", width="content"):
+        better = choice.offer(photos.manifest(), picture, comparison.task, finds=finds)
+    with place:
+        if better:
+            choice.draw_offer(better, key="offer_task")
+
+
+def _complaint(comparison: Comparison[Any]) -> str:
+    empty = choice.emptiness(comparison)
+    if empty:
+        return words.nothing(empty, comparison.task.title)
+    return "" if choice.differ(comparison) else words.ALIKE
 
 
 @st.fragment
@@ -161,7 +175,8 @@ def first_pictures(
             grey=True,
         )
         st.caption(_CLOSE_UP if choice.differ(comparison) else _NO_CLOSE_UP)
-    st.html("".join(_names(each.entries) if each.bar is None else _bar(each.bar) for each in legends))
+    drawn = (_names(each.entries) if each.bar is None else _bar(each.bar) for each in legends)
+    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.5em 3em">{"".join(drawn)}</div>')
 
 
 def _beside(comparison: Comparison[Any], show: Show) -> Show | None:
@@ -242,8 +257,9 @@ def _bar(bar: ColourBar) -> str:
     ticks = "".join(f"<span>{html.escape(text)}</span>" for _, text in bar.ticks)
     alt = f"Legend: {bar.title}, from {bar.ticks[0][1]} ({low}) to {bar.ticks[-1][1]} ({high})"
     row = "display:flex;justify-content:space-between;gap:.5em"
+    box = "flex:1 1 20rem;max-width:28rem;font-size:.9rem"
     return (
-        f'<div role="img" aria-label="{html.escape(alt)}" style="max-width:28rem;font-size:.9rem">'
+        f'<div role="img" aria-label="{html.escape(alt)}" style="{box}">'
         f'<div style="{row}"><span>{low}</span><strong>{html.escape(bar.title)}</strong>'
         f"<span>{high}</span></div>"
         f'<div style="height:1em;border-radius:3px;border:1px solid currentColor;'

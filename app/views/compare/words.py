@@ -23,6 +23,8 @@ def seen(pair: Pair, differs: str) -> str:
     if pair.before is None or pair.after is None:
         return f"**{right} differs from {left} {differs}**; right or wrong cannot be told without labels."
     spec, gain = pair.score, pair.after - pair.before
+    if not pair.after and not pair.before:
+        return f"On this picture **neither gets anything right: {spec.label} 0**; they differ {differs}."
     shown = _signed(spec, gain)
     score = f"{spec.label} {_short(spec, pair.after)}{f' {spec.unit}' if spec.unit else ''} ({shown})"
     return f"On this picture **{right} is {_verdict(spec, gain)} {left}: {score}**; they differ {differs}."
@@ -71,7 +73,8 @@ def proof(evidence: Evidence | None, labels: Mapping[str, str]) -> str:
     interval = f"{100 * LEVEL:.0f} % interval"
     if any(len(gap.seeds) == 1 for gap in known.values()):
         interval += ", of one training each"
-    return f"One picture proves nothing: on {evidence.pictures} test pictures {' and '.join(gains)} ({interval})."
+    pictures, words = f"on {evidence.pictures} test pictures", " and ".join(gains)
+    return f"One picture proves nothing: {pictures} {words} ({interval})."
 
 
 def _place(gap: PairedDifference, spec: ScoreSpec) -> str:
@@ -98,14 +101,17 @@ def unsuited(task: str) -> str:
     return f"The networks of **{task}** have not learned from pictures like this one."
 
 
-def offer(task: str, found: int | None) -> str:
+def offer(task: str, found: int | None, noun: str) -> str:
     """Return the label of a button that changes the task.
 
     Args:
         task: Title of the task.
         found: Number of classes or objects that its network finds; None where that was not asked.
+        noun: What one of them is called.
     """
-    return f"Try {task}" if found is None else f"Try {task}: {found} found here"
+    if found is None:
+        return f"Try {task}"
+    return f"Try {task} ({found} {noun}{'' if found == 1 else 'es' if noun.endswith('s') else 's'} found)"
 
 
 def ways(comparison: Comparison[Any]) -> str:

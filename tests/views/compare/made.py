@@ -54,8 +54,6 @@ def made_comparison(
         {
             name: Answer(
                 output,
-                head_seconds=0.02,
-                encoder_seconds=0.1,
                 parameters=7,
                 scored=None if scored is None else scored[name],
             )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from tests.views.depth import (
     make_pictures,
     make_weights,
 )
-from tests.views.opened import forget, open_page
+from tests.views.opened import forget, markdown, open_page
 
 pytestmark = pytest.mark.slow
 
@@ -50,9 +51,9 @@ def opened(address: str, **query: str) -> AppTest:
     return app.run()
 
 
-def viewer(app: AppTest) -> dict[str, object]:
+def viewer(app: AppTest, key: str = "viewer") -> dict[str, Any]:
     sent = [json.loads(part.proto.json) for part in app.get("bidi_component")]
-    return next(data for data in sent if "layers" in data)
+    return next(data for data in sent if data.get("key") == key)
 
 
 def predicted(folder: Path, upsampler: str) -> np.ndarray:
@@ -70,7 +71,8 @@ def test_the_page_compares_depths_with_right_numbers(folders: tuple[Path, Path])
     app = opened("")
     assert not app.exception
     assert not app.error
-    assert any(LIMITS in caption.value for caption in app.caption)
+    assert LIMITS in markdown(app)
+    assert "nothing has been measured on test pictures yet" in markdown(app)
     shown = app.dataframe[0].value.set_index("Upsampler")
     assert list(shown.index) == ["Nearest", "Bilinear", "DySample+"]
     truth = made_truth() / 1000
@@ -93,21 +95,33 @@ def test_the_page_compares_depths_with_right_numbers(folders: tuple[Path, Path])
 
 def test_depths_lie_on_the_photograph_with_their_truth() -> None:
     app = opened("")
-    data = viewer(app)
-    assert [layer["title"] for layer in data["layers"]] == ["Nearest", "Bilinear", "DySample+", "Truth"]  # pyright: ignore[reportIndexIssue, reportGeneralTypeIssues]
+    data = viewer(app, "panes")
+    assert [layer["title"] for layer in data["layers"]] == ["Nearest", "Bilinear", "DySample+", "Truth"]
     assert data["size"] == [SIDES[1], SIDES[0]]
-    assert data["value"]["opacity"] == 1  # pyright: ignore[reportIndexIssue]
+    assert data["value"]["opacity"] == 1
     (bar,) = [part.proto.body for part in app.get("html") if "Legend" in part.proto.body]
     assert "Depth (m)" in bar
     assert "near" in bar
+
+
+def test_errors_or_changes_lie_beside_depths_that_look_alike() -> None:
+    app = opened("")
+    first = viewer(app)
+    assert [layer["title"] for layer in first["layers"]] == ["Bilinear", "DySample+"]
+    assert first["beside"]["title"] == "DySample+, errors"
+    bars = "".join(part.proto.body for part in app.get("html"))
+    assert "Error (% of the true depth)" in bars
+    first = viewer(opened("", picture="coffee"))
+    assert first["beside"]["title"] == "DySample+, changes"
+    assert viewer(opened("", show="Errors"))["beside"] is None
 
 
 @pytest.mark.parametrize(
     ("show", "words"), [("Changes from bilinear", "from Bilinear on average"), ("Errors", "off on average")]
 )
 def test_notes_report_changes_and_errors(show: str, words: str) -> None:
-    data = viewer(opened("", show=show))
-    assert words in data["layers"][0]["note"]  # pyright: ignore[reportIndexIssue]
+    data = viewer(opened("", show=show), "panes")
+    assert words in data["layers"][0]["note"]
 
 
 def test_a_picture_without_depths_has_no_errors() -> None:
