@@ -30,7 +30,7 @@ def test_depths_are_read_under_the_pointer_and_taken_away(page: Page, url: str) 
     expect(page.get_by_role("img", name="Legend: Depth (m)")).to_be_visible()
     frame = pictures(page).locator(".frame").first
     point(page, frame, 0.5, 0.5)
-    reading = pictures(page).locator(".reading .name").first
+    reading = pictures(page).locator(".reading .name").nth(1)  # the first is the photograph's
     expect(reading).to_have_text(re.compile(r"\d\.\d\d m$"))
     said = float(reading.inner_text().removesuffix(" m").strip("≤≥ "))
     x, y = map(int, re.findall(r"\d+", pictures(page).locator(".status").inner_text()))

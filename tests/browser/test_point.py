@@ -54,7 +54,8 @@ def test_a_cell_is_brought_clicked_walked_and_read(
     page: Page, app_url: str, planned: tuple[Step, SamplingRecord]
 ) -> None:
     step, record = planned
-    open_compare(page, app_url)  # to its end: a page that is left while it draws misses its downloads
+    # To its end: a page that is left while it draws misses its downloads.
+    open_compare(page, app_url, "picture=chelsea")
     page.get_by_role("link", name="Offsets").click()
     click_cell(page, 5, 10)
     page.get_by_role("link", name="Look at one point of this cell").click()

@@ -73,7 +73,9 @@ function createScreen(viewer) {
   const button = root.querySelector(".screen");
   button.hidden = !document.fullscreenEnabled;
   button.onclick = () => toggleScreen(viewer);
-  root.onkeydown = (event) => event.key === "Escape" && isFullScreen(viewer) && toggleScreen(viewer);
+  root.onkeydown = (event) => {
+    if (event.key === "Escape" && isFullScreen(viewer)) toggleScreen(viewer);
+  };
   root.onfullscreenchange = () => {
     const fills = isFullScreen(viewer);
     button.ariaLabel = fills ? "Leave full screen" : "Full screen";

@@ -21,6 +21,7 @@ from dysample.models.tasks import Task
 from dysample.scores.objects import SURE
 
 _PICTURE = "picture_open"
+_FOLDED, _NOTHING = "gallery.folded", repr(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,20 @@ def choose(manifest: Manifest) -> tuple[Source, CompareSettings]:
 
 def _picture() -> Source:
     """Draw the choice of the picture, which is folded again once a picture is chosen."""
-    memory, reported = "gallery.reported", repr((st.session_state.get("gallery") or {}).get("report"))
-    if reported != kept(memory, reported):
+    if _reported() != kept(_FOLDED, _NOTHING):
         st.session_state[_PICTURE] = False
-    keep(memory, reported)
     with st.popover("Picture", icon=":material/image:", key=_PICTURE, on_change="rerun"):
         return choose_picture(photos.FIRST)
+
+
+def _reported() -> str:
+    """Return the choice that the gallery has reported last."""
+    return repr((st.session_state.get("gallery") or {}).get("report"))
+
+
+def finish() -> None:
+    """Take the gallery for folded, at the end of a run: one that is cut short may not have folded it."""
+    keep(_FOLDED, _reported())
 
 
 def title_of(picture: Source) -> str:

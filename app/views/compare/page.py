@@ -40,11 +40,12 @@ def page() -> None:
             st.error(plain(str(error)))
             return
         picture, settings = choice.choose(manifest)
-    if not settings.upsamplers:
+    if settings.upsamplers:
+        wanted = Wanted(picture, settings.task, settings.longer_side, "compared")
+        _draw(wanted, compute.fitted(wanted, settings))
+    else:
         st.info("Choose at least one upsampler to see what it does.")
-        return
-    wanted = Wanted(picture, settings.task, settings.longer_side, "compared")
-    _draw(wanted, compute.fitted(wanted, settings))
+    choice.finish()
 
 
 def _compute(wanted: Wanted, settings: CompareSettings) -> Comparison[Any] | None:

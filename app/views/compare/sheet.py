@@ -51,7 +51,7 @@ def printed(comparison: Comparison[Any], show: Show, *, opacity: float, title: s
     height, width = photo.shape[:2]
     caption = (
         f"{comparison.task.title}: one encoder, heads that differ by their upsampler. "
-        f"{width} by {height} px. Trained on {comparison.task.dataset}."
+        f"{width} by {height} px. Trained on {comparison.task.licence.partition(':')[0]}."
     )
     if comparison.threshold is not None:
         caption += f" Objects with a score of at least {comparison.threshold:g}."
