@@ -96,7 +96,7 @@ class Compared(Generic[Said]):
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class Sides:
     """Two upsamplers of a comparison beside each other.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from app.records import ONE_PASS, Answer, Compared, Comparison, Pair, Picture, Route, Said
+from app.records import ONE_PASS, Answer, Compared, Comparison, Picture, Route, Said, Sides
 from app.settings import CompareSettings, Source
 from app.shared import fitting
 from app.shared.cache import cached
@@ -198,7 +198,7 @@ def _compared(
 
 
 @cached
-def pair(source: Source, settings: CompareSettings, left: str, right: str) -> Pair:
+def pair(source: Source, settings: CompareSettings, left: str, right: str) -> Sides:
     """Compare two of the chosen upsamplers with each other.
 
     Raises:
@@ -210,12 +210,12 @@ def pair(source: Source, settings: CompareSettings, left: str, right: str) -> Pa
     return pair_of(whole, rows[left], rows[right])
 
 
-def pair_of(whole: Comparison[Said], left: Compared[Said], right: Compared[Said]) -> Pair:
+def pair_of(whole: Comparison[Said], left: Compared[Said], right: Compared[Said]) -> Sides:
     """Compare two upsamplers of a comparison with each other."""
     scoring = SCORERS[whole.task.kind]
     score = score_spec(scoring.headline[0])
     before, after = (getattr(row.score, score.name, None) for row in (left, right))
-    return Pair(
+    return Sides(
         left=left.label,
         right=right.label,
         difference=scoring.difference(right.answer.annotation, left.answer.annotation),

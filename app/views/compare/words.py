@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.records import Comparison, Pair, within_sentence
+from app.records import Comparison, Sides, within_sentence
 from dysample.ops.registry import operator_spec
 from dysample.scores.evidence import Evidence, difference_to_reference, signed
 from dysample.scores.paired import LEVEL, PairedDifference
 from dysample.scores.specs import ScoreSpec, score_spec
 
 
-def seen(pair: Pair, differs: str) -> str:
+def seen(pair: Sides, differs: str) -> str:
     """Return what is seen of two upsamplers on the picture, in Markdown.
 
     Args:

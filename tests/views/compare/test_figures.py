@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from app.records import Comparison, Pair, Picture
+from app.records import Comparison, Picture, Sides
 from app.settings import CompareSettings
 from app.shared import drawing
 from app.theme import CHANGED, COMMON_INDOORS, class_colours
@@ -240,12 +240,12 @@ def test_better_and_worse_are_those_of_what_is_printed(
     before: float | None, after: float, words_of_it: str
 ) -> None:
     difference = Difference(0.1, 0.2)
-    pair = Pair("Bilinear", "DySample", difference, score_spec("miou"), before, after)
+    pair = Sides("Bilinear", "DySample", difference, score_spec("miou"), before, after)
     assert words_of_it in words.seen(pair, "somewhere")
 
 
 def test_lower_is_better_for_errors() -> None:
-    pair = Pair("Bilinear", "DySample", DepthDifference(0.1, 0.2), score_spec("rms"), 0.5, 0.4)
+    pair = Sides("Bilinear", "DySample", DepthDifference(0.1, 0.2), score_spec("rms"), 0.5, 0.4)
     assert "DySample is better than bilinear: RMS 0.400 m (−0.100)" in words.seen(pair, "")
 
 
