@@ -267,18 +267,20 @@ def _round(
     size: tuple[int, int],
 ) -> None:
     """Run the encoder and every head once, down to labels on the CPU."""
-    from app.shared.engine import passes
-    from app.shared.engine.timing import timed_once
+    from app.shared.engine import devices, passes
 
-    started = time.perf_counter()
-    maps, seconds = timed_once(encode)
-    times["encoder"].append(seconds)
+    started = before = time.perf_counter()
+    maps = encode()
+    devices.finished()
+    times["encoder"].append(time.perf_counter() - before)
     for name, head in heads.items():
 
         def labels(head: Any = head) -> Any:
             return passes.decode(head, maps, size).output.argmax(1).byte().cpu()
 
-        times[name].append(timed_once(labels)[1])
+        before = time.perf_counter()
+        labels()
+        times[name].append(time.perf_counter() - before)
     times["all"].append(time.perf_counter() - started)
 
 

@@ -138,7 +138,7 @@ class Cluster:
         self._connecting = threading.Lock()
 
     def answer(self, job: Job) -> Answered:
-        """Return what the network says, and the time that it took."""
+        """Return what the network says."""
         return self._ask("answer", job)
 
     def steps(self, job: Job) -> tuple[Step, ...]:

@@ -50,14 +50,10 @@ class Answered:
 
     Attributes:
         output: The annotation; where that depends on a threshold, the network's own output.
-        head_seconds: Time of the head with its upsamplers.
-        encoder_seconds: Time of the encoder, which all upsamplers share.
         way: How the network was run.
     """
 
     output: Any
-    head_seconds: float
-    encoder_seconds: float
     way: Route = ONE_PASS
 
 
@@ -69,7 +65,7 @@ class Engine(Protocol):
     """
 
     def answer(self, job: Job) -> Answered:
-        """Return what the network says, and the time that it took."""
+        """Return what the network says."""
         ...
 
     def steps(self, job: Job) -> tuple[Step, ...]:
@@ -99,7 +95,7 @@ class Networks:
         self._turn = turn
 
     def answer(self, job: Job) -> Answered:
-        """Return what the network says, and the time that it took.
+        """Return what the network says.
 
         A picture that the memory does not suffice for in one pass is computed in tiles.
         """
@@ -108,8 +104,7 @@ class Networks:
         shape = job.image.shape
         with self._turn(shape):
             attempts = ways.annotations(task, job.image, encoded, way, networks)
-            said, way = first_that_fits(attempts, shape)
-        return Answered(said.output, said.head_seconds, encoded.seconds + said.maps_seconds, way)
+            return Answered(*first_that_fits(attempts, shape))
 
     def steps(self, job: Job) -> tuple[Step, ...]:
         """Return the upsampling steps, whose maps are those of the padded picture."""
@@ -143,7 +138,9 @@ class Networks:
             task, networks, kept = self._task(job.task), self._placed(job), self._cache.budget
             with self._turn(job.image.shape):
                 attempts = ways.encodings(task, job.image, networks, kept=kept)
-                return first_that_fits(attempts, job.image.shape)
+                found = first_that_fits(attempts, job.image.shape)
+                devices.finished()  # the turn is over when the device has computed, not when it was told to
+                return found
 
         return self._kept(("maps", self._owner(job.task), job.picture), make, owners=job.owners)
 

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from app.shared.engine import devices, passes
 from app.shared.engine.memory import taken
-from app.shared.engine.timing import timed, timed_once
 from dysample.models.annotations import Annotation
 from dysample.models.encoder import STRIDES, Encoder
 from dysample.models.heads import DenseHead, Head
@@ -133,34 +132,19 @@ class Encoded:
             memory than there is, and each tile's are to be computed when they are needed.
         mean: Mean of the coarsest map for the context of the image, where there are no maps; None where the
             encoder needs none.
-        seconds: Time that it took.
     """
 
     maps: Maps | None
-    mean: Tensor | None
-    seconds: float
+    mean: Tensor | None = None
 
 
 def encode_whole(encoder: Encoder, image: UInt8[np.ndarray, "h w 3"]) -> Encoded:
     """Compute the encoder's maps in one pass."""
-    pixels = passes.to_device(image, encoder.mean.device)
-    maps, seconds = timed_once(lambda: passes.encode(encoder, pixels))
-    return Encoded(maps, None, seconds)
+    return Encoded(passes.encode(encoder, passes.to_device(image, encoder.mean.device)))
 
 
 def encode_tiles(encoder: Encoder, image: UInt8[np.ndarray, "h w 3"], tiles: tuple[Tile, ...]) -> Encoded:
     """Compute the encoder's maps tile by tile, and put them together on the CPU."""
-    maps, seconds = timed_once(lambda: _encoded(encoder, image, tiles))
-    return Encoded(maps, None, seconds)
-
-
-def encode_mean(encoder: Encoder, image: UInt8[np.ndarray, "h w 3"], tiles: tuple[Tile, ...]) -> Encoded:
-    """Compute only what a tile's maps need of the rest of the picture."""
-    mean, seconds = timed_once(lambda: _context_mean(encoder, image, tiles))
-    return Encoded(None, mean, seconds)
-
-
-def _encoded(encoder: Encoder, image: UInt8[np.ndarray, "h w 3"], tiles: tuple[Tile, ...]) -> Maps:
     height, width = (side + -side % STRIDES[-1] for side in image.shape[:2])
     whole: list[Tensor] = []
     for tile in tiles:
@@ -174,7 +158,12 @@ def _encoded(encoder: Encoder, image: UInt8[np.ndarray, "h w 3"], tiles: tuple[T
             rows, columns = (_on_map(span, stride) for span in (tile.rows, tile.columns))
             kept = (_on_map(span, stride) for span in tile.within)
             target[:, :, rows, columns] = x[(..., *kept)].to(devices.CPU)
-    return (*whole[:-1], _in_context(encoder, whole[-1]))
+    return Encoded((*whole[:-1], _in_context(encoder, whole[-1])))
+
+
+def encode_mean(encoder: Encoder, image: UInt8[np.ndarray, "h w 3"], tiles: tuple[Tile, ...]) -> Encoded:
+    """Compute only what a tile's maps need of the rest of the picture."""
+    return Encoded(None, _context_mean(encoder, image, tiles))
 
 
 def _in_context(encoder: Encoder, coarsest: Tensor) -> Tensor:
@@ -243,52 +232,31 @@ def _strides(maps: Maps, tile: Tile) -> list[int]:
 # --- Head ---
 
 
-@dataclass(frozen=True, slots=True)
-class Annotated:
-    """What a head says of a whole picture, and the seconds that it took.
-
-    Attributes:
-        output: The annotation; where that depends on a threshold, the head's own output.
-        head_seconds: Time of the head.
-        maps_seconds: Time in which maps were computed or cut out for it.
-    """
-
-    output: Any
-    head_seconds: float
-    maps_seconds: float = 0.0
-
-
-def annotate_whole(task: Task, head: Head, shape: tuple[int, ...], maps: Maps) -> Annotated:
+def annotate_whole(task: Task, head: Head, shape: tuple[int, ...], maps: Maps) -> Any:
     """Run a head on a picture in one pass."""
-    kind, here = KINDS[task.kind], _beside(head, maps)
-    output, seconds = timed(lambda: passes.decode(head, here, shape).output)
-    if kind.above is None:
-        return Annotated(kind.annotation(task, output), seconds)
-    return Annotated(devices.moved(output, devices.CPU), seconds)
+    kind = KINDS[task.kind]
+    output = passes.decode(head, _beside(head, maps), shape).output
+    return kind.annotation(task, output) if kind.above is None else devices.moved(output, devices.CPU)
 
 
 def annotate_tiles(
     task: Task, head: Head, shape: tuple[int, ...], tiles: tuple[Tile, ...], maps_of: Callable[[Tile], Maps]
-) -> Annotated:
+) -> Annotation:
     """Run a head tile by tile; of each tile only the annotation is kept.
 
     Raises:
         ValueError: Annotations of the task's kind cannot be joined.
     """
-    join, seconds = _joins(task), [0.0, 0.0]
+    join = _joins(task)
 
-    def part(tile: Tile) -> tuple[slice, slice, Annotation]:
-        maps, of_maps = timed_once(lambda: maps_of(tile))
-        output, of_head = timed_once(lambda: passes.decode(head, maps, tile.shape).output)
-        seconds[0] += of_head
-        seconds[1] += of_maps
+    def part(tile: Tile) -> AnnotatedPart:
+        output = passes.decode(head, maps_of(tile), tile.shape).output
         return tile.rows, tile.columns, KINDS[task.kind].annotation(task, output).part(*tile.within)
 
-    annotation = join(shape[0], shape[1], map(part, tiles))
-    return Annotated(annotation, seconds[0], seconds[1])
+    return join(shape[0], shape[1], map(part, tiles))
 
 
-def annotate_strips(task: Task, head: DenseHead, shape: tuple[int, ...], maps: Maps) -> Annotated:
+def annotate_strips(task: Task, head: DenseHead, shape: tuple[int, ...], maps: Maps) -> Annotation:
     """Run a head once, and take its values strip by strip; no value is another than in one pass.
 
     Raises:
@@ -297,12 +265,11 @@ def annotate_strips(task: Task, head: DenseHead, shape: tuple[int, ...], maps: M
     kind, join = KINDS[task.kind], _joins(task)
     height, width = shape[:2]
 
-    def parts() -> Iterator[tuple[slice, slice, Annotation]]:
+    def parts() -> Iterator[AnnotatedPart]:
         for rows, values in head.strips(_beside(head, maps), height, width, rows=_STRIP_ROWS):
             yield rows, slice(0, width), kind.annotation(task, values)
 
-    annotation, seconds = timed_once(lambda: join(height, width, parts()))
-    return Annotated(annotation, seconds)
+    return join(height, width, parts())
 
 
 def _joins(task: Task) -> Callable[[int, int, Iterable[AnnotatedPart]], Annotation]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from jaxtyping import UInt8
 from app.records import Route
 from app.shared.engine import devices, memory, tiles
 from app.shared.engine.memory import Attempt
-from app.shared.engine.tiles import Annotated, Encoded, Tile
+from app.shared.engine.tiles import Encoded, Tile
 from dysample.models.encoder import Encoder
 from dysample.models.heads import DenseHead, Head
 from dysample.models.tasks import KINDS, Task
@@ -67,7 +68,7 @@ def encodings(
 
 def annotations(
     task: Task, image: UInt8[np.ndarray, "h w 3"], encoded: Encoded, way: Route, networks: Sequence[Placed]
-) -> Iterator[Attempt[Annotated]]:
+) -> Iterator[Attempt[Any]]:
     """Return the ways to run a head: in one pass, with its values in strips, and in tiles.
 
     Args:

@@ -126,8 +126,7 @@ def _count(picture: Source, name: str) -> int:
     task = photos.manifest().task(name)
     count = drawing(task).found
     run = compute.run(picture, name, task.working_side, task.reference)
-    said = compute.answer(task, run, SURE, scored=False).annotation
-    return count(task, said) if count else 0
+    return count(task, compute.annotation(task, run, SURE)) if count else 0
 
 
 def draw_offer(offer: Offer, *, key: str) -> None:

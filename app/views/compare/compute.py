@@ -1,20 +1,21 @@
 """Comparisons of upsamplers on one picture: outputs, differences, scores, and where they differ most."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import floor, sqrt
 from typing import Any
 
 import cv2
 import numpy as np
 
-from app.records import ONE_PASS, Answer, Compared, Comparison, Picture, Route, Said, Sides
+from app.records import Answer, Compared, Comparison, Picture, Said, Sides
 from app.settings import CompareSettings, Source
 from app.shared import fitting
 from app.shared.cache import cached
 from app.shared.engine import devices
 from app.shared.engine.local import alone, chosen
 from app.shared.engine.memory import free_on, is_large, tile_bytes
+from app.shared.engine.networks import Answered
 from app.shared.fitting import Wanted
 from app.shared.networks import job, parameters
 from app.shared.photos import manifest, picture
@@ -30,21 +31,6 @@ CLOSE_UP_SIDE = 96  # pixels of the working picture that a close-up shows
 SHOWN_PIXELS = 12_500_000
 USUAL_OBJECTS = 12  # in a picture that is full of them
 _STRIP_BYTES = 100_000_000  # of the strips that differences are counted in
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkRun:
-    """A run of a network with one upsampler on a picture.
-
-    Attributes:
-        output: The annotation; where that depends on a threshold, the network's own output.
-        parameters: Total number of parameters of the head's upsamplers.
-        way: How the network was run.
-    """
-
-    output: Any
-    parameters: int
-    way: Route = ONE_PASS
 
 
 def warm(source: Source, settings: CompareSettings, report: Callable[[str, float], None]) -> None:
@@ -73,7 +59,7 @@ def _with_reference(settings: CompareSettings) -> tuple[str, ...]:
 
 
 @cached
-def run(source: Source, task: str, longer_side: int, upsampler: str) -> NetworkRun:
+def run(source: Source, task: str, longer_side: int, upsampler: str) -> Answered:
     """Run the network with one upsampler; the encoder runs once for all of them.
 
     Raises:
@@ -81,23 +67,20 @@ def run(source: Source, task: str, longer_side: int, upsampler: str) -> NetworkR
         WeightsError: If weights are missing or damaged.
         EngineError: If the network cannot be run now.
     """
-    answered = chosen().answer(job(source, task, longer_side, upsampler))
-    return NetworkRun(answered.output, parameters(task, upsampler), answered.way)
+    return chosen().answer(job(source, task, longer_side, upsampler))
 
 
-def answer(task: Task, run: NetworkRun, threshold: float | None, *, scored: bool = True) -> Answer[Any]:
-    """Return what a network says from a score on; no network runs.
+def annotation(task: Task, run: Answered, threshold: float | None) -> Any:
+    """Return what a network says from a score on; no network runs."""
+    above = KINDS[task.kind].above
+    return run.output if above is None else above(task, run.output, threshold or 0.0)
 
-    Args:
-        task: The task.
-        run: The run of the network.
-        threshold: Least score of the objects to show.
-        scored: Whether there is a truth to score the network with, which may take all objects.
-    """
+
+def _answer(task: Task, run: Answered, threshold: float | None, parameters: int, scored: bool) -> Answer[Any]:
+    """Return what a network says from a score on; where there is a truth, also what is to be scored."""
     kind = KINDS[task.kind]
-    said = run.output if kind.above is None else kind.above(task, run.output, threshold or 0.0)
     ranked = kind.annotation(task, run.output) if kind.ranked and scored else None
-    return Answer(said, run.parameters, ranked, run.way)
+    return Answer(annotation(task, run, threshold), parameters, ranked, run.way)
 
 
 @cached
@@ -112,11 +95,14 @@ def comparison(source: Source, settings: CompareSettings) -> Comparison[Any]:
     runs = {
         name: run(source, settings.task, settings.longer_side, name) for name in _with_reference(settings)
     }
+    counts = {name: parameters(settings.task, name) for name in runs}
     entries = {name: manifest().entry(settings.task, name) for name in settings.upsamplers}
     shown = picture(source, settings.task, settings.longer_side)
     shape, scored = shown.image.shape, shown.truth is not None
     with alone(shape, needs=comparison_bytes(task, len(runs), shape)):
-        answers = {name: answer(task, made, settings.threshold, scored=scored) for name, made in runs.items()}
+        answers = {
+            name: _answer(task, made, settings.threshold, counts[name], scored) for name, made in runs.items()
+        }
         return compare(task, shown, answers, entries, threshold=settings.threshold)
 
 

@@ -102,7 +102,7 @@ def test_tiles_say_what_one_pass_says(task: str, photo: str, size: tuple[int, in
     image = photograph(photo, *size)
     with torch.inference_mode():
         whole = tiles.encode_whole(encoder, image)
-        one_pass = values(tiles.annotate_whole(known, head, size, whole.maps).output)
+        one_pass = values(tiles.annotate_whole(known, head, size, whole.maps))
         parts = tiling(size, SIDE)
         assert len(parts) > 1
         together = tiles.encode_tiles(encoder, image, parts)
@@ -129,7 +129,7 @@ def test_tiles_say_what_one_pass_says(task: str, photo: str, size: tuple[int, in
                 edges[tuple(near)] = True
     assert edges.any()
     for name, said in found.items():
-        right = alike(values(said.output), one_pass)
+        right = alike(values(said), one_pass)
         assert right.mean() >= 0.999, name
         assert right[edges].mean() >= 0.999, name
 
@@ -184,7 +184,7 @@ def test_strips_are_the_values_of_the_whole(task: str, upsampler: str, rows: int
         assert all(values.shape[2] <= max(rows, 4) for _, values in strips)
         assert torch.equal(torch.cat([values for _, values in strips], dim=2), expected)
         said = tiles.annotate_strips(known, head, shape, maps)
-        assert np.array_equal(values(said.output), values(KINDS[known.kind].annotation(known, expected)))
+        assert np.array_equal(values(said), values(KINDS[known.kind].annotation(known, expected)))
 
 
 def test_every_tile_is_what_the_network_says_of_it_alone() -> None:
@@ -195,9 +195,7 @@ def test_every_tile_is_what_the_network_says_of_it_alone() -> None:
     parts = tiling(shape, 128, 32)
     host = KINDS[known.kind].host(encoder, head).eval()
     with torch.inference_mode():
-        said = tiles.annotate_tiles(
-            known, head, shape, parts, tiles.encoded_anew(encoder, image, None)
-        ).output
+        said = tiles.annotate_tiles(known, head, shape, parts, tiles.encoded_anew(encoder, image, None))
         for tile in parts:
             part = torch.from_numpy(image[tile.seen].copy()).permute(2, 0, 1)[None]
             alone = host(part)[0, 0].numpy()[tile.within]
