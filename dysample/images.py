@@ -89,13 +89,32 @@ def decode(data: bytes) -> Float[Tensor, "3 h w"]:
         ImageError: The bytes are empty, not an image, damaged or cut off, or the image is too small or too
             large.
     """
-    if not data:
-        raise ImageError("The file is empty (0 bytes); choose another one.")
-    Image.init()
     name = _format_name(data)
+    with _sentences(name, data):
+        return _decoded(name, data)
+
+
+def stored_size(data: bytes) -> tuple[int, int]:
+    """Return rows and columns of an image file as it is stored, perhaps not upright; nothing is decoded.
+
+    Args:
+        data: The whole file, as for `decode`.
+
+    Raises:
+        ImageError: The bytes are empty, not an image, or the image is too small or too large.
+    """
+    name = _format_name(data)
+    with _sentences(name, data):
+        width, height = _opened(name, data)[0].size
+        return height, width
+
+
+@contextmanager
+def _sentences(name: str, data: bytes) -> Generator[None]:
+    """Raise errors of Pillow's parsers as sentences, and ignore their warnings."""
     try:
         with _silenced():
-            return _decoded(name, data)
+            yield
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -136,7 +155,8 @@ def _decoded(name: str, data: bytes) -> Float[Tensor, "3 h w"]:
     return _pixels(loaded)
 
 
-def _loaded(name: str, data: bytes) -> _Loaded:
+def _opened(name: str, data: bytes) -> tuple[Image.Image, bytes | None]:
+    """Return an image that is not decoded yet, and the ICC profile that was found outside of Pillow."""
     profile = None
     if name == "PNG":
         data, profile = essential_png(data)
@@ -152,6 +172,11 @@ def _loaded(name: str, data: bytes) -> _Loaded:
         if image.info.get("compression") in ("jpeg", "tiff_jpeg"):
             _check_scans(tiff_scan_count(data, image.tag_v2), image.size)
         _take_native_order(image)
+    return image, profile
+
+
+def _loaded(name: str, data: bytes) -> _Loaded:
+    image, profile = _opened(name, data)
     tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
     planes = tags.get(Exif.PlanarConfiguration) == 2 and image.info.get("compression") == "raw"
     if planes and max(tags.get(Exif.BitsPerSample, (1,))) > 8:
@@ -171,6 +196,9 @@ def _loaded(name: str, data: bytes) -> _Loaded:
 
 def _format_name(data: bytes) -> str:
     """Return the format by the first bytes; never try Pillow's others, some of which run programs."""
+    if not data:
+        raise ImageError("The file is empty (0 bytes); choose another one.")
+    Image.init()
     for name in _FORMATS:
         accept = Image.OPEN[name][1] if name in Image.OPEN else None
         if accept is not None and accept(data[:16]) is True:  # a string means that support is not built in

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, features
 
-from dysample.images import decode, to_uint8
+from dysample.images import ImageError, decode, stored_size, to_uint8
 
 Array = NDArray[Any]
 RNG = np.random.default_rng(2023)
@@ -205,3 +205,23 @@ def test_to_uint8_rounds_to_the_nearest_level_and_clips(dtype: torch.dtype) -> N
     assert result.dtype == np.uint8
     assert result.flags.c_contiguous
     assert result.tolist() == [[[0, 0, 255]]]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", AVIF])
+def test_the_stored_size_is_known_without_decoding(kind: str) -> None:
+    data = saved(SMOOTH, kind)
+    assert stored_size(data) == (48, 64)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "The file is empty"),
+        (b"no picture", "not an image that can be read here"),
+        (saved(SMOOTH[:8], "PNG"), "each side needs 16"),
+        (saved(SMOOTH, "JPEG")[:40], "damaged, cut off or of a rare kind"),
+    ],
+)
+def test_a_stored_size_that_cannot_be_read_is_a_sentence(data: bytes, sentence: str) -> None:
+    with pytest.raises(ImageError, match=sentence):
+        stored_size(data)

@@ -17,7 +17,11 @@ from app import scenes
 from app.records import Picture
 from app.settings import Source, Subject
 from app.shared.cache import cached
+from app.shared.engine.local import alone
+from app.shared.engine.memory import NoRoomError
+from app.shared.engine.turns import EngineError
 from dysample import images
+from dysample.images import ImageError
 from dysample.models import manifest as manifests
 from dysample.models.annotations import Annotation
 from dysample.models.encoder import STRIDES
@@ -39,6 +43,7 @@ _PHOTOGRAPHS = {
     "coffee": ("Coffee", "Rachel Michetti, CC0", _INDOORS),
     "motorcycle_left": ("Motorcycle", "Middlebury Stereo 2014, Scharstein et al.", _INDOORS),
 }
+_DECODING_BYTES = 20  # a pixel, at the most, while a file is decoded
 FIRST = "street"  # where nothing is chosen: its truth is known, and upsamplers differ in it
 
 
@@ -227,9 +232,19 @@ def photograph(source: Source) -> Photograph:
     Raises:
         ImageError: If the file cannot be used.
     """
-    if source.data is not None:
-        return without_truth(images.to_uint8(images.decode(source.data)))
-    return gallery()[source.name].load()
+    if source.data is None:
+        return gallery()[source.name].load()
+    shape = images.stored_size(source.data)
+    try:
+        with alone(shape, needs=_DECODING_BYTES * shape[0] * shape[1]):
+            return without_truth(images.to_uint8(images.decode(source.data)))
+    except NoRoomError as error:
+        raise ImageError(
+            f"It has {shape[1]}×{shape[0]} pixels, for which too little memory is free now: make it smaller, "
+            "or try again later."
+        ) from error
+    except EngineError as error:  # others are before it
+        raise ImageError(str(error)) from error
 
 
 @cached

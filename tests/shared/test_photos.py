@@ -1,11 +1,23 @@
 """The gallery's pictures with the truths of several tasks."""
 
+import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
+import pytest
+import torch
+from PIL import Image
 
+from app.settings import Source
+from app.shared import photos
 from app.shared.photos import _measured, _scenes, _spread
+from dysample import images
+from dysample.images import ImageError
 from dysample.models.tasks import Kind
 from dysample.training.data import PictureData
 from dysample.training.recipe import CocoFiles, load_recipe
@@ -69,3 +81,44 @@ def test_boxes_masks_and_segments_of_a_photograph_are_found(tmp_path: Path) -> N
     assert np.bincount(segments.labels().ravel()).tolist()[1:] == [18 * 18 + 14 * 20, 16 * 16]
     scene = next(item for item in _scenes() if item.key == "street").preview()
     assert all(scene.truth(recipe.task) is None for recipe in recipes)
+
+
+# --- Visitors' own pictures ---
+
+
+def own(name: str, width: int, height: int) -> Source:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "green").save(file, "PNG")
+    return Source(name, file.getvalue() + name.encode())
+
+
+def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may take a gigabyte meanwhile."""
+    active, most, both = 0, 0, threading.Barrier(2)
+
+    def decode(data: bytes) -> torch.Tensor:
+        nonlocal active, most
+        active += 1
+        most = max(most, active)
+        threading.Event().wait(0.05)
+        active -= 1
+        return torch.zeros(3, 20, 20)
+
+    def read(name: str) -> None:
+        both.wait(10)
+        photos.photograph(own(name, 2500, 2000))
+
+    monkeypatch.setattr(images, "decode", decode)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(read, ("one after", "the other")))
+    assert most == 1
+
+
+def test_a_picture_that_the_memory_does_not_suffice_for_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = SimpleNamespace(total=8_000_000_000, available=50_000_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    with pytest.raises(ImageError, match="It has 2500×2000 pixels, for which too little memory is free now"):
+        photos.photograph(own("too large", 2500, 2000))
+    assert photos.photograph(own("small enough", 250, 200)).image.shape == (200, 250, 3)
