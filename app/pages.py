@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Group = Literal["See", "Understand", "Use"]
+Group = Literal["Start", "See", "Understand", "Use"]
 
 APP = Path(__file__).parent
 
@@ -18,12 +18,14 @@ class Page:
         title: Name in the navigation.
         group: What people come to it for.
         purpose: What it shows; one line, without a full stop.
+        listed: Whether it is in the navigation; other pages are reached by links.
     """
 
     address: str
     title: str
     group: Group
     purpose: str
+    listed: bool = True
 
     @property
     def script(self) -> str:
@@ -39,10 +41,35 @@ class Page:
 # In the order of the navigation; the first is where a visitor arrives.
 PAGES: tuple[Page, ...] = (
     Page(
+        "start",
+        "Start",
+        "Start",
+        "what an upsampler does, before and after, and the ways in: see it, teach it, decide",
+    ),
+    Page(
         "compare",
         "Compare",
         "See",
         "one photograph, several upsamplers, side by side; where they differ, and by how much",
+    ),
+    Page(
+        "evidence",
+        "Evidence",
+        "See",
+        "what each upsampler scored in our runs and in the paper, with intervals, ablations and cost",
+    ),
+    Page(
+        "anatomy",
+        "Anatomy",
+        "Understand",
+        "the operator stage by stage, on a 4×4 example and on your picture, with a guided tour",
+    ),
+    Page(
+        "scope",
+        "Scope and overlap",
+        "Understand",
+        "initial grids, reach and overlap of the points, the dynamic scope of your picture, "
+        "boundary disorder",
     ),
     Page(
         "offsets",
@@ -55,19 +82,6 @@ PAGES: tuple[Page, ...] = (
         "One point",
         "Understand",
         "the arithmetic of a single output pixel, and its footprint under every upsampler",
-    ),
-    Page(
-        "scope",
-        "Scope and overlap",
-        "Understand",
-        "initial grids, reach and overlap of the points, the dynamic scope of your picture, "
-        "boundary disorder",
-    ),
-    Page(
-        "anatomy",
-        "Anatomy",
-        "Understand",
-        "the operator stage by stage, on a 4×4 example and on your picture, with a guided tour",
     ),
     Page(
         "learn",
@@ -94,10 +108,18 @@ PAGES: tuple[Page, ...] = (
         "what each upsampler takes in time, memory and operations, measured on your machine while you wait",
     ),
     Page(
-        "evidence",
-        "Evidence",
-        "See",
-        "what each upsampler scored in our runs and in the paper, with intervals, ablations and cost",
+        "handout",
+        "Handout",
+        "Start",
+        "figures, captions and questions for print or PDF, of your picture, task and upsamplers",
+        listed=False,
+    ),
+    Page(
+        "lecture",
+        "Lecture notes",
+        "Start",
+        "notes for a lecture of 45 minutes: what to open, say and ask, and what people get wrong",
+        listed=False,
     ),
 )
 
@@ -109,3 +131,13 @@ def page_at(address: str) -> Page:
         KeyError: There is none.
     """
     return {row.address: row for row in PAGES}[address]
+
+
+def course() -> tuple[Page, ...]:
+    """Return the pages of the course, in the order in which they build on each other."""
+    return tuple(row for row in PAGES if row.group == "Understand")
+
+
+def lecture() -> tuple[Page, ...]:
+    """Return the pages of a lecture, from the first to the last slide."""
+    return (page_at("start"), page_at("compare"), *course(), page_at("evidence"))

@@ -213,6 +213,38 @@ class Legend:
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """One side of the before/after bar.
+
+    Attributes:
+        label: Display name of the upsampler.
+        classes: Class of every pixel that is shown.
+        miou: Mean intersection over union in the whole picture.
+        right: Share of the whole picture's labelled pixels that have their true class.
+    """
+
+    label: str
+    classes: UInt8[np.ndarray, "h w"]
+    miou: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeAfter:
+    """The same picture and network with two upsamplers.
+
+    Attributes:
+        task: What the network was trained for.
+        image: RGB of the part that is shown.
+        sides: Before, and after.
+    """
+
+    task: Task
+    image: UInt8[np.ndarray, "h w 3"]
+    sides: tuple[Side, Side]
+
+
+@dataclass(frozen=True, slots=True)
 class CostResult:
     """The measurements of upsamplers, as far as they have come.
 

@@ -14,13 +14,14 @@ import socket
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import cast
+from urllib.parse import parse_qs
 from weakref import WeakValueDictionary
 
 from google.protobuf.message import DecodeError
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config, runtime
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -40,6 +41,8 @@ _UPLOAD = re.compile(r".*/_stcore/upload_file/([^/]+)/[^/]+")
 # What a browser needs. Others empty the caches of all visitors, list the files of the checkout, or set what
 # happens when the source changes.
 _COMMANDS = {"rerun_script", "stop_script", "app_heartbeat", "file_urls_request", "backend_operation_request"}
+# Compare was the page at the root, so links to comparisons that were shared then have these there.
+_COMPARED = {"picture", "task", "up", "side", "threshold", "show", "mode", "left", "right", "view"}
 _FRAMING = 2 << 20  # bytes of a request around the file, of which Streamlit allows one million
 
 
@@ -124,6 +127,8 @@ class Guard:
             await _refuse(scope, receive, send, 404, "Not found.")
         elif scope["type"] == "websocket":
             await self._app(scope, _commands_of_browsers(receive), send)
+        elif _is_comparison(scope):
+            await _to_comparison(scope, receive, send)
         elif upload is not None and scope["method"] == "PUT":
             await self._upload(upload[1], scope, receive, send)
         else:
@@ -143,6 +148,22 @@ class Guard:
             finally:
                 self._arriving -= size
             _forget_older_files(session)
+
+
+def _is_comparison(scope: Scope) -> bool:
+    """Return whether a request is an old link to a comparison: to the root, with what Compare reads there."""
+    root = config.get_option("server.baseUrlPath").strip("/")
+    if scope["method"] not in ("GET", "HEAD") or scope["path"].strip("/") != root:
+        return False
+    return not _COMPARED.isdisjoint(parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+
+async def _to_comparison(scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a browser on, to an address below the one that it asked for, whatever a proxy has cut off."""
+    folder = "" if scope["path"].endswith("/") else f"{scope['path'].rpartition('/')[2]}/"
+    query = scope["query_string"].decode("latin-1")
+    # The response quotes what a header must not hold, such as the ends of lines.
+    await RedirectResponse(f"{folder}compare?{query}", 307)(scope, receive, send)
 
 
 def _size(scope: Scope) -> float:

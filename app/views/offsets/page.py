@@ -7,12 +7,12 @@ from app.components import arrows
 from app.components.figure.block import figure_block
 from app.components.offsets.canvas import offset_canvas
 from app.memory import keep, kept
-from app.pages import page_at
 from app.settings import Subject
 from app.shared import networks
 from app.shared.cache import cached
 from app.shared.cell import CELL_KEY, read_cell, write_cell
 from app.shared.controls import offer, prose
+from app.shared.links import page_link
 from app.shared.subject import choose_network, step_labels
 from app.views.offsets import compute, controls, figures
 from dysample.ops.registry import OPERATORS
@@ -92,9 +92,7 @@ def _chosen(subject: Subject, step: str, cell: tuple[int, int] | None) -> None:
     )
     columns = figures.cell_table(compute.field(subject, step), row, column)
     controls.numbers(columns, key="cell_numbers", height=_CELL_TABLE_PX)
-    st.page_link(
-        page_at("point").script, label="Look at one point of this cell", icon=":material/center_focus_strong:"
-    )
+    page_link("point", label="Look at one point of this cell", icon=":material/center_focus_strong:")
 
 
 def _numbers(subject: Subject, step: str) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.errors import StreamlitPageNotFoundError
 
 from app.memory import keep, kept
-from app.pages import page_at
+from app.shared import links
 from app.shared.cell import read_whole
 from app.views.quiz.questions import LETTERS, Wording
 
@@ -103,7 +103,7 @@ def verdict(reply: Reply, choices: Sequence[str]) -> None:
 def page_link(words: Wording) -> None:
     """Draw the link to the page on which to try it."""
     try:
-        st.page_link(page_at(words.page).script, label=words.link, icon=":material/arrow_forward:")
+        links.page_link(words.page, label=words.link, icon=":material/arrow_forward:")
     except StreamlitPageNotFoundError:
         st.caption(f"To go on: {words.link}.")  # this page is served on its own, so there is no other
 
