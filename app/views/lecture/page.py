@@ -1,3 +1,22 @@
+"""Lecture notes: what to open, say and ask in 45 minutes, as they stand in `docs/lecture.md`."""
+
+import re
+
 import streamlit as st
 
-st.title("x")
+from app.pages import APP
+
+_NOTES = APP.parent / "docs" / "lecture.md"
+_HERE = "http://localhost:8501/"  # where the notes suppose the app
+_DOCUMENT = re.compile(r"\[([^]]+)\]\([\w-]+\.md\)")  # other documents are not served
+
+
+def page() -> None:
+    """Draw the page."""
+    title, _, text = _NOTES.read_text(encoding="utf-8").partition("\n")
+    st.title(title.removeprefix("# "))
+    with st.container(width=760):
+        st.markdown(_DOCUMENT.sub(r"\1", text.replace(_HERE, "./")))
+
+
+page()

@@ -1,37 +1,11 @@
 """Check yourself: predictions to make before the answer is shown."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Generic
-
 import streamlit as st
 
 from app.components.figure.block import figure_block
-from app.shared.cache import cached
-from app.views.quiz import controls, figures, figures_counts, questions, reading
-from app.views.quiz.figures import Illustration
-from app.views.quiz.questions import F, Question, wordings
-
-
-@dataclass(frozen=True, slots=True)
-class _Item(Generic[F]):
-    """A question, the figure that poses it, and the figure that solves it."""
-
-    question: Callable[[], Question[F]]
-    posed: Callable[[Question[F]], Illustration]
-    solved: Callable[[Question[F]], Illustration]
-
-
-_ITEMS: dict[str, _Item[Any]] = {
-    "start": _Item(cached(reading.start), figures.start_posed, figures.start_solved),
-    "value": _Item(cached(reading.value), figures.value_posed, figures.value_solved),
-    "arrow": _Item(cached(reading.arrow), figures.arrow_posed, figures.arrow_solved),
-    "double": _Item(cached(questions.double), figures_counts.double_posed, figures_counts.double_solved),
-    "touch": _Item(cached(questions.touch), figures_counts.touch_posed, figures_counts.touch_solved),
-    "shuffle": _Item(cached(questions.shuffle), figures_counts.shuffle_posed, figures_counts.shuffle_solved),
-    "weight": _Item(cached(questions.weight), figures_counts.weight_posed, figures_counts.weight_solved),
-    "border": _Item(cached(questions.border), figures.border_posed, figures.border_solved),
-}
+from app.views.quiz import controls
+from app.views.quiz.questions import wordings
+from app.views.quiz.sections import ITEMS
 
 
 def page() -> None:
@@ -49,7 +23,7 @@ def page() -> None:
 
 
 def _ask(name: str, number: int, count: int) -> None:
-    words, item = wordings()[name], _ITEMS[name]
+    words, item = wordings()[name], ITEMS[name]
     st.subheader(f"{number}. {words.ask}")
     st.markdown(words.given)
     question = item.question()

@@ -5,10 +5,10 @@ from app.records import BeforeAfter, within_sentence
 
 def caption(pictures: BeforeAfter) -> str:
     """Return what is seen, with numbers, and what it does not prove."""
-    before, after = pictures.sides
+    shares = [f"{100 * side.right:.1f} %" for side in pictures.sides]
+    before, after = (within_sentence(side.label) for side in pictures.sides)
     return (
         "A made scene with exact labels, and one network trained around each upsampler: with "
-        f"{within_sentence(before.label)} enlargement {100 * before.right:.1f} % of the pixels have their "
-        f"true class, with {within_sentence(after.label)} {100 * after.right:.1f} %. Look at kerbs and lamp posts. "
-        "One picture proves nothing; test sets do."
+        f"{before} enlargement {shares[0]} of the pixels have their true class, with {after} {shares[1]}. "
+        "Look at kerbs and lamp posts. One picture proves nothing; test sets do."
     )
