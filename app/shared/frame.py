@@ -1,5 +1,6 @@
 """What stands around every page: the course's steps, presentation, print, and the glossary."""
 
+from dataclasses import asdict
 from functools import cache
 
 import streamlit as st
@@ -7,6 +8,7 @@ import streamlit as st
 from app import pages
 from app.components.assets import read_joined
 from app.components.frame import FOLDER
+from app.components.frame.mounted import frame_in_browser
 from app.pages import Page
 from app.shared import glossary
 from app.shared.engine import local
@@ -18,7 +20,7 @@ _KEYS = "PageUp and PageDown turn the pages of the lecture, Esc leaves. F11 fill
 
 def begin(page: Page) -> None:
     """Draw what comes before a page: styles for print and, in a presentation, its keys."""
-    presenting = st.query_params.get(_PRESENT) == "1"
+    presenting = _presenting()
     with st.container():  # one element, whatever is in it: the page below stays as it is
         st.html(_styles(presenting=presenting))
         if presenting:
@@ -36,26 +38,28 @@ def end(page: Page) -> None:
             type="tertiary",
             help=f"Without controls, for a projector. {_KEYS}",
             on_click=_enter,
-            key="present",
+            key="frame-present",
         )
         page_link("handout", label="Handout", icon=":material/print:")
         with st.popover("Glossary", icon=":material/dictionary:", type="tertiary"):
             st.markdown(glossary.listed())
-    glossary.open_terms()
-    st.caption(local.sentence())
+    with st.container(key="frame-device"):
+        st.caption(local.sentence())
+    terms = {name: asdict(term) for name, term in glossary.terms().items()}
+    frame_in_browser(terms, page=page.address, presenting=_presenting())
 
 
 @cache
 def _styles(*, presenting: bool) -> str:
     controls = read_joined(FOLDER, "controls.css")
+    always = read_joined(FOLDER, "frame.css")
     shown = f"{controls}\n{read_joined(FOLDER, 'present.css')}" if presenting else ""
-    return (
-        f"<style>{_ROOM}\n{shown}\n@media print {{ {controls}\n{read_joined(FOLDER, 'print.css')} }}</style>"
-    )
+    printed = f"{controls}\n{read_joined(FOLDER, 'print.css')}"
+    return f"<style>{always}\n{shown}\n@media print {{ {printed} }}</style>"
 
 
-# Streamlit leaves six rems free above the title, which a projector has better use for.
-_ROOM = ".stMainBlockContainer { padding-top: 4.5rem; }"
+def _presenting() -> bool:
+    return st.query_params.get(_PRESENT) == "1"
 
 
 def _enter() -> None:

@@ -2,22 +2,11 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from streamlit.components.v2 import component
-
-from app.components.assets import read_joined
-from app.components.frame import FOLDER
-
 _TABLE = Path(__file__).with_name("glossary.toml")
-_COMPONENT = component(
-    "terms",
-    html=read_joined(FOLDER, "terms.html"),
-    css=read_joined(FOLDER, "terms.css"),
-    js=read_joined(FOLDER, "terms.js"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +28,3 @@ def listed() -> str:
     """Return the whole glossary in Markdown, in alphabetical order."""
     rows = sorted(terms().values(), key=lambda term: term.title.lower())
     return "\n\n".join(f"**{row.title}**: {row.meaning}" for row in rows)
-
-
-def open_terms() -> None:
-    """Let the terms of the page open where they stand; once a page."""
-    _COMPONENT(key="terms", data={"terms": {name: asdict(term) for name, term in terms().items()}})

@@ -11,10 +11,9 @@ from app.pages import page_at
 CARRIED = ("present", "picture", "task", "up", "op", "step", "side")
 
 
-def carried(*left_out: str) -> dict[str, list[str]]:
-    """Return the parameters of the address that go along to another page, but for some."""
-    kept = (key for key in CARRIED if key in st.query_params and key not in left_out)
-    return {key: st.query_params.get_all(key) for key in kept}
+def carried() -> dict[str, list[str]]:
+    """Return the parameters of the address that go along to another page."""
+    return {key: st.query_params.get_all(key) for key in CARRIED if key in st.query_params}
 
 
 def page_link(
@@ -36,5 +35,9 @@ def page_link(
 
 
 def open_page(address: str) -> None:
-    """Leave this page for another one, and keep picture, network and presentation."""
-    st.switch_page(page_at(address).script, query_params=carried())
+    """Leave this page for another one, and keep picture, network and presentation.
+
+    Streamlit refuses to write what a control of this page is bound to; pages remember that themselves.
+    """
+    query = {key: values for key, values in carried().items() if key not in st.session_state}
+    st.switch_page(page_at(address).script, query_params=query)

@@ -21,17 +21,15 @@ function mark() {
   }
 }
 
-const unlisten = new WeakMap(); // note -> what undoes its listeners: Streamlit may call this file again
-
-export default function ({ parentElement, data }) {
-  const note = parentElement.querySelector(".term");
-  const heard = parentElement.querySelector(".heard");
+// Listen for terms until the function that is returned is called.
+function watchTerms(root, terms) {
+  const note = root.querySelector(".term");
+  const heard = root.querySelector(".heard");
   let opener = null; // the link whose note is open
   let closed = null; // the link whose note a press has just closed
-  unlisten.get(note)?.();
 
   function open(link) {
-    const term = data.terms[link.hash.slice("#term-".length)];
+    const term = terms[link.hash.slice("#term-".length)];
     if (!term) return;
     note.querySelector("strong").textContent = term.title;
     note.querySelector("p").textContent = term.meaning;
@@ -90,7 +88,7 @@ export default function ({ parentElement, data }) {
   document.addEventListener("click", click, true);
   window.addEventListener("keydown", key, true);
   document.addEventListener("scroll", hide, true);
-  const stop = () => {
+  return () => {
     watcher.disconnect();
     note.removeEventListener("toggle", toggled);
     document.removeEventListener("pointerdown", press, true);
@@ -98,6 +96,4 @@ export default function ({ parentElement, data }) {
     window.removeEventListener("keydown", key, true);
     document.removeEventListener("scroll", hide, true);
   };
-  unlisten.set(note, stop);
-  return stop;
 }

@@ -63,10 +63,10 @@ def _draw(source: Source, settings: CompareSettings) -> None:
     labels = networks.trained(settings.task)
     names = words.listed([labels[name] for name in settings.upsamplers])
     with st.spinner("Running the networks"):
-        pictures = sections.sheets(source, settings, title)
+        whole, close_up = sections.panes(source, settings)
     st.markdown(words.subject(title, credit, photos.manifest().task(settings.task).title, names))
     prose("handout")
-    sections.answers(pictures, title, names)
+    sections.answers(whole, close_up, title=title, names=names)
 
 
 page()

@@ -1,18 +1,19 @@
 """The sections of the handout: pictures, figures, questions, answers, and words."""
 
-import base64
-import html
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.components.assets import png_data_uri
+from app.records import Layer, Legend
 from app.settings import CompareSettings, Source
 from app.shared import glossary
 from app.shared.cache import cached
 from app.shared.controls import prose
+from app.shared.drawing import photo_png
 from app.views.anatomy.figures import blocks
-from app.views.compare import compute, sheet
+from app.views.compare import compute
 from app.views.compare.kinds import drawing
 from app.views.handout import words
 from app.views.quiz.questions import LETTERS, wordings
@@ -25,44 +26,55 @@ from dysample.explain.overlap import cell_reaches, overlap
 _CLOSE_UP_OPACITY = 0.75  # as on the page "Compare"
 _AT = (3, 4)  # row and column of the output value on the example's edge that the page "Anatomy" follows
 _CONFIG = {"staticPlot": True, "displayModeBar": False}
+_HEIGHT = 270  # CSS pixels of a figure: two questions on a page of A4
 
 
 @dataclass(frozen=True, slots=True)
-class Sheets:
-    """Two PNGs of 180 mm at 300 dpi.
+class PrintedPanes:
+    """A photograph and the answers over it.
 
     Attributes:
-        whole: The photograph and all answers.
-        close_up: The part in which the answers differ most.
+        photo: The photograph as PNG.
+        layers: The answers.
+        opacity: Of the layers, 0 to 1.
+        legend: Meaning of the colours.
     """
 
-    whole: bytes
-    close_up: bytes
+    photo: bytes
+    layers: tuple[Layer, ...]
+    opacity: float
+    legend: Legend
 
 
 @cached
-def sheets(source: Source, settings: CompareSettings, title: str) -> Sheets:
-    """Draw a comparison for print; `title` is the name of the photograph.
+def panes(source: Source, settings: CompareSettings) -> tuple[PrintedPanes, PrintedPanes]:
+    """Return the answers of several upsamplers for the picture, and for the part in which they differ most.
 
     Raises:
         ImageError: If the file cannot be used.
         WeightsError: If weights are missing or damaged.
         EngineError: If a network cannot be run now.
     """
-    comparison = compute.comparison(source, settings)
-    usual = drawing(comparison.task).opacity
-    near = compute.close_up(comparison)
-    return Sheets(
-        sheet.printed(compute.shown(comparison), "answers", opacity=usual, title=title),
-        sheet.printed(near, "answers", opacity=max(_CLOSE_UP_OPACITY, usual), title="close-up"),
+    whole = compute.comparison(source, settings)
+    near, draw = compute.close_up(whole), drawing(whole.task)
+    shown = ((compute.shown(whole), draw.opacity), (near, max(_CLOSE_UP_OPACITY, draw.opacity)))
+    first, second = (
+        PrintedPanes(
+            photo_png(comparison.picture.image),
+            draw.panes(comparison, "answers"),
+            opacity,
+            draw.legend(comparison, "answers"),
+        )
+        for comparison, opacity in shown
     )
+    return first, second
 
 
-def answers(pictures: Sheets, title: str, names: str) -> None:
+def answers(whole: PrintedPanes, close_up: PrintedPanes, *, title: str, names: str) -> None:
     """Draw the answers of several upsamplers."""
     prose("handout", "answers")
-    _picture(1, pictures.whole, words.whole(title, names))
-    _picture(2, pictures.close_up, words.close_up())
+    _picture(1, whole, words.whole(title, names))
+    _picture(2, close_up, words.close_up())
 
 
 def method() -> None:
@@ -80,11 +92,12 @@ def method() -> None:
 
 def questions() -> None:
     """Draw the questions with their figures, without answers."""
-    prose("handout", "questions")
+    with st.container(key="handout-questions"):
+        prose("handout", "questions")
     for number, (name, wording) in enumerate(wordings().items(), start=1):
         item = ITEMS[name]
         question = item.question()
-        with st.container(key=f"handout-question-{name}"):
+        with st.container(key=f"handout-question-{name}", gap="xsmall"):
             st.markdown(f"**{number}. {wording.ask}** {wording.given}")
             posed = item.posed(question)
             _chart(4 + number, posed.figure, posed.caption, posed.alt, key=name)
@@ -103,16 +116,23 @@ def solutions() -> None:
         st.markdown(glossary.listed())
 
 
-def _picture(number: int, png: bytes, caption: str) -> None:
-    source = f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
-    text = html.escape(caption)
-    st.html(
-        f'<figure style="margin:0"><img src="{source}" alt="{text}" style="max-width:100%;max-height:240mm">'
-        f"<figcaption>Figure {number}. {text}</figcaption></figure>"
-    )
+def _picture(number: int, shown: PrintedPanes, caption: str) -> None:
+    layers = [words.pane("Photograph", "", png_data_uri(shown.photo), "", "Photograph", 0)]
+    layers += [
+        words.pane(
+            layer.title,
+            layer.note,
+            png_data_uri(shown.photo),
+            png_data_uri(layer.png),
+            layer.alt,
+            shown.opacity,
+        )
+        for layer in shown.layers
+    ]
+    st.html(words.figure(layers, shown.legend, f"Figure {number}. {caption}"))
 
 
 def _chart(number: int, figure: go.Figure, caption: str, alt: str, *, key: str) -> None:
     with st.container(key=f"handout-figure-{key}", gap="xsmall"):
-        st.plotly_chart(figure, key=f"handout-{key}", config=_CONFIG, alt=alt)
+        st.plotly_chart(figure, key=f"handout-{key}", config=_CONFIG, alt=alt, height=_HEIGHT)
         st.caption(f"Figure {number}. {caption}")
