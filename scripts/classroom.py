@@ -122,7 +122,7 @@ async def visit(
     sizes = itertools.cycle(_SIZES)
     try:
         await visitor.connect(patience=PATIENCE_S)
-        first = report.timed("first page", await visitor.open(patience=PATIENCE_S))
+        first = report.timed("first page", await visitor.open("compare", patience=PATIENCE_S))
         await visitor.upload(first, f"pupil{number}.jpg", photograph(number), patience=PATIENCE_S)
         answer = report.timed("own photograph, first answer", await visitor.open(patience=PATIENCE_S))
         report.check(number, answer, expected.get((number, size)))
@@ -133,7 +133,7 @@ async def visit(
             if not any(f"pupil{number}.jpg" in alert.body for alert in answer.all("alert")):
                 report.faults.append(f"visitor {number}: Offsets does not show its photograph")
             await asyncio.sleep(random_.uniform(*_PAUSE_S))
-            answer = report.timed("Compare, seen before", await visitor.open("", patience=PATIENCE_S))
+            answer = report.timed("Compare, seen before", await visitor.open("compare", patience=PATIENCE_S))
             report.check(number, answer, expected.get((number, size)))
             await asyncio.sleep(random_.uniform(*_PAUSE_S))
             size = next(sizes)
@@ -151,7 +151,7 @@ async def alone(address: str, number: int) -> dict[tuple[int, str], str]:
     """Return the digests of what a photograph gives, by size, to a visitor who is alone."""
     visitor = Visitor(address)
     await visitor.connect(patience=PATIENCE_S)
-    first = await visitor.open(patience=PATIENCE_S)
+    first = await visitor.open("compare", patience=PATIENCE_S)
     await visitor.upload(first, f"pupil{number}.jpg", photograph(number), patience=PATIENCE_S)
     answer = await visitor.open(patience=PATIENCE_S)
     found = {(number, _SIZES[-1]): digest(answer)}

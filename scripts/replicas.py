@@ -200,7 +200,7 @@ class Replicas:
 
 async def show(visitor: Visitor, number: int) -> Answer:
     """Give the app the photograph with a number, and return what it shows."""
-    first = await visitor.open(patience=_PATIENCE_S)
+    first = await visitor.open("compare", patience=_PATIENCE_S)
     await visitor.upload(first, f"pupil{number}.jpg", photograph(number), patience=_PATIENCE_S)
     return await visitor.open(patience=_PATIENCE_S)
 

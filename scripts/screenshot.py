@@ -28,7 +28,7 @@ def main() -> int:
         print("No Chromium or Chrome was found: set CHROME to its path.", file=sys.stderr)
         return 2
     with serving({"DYSAMPLE_DATA": ""}) as (_, address):
-        _shoot(browser, f"{address}/?{QUERY}", target)
+        _shoot(browser, f"{address}/compare?{QUERY}", target)
     return 0
 
 

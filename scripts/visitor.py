@@ -169,8 +169,10 @@ class Visitor:
         run = message.rerun_script
         run.query_string = query
         run.page_script_hash = self._page if page is None else self.pages.get(page, "")
+        if page is not None and page not in self.pages:
+            run.page_name = page  # as a browser that was opened at this address
         run.context_info.url = self.address
-        if self._file is not None and page in (None, ""):
+        if self._file is not None and page in (None, "compare"):
             run.widget_states.widgets.append(self._file)
         if chosen is not None:
             run.widget_states.widgets.add(id=chosen[0], string_value=chosen[1])

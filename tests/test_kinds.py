@@ -223,7 +223,7 @@ def control(app: AppTest, key: str) -> list[str]:
 
 @pytest.mark.slow
 def test_compare_shows_the_new_task_as_its_kind_is_drawn(kind: Kind) -> None:
-    app = opened("")
+    app = opened("compare")
     assert app.selectbox(key="task").options == [TITLE]
     assert control(app, "show")[0] == DRAWINGS[kind].answers
     assert any(LIMITS in text.value for text in app.markdown)
@@ -238,12 +238,12 @@ def test_compare_shows_the_new_task_as_its_kind_is_drawn(kind: Kind) -> None:
     sent = [json.loads(each.proto.json) for each in app.get("bidi_component")]
     layers = next(data for data in sent if data["key"] == "panes")["layers"]
     assert [layer["title"] for layer in layers] == ["Bilinear", "DySample+", "Truth"]
-    assert not [title for title in opened("", picture="coffee").dataframe[0].value if "here" in title]
+    assert not [title for title in opened("compare", picture="coffee").dataframe[0].value if "here" in title]
 
 
 @pytest.mark.slow
 def test_the_score_threshold_needs_no_new_run(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = opened("", threshold="0.05")
+    app = opened("compare", threshold="0.05")
     if KINDS[kind].above is None:
         assert not app.slider
         return
@@ -262,7 +262,7 @@ def test_the_score_threshold_needs_no_new_run(kind: Kind, monkeypatch: pytest.Mo
     shown = app.dataframe[0].value.set_index("Upsampler")
     assert sum(shown["Objects"]) < before
     for nonsense in ("much", "7"):
-        assert opened("", threshold=nonsense).slider(key="threshold").value == 0.5
+        assert opened("compare", threshold=nonsense).slider(key="threshold").value == 0.5
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -53,10 +54,45 @@ def test_sections_are_split_at_their_headings() -> None:
 
 
 def test_the_first_page_is_where_a_visitor_arrives() -> None:
-    assert PAGES[0].address == "compare"
-    assert page_at("compare") is PAGES[0]
+    assert PAGES[0].address == "start"
+    assert page_at("start") is PAGES[0]
     with pytest.raises(KeyError):
         page_at("nowhere")
+
+
+def test_the_course_leads_from_the_operator_to_the_questions() -> None:
+    titles = ["Anatomy", "Scope and overlap", "Offsets", "One point", "Watch it learn", "Check yourself"]
+    assert [page.title for page in pages.course()] == titles
+    assert [page.title for page in pages.lecture()] == ["Start", "Compare", *titles, "Evidence"]
+
+
+def test_the_navigation_has_groups_and_leaves_out_what_is_only_linked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: dict[str, list[str]] = {}
+    navigation = st.navigation
+
+    def spy(sections, **options):
+        seen.update(
+            {
+                name: [page.title for page in sections[name] if page.visibility == "visible"]
+                for name in sections
+            }
+        )
+        return navigation(sections, **options)
+
+    monkeypatch.setattr(st, "navigation", spy)
+    app = open_page("lecture").run()
+    assert not app.exception
+    course = ["Anatomy", "Scope and overlap", "Offsets", "One point", "Watch it learn", "Check yourself"]
+    expected = {
+        "": ["Start"],
+        "See": ["Compare", "Evidence"],
+        "Understand": course,
+        "Use": ["Your model", "Cost"],
+    }
+    assert seen == expected
+    assert list(seen) == list(expected)
 
 
 def test_a_link_to_a_page_reaches_its_script() -> None:

@@ -10,9 +10,15 @@ START_MS = 120_000
 
 def open_compare(page: Page, url: str, query: str = "") -> None:
     """Load the Compare page and wait until its last part is drawn."""
-    page.goto(f"{url}/?{query}", timeout=START_MS)
+    page.goto(f"{url}/compare?{query}", timeout=START_MS)
     expect(page.get_by_role("heading", name="Compare upsamplers")).to_be_visible(timeout=START_MS)
     settled(page)
+
+
+def go_to(page: Page, group: str, title: str) -> None:
+    """Choose a page of a group in the navigation of a wide window."""
+    page.get_by_role("button", name=group, exact=True).click()
+    page.get_by_role("menuitem", name=title, exact=True).click()
 
 
 def settled(page: Page) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.browser_app import START_MS, expect_no_sideways_scroll
+from tests.browser.browser_app import START_MS, expect_no_sideways_scroll, go_to
 from tests.browser.charts import expect_shown
 
 pytestmark = pytest.mark.browser
@@ -50,9 +50,9 @@ def test_a_tiny_map_is_measured_and_the_result_stays(page: Page, url: str) -> No
     names = "plot => plot.data.filter(t => t.type == 'bar').flatMap(t => t.y).sort().join('; ')"
     expect_shown(lambda: drawn.evaluate(names), "Bilinear, NCHW; Bilinear, channels last; DySample")
     words = headline.inner_text()
-    page.get_by_role("link", name="Evidence").click()
+    go_to(page, "See", "Evidence")
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible(timeout=START_MS)
-    page.get_by_role("link", name="Cost", exact=True).click()
+    go_to(page, "Use", "Cost")
     expect(page.get_by_role("heading", name=words)).to_be_visible(timeout=START_MS)
 
 

@@ -19,7 +19,7 @@ def offsets(page: Page, app_url: str) -> Page:
 
 def test_a_cell_is_chosen_by_mouse_and_keyboard(offsets: Page) -> None:
     frame = offsets.locator(".offsets .frame")
-    expect(offsets.get_by_role("link", name="Compare")).to_be_visible()
+    expect(offsets.get_by_text("Step 3 of 6")).to_be_visible()
     box = frame.bounding_box()
     assert box is not None
     # 30 by 20 cells fill the frame: the middle of column 10, row 5.

@@ -5,7 +5,7 @@ import torch
 from playwright.sync_api import Page, expect
 
 from dysample.types import SamplingRecord, Step
-from tests.browser.browser_app import START_MS, expect_no_sideways_scroll, open_compare
+from tests.browser.browser_app import START_MS, expect_no_sideways_scroll, go_to, open_compare
 from tests.browser.charts import expect_shown
 from tests.views.network import STEP, host_and_step
 
@@ -56,7 +56,7 @@ def test_a_cell_is_brought_clicked_walked_and_read(
     step, record = planned
     # To its end: a page that is left while it draws misses its downloads.
     open_compare(page, app_url, "picture=chelsea")
-    page.get_by_role("link", name="Offsets").click()
+    go_to(page, "Understand", "Offsets")
     click_cell(page, 5, 10)
     page.get_by_role("link", name="Look at one point of this cell").click()
     expect(page.get_by_role("heading", name="Under every upsampler")).to_be_visible(timeout=START_MS)

@@ -96,7 +96,7 @@ def test_the_app_runs_with_what_is_copied(tmp_path: Path) -> None:
         serving.wait_until_healthy(process, address)
         answer = first_page(address)
         assert not answer.faults()
-        assert answer.component("viewer")["layers"]
+        assert answer.component("start-viewer")["layers"]
     finally:
         process.kill()
         process.wait(20)

@@ -147,7 +147,7 @@ def test_compare_says_that_a_picture_was_computed_in_tiles(monkeypatch: pytest.M
     monkeypatch.setattr(tiles, "OVERLAP", 32)
     monkeypatch.setattr(tiles, "HEAD_OVERLAP", 32)
     # Chelsea has 451×300 pixels: the encoder takes 48 MB of them, a tile of 160² 8 MB. 4 × 5 tiles of 96².
-    app = run("", 25_000_000, monkeypatch)
+    app = run("compare", 25_000_000, monkeypatch)
     sentence = "The picture was computed in 20 overlapping tiles, because one pass needs more memory"
     assert sentence in captions(app)
     psutil.virtual_memory().available = 10**10
@@ -168,7 +168,7 @@ def test_explorers_reduce_the_picture_and_say_both_sizes(
 
 @pytest.mark.slow
 def test_objects_are_found_in_a_reduced_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = run("", 25_000_000, monkeypatch, task="Everyday objects, boxes")
+    app = run("compare", 25_000_000, monkeypatch, task="Everyday objects, boxes")
     # 240 bytes and 30 % for gaps: 80,000 pixels; 352×234 are padded to 90,000.
     assert "Computed at 320×213 pixels instead of 451×300 pixels" in captions(app)
     assert "tiles" not in captions(app)

@@ -20,16 +20,22 @@ _ROWS = slice(80, 340)  # kerbs, lamps and people; above there is only sky, belo
 
 
 @cached
-def before_after() -> BeforeAfter:
+def before_after() -> BeforeAfter | None:
     """Run the network that knows most of the picture with both upsamplers.
+
+    Returns:
+        What they say; None if no task with classes has weights for both.
 
     Raises:
         WeightsError: If weights are missing or damaged.
         EngineError: If the network cannot be run now.
     """
     photograph = photos.photograph(Source(PICTURE))
-    truths = {task.name: photograph.truth(task) for task in photos.manifest().tasks}
+    tasks = [task for task in photos.manifest().tasks if set(UPSAMPLERS) <= set(networks.trained(task.name))]
+    truths = {task.name: photograph.truth(task) for task in tasks}
     known = {name: truth.classes for name, truth in truths.items() if isinstance(truth, Labels)}
+    if not known:
+        return None
     name = max(known, key=lambda name: np.unique(known[name]).size)
     task = photos.manifest().task(name)
     before, after = (_side(task, upsampler, known[name]) for upsampler in UPSAMPLERS)

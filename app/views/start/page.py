@@ -66,6 +66,9 @@ def _picture() -> None:
     except (EngineError, WeightsError) as error:
         st.error(plain(str(error)))
         return
+    if pictures is None:
+        st.info("There are no trained networks that this page could show.")
+        return
     height, width = pictures.image.shape[:2]
     compare_viewer(
         photo_png(pictures.image),

@@ -111,7 +111,7 @@ def test_a_wrong_setting_is_a_sentence_on_every_page(text: str, monkeypatch: pyt
 def test_pages_say_that_no_cluster_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYSAMPLE_CLUSTER", "127.0.0.1:9")
     forget()
-    app = open_page("").run()
+    app = open_page("compare").run()
     forget()
     assert not app.exception
     # The rest depends on whether Ray Serve is installed.

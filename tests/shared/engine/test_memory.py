@@ -75,7 +75,7 @@ def test_other_errors_stay_what_they_are() -> None:
         work()
 
 
-@pytest.mark.parametrize("address", ["", "offsets", "point", "anatomy"])
+@pytest.mark.parametrize("address", ["compare", "offsets", "point", "anatomy"])
 def test_pages_say_why_a_network_does_not_run(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     forget()
     memory = psutil.virtual_memory()

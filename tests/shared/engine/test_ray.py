@@ -340,7 +340,7 @@ def test_a_job_that_is_given_up_frees_its_place(deployed: Nodes, connected: Ask)
 def test_a_page_is_drawn_from_the_cluster(deployed: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYSAMPLE_CLUSTER", deployed.address)
     forget()
-    app = open_page("").run()
+    app = open_page("compare").run()
     engine = local.chosen()
     assert isinstance(engine, Cluster)
     line = engine._line

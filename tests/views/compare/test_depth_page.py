@@ -68,7 +68,7 @@ def predicted(folder: Path, upsampler: str) -> np.ndarray:
 
 
 def test_the_page_compares_depths_with_right_numbers(folders: tuple[Path, Path]) -> None:
-    app = opened("")
+    app = opened("compare")
     assert not app.exception
     assert not app.error
     assert LIMITS in markdown(app)
@@ -94,7 +94,7 @@ def test_the_page_compares_depths_with_right_numbers(folders: tuple[Path, Path])
 
 
 def test_depths_lie_on_the_photograph_with_their_truth() -> None:
-    app = opened("")
+    app = opened("compare")
     data = viewer(app, "panes")
     assert [layer["title"] for layer in data["layers"]] == ["Nearest", "Bilinear", "DySample+", "Truth"]
     assert data["size"] == [SIDES[1], SIDES[0]]
@@ -120,12 +120,12 @@ def test_errors_or_changes_lie_beside_depths_that_look_alike() -> None:
     ("show", "words"), [("Changes from bilinear", "from Bilinear on average"), ("Errors", "off on average")]
 )
 def test_notes_report_changes_and_errors(show: str, words: str) -> None:
-    data = viewer(opened("", show=show), "panes")
+    data = viewer(opened("compare", show=show), "panes")
     assert words in data["layers"][0]["note"]
 
 
 def test_a_picture_without_depths_has_no_errors() -> None:
-    app = opened("", picture="coffee")
+    app = opened("compare", picture="coffee")
     assert not app.exception
     assert not [title for title in app.dataframe[0].value if "here" in title]
     (show,) = [control for control in app.get("button_group") if control.key == "show"]

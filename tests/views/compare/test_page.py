@@ -14,19 +14,15 @@ from streamlit.testing.v1 import AppTest
 
 from dysample.models.manifest import load_manifest, pretrained_folder
 from dysample.training.ship import write_manifest
-from tests import ROOT
-from tests.views.opened import forget
+from tests.views.opened import forget, open_page
 
 pytestmark = pytest.mark.slow
-
-MAIN = str(ROOT / "app" / "main.py")
-PATIENCE_S = 120
 
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.delenv("DYSAMPLE_DATA", raising=False)
-    return AppTest.from_file(MAIN, default_timeout=PATIENCE_S)
+    return open_page("compare")
 
 
 def png(height: int = 40, width: int = 56) -> bytes:
