@@ -9,7 +9,7 @@ import socket
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 import pytest
@@ -74,6 +74,48 @@ def status(address: str, path: str, *, host: str, **headers: str) -> int:
     found = connection.getresponse().status
     connection.close()
     return found
+
+
+def location(address: str, path: str) -> tuple[int, str | None]:
+    """Where the server sends a browser on, if anywhere; links are not followed."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    connection.close()
+    return response.status, response.getheader("location")
+
+
+# --- Old links ---
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "picture=coffee&task=Street+scenes&up=Nearest&up=DySample%2B",
+        "view=0.5,0.5,2,0.6,0.5",
+        "up",
+        "x=1&show=a",
+    ],
+)
+def test_an_old_link_to_a_comparison_leads_to_compare(address: str, query: str) -> None:
+    """Relative, so that it holds below whatever a proxy has put in front."""
+    status, target = location(address, f"/?{query}")
+    assert status == 307
+    assert target is not None
+    assert urljoin("https://host.example/lab/?old", target) == f"https://host.example/lab/compare?{query}"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/?present=1", "/?embed=true", "/?utm_source=a", "/compare?picture=coffee"]
+)
+def test_other_addresses_are_answered(address: str, path: str) -> None:
+    assert location(address, path) == (200, None)
+
+
+def test_an_old_link_cannot_lead_elsewhere(address: str) -> None:
+    for path in ("//host.example/?picture=a", "/?picture=a%0d%0aSet-Cookie:%20b=c"):
+        _, target = location(address, path)
+        assert target is None or target.startswith("compare?picture=a%0d%0aSet-Cookie")
 
 
 # --- Names ---

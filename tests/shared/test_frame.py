@@ -110,4 +110,4 @@ def test_turning_the_page_keeps_what_the_address_held() -> None:
     assert not app.exception
     assert app.title[0].value == "Watch it learn"
     kept = {key: app.query_params.get(key) for key in ("present", "picture", "task")}
-    assert kept == {"present": ["1"], "picture": ["coffee"], "task": ["Street scenes"]}
+    assert kept == {"present": "1", "picture": "coffee", "task": "Street scenes"}
