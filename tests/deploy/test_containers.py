@@ -90,6 +90,7 @@ def test_the_app_runs_with_what_is_copied(tmp_path: Path) -> None:
         elif (ROOT / source).is_dir():
             shutil.copytree(ROOT / source, tmp_path / source, ignore=shutil.ignore_patterns("__pycache__"))
         else:
+            (tmp_path / source).parent.mkdir(exist_ok=True)
             shutil.copyfile(ROOT / source, tmp_path / source)
     process, address = serving.start(tmp_path / MAIN.relative_to(ROOT), {"DYSAMPLE_DATA": ""})
     try:

@@ -1,5 +1,7 @@
 """The app without a browser, at any of its pages."""
 
+import re
+
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
@@ -12,8 +14,9 @@ PATIENCE_S = 120
 
 
 def markdown(app: AppTest) -> str:
-    """Return all prose of a page."""
-    return "\n".join(text.value for text in app.markdown)
+    """Return all prose of a page, as it is read: without the links that open terms."""
+    prose = "\n".join(text.value for text in app.markdown)
+    return re.sub(r"\[([^]]+)\]\(#term-[a-z-]+\)", r"\1", prose)
 
 
 def open_page(address: str) -> AppTest:
