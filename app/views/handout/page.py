@@ -11,7 +11,7 @@ from app.shared.controls import prose
 from app.shared.engine.turns import EngineError
 from app.shared.fitting import Wanted
 from app.shared.literal import literal, plain
-from app.shared.subject import choose_picture
+from app.shared.subject import choose_picture, choose_task
 from app.views.compare import compute
 from app.views.handout import sections, words
 from dysample.images import ImageError
@@ -46,7 +46,7 @@ def _choose() -> tuple[Source, CompareSettings, bool]:
         st.caption("Choose what the figures show; on paper this part is left out.")
         with st.expander("Picture", icon=":material/image:"):
             source = choose_picture()
-        task = manifest.task(controls.task_choice({task.name: task.title for task in manifest.tasks}))
+        task = choose_task(manifest, source)
         upsamplers = controls.upsampler_choice(networks.trained(task.name))
         with st.container(horizontal=True, vertical_alignment="center"):
             solved = st.toggle("Answers at the end", value=True, key="solved", bind="query-params")

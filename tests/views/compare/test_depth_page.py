@@ -105,15 +105,15 @@ def test_depths_lie_on_the_photograph_with_their_truth() -> None:
 
 
 def test_errors_or_changes_lie_beside_depths_that_look_alike() -> None:
-    app = opened("")
+    app = opened("compare")
     first = viewer(app)
     assert [layer["title"] for layer in first["layers"]] == ["Bilinear", "DySample+"]
     assert first["beside"]["title"] == "DySample+, errors"
     bars = "".join(part.proto.body for part in app.get("html"))
     assert "Error (% of the true depth)" in bars
-    first = viewer(opened("", picture="coffee"))
+    first = viewer(opened("compare", picture="coffee"))
     assert first["beside"]["title"] == "DySample+, changes"
-    assert viewer(opened("", show="Errors"))["beside"] is None
+    assert viewer(opened("compare", show="Errors"))["beside"] is None
 
 
 @pytest.mark.parametrize(
