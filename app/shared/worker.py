@@ -32,7 +32,7 @@ from app.shared.engine.turns import BusyError
 
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 MOST_WAITING = 32
-MOST_OF_ONE = 5  # of a visitor, waiting or running: the pages together offer no more at once
+MOST_OF_ONE = 6  # of a visitor, waiting or running: the pages together offer no more at once
 # A job that no page polls has lost its visitor, and others may be waiting.
 ABANDONED_S = 60.0
 _QUIET = 0.25  # processor cores that pages may keep busy without a word: watching a measurement takes 0.1

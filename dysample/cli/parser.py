@@ -317,6 +317,30 @@ def trial_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def decide_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `decide`."""
+    audit_options(parser)
+    add = parser.add_argument
+    add(
+        "--where",
+        nargs="+",
+        type=site,
+        metavar="SITE",
+        help="names or numbers of sites, as printed by audit (default: those that are swapped by default)",
+    )
+    add("--threads", type=positive, default=1, help="CPU threads (default: 1)")
+    add(
+        "--seconds",
+        type=positive,
+        default=100,
+        metavar="N",
+        help="begin nothing new after so many seconds (default: 100)",
+    )
+    add("--progress", action="store_true", help="report rows on stderr as JSON, one line for each change")
+    add("--csv", type=Path, metavar="FILE", help="write all numbers to this file, a row for each upsampler")
+    add("--json", type=Path, metavar="FILE", help="write the report to this file")
+
+
 COMMANDS = {
     "predict": Command(
         "what a trained network says of pictures, as files",
@@ -353,5 +377,10 @@ COMMANDS = {
         "what a swap changes in a model, what it costs, and what still works",
         trial_options,
         "dysample.cli.trial:run_trial",
+    ),
+    "decide": Command(
+        "all upsamplers in a model beside each other, and which one to take",
+        decide_options,
+        "dysample.cli.decide:run_decide",
     ),
 }

@@ -5,7 +5,7 @@ from dysample.measure.case import PAPER_SIZE, BenchCase, MapSize
 from dysample.measure.complexity import ComplexityReport, ComplexityRow, ParameterCount, complexity_report
 from dysample.measure.machine import Machine, this_machine
 from dysample.measure.macs import Cost, MacRule, count_macs
-from dysample.measure.memory import Kept, kept_for_backward, peak_beyond_output
+from dysample.measure.memory import Kept, kept_for_backward, peak_allocated, peak_beyond_output
 from dysample.measure.profile import CallParts, ProfileReport, call_parts
 from dysample.measure.share import HostReport, HostShare, Picture, host_share
 from dysample.measure.timing import CudaStopwatch, Race, Sample, Spread, Timing, cpu_stopwatch, race
@@ -41,6 +41,7 @@ __all__ = [
     "cpu_stopwatch",
     "host_share",
     "kept_for_backward",
+    "peak_allocated",
     "peak_beyond_output",
     "race",
     "this_machine",

@@ -10,11 +10,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
+from torch.profiler import ProfilerActivity, profile
 
 from dysample.heap import trim_heap
 from dysample.measure.case import BenchCase, conditions, prepare
@@ -23,6 +26,7 @@ from dysample.measure.macs import Cost
 MIB = 2**20
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
+_ALLOCATION = "[memory]"  # the profiler's name for an allocation, or with a negative size for its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,39 @@ def peak_beyond_output(call: Callable[[], Tensor], device: torch.device) -> Cost
         output = call()
         peak, method = _resident("VmHWM"), "peak resident size of a fresh process"
     return Cost((peak - before - output.untyped_storage().nbytes()) / MIB, "MiB", method)
+
+
+def peak_allocated(call: Callable[[], object], device: torch.device) -> Cost:
+    """Measure the most memory that PyTorch's allocator held for a call at once, beyond what it held before.
+
+    Unlike the resident size of a process, this is the same each time.
+
+    Args:
+        call: The call; it should have run before, so that nothing is made for the first time.
+        device: Device that it runs on.
+
+    Returns:
+        The peak in MiB; no value if this version of PyTorch does not report its allocations.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        call()
+        peak = torch.cuda.max_memory_allocated(device) - before
+        return Cost(peak / MIB, "MiB", "peak of PyTorch's CUDA allocator")
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        call()
+    recorder: Any = profiler.profiler
+    changes = sorted(
+        (event.start_ns(), event.nbytes())
+        for event in recorder.kineto_results.events()
+        if event.name() == _ALLOCATION and event.nbytes()
+    )
+    if not changes:
+        return Cost(None, "MiB", "this version of PyTorch does not report its allocations")
+    peak = max(accumulate(size for _, size in changes))
+    return Cost(max(0, peak) / MIB, "MiB", "peak of PyTorch's CPU allocator")
 
 
 def peak_of_case(case: BenchCase) -> Cost:

@@ -18,6 +18,7 @@ from dysample.scores.evidence import (
     read_evidence,
     write_evidence,
 )
+from dysample.scores.gains import PaperGain, TaskGain, paper_gains, task_gains
 from dysample.scores.objects import (
     BoxScore,
     BoxScorer,
@@ -88,6 +89,7 @@ __all__ = [
     "PanopticDifference",
     "PanopticScore",
     "PanopticScorer",
+    "PaperGain",
     "PaperTable",
     "PictureMatches",
     "PictureRatios",
@@ -97,6 +99,7 @@ __all__ = [
     "SeedSpread",
     "SegmentationScore",
     "SegmentationScorer",
+    "TaskGain",
     "band_width",
     "boundary_band",
     "depth_difference",
@@ -109,11 +112,13 @@ __all__ = [
     "object_difference",
     "paired_difference",
     "panoptic_difference",
+    "paper_gains",
     "paper_table",
     "printed_scores",
     "ratios_of_means",
     "read_evidence",
     "score_spec",
     "spread",
+    "task_gains",
     "write_evidence",
 ]

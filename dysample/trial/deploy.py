@@ -106,13 +106,21 @@ def _export(model: nn.Module, example_inputs: object) -> _Finding:
 
 
 def _onnx(model: nn.Module, example_inputs: object) -> _Finding:
+    return _onnx_from(model, model, example_inputs)
+
+
+def _onnx_from(
+    source: object, model: nn.Module, example_inputs: object, *, optimize: bool = True
+) -> _Finding:
+    """Export a model, or its exported program, and compare outputs with the model's own."""
     absent = [name for name in _ONNX_PACKAGES if importlib.util.find_spec(name) is None]
     if absent:
         return _Finding("not installed", _NO_OUTPUT, f"it needs: pip install {' '.join(absent)}")
     import onnxruntime
 
-    program: Any = torch.onnx.export(
-        model, (example_inputs,), dynamo=True, opset_version=ONNX_OPSET, verbose=False
+    export: Any = torch.onnx.export
+    program = export(
+        source, (example_inputs,), dynamo=True, opset_version=ONNX_OPSET, verbose=False, optimize=optimize
     )
     file = io.BytesIO()
     program.save(file)
@@ -190,6 +198,55 @@ def attempt(item: Try, swapped: nn.Module, original: nn.Module, example_inputs: 
     again = item.compares and finding.outcome in ("no", "differs")
     before = _find(item, original, example_inputs).outcome if again else None
     return Attempt(item.name, item.how, finding.outcome, before, finding.difference, finding.words, seconds)
+
+
+def export_attempt(model: nn.Module, example_inputs: object) -> tuple[Attempt, object | None]:
+    """Try `torch.export` with a model alone, and keep the program for `onnx_attempt`.
+
+    Args:
+        model: The model in eval mode.
+        example_inputs: Its only argument.
+
+    Returns:
+        The attempt, and the exported program; None where there is none.
+    """
+    kept = list[object]()
+
+    def run(model: nn.Module, example_inputs: object) -> _Finding:
+        program = torch.export.export(model, (example_inputs,))
+        kept.append(program)
+        return _compared(outputs(program.module(), example_inputs), model, example_inputs)
+
+    result = _timed(EXPORT.name, EXPORT.how, run, model, example_inputs)
+    return result, kept[0] if kept else None
+
+
+def onnx_attempt(program: object, model: nn.Module, example_inputs: object) -> Attempt:
+    """Try to translate an exported program to ONNX, without optimising it, which takes longest.
+
+    Args:
+        program: What `export_attempt` returned.
+        model: The model that it was exported from.
+        example_inputs: Its only argument.
+    """
+
+    def run(model: nn.Module, example_inputs: object) -> _Finding:
+        return _onnx_from(program, model, example_inputs, optimize=False)
+
+    return _timed(ONNX.name, f"{ONNX.how}; not optimised", run, model, example_inputs)
+
+
+def _timed(
+    name: str,
+    how: str,
+    run: Callable[[nn.Module, object], _Finding],
+    model: nn.Module,
+    example_inputs: object,
+) -> Attempt:
+    start = time.perf_counter()
+    finding = _find(Try(name, how, run), model, example_inputs)
+    seconds = time.perf_counter() - start
+    return Attempt(name, how, finding.outcome, None, finding.difference, finding.words, seconds)
 
 
 def _find(item: Try, model: nn.Module, example_inputs: object) -> _Finding:

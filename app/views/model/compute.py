@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -9,7 +10,10 @@ from torch import nn
 from app.settings import ModelChoice, SwapChoice
 from app.shared.cache import cached
 from dysample.measure.complexity import META
+from dysample.models.manifest import pretrained_folder
 from dysample.models.smp import smp_model
+from dysample.scores.gains import TaskGain
+from dysample.scores.gains import task_gains as gains_of
 from dysample.trial.plan import Plan, planned
 from dysample.trial.survey import Survey, SwapCosts, audit_of, swap_costs
 from dysample.trial.survey import survey as survey_of
@@ -63,6 +67,23 @@ def costs(choice: ModelChoice, plan: Plan) -> SwapCosts:
         ValueError: If an operator cannot be at its site.
     """
     return swap_costs(*_shapes(choice), plan)
+
+
+def task_gains() -> tuple[TaskGain, ...]:
+    """Return what every upsampler gained in our tasks.
+
+    Raises:
+        EvidenceError: A file of evidence is damaged.
+    """
+    folder = pretrained_folder()
+    files = sorted(folder.glob("*/evidence.json"))
+    return _task_gains(folder, tuple((file, os.stat(file).st_mtime_ns) for file in files))
+
+
+@cached
+def _task_gains(folder: Path, changed: tuple[tuple[Path, int], ...]) -> tuple[TaskGain, ...]:
+    """Read the files once for each of their versions."""
+    return gains_of(folder)
 
 
 def plan_of(survey: Survey, swap: SwapChoice) -> Plan:

@@ -1,6 +1,6 @@
 """Controls of the page about one's own model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import streamlit as st
@@ -32,7 +32,7 @@ def encoder_choice(names: Sequence[str]) -> str:
 
 def operator_choice(labels: Mapping[str, str]) -> str:
     """Choose the upsampler for all sites that are swapped by default."""
-    return _select("Put in", labels, key="model_to", usual="dysample+", width=170)
+    return _select("Replace with", labels, key="model_to", usual="dysample+", width=170)
 
 
 def _select(label: str, names: Mapping[str, str], *, key: str, usual: str, width: int) -> str:
@@ -108,6 +108,28 @@ def glance(figures: Sequence[tuple[str, str, str, str]]) -> None:
             st.metric(
                 label, value, below, delta_color="off", delta_arrow="off", help=words, border=True, width=168
             )
+
+
+def take_operator(name: str, label: str) -> None:
+    """Draw a button that chooses an upsampler for the rest of the page."""
+    st.button(f"Look at {label} below", key="model_take", on_click=_take, args=(name,), type="tertiary")
+
+
+def _take(name: str) -> None:
+    st.session_state["model_to"] = keep("model_to", name)
+
+
+def decision_download(text: Callable[[], str]) -> None:
+    """Draw a button that downloads the comparison of all upsamplers."""
+    st.download_button(
+        "Table (CSV)",
+        text,
+        "upsamplers.csv",
+        "text/csv",
+        key="model_csv",
+        on_click="ignore",
+        type="tertiary",
+    )
 
 
 def lines(texts: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,10 +11,13 @@ import streamlit as st
 from app.memory import visitor
 from app.settings import ModelChoice, SwapChoice
 from app.shared.literal import plain
-from app.shared.worker import BusyError, Command, start
+from app.shared.worker import BusyError, Command, load_words, start
+from dysample.trial.decision import Decision, merged
+from dysample.trial.decision import from_json as from_decision_json
 from dysample.trial.report import TrialReport, from_json
 
 Stage = Literal["look", "measure", "deploy"]
+Name = Stage | Literal["decide"]
 _LABELS: Mapping[Stage, str] = {
     "look": "Look at it",
     "measure": "Measure on this machine",
@@ -25,6 +29,14 @@ _OPTIONS: Mapping[Stage, tuple[str, ...]] = {
     "deploy": ("--deploy",),
 }
 _LIMITS_S: Mapping[Stage, float] = {"look": 300, "measure": 600, "deploy": 900}
+_DECIDE = "Compare all upsamplers"
+_DECIDE_HELP = (
+    "Puts each of them into this network, in a process of its own on this machine: operations, time, "
+    "training memory and exports, within two minutes."
+)
+_DECIDE_LIMIT_S = 300.0  # it begins nothing new after a third of that
+_DECISIONS = "model.decisions"
+_MOST_DECISIONS = 8  # for each visitor
 _REPORTS = "model.reports"
 _MOST_REPORTS = 24  # for each visitor
 
@@ -34,6 +46,14 @@ class Trial:
     """A report, and the processor cores that the server kept busy while it was made."""
 
     report: TrialReport
+    load: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDecision:
+    """A comparison of all upsamplers, and the processor cores that the server kept busy meanwhile."""
+
+    decision: Decision
     load: float
 
 
@@ -114,20 +134,29 @@ def offer(choice: ModelChoice, swap: SwapChoice, stage: Stage, *, disabled: bool
 
 
 def _begin(choice: ModelChoice, swap: SwapChoice, stage: Stage) -> None:
-    """Queue a stage in the place of an earlier job of it, or note that too many jobs are waiting."""
-    st.session_state.pop(f"model.busy.{stage}", None)
-    earlier = _job(stage)
+    _queue(stage, _command(choice, swap, stage), limit_s=_LIMITS_S[stage])
+
+
+def _queue(name: Name, arguments: tuple[str, ...], *, limit_s: float) -> None:
+    """Queue a job in the place of an earlier one of its name, or note that too many jobs are waiting."""
+    st.session_state.pop(f"model.busy.{name}", None)
+    earlier = _job(name)
     if earlier is not None:
         earlier.cancel()
     try:
-        job = start(_command(choice, swap, stage), limit_s=_LIMITS_S[stage], visitor=visitor())
-        st.session_state[_job_key(stage)] = job
+        st.session_state[_job_key(name)] = start(arguments, limit_s=limit_s, visitor=visitor())
     except BusyError as error:
-        st.session_state[f"model.busy.{stage}"] = str(error)
+        st.session_state[f"model.busy.{name}"] = str(error)
 
 
 def _start_button(
-    label: str, *, begin: Callable[[], None], key: str, again: bool, disabled: bool = False
+    label: str,
+    *,
+    begin: Callable[[], None],
+    key: str,
+    again: bool,
+    disabled: bool = False,
+    words: str | None = None,
 ) -> None:
     """Draw the button that starts a job; quieter where there is a report already."""
     st.button(
@@ -136,6 +165,7 @@ def _start_button(
         type="secondary" if again else "primary",
         on_click=begin,
         disabled=disabled,
+        help=words,
         key=key,
     )
 
@@ -146,20 +176,116 @@ def _watch(stage: Stage) -> None:
     if job is None or not job.going:
         st.rerun()
         return
+    _progress(job, stage)
+
+
+def _progress(job: Command, name: Name) -> None:
     progress = job.poll()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         with st.container(width=420):
             st.progress(progress.share, plain(progress.words))
-        st.button("Cancel", icon=":material/close:", on_click=job.cancel, key=f"model_cancel_{stage}")
+        st.button("Cancel", icon=":material/close:", on_click=job.cancel, key=f"model_cancel_{name}")
 
 
-def _job(stage: Stage) -> Command | None:
-    return st.session_state.get(_job_key(stage))
+def _job(name: Name) -> Command | None:
+    return st.session_state.get(_job_key(name))
 
 
-def _job_key(stage: Stage) -> str:
-    return f"model.job.{stage}"
+def _job_key(name: Name) -> str:
+    return f"model.job.{name}"
 
 
 def _reports() -> dict[tuple[str, ...], Trial]:
     return st.session_state.setdefault(_REPORTS, {})
+
+
+# --- All upsamplers ---
+
+
+def offer_decision(
+    title: str,
+    choice: ModelChoice,
+    where: tuple[str, ...],
+    *,
+    disabled: bool,
+    draw: Callable[[Decision | None], None],
+) -> None:
+    """Draw the comparison of all upsamplers as far as it is known, and its progress or its button.
+
+    Args:
+        title: Heading of the section.
+        choice: The model.
+        where: Names of the sites; none for those that are swapped by default.
+        disabled: Whether it cannot be started.
+        draw: Draws a comparison; None if there is none yet.
+    """
+    arguments, job = _decide_command(choice, where), _job("decide")
+    if job is not None and not job.going:
+        _keep_decision(job)
+    elif job is not None and job.arguments == arguments:
+        st.subheader(title)
+        _watch_decision(arguments, draw)
+        return
+    found = _decisions().get(arguments)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.subheader(title, width="content")
+        _start_button(
+            _DECIDE,
+            begin=lambda: _queue("decide", arguments, limit_s=_DECIDE_LIMIT_S),
+            again=found is not None,
+            disabled=disabled,
+            key="model_begin_decide",
+            words=_DECIDE_HELP,
+        )
+    if problem := st.session_state.get("model.busy.decide"):
+        st.warning(problem)
+    draw(found.decision if found else None)
+    if found and (busy := load_words(found.load)):
+        st.caption(busy)
+
+
+@st.fragment(run_every=2.0)
+def _watch_decision(arguments: tuple[str, ...], draw: Callable[[Decision | None], None]) -> None:
+    job = _job("decide")
+    if job is None or not job.going or job.arguments != arguments:
+        st.rerun()
+        return
+    _progress(job, "decide")
+    draw(_so_far(job))
+
+
+def _keep_decision(job: Command) -> None:
+    """Keep what a job that has ended has found, and note why it is not complete."""
+    del st.session_state[_job_key("decide")]
+    try:
+        found = from_decision_json(job.result) if job.state == "done" else _so_far(job)
+    except ValueError as error:
+        found = None
+        st.session_state["model.busy.decide"] = f"The result cannot be read: {plain(str(error))}."
+    if job.state == "failed":
+        st.session_state["model.busy.decide"] = f"{_DECIDE}: {plain(job.error)}"
+    if job.state == "cancelled" and found is not None:
+        st.session_state["model.busy.decide"] = "Cancelled; what had been measured is kept."
+    kept = _decisions()
+    if found is not None:
+        kept[job.arguments] = KeptDecision(found, job.load)
+    while len(kept) > _MOST_DECISIONS:
+        del kept[next(iter(kept))]
+
+
+def _so_far(job: Command) -> Decision | None:
+    """Return what a job has reported; a killed process may leave half a line."""
+    parts = list[Decision]()
+    for line in job.json_lines:
+        with suppress(ValueError):
+            parts.append(from_decision_json(line))
+    return merged(parts)
+
+
+def _decide_command(choice: ModelChoice, where: tuple[str, ...]) -> tuple[str, ...]:
+    words = ["decide", "--model", choice.name, "--input", f"1x3x{choice.height}x{choice.width}"]
+    return (*words, *(("--where", *where) if where else ()), "--progress")
+
+
+def _decisions() -> dict[tuple[str, ...], KeptDecision]:
+    return st.session_state.setdefault(_DECISIONS, {})

@@ -81,12 +81,15 @@ def _survey(choice: ModelChoice) -> Survey | None:
 
 
 def _draw(choice: ModelChoice, survey: Survey, to: str) -> None:
-    above = st.container()
+    first, above = st.container(), st.container()
     st.subheader("Site by site")
     swap, places = sections.choose_sites(survey, choice, to)
     plan = compute.plan_of(survey, swap)
+    with first:
+        sections.decision(choice, survey, plan)
     costs = _costs(choice, swap, plan)
     with above:
+        st.subheader(f"{OPERATORS[to].label} in it")
         if costs is not None:
             sections.placed_notes(places, costs.placed)
             reports = [jobs.report(choice, swap, stage) for stage in ("measure", "deploy")]

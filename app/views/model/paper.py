@@ -1,7 +1,6 @@
 """Gains of the paper's swaps over the interpolation that each network had, with the noise."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,100 +10,10 @@ from app.shared.drawing import Part, plain
 from app.theme import ACROSS, IGNORED
 from app.views.evidence.gains import PAPER_NOISE
 from dysample.ops.registry import OPERATORS
-from dysample.scores.paper import paper_table
+from dysample.scores.gains import PaperGain
 
 NOISE = PAPER_NOISE["table4", "miou"]
 _ROW, _AROUND = 34, 110  # CSS pixels of a row, and around all rows
-
-
-@dataclass(frozen=True, slots=True)
-class _TableScore:
-    """A score in a table of the paper."""
-
-    table: str
-    label: str
-    column: str
-    baseline: str
-    unit: str
-    rows: Mapping[str, str] = field(default_factory=dict[str, str])
-    factor: float = 1.0
-    noisy: bool = False
-
-
-_RESNETS = {"r50": "R50", "r101": "R101"}
-_SWINS = {"swin-b": "Swin-B", "swin-l": "Swin-L"}
-_MASKED = {"bbox": "boxes", "segm": "masks"}
-_SOURCES = (
-    _TableScore("table4", "SegFormer-B1, ADE20K", "miou", "bilinear", "mIoU", noisy=True),
-    *(
-        _TableScore(
-            "table5", f"MaskFormer {name}, ADE20K", "miou", "nearest", "mIoU", {"backbone": key}, noisy=True
-        )
-        for key, name in _SWINS.items()
-    ),
-    *(
-        _TableScore("table6", f"Faster R-CNN {name}, COCO", "ap", "nearest", "AP", {"backbone": key})
-        for key, name in _RESNETS.items()
-    ),
-    *(
-        _TableScore(
-            "table7",
-            f"Mask R-CNN {name}, COCO {what}",
-            "ap",
-            "nearest",
-            "AP",
-            {"task": task, "backbone": key},
-        )
-        for key, name in _RESNETS.items()
-        for task, what in _MASKED.items()
-    ),
-    *(
-        _TableScore("table8", f"Panoptic FPN {name}, COCO", "pq", "nearest", "PQ", {"backbone": key})
-        for key, name in _RESNETS.items()
-    ),
-    _TableScore("table9", "DepthFormer, NYU Depth V2", "delta1", "bilinear", "δ1", factor=100.0),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class PaperGain:
-    """Gains of the upsamplers in one network of the paper.
-
-    Attributes:
-        label: Network and data.
-        unit: Name of the score.
-        table: Number of the table.
-        baseline: Name of the interpolation that the network had.
-        gains: Differences from the baseline in points (hundredths), by name of the upsampler.
-        noisy: Whether the authors state a noise for these data.
-    """
-
-    label: str
-    unit: str
-    table: str
-    baseline: str
-    gains: Mapping[str, float]
-    noisy: bool
-
-
-def paper_gains() -> tuple[PaperGain, ...]:
-    """Return the gains in all networks of tables 4 to 9."""
-    return tuple(map(_gain, _SOURCES))
-
-
-def _gain(source: _TableScore) -> PaperGain:
-    table = paper_table(source.table)
-    number = table.title.partition(":")[0]
-    for column, value in source.rows.items():
-        table = table.where(column, value)
-    scores = dict(zip(table.column("upsampler"), map(float, table.column(source.column)), strict=True))
-    base = scores[source.baseline]
-    gains = {
-        name: round(source.factor * (value - base), 6)
-        for name, value in scores.items()
-        if name != source.baseline
-    }
-    return PaperGain(source.label, source.unit, number, source.baseline, gains, source.noisy)
 
 
 def base_name(to: str) -> str:

@@ -1,4 +1,4 @@
-"""The sections of the page about one's own model: sites, output and time, deployment, the paper."""
+"""The sections of the page about one's own model: the decision, sites, output and time, deployment, paper."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,10 +10,58 @@ from app.settings import ModelChoice, SwapChoice
 from app.shared.controls import table
 from app.shared.literal import plain
 from app.shared.worker import load_words
-from app.views.model import controls, jobs, paper, words
+from app.views.model import compute, controls, jobs, paper, tables, words
 from dysample.ops.registry import OPERATORS
+from dysample.scores import gains as known_gains
+from dysample.scores.evidence import EvidenceError
+from dysample.scores.gains import TaskGain
+from dysample.trial.advice import RULE, advise, as_csv, columns, gain_columns
+from dysample.trial.decision import Decision
 from dysample.trial.plan import Plan
 from dysample.trial.survey import PlacedSite, Survey, SurveyedSite
+
+
+def decision(choice: ModelChoice, survey: Survey, plan: Plan) -> None:
+    """Draw all upsamplers beside each other and the advice, or what is known before anything is measured."""
+    names = tuple(placement.site for placement in plan)
+    where = () if names == tables.usual_sites(survey) else names
+    before = tables.unmeasured(survey, names, choice.name)
+    jobs.offer_decision(
+        "Which upsampler?",
+        choice,
+        where,
+        disabled=not plan,
+        draw=lambda found: _decision(tables.completed(before, found)),
+    )
+
+
+def _decision(found: Decision) -> None:
+    ours = _task_gains()
+    advice = advise(found, ours)
+    if found.rounds:
+        st.markdown(advice.words)
+    shown = columns(found, known_gains.paper_gains(), ours)
+    table(shown, label="All upsamplers in this network: costs, exports and gains")
+    st.caption(tables.caption(found))
+    if reasons := tables.notes(found):
+        controls.lines(reasons)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        if found.rounds and advice.operator:
+            controls.take_operator(advice.operator, OPERATORS[advice.operator].label)
+        controls.decision_download(lambda: as_csv(found, known_gains.paper_gains(), ours))
+    with st.expander("How it was measured, the rule, and our gains in full", key="model_gains"):
+        for words in (*tables.how(found), RULE):
+            st.markdown(words)
+        table(gain_columns(ours), label="Our gains by task, with intervals")
+        st.caption(tables.gains_caption())
+
+
+def _task_gains() -> tuple[TaskGain, ...]:
+    try:
+        return compute.task_gains()
+    except EvidenceError as error:
+        st.warning(f"Our gains cannot be read: {plain(str(error))}.")
+        return ()
 
 
 def choose_sites(
@@ -121,7 +169,7 @@ def deployment(choice: ModelChoice, swap: SwapChoice, plan: Plan) -> None:
 def paper_gains(to: str) -> None:
     """Draw the gains that the paper measured for an operator."""
     st.subheader("What the paper measured")
-    gains, name = paper.paper_gains(), paper.base_name(to)
+    gains, name = known_gains.paper_gains(), paper.base_name(to)
     if not OPERATORS[name].in_paper:
         st.caption(f"The paper has no numbers of {OPERATORS[name].label}.")
         return

@@ -21,6 +21,7 @@ from dysample.measure.complexity import META
 from dysample.measure.macs import Cost
 from dysample.measure.timing import Race, Spread, Timing
 from dysample.models.smp import smp_model
+from dysample.scores.gains import paper_gains
 from dysample.trial.deploy import Attempt
 from dysample.trial.plan import Plan, Start, planned
 from dysample.trial.survey import Survey, SwapCosts, audit_of, survey, swap_costs
@@ -87,12 +88,12 @@ def test_a_pyramid_branches() -> None:
     ],
 )
 def test_gains_are_those_of_the_printed_tables(label: str, upsampler: str, gain: float) -> None:
-    network = next(row for row in paper.paper_gains() if row.label == label)
+    network = next(row for row in paper_gains() if row.label == label)
     assert network.gains[upsampler] == pytest.approx(gain, abs=1e-6)
 
 
 def test_the_noise_lies_over_the_data_that_it_is_stated_for() -> None:
-    networks = paper.paper_gains()
+    networks = paper_gains()
     assert [row.noisy for row in networks] == ["ADE20K" in row.label for row in networks]
     figure = paper.paper_figure(networks, "dysample+")
     band = figure.layout.shapes[0]
