@@ -44,7 +44,7 @@ def test_a_tiny_map_is_measured_and_the_result_stays(page: Page, url: str) -> No
     )
     expect(page.get_by_role("radio", name="Measured by you")).to_be_checked(timeout=2 * START_MS)
     settled(page)
-    headline = page.get_by_role("heading", name=re.compile("with a map of 8×8×8, DySample"))
+    headline = page.get_by_role("heading", name=re.compile("with a map of 8×8×8, .*DySample"))
     expect(headline).to_be_visible()
     drawn = page.locator(".js-plotly-plot").first
     names = "plot => plot.data.filter(t => t.type == 'bar').flatMap(t => t.y).sort().join('; ')"

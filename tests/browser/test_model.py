@@ -35,7 +35,7 @@ def test_the_flow_is_drawn_within_the_window(
     open_at(page, url, "model_family=UPerNet")
     flow = page.locator(".js-plotly-plot").first
     expect(flow.locator(".legendtext")).to_have_text(
-        ["Encoder (channels)", "Swapped", "Could be, on request", "Left alone"]
+        ["Encoder (channels)", "Swapped", "Can be swapped, not selected", "Left alone"]
     )
     for number in range(12):
         expect(flow.locator(".textpoint text", has_text=f"{number}").first).to_be_attached()
@@ -45,7 +45,7 @@ def test_the_flow_is_drawn_within_the_window(
 
 def test_another_network_and_upsampler_reach_the_address_and_the_code(page: Page, url: str) -> None:
     open_at(page, url, "model_encoder=mobilenet_v2")
-    page.get_by_role("combobox", name="Put in").click()
+    page.get_by_role("combobox", name="Replace with").click()
     page.get_by_role("option", name="CARAFE", exact=True).click()
     page.wait_for_url("**model_to=*")
     expect(page.locator("pre", has_text='swap_upsamplers(model, picture, "carafe")')).to_be_visible()

@@ -65,7 +65,10 @@ def test_a_row_counts_what_a_swap_adds(compared: Compared, name: str) -> None:
     swapped, report = swap_upsamplers(model, picture, name)
     row = next(row for row in found.rows if row.operator == name)
     assert row.parameters == report.parameters
-    assert row.macs.value == count_macs(swapped, picture).value - count_macs(model, picture).value
+    before, after = count_macs(model, picture).value, count_macs(swapped, picture).value
+    assert before is not None
+    assert after is not None
+    assert row.macs.value == after - before
     assert row.time is not None
     assert row.time.busy_ratio.lower <= row.time.busy_ratio.median <= row.time.busy_ratio.upper
     assert [(attempt.name, attempt.outcome) for attempt in row.exports] == [

@@ -189,8 +189,8 @@ def limits(device: str) -> str:
     on = "one processor core" if device == "cpu" else "the GPU, which networks of other visitors use as well"
     return (
         f"At most {MOST_NUMBERS:,} numbers in a map, {on}, and {LIMIT_S / 60:.0f} minutes: "
-        "then it ends, and what it has is kept; so it does when you leave this page for more than "
-        f"{worker.ABANDONED_S:.0f} seconds. It runs in a process of its own, one at a time for all "
+        "then it ends, and what it has is kept. It also stops if you leave this page for more than a "
+        "minute. It runs in a process of its own, one at a time for all "
         "visitors, so that pages stay quick and measurements do not disturb each other."
     )
 

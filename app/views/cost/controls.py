@@ -10,12 +10,10 @@ from app.shared.controls import segments, whole_number
 from dysample.measure.case import DTypeName, Layout
 
 Also = Literal["training", "memory", "sizes"]
-Scores = Literal["paper", "ours"]
 T = TypeVar("T")
 OWN = "My own size"
 _LAYOUTS: Mapping[Layout, str] = {"nchw": "NCHW", "channels_last": "Channels last"}
 _ALSO: Mapping[Also, str] = {"training": "Backward", "memory": "Memory", "sizes": "Smaller maps"}
-_SCORES: Mapping[Scores, str] = {"paper": "The paper’s", "ours": "Ours"}
 _USUAL_UPSAMPLERS = ("nearest", "bilinear", "carafe", "sapa", "dysample", "dysample+")
 _LAYOUT_HELP = (
     "How a map lies in memory: channel after channel (NCHW, PyTorch’s usual), or all channels of a pixel "
@@ -146,11 +144,6 @@ def way_choice(names: Sequence[str]) -> int:
 def pass_choice(names: Mapping[T, str]) -> T:
     """Choose what is timed."""
     return segments("Time of", names, key="cost_pass", wrap=True)
-
-
-def scores_choice() -> Scores:
-    """Choose whose scores stand beside the time."""
-    return segments("Scores", _SCORES, key="cost_scores", wrap=True)
 
 
 def report_download(text: str, name: str) -> None:

@@ -1,10 +1,9 @@
 """The sections of a result: time, the paper, parts, sizes, score against time, counts, downloads."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from app.components.figure.block import figure_block
+from app.pages import page_at
 from app.records import CostResult
 from app.shared.controls import prose
 from app.shared.literal import plain
@@ -12,9 +11,7 @@ from app.views.cost import compute, controls, memory, words
 from app.views.cost.rows import (
     LAYOUTS,
     Pass,
-    Timed,
     Way,
-    number,
     of_way,
     reasons,
     size_of,
@@ -23,24 +20,13 @@ from app.views.cost.rows import (
     timed,
     ways,
 )
-from app.views.cost.rows import plain as of_plain
 from app.views.cost.times import bars, bars_data, ends, lines, lines_data
-from app.views.evidence import compute as evidence_compute
-from app.views.evidence import words as evidence_words
 from app.views.evidence.bubbles import (
-    Bubble,
-    bubbles,
-    bubbles_data,
-    our_bubbles,
-    paper_bubbles,
     printed_ranges,
 )
-from app.views.evidence.choice import choose_evidence, table, table_download
-from app.views.evidence.gains import gains, unit
+from app.views.evidence.choice import table, table_download
 from dysample.measure.bench import BenchRow
 from dysample.measure.case import PAPER_SIZE
-from dysample.scores.paper import paper_table
-from dysample.scores.specs import ScoreSpec, score_spec
 
 
 @st.fragment
@@ -59,7 +45,7 @@ def results_sections(result: CostResult) -> None:
         _parts(result)
     with right:
         _sizes(result, rows, which)
-    _bubbles(result, timed(first, which), way)
+    _buys()
     _counts(result, first)
     _downloads(result)
 
@@ -92,6 +78,8 @@ def _time(result: CostResult, rows: list[BenchRow], which: Pass) -> None:
     found = timed(rows, which)
     if found:
         st.markdown(f"##### {words.headline(found, which, result.machine)}")
+        if paper := words.beside_headline(found) if _is_the_papers(rows, which) else "":
+            st.markdown(paper)
         _bars(result, rows, which, key="cost-bars")
     if why := reasons(rows):
         st.info(plain(words.refused(why)))
@@ -101,7 +89,7 @@ def _bars(result: CostResult, rows: list[BenchRow], which: Pass, *, key: str) ->
     found = timed(rows, which)
     if not found:
         return
-    paper = which == "forward" and size_of(rows[0]) == PAPER_SIZE and rows[0].case.scale == 2
+    paper = _is_the_papers(rows, which)
     copy = result.copy if which == "forward" else None
     figure_block(
         bars(found, copy=copy, printed=printed_ranges() if paper else None),
@@ -111,6 +99,11 @@ def _bars(result: CostResult, rows: list[BenchRow], which: Pass, *, key: str) ->
         data=bars_data(found, copy),
         key=key,
     )
+
+
+def _is_the_papers(rows: list[BenchRow], which: Pass) -> bool:
+    """Return whether the paper has times of such a map."""
+    return which == "forward" and size_of(rows[0]) == PAPER_SIZE and rows[0].case.scale == 2
 
 
 def _parts(result: CostResult) -> None:
@@ -199,51 +192,9 @@ def _downloads(result: CostResult) -> None:
         controls.report_download(result.json, f"benchmark-{result.date[:10]}")
 
 
-def _bubbles(result: CostResult, found: Sequence[Timed], way: Way) -> None:
-    """Draw Figure 1 of the paper with the measured times."""
-    st.subheader("What it buys: score against time")
-    times = {
-        each.row.case.operator: (each.ratio.median, f"{number(each.milliseconds.median)} ms, {result.title}")
-        for each in of_plain(found)
-        if each.row.case.operator != "bilinear" or each.row.case.layout == "nchw"
-    }
-    drawn, spec, scores = _paper_scores(times) if controls.scores_choice() == "paper" else _our_scores(times)
-    if spec is None:
-        return
-    if len(drawn) < 2:
-        st.info("Of the upsamplers with a score, fewer than two were measured.")
-        return
-    figure_block(
-        bubbles(drawn, unit(spec), upside_down=spec.better == "lower"),
-        caption=words.bubbles_caption(scores, result, spoken(size_of(found[0].row)), way),
-        alt=evidence_words.bubbles_alt(drawn, unit(spec)),
-        name=f"Score against time, {spec.label}",
-        data=bubbles_data(drawn),
-        key="cost-bubbles",
-    )
-
-
-Drawn = tuple[tuple[Bubble, ...], ScoreSpec | None, str]
-
-
-def _paper_scores(times: dict[str, tuple[float, str]]) -> Drawn:
-    table = paper_table("table4")
-    scores = f"Scores, and multiply-accumulates as an increase over bilinear: {table.title}."
-    return paper_bubbles(times), score_spec("miou"), scores
-
-
-def _our_scores(times: dict[str, tuple[float, str]]) -> Drawn:
-    chosen = choose_evidence()
-    if chosen is None:
-        return (), None, ""
-    evidence, spec = chosen.evidence, score_spec(chosen.score)
-    counted = evidence_compute.task_costs(chosen.task)
-    macs = {cost.upsampler: cost.macs.value / 1e9 for cost in counted if cost.macs.value is not None}
-    where = evidence_words.where(evidence)
-    height, width = evidence_compute.working_size(chosen.task)
-    drawn = our_bubbles(gains(evidence, chosen.score, chosen.trained), times, macs, spec, where)
-    scores = (
-        f"{unit(spec)}: {evidence.title}, {where}; multiply-accumulates (true) of all upsamplers in that "
-        f"network, for one picture of {width}×{height} pixels."
-    )
-    return drawn, spec, scores
+def _buys() -> None:
+    """Draw the way to what the time buys, which has its home on another page."""
+    st.subheader("What it buys")
+    prose("cost", "buys")
+    label = "Score and cost, on Evidence"
+    st.page_link(page_at("evidence").script, label=label, icon=":material/arrow_forward:")

@@ -1,6 +1,6 @@
 """Captions, text alternatives and tables of the Cost page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from app.records import CostResult
 from app.shared.worker import load_words
@@ -17,35 +17,52 @@ from dysample.ops.registry import OPERATORS
 from dysample.scores.paper import paper_table
 
 PASSES: Mapping[Pass, str] = {"forward": "Forward", "training": "Forward and backward"}
-_ALIKE = 0.05  # ratios that differ by less are called the same
 
 
 def headline(found: Sequence[Timed], which: Pass, machine: Machine) -> str:
-    """Return how the fastest DySample and the fastest learned kernel compare with bilinear, and where."""
+    """Return the times of the best bilinear, DySample and learned kernel, all as multiples of one base."""
     found = plain(found)
-    points = next((each for each in found if each.family == "points"), None)
-    others = next((each for each in found if each.family in ("kernel", "guided")), None)
-    where = (
-        f"On the {machine.accelerator or machine.processor}, with a map of {spoken(size_of(found[0].row))}"
+    case, base = found[0].row.case, found[0].bilinear.median
+    where = machine.accelerator or f"this machine’s {machine.processor}"
+    threads = "" if machine.accelerator else f", {case.threads} thread{'s' if case.threads > 1 else ''}"
+    both = " for forward and backward together" if which == "training" else ""
+    named = filter(
+        None,
+        (
+            _best(found, "the best bilinear", lambda each: each.row.case.operator == "bilinear"),
+            _best(found, "the quickest DySample", lambda each: each.family == "points"),
+            _best(found, "the quickest learned kernel", lambda each: each.family in ("kernel", "guided")),
+        ),
     )
-    if points is None:
-        first = found[0]
-        return f"{where}, {first.label} is the quickest: {_against(first)}."
-    told = f"{where}, {points.label} {_against(points)}"
-    told += " for forward and backward together" if which == "training" else ""
-    if others is None:
-        return f"{told}."
-    times = others.ratio.median / points.ratio.median
-    beside = f"the quickest of the learned kernels, {others.label}, takes {number(times)} times as long"
-    return f"{told}; {beside}." if times >= 1 else f"{told}; {others.label} is quicker than that."
+    told = list(named) or [f"{found[0].label} {found[0].ratio.median:.2f} times (the quickest)"]
+    return (
+        f"On {where}{threads}, with a map of {spoken(size_of(found[0].row))}, against PyTorch’s bilinear "
+        f"interpolation in NCHW ({number(base)} ms){both}: {listed(told)}."
+    )
 
 
-def _against(each: Timed) -> str:
-    ratio, took = each.ratio.median, number(each.milliseconds.median)
-    if abs(ratio - 1) < _ALIKE:
-        return f"takes as long as bilinear interpolation ({took} ms)"
-    beside = number(each.bilinear.median)
-    return f"takes {ratio:.2f} times bilinear interpolation’s time ({took} ms against {beside} ms)"
+def _best(found: Sequence[Timed], words: str, belongs: Callable[[Timed], bool]) -> str:
+    first = next((each for each in found if belongs(each)), None)
+    return "" if first is None else f"{first.label} {first.ratio.median:.2f} times ({words})"
+
+
+def beside_headline(found: Sequence[Timed]) -> str:
+    """Return what the paper says of its own machine; empty where nothing of the kind was measured here."""
+    ranges = printed_ranges()
+    own = next((each for each in plain(found) if each.family == "points"), None)
+    if own is None or own.row.case.operator not in ranges:
+        return ""
+    low, high = ranges[own.row.case.operator]
+    device = paper_table("figure8").column("device")[0]
+    words = (
+        f"**On an {device}** the paper has {low:.2f} to {high:.2f} times for all four of DySample, with the "
+        "authors’ code: a different machine, and different code."
+    )
+    if own.row.implementation in ("native", "triton"):
+        words += f" Here DySample reads by the {own.row.implementation} sampler of this package."
+    if own.row.case.operator.startswith("dysample-s"):
+        words += " There DySample-S takes longer than DySample (Sec. 3.4); here it is the quicker one."
+    return words
 
 
 def machine_line(result: CostResult, way: Way) -> str:
@@ -82,7 +99,7 @@ def bars_caption(found: Sequence[Timed], which: Pass, copy: Spread | None, *, pa
     if paper:
         parts.append(
             "Diamonds: the paper’s text for all four of DySample together, 6.2 to 7.6 ms against bilinear’s "
-            "1.6 ms on an RTX 3090 with the authors’ code."
+            "1.6 ms on an RTX 3090, another machine, with the authors’ code."
         )
     return " ".join(parts)
 
@@ -165,21 +182,6 @@ def paper_caption() -> str:
         f"{table.column('device')[0]} ({table.source}, Sec. 3.4), with the authors’ code. The other times of "
         "Figures 1 and 8 are only drawn there. Milliseconds of a graphics card and of a processor cannot be "
         "compared; ratios to bilinear can, with care."
-    )
-
-
-def bubbles_caption(scores: str, result: CostResult, size: str, way: Way) -> str:
-    """Return the sources of the bubbles.
-
-    Args:
-        scores: Where the scores and the operations are from.
-        result: Where the times are from.
-        size: Of the map that was timed.
-        way: How.
-    """
-    return (
-        f"{scores} Times: one enlargement of a {size} map, {LAYOUTS[way.layout]}, {result.title.lower()}, "
-        f"{result.machine.processor}, {result.date[:10]}. The area of a bubble is its multiply-accumulates."
     )
 
 

@@ -1,4 +1,4 @@
-"""The paper's Figure 1 from data: score against latency, with multiply-accumulates as the size of bubbles."""
+"""Score against latency, with multiply-accumulates as the size of bubbles."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ from dysample.scores.specs import score_spec
 
 Clock = Literal["here", "paper"]
 _TRAINED: Mapping[Trained, str] = {"heads": "Heads on a shared encoder", "end-to-end": "End to end"}
-_CLOCKS: Mapping[Clock, str] = {"here": "Measured here", "paper": "Printed in the paper"}
+_CLOCKS: Mapping[Clock, str] = {"paper": "Printed in the paper", "here": "Measured here"}
 
 
 @dataclass(frozen=True, slots=True)

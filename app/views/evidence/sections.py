@@ -212,7 +212,7 @@ def _our_ablations(evidence: Evidence, name: str) -> None:
 
 @st.fragment
 def score_and_cost() -> None:
-    """Draw Figure 1 of the paper from data: score, latency, and multiply-accumulates as size."""
+    """Draw score against latency, with multiply-accumulates as size: by the paper's times, or by ours."""
     prose("evidence", "cost")
     times = compute.latencies()
     if isinstance(times, Missing):

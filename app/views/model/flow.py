@@ -19,7 +19,7 @@ from dysample.trial.survey import Survey
 Fate = Literal["swapped", "possible", "alone"]
 FATES: Mapping[Fate, str] = {
     "swapped": "Swapped",
-    "possible": "Could be, on request",
+    "possible": "Can be swapped, not selected",
     "alone": "Left alone",
 }
 _COLOURS: Mapping[Fate, str] = {"swapped": MARGINAL, "possible": CHANGED, "alone": "#9AA3AE"}

@@ -84,11 +84,11 @@ def paper_caption(rows: Sequence[PaperGain], to: str) -> str:
     within = sum(abs(value) <= NOISE for value in own)
     noise = "https://github.com/tiny-smart/segmentation-with-upsamplers"
     return (
-        f"Tables 4 to 9 of the paper: {OPERATORS[to].label} less the interpolation that each network had, "
+        f"Tables 4 to 9 of the paper: {OPERATORS[to].label} minus the interpolation that each network had, "
         f"one run each; δ1 in hundredths. {within} of {len(own)} gains are within ±{NOISE}, the noise that "
         f"the authors [state for ADE20K]({noise}) (grey band). For the other data they state none; the "
-        "dotted lines are a yardstick there. What your model gains cannot be told from this: train both, "
-        "with several seeds."
+        "dotted lines are a yardstick there. This does not show what your model gains: train both, with "
+        "several seeds."
     )
 
 

@@ -117,8 +117,8 @@ def _left_alone(survey: Survey) -> None:
         controls.lines([f"{words.site_words(site)}: {plain(site.reason)}" for site in never])
     guided = ", ".join(spec.label for spec in OPERATORS.values() if spec.needs_guide)
     st.caption(
-        f"Operators with a guide ({guided}) cannot be swapped in: a call does not show which map would guide "
-        "them. In a network of your own, call `up(x, guide)` there."
+        f"Operators with a guide ({guided}) cannot be swapped in: the call does not show which map "
+        "should guide them. In a network of your own, call `up(x, guide)` there."
     )
 
 

@@ -67,9 +67,7 @@ def glance(
 def _sites(survey: Survey, plan: Plan) -> HeadlineNumber:
     possible = sum(surveyed.site.choice != "never" for surveyed in survey.sites)
     help = "Enlargements that get an upsampler, of all places where the model changes the size of a map."
-    return HeadlineNumber(
-        "Sites swapped", f"{len(plan)} of {len(survey.sites)}", f"{possible} could be", help
-    )
+    return HeadlineNumber("Sites swapped", f"{len(plan)} of {len(survey.sites)}", f"{possible} can be", help)
 
 
 def _parameters(survey: Survey, costs: SwapCosts) -> HeadlineNumber:
@@ -125,7 +123,7 @@ def _deploys(tried: TrialReport | None) -> HeadlineNumber:
 def flow_caption(survey: Survey, name: str) -> str:
     """Return the caption of the drawing: what it shows and what it leaves out."""
     lines = [
-        f"{literal(name)} with a picture of {_shape(survey.input)}. Every arrow is an enlargement, from the "
+        f"{literal(name)} with a picture of {_shape(survey.input)}. Every slanted line is an enlargement, from the "
         "size of its input to that of its output, with its number in the list below; point at it for shapes, "
         "mode and source line."
     ]

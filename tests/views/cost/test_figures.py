@@ -8,7 +8,14 @@ import pytest
 from app.views.cost.memory import counts, dominates, memory, memory_alt, shares
 from app.views.cost.rows import Way, of_way, plain, reasons, timed, ways
 from app.views.cost.times import _apart, bars, bars_data, ends, lines, lines_data
-from app.views.cost.words import bars_caption, beside_the_paper, headline, machine_line, numbers
+from app.views.cost.words import (
+    bars_caption,
+    beside_headline,
+    beside_the_paper,
+    headline,
+    machine_line,
+    numbers,
+)
 from app.views.evidence.bubbles import printed_ranges
 from dysample.measure.case import PAPER_SIZE, MapSize
 from dysample.measure.timing import Spread
@@ -80,11 +87,21 @@ def test_the_headline_is_computed():
     machine = report().machine
     told = headline(timed(report().rows, "forward"), "forward", machine)
     assert told == (
-        "On the Abacus, with a map of 64×32×32, DySample takes 0.80 times bilinear interpolation’s time "
-        "(1.6 ms against 2 ms); the quickest of the learned kernels, CARAFE, takes 5 times as long."
+        "On this machine’s Abacus, 1 thread, with a map of 64×32×32, against PyTorch’s bilinear "
+        "interpolation in NCHW (2 ms): Bilinear, channels last 0.25 times (the best bilinear), DySample 0.80 times (the "
+        "quickest DySample) and CARAFE 4.00 times (the quickest learned kernel)."
     )
     alone = [each for each in timed(report().rows, "forward") if each.label == "Pixel shuffle"]
-    assert "Pixel shuffle is the quickest" in headline(alone, "forward", machine)
+    assert "Pixel shuffle 16.00 times (the quickest)" in headline(alone, "forward", machine)
+
+
+def test_the_papers_card_is_told_apart_from_this_machine():
+    told = beside_headline(timed(report((PAPER_SIZE,)).rows, "forward"))
+    assert told.startswith("**On an RTX 3090** the paper has 3.88 to 4.75 times for all four of DySample")
+    assert "by the native sampler" in told
+    assert "DySample-S" not in told
+    rows = [row for row in report((PAPER_SIZE,)).rows if row.case.operator == "bilinear"]
+    assert beside_headline(timed(rows, "forward")) == ""
 
 
 def test_on_a_gpu_every_call_has_a_second_time_as_a_graph():
@@ -99,7 +116,8 @@ def test_on_a_gpu_every_call_has_a_second_time_as_a_graph():
     assert "CARAFE, as a graph" not in by_label  # it could not be recorded
     assert plain(found) == tuple(each for each in found if "as a graph" not in each.label)
     told = headline(found, "forward", made.machine)
-    assert told.startswith("On the Some GPU, with a map of 64×32×32, DySample takes 0.82 times")
+    assert told.startswith("On Some GPU, with a map of 64×32×32")
+    assert "DySample 0.82 times (the quickest DySample)" in told
     assert "recorded as a CUDA graph" in bars_caption(found, "forward", None, paper=False)
     assert "graph" not in bars_caption(timed(report().rows, "forward"), "forward", None, paper=False)
     drawn = [y for trace in bars(found, copy=COPY).data if trace.type == "bar" for y in trace.y]

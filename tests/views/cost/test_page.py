@@ -9,16 +9,15 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from app.pages import page_at
 from app.shared import worker
 from app.views.cost import compute
 from dysample.measure.bench import to_json
 from dysample.measure.profile import to_json as profile_to_json
 from tests.views.cost.made import profile, report, write_program
+from tests.views.opened import open_page
 
 pytestmark = pytest.mark.slow
 
-PAGE = str(page_at("cost").file)
 PATIENCE_S = 240
 Program = Callable[..., None]
 
@@ -40,7 +39,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     path.write_text(to_json(report(training=True)), encoding="utf-8")
     path.with_name("profile.json").write_text(profile_to_json(profile()), encoding="utf-8")
     monkeypatch.setenv(compute.VARIABLE, str(path))
-    found = AppTest.from_file(PAGE, default_timeout=PATIENCE_S)
+    found = open_page("cost")
     yield found
     if "cost.run" in found.session_state:
         found.session_state["cost.run"].cancel()
@@ -75,7 +74,7 @@ def test_before_anything_is_measured_the_repository_speaks(app: AppTest) -> None
     assert not app.exception
     assert "Abacus" in captions(app)
     assert "2026-01-02" in captions(app)
-    assert any("0.80 times bilinear" in each.value for each in app.markdown)
+    assert any("DySample 0.80 times" in each.value for each in app.markdown)
     assert any("reading the map and writing the output" in each.value for each in app.markdown)
     table = app.dataframe[-1].value.set_index("Operator")
     assert table.loc["CARAFE", "× bilinear"] == pytest.approx(4.0)
@@ -162,7 +161,7 @@ def test_a_gpu_is_measured_where_there_is_one(
     asked = (tmp_path / "asked.txt").read_text(encoding="utf-8")
     for words in ("--size 256x120x120", "--scale 2", "--dtype float32 float16", "--device cuda"):
         assert words in asked
-    assert any(each.value.startswith("##### On the Some GPU, with a map") for each in app.markdown)
+    assert any(each.value.startswith("##### On Some GPU, with a map") for each in app.markdown)
     assert "**Machine:** Some GPU, " in captions(app)
     assert any("DySample, as a graph" in json.dumps(chart) for chart in charts(app))
     way = next(each for each in app.get("button_group") if each.key == "cost_way")
