@@ -123,9 +123,9 @@ def _deploys(tried: TrialReport | None) -> HeadlineNumber:
 def flow_caption(survey: Survey, name: str) -> str:
     """Return the caption of the drawing: what it shows and what it leaves out."""
     lines = [
-        f"{literal(name)} with a picture of {_shape(survey.input)}. Every slanted line is an enlargement, from the "
-        "size of its input to that of its output, with its number in the list below; point at it for shapes, "
-        "mode and source line."
+        f"{literal(name)} with a picture of {_shape(survey.input)}. Every slanted line is an enlargement, "
+        "from the size of its input to that of its output, with its number in the list below; point at it "
+        "for shapes, mode and source line."
     ]
     if survey.levels:
         lines.append(

@@ -88,8 +88,8 @@ def test_the_headline_is_computed():
     told = headline(timed(report().rows, "forward"), "forward", machine)
     assert told == (
         "On this machine’s Abacus, 1 thread, with a map of 64×32×32, against PyTorch’s bilinear "
-        "interpolation in NCHW (2 ms): Bilinear, channels last 0.25 times (the best bilinear), DySample 0.80 times (the "
-        "quickest DySample) and CARAFE 4.00 times (the quickest learned kernel)."
+        "interpolation in NCHW (2 ms): Bilinear, channels last 0.25 times (the best bilinear), DySample "
+        "0.80 times (the quickest DySample) and CARAFE 4.00 times (the quickest learned kernel)."
     )
     alone = [each for each in timed(report().rows, "forward") if each.label == "Pixel shuffle"]
     assert "Pixel shuffle 16.00 times (the quickest)" in headline(alone, "forward", machine)

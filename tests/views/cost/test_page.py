@@ -6,19 +6,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
+from app.pages import page_at
 from app.shared import worker
 from app.views.cost import compute
 from dysample.measure.bench import to_json
 from dysample.measure.profile import to_json as profile_to_json
 from tests.views.cost.made import profile, report, write_program
-from tests.views.opened import open_page
 
 pytestmark = pytest.mark.slow
 
 PATIENCE_S = 240
+PAGE = str(page_at("cost").file)
 Program = Callable[..., None]
 
 
@@ -39,7 +41,8 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     path.write_text(to_json(report(training=True)), encoding="utf-8")
     path.with_name("profile.json").write_text(profile_to_json(profile()), encoding="utf-8")
     monkeypatch.setenv(compute.VARIABLE, str(path))
-    found = open_page("cost")
+    monkeypatch.setattr(st, "page_link", lambda *words, **options: None)  # only the whole app has other pages
+    found = AppTest.from_file(PAGE, default_timeout=PATIENCE_S)
     yield found
     if "cost.run" in found.session_state:
         found.session_state["cost.run"].cancel()
