@@ -1,6 +1,5 @@
 """Frozen records that pages pass from computation to drawing."""
 
-import re
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -18,6 +17,9 @@ from dysample.scores.depth import DepthRanges
 from dysample.scores.scorers import AnswerDifference, Score
 from dysample.scores.segmentation import Window
 from dysample.scores.specs import ScoreSpec
+from dysample.sheet import ColourBar as ColourBar
+from dysample.sheet import Legend as Legend
+from dysample.sheet import LegendEntry as LegendEntry
 
 # What is said of a picture, by a network or as the truth: the record of the task's kind.
 Said = TypeVar("Said", bound=Annotation)
@@ -168,48 +170,6 @@ class Layer:
     note: str
     png: bytes
     alt: str
-
-
-@dataclass(frozen=True, slots=True)
-class LegendEntry:
-    """A colour, ``#rrggbb``, and its meaning."""
-
-    name: str
-    colour: str
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour):
-            raise ValueError(f"a legend colour must be written #rrggbb, got {self.colour!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class ColourBar:
-    """A continuous colour scale.
-
-    Attributes:
-        title: The quantity with its unit.
-        colours: ``#rrggbb`` at equal distances, the first at the low end.
-        ticks: Positions along the bar, 0 to 1, and their labels.
-        ends: Meaning of the two ends, in a word or two each.
-    """
-
-    title: str
-    colours: tuple[str, ...]
-    ticks: tuple[tuple[float, str], ...]
-    ends: tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Legend:
-    """The meaning of the colours of layers.
-
-    Attributes:
-        entries: Every colour, for the readout under the pointer.
-        bar: Drawn instead of the entries where there are too many; None for few.
-    """
-
-    entries: tuple[LegendEntry, ...]
-    bar: ColourBar | None = None
 
 
 @dataclass(frozen=True, slots=True)

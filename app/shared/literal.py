@@ -3,16 +3,14 @@
 import os
 import re
 import sys
-import unicodedata
 from pathlib import Path
 
 from dysample.models.manifest import pretrained_folder
+from dysample.text import LONGEST as _LONGEST
+from dysample.text import one_line as one_line
 
-_LONGEST = 240  # characters; more would push the page away
 _LONGEST_SENTENCE = 2000
 _STEM = 80
-_UNPRINTED = ("Cc", "Zl", "Zp", "Cs")
-_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _MARKS = re.compile(r"[\\`*_{}\[\]<>#|~$!&]")
 _LISTED = re.compile(r"^(\d*)([-+.)])")  # the beginning of a list
 # What Streamlit looks for where escapes have been read already: emoji, icons, addresses.
@@ -54,21 +52,6 @@ def without_folders(text: str) -> str:
         if len(folder.parts) > 1:
             text = text.replace(f"{folder}{os.sep}", f"…{os.sep}")
     return _FOLDERS.sub("…/", text)
-
-
-def one_line(text: str, most: int = _LONGEST) -> str:
-    """Return a text on one line, shortened in its middle, without marks that turn the writing around."""
-    line = "".join(_shown(letter) for letter in text)
-    if len(line) <= most:
-        return line
-    half = (most - 1) // 2
-    return f"{line[:half]}…{line[-half:]}"
-
-
-def _shown(letter: str) -> str:
-    if letter in _TURNING:
-        return ""
-    return " " if unicodedata.category(letter) in _UNPRINTED else letter
 
 
 def file_stem(name: str) -> str:

@@ -12,10 +12,10 @@ from app.pages import APP
 from app.shared import subject
 from app.shared.cell import read_cell, read_whole
 from app.shared.literal import file_stem, literal, one_line, plain
-from app.views.compare.sheet import _fitted, _font
 from app.views.model.flow import hover_words
 from app.views.model.words import site_words
 from dysample.models.manifest import pretrained_folder
+from dysample.sheet import fitted, font
 from dysample.swap import Site
 
 JOINER = "\u2060"
@@ -122,8 +122,8 @@ def test_every_place_of_a_name_is_text() -> None:
     ] == []
     assert "<b>!" not in hover_words(site).replace("<b>1  ", "")
     assert "&lt;b&gt;" in hover_words(site)
-    shown = _fitted("A very long name " * 40 + "\nend", 300)
-    assert _font(30).getlength(shown) <= 300
+    shown = fitted("A very long name " * 40 + "\nend", 300)
+    assert font(30).getlength(shown) <= 300
     assert shown.startswith("A very")
     assert shown.endswith("end")
 
