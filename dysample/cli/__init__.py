@@ -7,6 +7,9 @@ from dysample.cli.parser import COMMANDS, make_parser
 
 __all__ = ["main"]
 
+_AGAIN = "; the same command goes on after the last whole epoch"
+RESUMED = {"train": _AGAIN, "sweep": _AGAIN}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -30,5 +33,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"dysample: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("dysample: interrupted; the same command goes on after the last whole epoch", file=sys.stderr)
+        print(f"dysample: interrupted{RESUMED.get(options.command, '')}", file=sys.stderr)
         return 130

@@ -182,11 +182,39 @@ def _add_pretrained(parser: argparse.ArgumentParser, words: str) -> None:
 
 def predict_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `predict`."""
+    _add_pictures(parser, "of the answers")
+    parser.add_argument(
+        "--upsampler", required=True, type=operator_name, metavar="NAME", help="such as dysample+"
+    )
+
+
+def compare_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `compare`."""
+    _add_pictures(parser, "of the sheets")
     add = parser.add_argument
-    add("task", metavar="TASK", help="a trained network, such as street-segmentation")
-    add("picture", nargs="+", type=Path, metavar="PICTURE", help="JPEG, PNG, WebP, ...")
-    add("--upsampler", required=True, type=operator_name, metavar="NAME", help="such as dysample+")
-    add("--out", required=True, type=Path, metavar="FOLDER", help="folder of the answers")
+    add(
+        "--upsampler",
+        nargs="+",
+        required=True,
+        type=operator_name,
+        metavar="NAME",
+        help="two or more, such as bilinear carafe dysample+; the others are compared with the first",
+    )
+    add("--opacity", type=share, default=0.6, help="of the answers over the photograph (default: 0.6)")
+
+
+def _add_pictures(parser: argparse.ArgumentParser, what: str) -> None:
+    add = parser.add_argument
+    add("picture", nargs="+", type=Path, metavar="PICTURE", help="JPEG, PNG, WebP, ... or a folder of them")
+    add("--task", required=True, metavar="NAME", help="a trained network, such as street-segmentation")
+    add(
+        "--out",
+        type=Path,
+        default=Path("answers"),
+        metavar="FOLDER",
+        help=f"folder {what} (default: answers)",
+    )
+    add("--overwrite", action="store_true", help="replace files that are there already")
     add("--longer-side", type=positive, metavar="N", help="reduce larger pictures to N pixels (default: not)")
     add("--threshold", type=share, default=0.5, help="least score of an object (default: 0.5)")
     add("--device", help="cpu, cuda, ... (default: cuda if there is one)")
@@ -346,6 +374,11 @@ COMMANDS = {
         "what a trained network says of pictures, as files",
         predict_options,
         "dysample.cli.predict:run_predict",
+    ),
+    "compare": Command(
+        "several upsamplers on pictures, side by side on a sheet to print",
+        compare_options,
+        "dysample.cli.compare:run_compare",
     ),
     "train": Command("train the encoder, or heads on it", train_options, "dysample.cli.train:run_train"),
     "evaluate": Command("score weights or runs", evaluate_options, "dysample.cli.train:run_evaluate"),

@@ -10,116 +10,74 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, UInt8
 from PIL import Image, ImageDraw
 
-from dysample.cli.options import CommandError
-from dysample.files import write_aside
-from dysample.images import ImageError, decode, to_uint8
+from dysample.cli.pictures import (
+    Files,
+    Pixels,
+    Runner,
+    each_picture,
+    make_folder,
+    pictures_in,
+    read_picture,
+    refuse_existing,
+    write_files,
+)
 from dysample.models.annotations import Annotation, Depth, Labels, Objects, Panoptic, boxes_of
-from dysample.models.computing import ChosenPrecision, decoding, device_named, encoding, precision_on
-from dysample.models.host import Host
+from dysample.models.computing import decoding, device_named, precision_on
 from dysample.models.manifest import load_manifest
-from dysample.models.tasks import KINDS, Task
+from dysample.models.tasks import Task
 from dysample.models.weights import load_host
 
 _MOST_MM = 65535  # what 16 bits can hold
 _GOLDEN = 0.618034  # of a turn: hues at this distance stay far apart, however many there are
 # Of the colour scale viridis, from far to near.
 _DEPTH_COLOURS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
+_LEAST_M = 1e-3  # of which a logarithm is taken
 _MASK, _LINE = 0.55, 3  # share of an object's colour over the picture, and pixels of a box's edge
-
-Pixels = UInt8[np.ndarray, "h w 3"]
-Files = dict[str, bytes]  # by the ending of their name
 
 
 def run_predict(options: argparse.Namespace) -> int:
     """Run a network on pictures and write what it says; return the exit status.
 
+    Returns:
+        0, or 1 if a picture was not written: it cannot be read, its answers are there already, or the memory
+        ran out. The others are.
+
     Raises:
-        CommandError: A picture cannot be read, the folder cannot be made, or the memory ran out.
+        CommandError: A folder cannot be read or made.
         ValueError: There is no such network, device or precision.
         WeightsError: Weights are missing or damaged.
-        DiskError: A file cannot be written.
     """
-    _check_names(options.picture)
-    _make(options.out)
+    paths = pictures_in(options.picture)
+    make_folder(options.out)
     device = device_named(options.device)
-    precision = precision_on(device, options.precision)
-    host = load_host(options.task, upsampler=options.upsampler)
     task = load_manifest().task(options.task)
-    # Tensor cores and processors convolve fastest with the channels of a pixel side by side.
-    host.encoder.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    host.head.to(device)
-    for path in options.picture:
-        image = _read(path, options.longer_side)
-        answer = _answer(host, task, image, device, precision, options.threshold)
-        shown = Shown(task, path.name, image)
-        files = next(write(shown, answer) for kind, write in WRITERS.items() if isinstance(answer, kind))
-        for ending, data in files.items():
-            write_aside(options.out / f"{path.stem}-{ending}", data)
-        names = ", ".join(f"{path.stem}-{ending}" for ending in files)
-        print(f"{path.name}: {names}", flush=True)
-    return 0
+    runner = Runner(task, device, precision_on(device, options.precision), options.threshold, decoding)
+    host = runner.place(load_host(options.task, upsampler=options.upsampler))
+
+    def work(path: Path) -> str:
+        if not options.overwrite:
+            _refuse_done(options.out, path.stem)
+        image = read_picture(path, options.longer_side)
+        (answer,) = runner.answers([host], image)
+        files = files_of(Shown(task, path.name, image), answer)
+        return write_files(options.out, path.stem, files, overwrite=options.overwrite)
+
+    return each_picture(paths, work)
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CommandError(f"the folder {folder} cannot be made: {error.strerror or error}") from error
+def _refuse_done(out: Path, stem: str) -> None:
+    """Refuse a picture all of whose answers are there, before its network runs.
 
-
-def _check_names(pictures: Sequence[Path]) -> None:
-    stems = [path.stem for path in pictures]
-    for path in pictures:
-        if stems.count(path.stem) > 1:
-            raise CommandError(
-                f"two pictures are called {path.stem}, and so would be their answers: rename one of them"
-            )
-
-
-def _read(path: Path, longer_side: int | None) -> Pixels:
-    try:
-        pixels = to_uint8(decode(path.read_bytes()))
-    except ImageError as error:
-        raise CommandError(f"{path}: {error}") from error
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror or error}") from error
-    height, width = pixels.shape[:2]
-    factor = (longer_side or max(height, width)) / max(height, width)
-    if factor >= 1:
-        return pixels
-    size = max(1, round(factor * width)), max(1, round(factor * height))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
-
-
-def _answer(
-    host: Host[Any],
-    task: Task,
-    image: Pixels,
-    device: torch.device,
-    precision: ChosenPrecision,
-    threshold: float,
-) -> Annotation:
-    height, width = image.shape[:2]
-    kind = KINDS[task.kind]
-    try:
-        with torch.inference_mode():
-            batch = torch.from_numpy(image.copy()).to(device).permute(2, 0, 1)[None]
-            with encoding(device, precision):
-                maps = host.encode(batch)
-            with decoding(device, precision):
-                output = host.head.decode(maps, height, width).output
-            return (
-                kind.annotation(task, output) if kind.above is None else kind.above(task, output, threshold)
-            )
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise CommandError(
-            f"the memory of {device} ran out over {width}×{height} pixels: reduce the picture with "
-            "--longer-side, or choose another --device"
-        ) from error
+    Raises:
+        CommandError: They are.
+    """
+    for writer in WRITERS.values():
+        files = [out / f"{stem}-{ending}" for ending in writer.endings]
+        if all(file.exists() for file in files):
+            refuse_existing(files)
 
 
 # --- Files ---
@@ -144,6 +102,7 @@ def _labels(shown: Shown, labels: Labels) -> Files:
     """Return the class of every pixel as its colour, as its number, and the names of the numbers."""
     palette = class_colours(len(shown.task.classes))
     return {
+        "overlay.png": _png(_mixed(shown.image, palette[labels.classes])),
         "colours.png": _png(palette[labels.classes]),
         "labels.png": _png(labels.classes),
         "classes.txt": "".join(f"{k} {name}\n" for k, name in enumerate(shown.task.classes)).encode(),
@@ -155,8 +114,10 @@ def _depth(shown: Shown, depth: Depth) -> Files:
     millimetres = np.round(1000 * depth.metres.astype(np.float64)).clip(0, _MOST_MM).astype(np.uint16)
     metres = io.BytesIO()
     np.save(metres, depth.metres, allow_pickle=False)
+    colours = depth_colours(depth.metres, *ends_of([depth.metres]))
     return {
-        "colours.png": _png(_depth_colours(depth.metres)),
+        "overlay.png": _png(_mixed(shown.image, colours)),
+        "colours.png": _png(colours),
         "depth.png": _png(millimetres),
         "depth.npy": metres.getvalue(),
     }
@@ -165,7 +126,9 @@ def _depth(shown: Shown, depth: Depth) -> Files:
 def _objects(shown: Shown, objects: Objects) -> Files:
     """Return the objects over the picture, and as a data set in COCO's format."""
     rows = [_object(objects, row) for row in range(len(objects))]
-    return {"colours.png": _png(_over(shown.image, objects)), "objects.json": _coco(shown, rows)}
+    colours = class_colours(len(objects))
+    drawn = drawn_objects(shown.image, objects, [colours[row % 256] for row in range(len(objects))])
+    return {"overlay.png": _png(drawn), "objects.json": _coco(shown, rows)}
 
 
 def _panoptic(shown: Shown, panoptic: Panoptic) -> Files:
@@ -173,19 +136,42 @@ def _panoptic(shown: Shown, panoptic: Panoptic) -> Files:
     ids = np.stack([panoptic.segments, *[np.zeros_like(panoptic.segments)] * 2], axis=-1)
     name = f"{Path(shown.name).stem}-panoptic.png"
     rows = {"image_id": 1, "file_name": name, "segments_info": _segments(panoptic)}
+    colours = class_colours(len(panoptic.classes), first=1)[panoptic.segments]
     return {
-        "colours.png": _png(class_colours(len(panoptic.classes), first=1)[panoptic.segments]),
+        "overlay.png": _png(_mixed(shown.image, colours)),
+        "colours.png": _png(colours),
         "panoptic.png": _png(ids),
         "panoptic.json": _coco(shown, [rows]),
     }
 
 
-WRITERS: Mapping[type[Any], Callable[[Shown, Any], Files]] = {
-    Labels: _labels,
-    Depth: _depth,
-    Objects: _objects,
-    Panoptic: _panoptic,
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """How one kind of answer becomes files.
+
+    Attributes:
+        files: Returns them.
+        endings: Endings of their names.
+    """
+
+    files: Callable[[Shown, Any], Files]
+    endings: tuple[str, ...]
+
+
+WRITERS: Mapping[type[Any], Writer] = {
+    Labels: Writer(_labels, ("overlay.png", "colours.png", "labels.png", "classes.txt")),
+    Depth: Writer(_depth, ("overlay.png", "colours.png", "depth.png", "depth.npy")),
+    Objects: Writer(_objects, ("overlay.png", "objects.json")),
+    Panoptic: Writer(_panoptic, ("overlay.png", "colours.png", "panoptic.png", "panoptic.json")),
 }
+
+
+def files_of(shown: Shown, answer: Annotation) -> Files:
+    """Return all files about an answer, by the ending of their name."""
+    return next(writer.files(shown, answer) for kind, writer in WRITERS.items() if isinstance(answer, kind))
+
+
+# --- Drawing ---
 
 
 def class_colours(count: int, *, first: int = 0) -> UInt8[np.ndarray, "256 3"]:
@@ -198,30 +184,41 @@ def class_colours(count: int, *, first: int = 0) -> UInt8[np.ndarray, "256 3"]:
     return palette
 
 
-def _depth_colours(metres: Float32[np.ndarray, "h w"]) -> Pixels:
-    logs = np.log(np.maximum(metres, 1e-3))
-    far, near = float(logs.max()), float(logs.min())
-    nearness = (far - logs) / max(far - near, 1e-6)
+def ends_of(maps: Sequence[Float32[np.ndarray, "h w"]]) -> tuple[float, float]:
+    """Return the nearest and the farthest depth of maps that are drawn on one scale."""
+    return min(float(metres.min()) for metres in maps), max(float(metres.max()) for metres in maps)
+
+
+def depth_colours(metres: Float32[np.ndarray, "h w"], near: float, far: float) -> Pixels:
+    """Return depths in colours, bright where they are near, by equal ratios."""
+    logs = np.log(np.maximum(metres, _LEAST_M))
+    low, high = np.log(max(near, _LEAST_M)), np.log(max(far, _LEAST_M))
+    nearness = (high - logs) / max(high - low, 1e-6)
     stops = np.linspace(0, 1, len(_DEPTH_COLOURS))
     channels = [np.interp(nearness, stops, channel) for channel in zip(*_DEPTH_COLOURS, strict=True)]
     return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
-def _over(image: Pixels, objects: Objects) -> Pixels:
+def _mixed(image: Pixels, colours: Pixels) -> Pixels:
+    """Return colours over a picture, with the picture showing through."""
+    return np.round((1 - _MASK) * image + _MASK * colours.astype(np.float32)).astype(np.uint8)
+
+
+def drawn_objects(image: Pixels, objects: Objects, colours: Sequence[UInt8[np.ndarray, "3"]]) -> Pixels:
     """Return the picture with a box around each object, and the object's colour on its mask."""
-    colours, drawn = class_colours(len(objects)), image.copy()
+    drawn = image.copy()
     order = range(len(objects) - 1, -1, -1)  # the surest on top
     if objects.masks is not None:
         for row in order:
             inside = objects.masks[row]
-            mixed = (1 - _MASK) * drawn[inside] + _MASK * colours[row % 256]
+            mixed = (1 - _MASK) * drawn[inside] + _MASK * colours[row]
             drawn[inside] = np.round(mixed).astype(np.uint8)
     picture = Image.fromarray(drawn)
     pen = ImageDraw.Draw(picture)
     for row in order:
         left, top, right, bottom = objects.boxes[row].tolist()
         corners = (left, top, max(left, right - 1), max(top, bottom - 1))
-        pen.rectangle(corners, outline=tuple(map(int, colours[row % 256])), width=_LINE)
+        pen.rectangle(corners, outline=tuple(map(int, colours[row])), width=_LINE)
     return np.asarray(picture)
 
 

@@ -1,5 +1,6 @@
 """The command `predict`, against the package's own networks and other readers of its files."""
 
+import io
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from skimage import data
 
 from dysample.cli import main
 from dysample.cli import predict as command
+from dysample.cli.pictures import Bar
 from dysample.cli.predict import class_colours, run_lengths
 from dysample.models.manifest import load_manifest
 from dysample.models.tasks import KINDS
@@ -39,14 +41,14 @@ def answered(task: str, path: Path, threshold: float = 0.5) -> object:
 
 
 def predicted(task: str, path: Path, out: Path, *options: str) -> set[str]:
-    words = [task, str(path), "--upsampler", "dysample+", "--out", str(out), "--device", "cpu"]
+    words = [str(path), "--task", task, "--upsampler", "dysample+", "--out", str(out), "--device", "cpu"]
     assert main(["predict", *words, *options]) == 0
     return {file.name for file in out.iterdir()}
 
 
 def test_classes(cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = predicted("everyday-segmentation", cat, tmp_path)
-    assert names == {"cat-colours.png", "cat-labels.png", "cat-classes.txt"}
+    assert names == {"cat-overlay.png", "cat-colours.png", "cat-labels.png", "cat-classes.txt"}
     assert all(name in capsys.readouterr().out or name in names for name in names)
     labels = cv2.imread(str(tmp_path / "cat-labels.png"), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(labels, answered("everyday-segmentation", cat).classes)
@@ -60,7 +62,7 @@ def test_classes(cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_depth(cat: Path, tmp_path: Path) -> None:
     assert predicted("indoor-depth", cat, tmp_path) == {
-        "cat-colours.png", "cat-depth.png", "cat-depth.npy"
+        "cat-overlay.png", "cat-colours.png", "cat-depth.png", "cat-depth.npy"
     }  # fmt: skip
     metres = np.load(tmp_path / "cat-depth.npy")
     np.testing.assert_allclose(metres, answered("indoor-depth", cat).metres, rtol=1e-4)
@@ -77,7 +79,7 @@ def test_depth(cat: Path, tmp_path: Path) -> None:
 def test_objects(task: str, cat: Path, tmp_path: Path) -> None:
     """pycocotools reads the boxes and the masks."""
     least = "0.05"
-    assert predicted(task, cat, tmp_path, "--threshold", least) == {"cat-colours.png", "cat-objects.json"}
+    assert predicted(task, cat, tmp_path, "--threshold", least) == {"cat-overlay.png", "cat-objects.json"}
     found, wanted = json.loads((tmp_path / "cat-objects.json").read_text()), answered(task, cat, float(least))
     assert found["images"][0] | {"id": 1} == {"id": 1, "file_name": "cat.png", "height": 75, "width": 113}
     assert len(found["annotations"]) == len(wanted.boxes) > 0
@@ -98,7 +100,7 @@ def test_objects(task: str, cat: Path, tmp_path: Path) -> None:
 
 def test_segments(cat: Path, tmp_path: Path) -> None:
     names = predicted("everyday-panoptic", cat, tmp_path)
-    assert names == {"cat-colours.png", "cat-panoptic.png", "cat-panoptic.json"}
+    assert names == {"cat-overlay.png", "cat-colours.png", "cat-panoptic.png", "cat-panoptic.json"}
     ids = cv2.imread(str(tmp_path / "cat-panoptic.png"))[..., ::-1].astype(int) @ [1, 256, 65536]
     wanted = answered("everyday-panoptic", cat)
     np.testing.assert_array_equal(ids, wanted.segments)
@@ -125,7 +127,7 @@ def test_bfloat16_and_reduced_pictures(cat: Path, tmp_path: Path, monkeypatch: p
     metres = np.load(tmp_path / "cat-depth.npy")
     exact = answered("indoor-depth", cat).metres
     assert 0 < np.abs(metres / exact - 1).mean() < 0.01
-    predicted("indoor-depth", cat, tmp_path, "--longer-side", "56")
+    predicted("indoor-depth", cat, tmp_path, "--longer-side", "56", "--overwrite")
     assert np.load(tmp_path / "cat-depth.npy").shape == (37, 56)
     assert used == ["bfloat16", "float32"]
 
@@ -149,12 +151,10 @@ def test_colours_are_all_different() -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["no-such-task", "{cat}"], "no-such-task"),
-        (["indoor-depth", "nowhere.jpg"], "nowhere.jpg cannot be read: No such file"),
-        (["indoor-depth", "{text}"], "note.jpg: "),
-        (["indoor-depth", "{cat}", "{cat}"], "two pictures are called cat"),
-        (["indoor-depth", "{cat}", "--device", "cuda:77"], "one that this machine has, got 'cuda:77': "),
-        (["indoor-depth", "{cat}", "--out", "{text}"], "note.jpg cannot be made: File exists"),
+        (["{cat}", "--task", "no-such-task"], "no-such-task"),
+        (["{cat}", "--device", "cuda:77"], "one that this machine has, got 'cuda:77': "),
+        (["{cat}", "--out", "{text}"], "note.jpg cannot be made: File exists"),
+        (["{empty}"], "empty holds no picture: .avif, "),
     ],
 )
 def test_what_cannot_be_is_one_sentence(
@@ -162,11 +162,83 @@ def test_what_cannot_be_is_one_sentence(
 ) -> None:
     text = tmp_path / "note.jpg"
     text.write_text("no picture", encoding="utf-8")
-    given = [word.format(cat=cat, text=text) for word in words]
-    assert main(["predict", "--upsampler", "dysample+", "--out", str(tmp_path / "out"), *given]) == 2
+    (tmp_path / "empty").mkdir()
+    given = [word.format(cat=cat, text=text, empty=tmp_path / "empty") for word in words]
+    options = ["--task", "indoor-depth", "--upsampler", "dysample+", "--out", str(tmp_path / "out")]
+    assert main(["predict", *options, *given]) == 2
     printed = capsys.readouterr().err
     assert sentence in printed
     assert len(printed.splitlines()) == 1
+
+
+def test_a_bad_picture_does_not_stop_the_others(
+    cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "pictures", tmp_path / "out"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "a.jpg").write_text("no picture", encoding="utf-8")
+    (folder / "notes.txt").write_text("not looked at", encoding="utf-8")
+    (folder / "cat.png").write_bytes(cat.read_bytes())
+    words = [
+        str(folder),
+        "nowhere.jpg",
+        str(cat),
+        "--task",
+        "everyday-segmentation",
+        "--upsampler",
+        "bilinear",
+    ]
+    assert main(["predict", *words, "--out", str(out), "--device", "cpu"]) == 1
+    assert len(list(out.iterdir())) == 4
+    printed = capsys.readouterr()
+    assert printed.out.startswith("cat.png: cat-overlay.png, cat-colours.png, ")
+    first, second, third, last = printed.err.splitlines()
+    assert "a.jpg: " in first
+    assert second == "nowhere.jpg: it cannot be read: No such file or directory"
+    assert third.endswith("another picture is called cat, and so are its answers")
+    assert last.startswith("dysample: 3 of 4 pictures could not be done: ")
+
+
+def test_nothing_is_overwritten_unasked(
+    cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cat-depth.npy").write_text("mine", encoding="utf-8")
+    words = [str(cat), "--task", "indoor-depth", "--upsampler", "bilinear", "--out", str(tmp_path)]
+    assert main(["predict", *words, "--device", "cpu"]) == 1
+    assert "cat-depth.npy is there already: --overwrite replaces it" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["cat-depth.npy"]
+    assert (tmp_path / "cat-depth.npy").read_text(encoding="utf-8") == "mine"
+    assert main(["predict", *words, "--device", "cpu", "--overwrite"]) == 0
+    assert np.load(tmp_path / "cat-depth.npy").shape == (75, 113)
+    monkeypatch.setattr(command.Runner, "answers", None)  # what is done is not done again
+    assert main(["predict", *words, "--device", "cpu"]) == 1
+
+
+def test_the_overlay_shows_photograph_and_classes(cat: Path, tmp_path: Path) -> None:
+    predicted("everyday-segmentation", cat, tmp_path)
+    photo, colours, overlay = (
+        cv2.imread(str(path)).astype(float)
+        for path in (cat, tmp_path / "cat-colours.png", tmp_path / "cat-overlay.png")
+    )
+    np.testing.assert_allclose(overlay, 0.45 * photo + 0.55 * colours, atol=0.6)
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_is_for_terminals_alone() -> None:
+    terminal, file = _Terminal(), io.StringIO()
+    for stream in (terminal, file):
+        bar = Bar(2, stream)
+        bar.draw("one.jpg")
+        bar.step()
+        bar.draw("two.jpg")
+        bar.clear()
+    assert file.getvalue() == ""
+    assert "0/2 one.jpg" in terminal.getvalue()
+    assert f"[{'#' * 12}{'.' * 12}] 1/2 two.jpg" in terminal.getvalue()
 
 
 def test_memory_that_runs_out_is_one_sentence(
@@ -176,13 +248,25 @@ def test_memory_that_runs_out_is_one_sentence(
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     monkeypatch.setattr(command, "decoding", full)
-    words = ["indoor-depth", str(cat), "--upsampler", "bilinear", "--out", str(tmp_path)]
-    assert main(["predict", *words, "--device", "cpu"]) == 2
+    words = [str(cat), "--task", "indoor-depth", "--upsampler", "bilinear", "--out", str(tmp_path)]
+    assert main(["predict", *words, "--device", "cpu"]) == 1
     assert "the memory of cpu ran out over 113×75 pixels" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("threshold", ["2", "-1", "half"])
 def test_a_threshold_is_a_share(threshold: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["predict", "t", "p", "--upsampler", "nearest", "--out", "o", f"--threshold={threshold}"])
+        main(
+            [
+                "predict",
+                "p",
+                "--task",
+                "t",
+                "--upsampler",
+                "nearest",
+                "--out",
+                "o",
+                f"--threshold={threshold}",
+            ]
+        )
     assert f"must be a number from 0 to 1, got '{threshold}'" in capsys.readouterr().err
