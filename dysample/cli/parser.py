@@ -295,7 +295,8 @@ def audit_options(parser: argparse.ArgumentParser) -> None:
         "--model",
         required=True,
         metavar="PACKAGE.MODULE:FUNCTION",
-        help="function that makes the model, or a name such as smp:Unet:resnet18",
+        help="function that makes the model, a name such as smp:Unet:resnet18, or for audit alone a file "
+        "(.pt2 of torch.export, .onnx), in which nothing is run",
     )
     add("--weights", type=Path, metavar="FILE", help="safetensors, or a pickled state_dict")
     add(

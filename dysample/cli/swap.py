@@ -14,8 +14,11 @@ from dysample.cli.weights import load_weights
 from dysample.models.smp import is_smp_name, smp_model
 from dysample.swap.audit import audit
 from dysample.swap.copies import lazy_parts
+from dysample.swap.files import FileAudit, read_model_file
 from dysample.swap.swap import swap_upsamplers
 
+FILES = (".pt2", ".onnx")  # models that are only read
+MOST_FILE = 2 << 30  # bytes, as ONNX files have at most
 # Errors that models raise for unsuitable inputs; timm asserts sizes.
 REFUSALS = (RuntimeError, TypeError, IndexError, KeyError, AttributeError, AssertionError)
 
@@ -26,12 +29,31 @@ def run_audit(options: argparse.Namespace) -> int:
     Raises:
         ValueError: The model cannot be made, loaded or run.
     """
+    if Path(options.model).suffix in FILES:
+        print(_read_file(Path(options.model)))
+        return 0
     model, inputs = prepared(options)
     try:
         print(audit(model, inputs))
     except REFUSALS as error:
         raise failure(model, inputs, options, error) from error
     return 0
+
+
+def _read_file(path: Path) -> FileAudit:
+    """Read what a file enlarges, without running anything in it.
+
+    Raises:
+        ValueError: It cannot be read, or is no such file.
+    """
+    try:
+        if path.stat().st_size > MOST_FILE:
+            raise ValueError(f"{path} must have at most {MOST_FILE >> 30} GiB")
+        return read_model_file(path.read_bytes())
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def run_swap(options: argparse.Namespace) -> int:
@@ -123,7 +145,8 @@ def make_model(name: str) -> nn.Module:
         return smp_model(name)
     module, colon, function = name.partition(":")
     if not (module and colon and function):
-        raise ValueError(f"a model is named as in package.module:function, got {name!r}")
+        words = "; files of models are only read, by audit" if Path(name).suffix in FILES else ""
+        raise ValueError(f"a model is named as in package.module:function, got {name!r}{words}")
     try:
         factory = getattr(importlib.import_module(module), function)
     except ImportError as error:

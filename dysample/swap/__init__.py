@@ -4,8 +4,20 @@
 """
 
 from dysample.swap.audit import audit
+from dysample.swap.files import FileAudit, FileSite, read_model_file
 from dysample.swap.modules import Enlargement
 from dysample.swap.site import Audit, Site
 from dysample.swap.swap import SwapReport, SwapRow, swap_upsamplers
 
-__all__ = ["Audit", "Enlargement", "Site", "SwapReport", "SwapRow", "audit", "swap_upsamplers"]
+__all__ = [
+    "Audit",
+    "Enlargement",
+    "FileAudit",
+    "FileSite",
+    "Site",
+    "SwapReport",
+    "SwapRow",
+    "audit",
+    "read_model_file",
+    "swap_upsamplers",
+]

@@ -8,10 +8,14 @@ import streamlit as st
 from app.memory import keep, restore
 from app.shared.controls import segments, whole_number
 
-ModelOrigin = Literal["smp", "factory"]
+ModelOrigin = Literal["smp", "factory", "file"]
 AS_ABOVE = "as above"
 LEAVE = ""
-_ORIGINS: Mapping[ModelOrigin, str] = {"smp": "A known network", "factory": "Your own factory"}
+_ORIGINS: Mapping[ModelOrigin, str] = {
+    "smp": "A known network",
+    "factory": "Your own factory",
+    "file": "A file, to look into",
+}
 _LEAST, _MOST, _STEP = 32, 768, 32
 
 
@@ -76,6 +80,14 @@ def factory_choice() -> str:
         "Factory", key=key, bind="query-params", placeholder="package.module:function", width=340
     )
     return keep(key, chosen.strip())
+
+
+def model_file() -> bytes | None:
+    """Choose a file of a model; None as long as there is none."""
+    chosen = st.file_uploader(
+        "Exported program (.pt2) or ONNX file", type=["pt2", "onnx"], key="model_file", width=520
+    )
+    return None if chosen is None else chosen.getvalue()
 
 
 def site_choice(label: str, options: Mapping[str, str], *, model: str, usual: str) -> str:

@@ -22,7 +22,11 @@ def page() -> None:
     st.title("Your model")
     prose("model")
     jobs.collect()
-    choice, to = _choose_model()
+    origin = controls.origin_choice()
+    if origin == "file":
+        sections.model_file()
+        return
+    choice, to = _choose_model(origin)
     survey = _survey(choice) if choice.name else None
     if survey is None:
         return
@@ -32,8 +36,7 @@ def page() -> None:
     _draw(choice, survey, to)
 
 
-def _choose_model() -> tuple[ModelChoice, str]:
-    origin = controls.origin_choice()
+def _choose_model(origin: controls.ModelOrigin) -> tuple[ModelChoice, str]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name, side = _known_network() if origin == "smp" else _own_factory()
         rows, columns = controls.size_choice(side)

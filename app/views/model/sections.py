@@ -1,13 +1,15 @@
 """The sections of the page about one's own model: the decision, sites, output and time, deployment, paper."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.components.figure.block import figure_block
+from app.memory import keep, kept
 from app.settings import ModelChoice, SwapChoice
-from app.shared.controls import table
+from app.shared.controls import prose, table
 from app.shared.literal import plain
 from app.shared.worker import load_words
 from app.views.model import compute, controls, jobs, paper, tables, words
@@ -15,10 +17,46 @@ from dysample.ops.registry import OPERATORS
 from dysample.scores import gains as known_gains
 from dysample.scores.evidence import EvidenceError
 from dysample.scores.gains import TaskGain
+from dysample.swap import FileAudit, read_model_file
 from dysample.trial.advice import RULE, advise, as_csv, columns, gain_columns
 from dysample.trial.decision import Decision
 from dysample.trial.plan import Plan
 from dysample.trial.survey import PlacedSite, Survey, SurveyedSite
+
+
+def model_file() -> None:
+    """Draw what a file of a model enlarges; nothing in it is run."""
+    data = controls.model_file()
+    prose("model", "files")
+    if data is None:
+        return
+    try:
+        found = _file_audit(data)
+    except ValueError as error:
+        st.error(plain(f"{str(error)[:1].upper()}{str(error)[1:]}."))
+        return
+    st.subheader("What it enlarges, and where")
+    if not found.sites:
+        st.info(str(found))
+        return
+    table(
+        {name: [cell and plain(cell) for cell in cells] for name, cells in found.columns().items()},
+        label="Enlargements in this file",
+    )
+    st.caption(words.file_caption(found))
+
+
+def _file_audit(data: bytes) -> FileAudit:
+    """Read a file once for this visitor, who alone has it.
+
+    Raises:
+        ValueError: It is no such file, too large, or damaged.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    known: tuple[str, FileAudit] | None = kept("model_file_audit", None)
+    if known is None or known[0] != digest:
+        known = keep("model_file_audit", (digest, read_model_file(data)))
+    return known[1]
 
 
 def decision(choice: ModelChoice, survey: Survey, plan: Plan) -> None:
@@ -37,8 +75,8 @@ def decision(choice: ModelChoice, survey: Survey, plan: Plan) -> None:
 
 def _decision(found: Decision) -> None:
     ours = _task_gains()
-    advice = advise(found, ours)
-    if found.rounds:
+    advice = advise(found, ours) if tables.is_complete(found) else None
+    if advice is not None:
         st.markdown(advice.words)
     shown = columns(found, known_gains.paper_gains(), ours)
     table(shown, label="All upsamplers in this network: costs, exports and gains")
@@ -46,7 +84,7 @@ def _decision(found: Decision) -> None:
     if reasons := tables.notes(found):
         controls.lines(reasons)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        if found.rounds and advice.operator:
+        if advice is not None and advice.operator:
             controls.take_operator(advice.operator, OPERATORS[advice.operator].label)
         controls.decision_download(lambda: as_csv(found, known_gains.paper_gains(), ours))
     with st.expander("How it was measured, the rule, and our gains in full", key="model_gains"):

@@ -42,7 +42,7 @@ def _candidate(name: str, rows: Sequence[SurveyedSite]) -> Candidate:
     options = [option for row in rows for option in row.options if option.operator == name]
     if any(row.site.mode in ("learned", "shuffle") for row in rows):
         return Candidate(name)
-    return Candidate(name, len(options), sum(option.parameters for option in options))
+    return Candidate(name, len(options), parameters=sum(option.parameters for option in options))
 
 
 def completed(before: Decision, found: Decision | None) -> Decision:
@@ -50,6 +50,11 @@ def completed(before: Decision, found: Decision | None) -> Decision:
     if found is None:
         return before
     return merged((before, found)) or found
+
+
+def is_complete(decision: Decision) -> bool:
+    """Return whether every upsampler that can be there was timed, or says why not."""
+    return all(row.time is not None or row.reason for row in decision.rows if row.sites)
 
 
 def caption(decision: Decision) -> str:

@@ -14,7 +14,7 @@ from dysample.measure.timing import Race, Spread
 from dysample.models.smp import SCHEME, is_smp_name, smp_options
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import OPERATORS, operator_spec
-from dysample.swap import Site
+from dysample.swap import FileAudit, Site
 from dysample.trial.deploy import Attempt, AttemptOutcome
 from dysample.trial.plan import Plan, Start
 from dysample.trial.report import TrialReport
@@ -311,6 +311,18 @@ def limit_words(limit: Limit) -> str:
     thread = "/".join(limit.source.removeprefix("https://github.com/").split("/")[1:])
     number = thread.replace("/issues/", " #").replace("/pull/", " #")
     return f"**{limit.name}** {limit.said} [{number}]({limit.source})"
+
+
+# --- Files ---
+
+
+def file_caption(found: FileAudit) -> str:
+    """Return what is in a file of a model, and what cannot be done with it."""
+    plural = "s" if len(found.sites) > 1 else ""
+    return (
+        f"{len(found.sites)} enlargement{plural} among {found.nodes:,} operations of the {found.kind}, in "
+        "the order of its graph. ?: a size that the file does not tell. Sizes without a number are free."
+    )
 
 
 # --- Python code ---
