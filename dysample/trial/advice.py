@@ -124,7 +124,7 @@ def _why(decision: Decision, row: Candidate, known: Standing) -> str:
 
 def _takes(decision: Decision, row: Candidate) -> str:
     if row.time is None:
-        return "time not measured yet"
+        return "time not measured"
     words = f"{ratio(row).median:.2f} times the network’s time here"
     bar = next((each for each in decision.rows if each.operator == "bilinear"), None)
     if bar is None or bar.time is None:

@@ -97,7 +97,7 @@ def test_without_times_parameters_decide_and_it_says_so() -> None:
     found = [*gains("dysample", *"+"), *gains("dysample+", *"+")]
     advice = advise(table(row("dysample", None, 20), row("dysample+", None, 10)), found)
     assert advice.operator == "dysample+"
-    assert "time not measured yet" in advice.words
+    assert "time not measured;" in advice.words
 
 
 def test_what_no_longer_exports_is_not_taken_unless_the_network_did_not_either() -> None:
