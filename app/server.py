@@ -27,7 +27,7 @@ from streamlit import config, runtime
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
-from app.shared import garbage
+from app import garbage
 
 MOST_FILES = 4  # that a session holds; a page asks for two, a file and a picture of the camera
 MOST_BYTES = 1 << 30  # of the files of all sessions, those that are arriving included

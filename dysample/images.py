@@ -24,7 +24,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped, UInt8
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.ExifTags import Base as Exif
 from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
@@ -155,7 +155,7 @@ def _decoded(name: str, data: bytes) -> Float[Tensor, "3 h w"]:
     return _pixels(loaded)
 
 
-def _opened(name: str, data: bytes) -> tuple[Image.Image, bytes | None]:
+def _opened(name: str, data: bytes) -> tuple[ImageFile.ImageFile, bytes | None]:
     """Return an image that is not decoded yet, and the ICC profile that was found outside of Pillow."""
     profile = None
     if name == "PNG":

@@ -14,9 +14,9 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from app import garbage
 from app.memory import visitor
 from app.settings import Source
-from app.shared import garbage
 from app.shared.cache import CACHE
 from dysample.heap import trim_heap
 

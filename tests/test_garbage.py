@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app import server
-from app.shared import garbage
+from app import garbage, server
 
 
 class Link:
