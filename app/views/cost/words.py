@@ -23,8 +23,8 @@ def headline(found: Sequence[Timed], which: Pass, machine: Machine) -> str:
     """Return the times of the best bilinear, DySample and learned kernel, all as multiples of one base."""
     found = plain(found)
     case, base = found[0].row.case, found[0].bilinear.median
-    where = machine.accelerator or f"this machine’s {machine.processor}"
-    threads = "" if machine.accelerator else f", {case.threads} thread{'s' if case.threads > 1 else ''}"
+    threads = f"{case.threads} thread{'s' if case.threads > 1 else ''}"
+    where = f"GPU ({machine.accelerator})" if machine.accelerator else f"CPU ({machine.processor}, {threads})"
     both = " for forward and backward together" if which == "training" else ""
     named = filter(
         None,
@@ -36,7 +36,7 @@ def headline(found: Sequence[Timed], which: Pass, machine: Machine) -> str:
     )
     told = list(named) or [f"{found[0].label} {found[0].ratio.median:.2f} times (the quickest)"]
     return (
-        f"On {where}{threads}, with a map of {spoken(size_of(found[0].row))}, against PyTorch’s bilinear "
+        f"On the {where}, with a map of {spoken(size_of(found[0].row))}, against PyTorch’s bilinear "
         f"interpolation in NCHW ({number(base)} ms){both}: {listed(told)}."
     )
 

@@ -87,7 +87,7 @@ def test_the_headline_is_computed():
     machine = report().machine
     told = headline(timed(report().rows, "forward"), "forward", machine)
     assert told == (
-        "On this machine’s Abacus, 1 thread, with a map of 64×32×32, against PyTorch’s bilinear "
+        "On the CPU (Abacus, 1 thread), with a map of 64×32×32, against PyTorch’s bilinear "
         "interpolation in NCHW (2 ms): Bilinear, channels last 0.25 times (the best bilinear), DySample "
         "0.80 times (the quickest DySample) and CARAFE 4.00 times (the quickest learned kernel)."
     )
@@ -116,7 +116,7 @@ def test_on_a_gpu_every_call_has_a_second_time_as_a_graph():
     assert "CARAFE, as a graph" not in by_label  # it could not be recorded
     assert plain(found) == tuple(each for each in found if "as a graph" not in each.label)
     told = headline(found, "forward", made.machine)
-    assert told.startswith("On Some GPU, with a map of 64×32×32")
+    assert told.startswith("On the GPU (Some GPU), with a map of 64×32×32")
     assert "DySample 0.82 times (the quickest DySample)" in told
     assert "recorded as a CUDA graph" in bars_caption(found, "forward", None, paper=False)
     assert "graph" not in bars_caption(timed(report().rows, "forward"), "forward", None, paper=False)

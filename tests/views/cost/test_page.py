@@ -164,7 +164,7 @@ def test_a_gpu_is_measured_where_there_is_one(
     asked = (tmp_path / "asked.txt").read_text(encoding="utf-8")
     for words in ("--size 256x120x120", "--scale 2", "--dtype float32 float16", "--device cuda"):
         assert words in asked
-    assert any(each.value.startswith("##### On Some GPU, with a map") for each in app.markdown)
+    assert any(each.value.startswith("##### On the GPU (Some GPU), with a map") for each in app.markdown)
     assert "**Machine:** Some GPU, " in captions(app)
     assert any("DySample, as a graph" in json.dumps(chart) for chart in charts(app))
     way = next(each for each in app.get("button_group") if each.key == "cost_way")
