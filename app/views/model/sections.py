@@ -79,7 +79,11 @@ def _decision(found: Decision) -> None:
     if advice is not None:
         st.markdown(advice.words)
     shown = columns(found, known_gains.paper_gains(), ours)
-    table(shown, label="All upsamplers in this network: costs, exports and gains")
+    # On a phone the table is scrolled sideways, and its cells are not broken into several lines.
+    table(
+        {name: [cell.replace(" ", "\u00a0") for cell in cells] for name, cells in shown.items()},
+        label="All upsamplers in this network: costs, exports and gains",
+    )
     st.caption(tables.caption(found))
     if reasons := tables.notes(found):
         controls.lines(reasons)

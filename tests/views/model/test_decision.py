@@ -81,7 +81,7 @@ def wait(app: AppTest, done: object) -> None:
 
 
 def cells(app: AppTest, column: str) -> list[str]:
-    return list(app.table[0].value[column])
+    return [cell.replace("\u00a0", " ") for cell in app.table[0].value[column]]
 
 
 def test_before_it_is_measured_the_table_has_parameters_and_gains(app: AppTest) -> None:
