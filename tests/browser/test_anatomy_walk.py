@@ -107,6 +107,42 @@ def test_the_tour_drives_the_figures(page: Page, url: str, capsys: pytest.Captur
     stage(page, "sample")
 
 
+def test_the_tour_is_whole_on_a_projector_and_drawn_right_from_its_first_step(page: Page, url: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    open_page(page, url)
+    page.get_by_role("button", name="Take the tour").click()
+    expect(page.get_by_text("1 of 11: ", exact=False)).to_be_visible(timeout=START_MS)
+    expect(page.locator(".st-key-tour-head h1")).to_be_visible()
+    expect_shown(lambda: room(page, 1)[0], pytest.approx(1, abs=0.03))
+    charts = page.locator(".js-plotly-plot")
+    for chart in range(2):
+        box = charts.nth(chart).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 720
+    formula = page.locator(".st-key-anatomy-text .katex-display").last.bounding_box()
+    assert formula is not None
+    assert formula["y"] + formula["height"] <= 720
+    # A chart that was narrow for a moment, as Plotly leaves it: half as large as its place.
+    charts.nth(1).evaluate(
+        "chart => { for (const axis of ['xaxis', 'yaxis'])"
+        " chart._fullLayout[axis].domain = chart.layout[axis].domain = [0.25, 0.75];"
+        " chart.emit('plotly_afterplot') }"
+    )
+    expect_shown(lambda: room(page, 1)[0], pytest.approx(1, abs=0.03))
+
+
+def room(page: Page, chart: int) -> list[float]:
+    """Shares of a chart that its axes take, across and down."""
+    return (
+        page.locator(".js-plotly-plot")
+        .nth(chart)
+        .evaluate(
+            "chart => ['xaxis', 'yaxis'].map(name => chart._fullLayout[name].domain)"
+            ".map(([from, to]) => to - from)"
+        )
+    )
+
+
 @pytest.mark.parametrize("query", ["stage=linear", "stage=sample&anatomy_style=PL"])
 def test_a_narrow_window_shows_readable_numbers_and_does_not_scroll_sideways(
     page: Page, url: str, query: str

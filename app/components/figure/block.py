@@ -85,7 +85,8 @@ def figure_block(
         st.caption(caption)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             words = {"block": _css_class(block), "name": name, "file": stem, "alt": alt}
-            _COMPONENT(key=f"{key}-save", data=words, width="content")
+            rooms = {"domains": _domains(figure)}
+            _COMPONENT(key=f"{key}-save", data={**words, **rooms}, width="content")
             if data is not None:
                 st.download_button(
                     "Data (NPZ)",
@@ -96,6 +97,16 @@ def figure_block(
                     on_click="ignore",
                     type="tertiary",
                 )
+
+
+def _domains(figure: go.Figure) -> dict[str, list[float]]:
+    """Return the room of the axes that keep an aspect ratio by taking less of it, as shares of the figure."""
+    layout = cast(Mapping[str, Any], figure.layout.to_plotly_json())
+    return {
+        name: list(axis.get("domain", (0, 1)))
+        for name, axis in layout.items()
+        if re.fullmatch(r"[xy]axis\d*", name) and axis.get("constrain") == "domain"
+    }
 
 
 def _npz(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> bytes:

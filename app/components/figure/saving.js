@@ -11,7 +11,7 @@ export default function ({ data, parentElement }) {
     button.title = `Save the figure as ${button.textContent}, for print`;
     button.onclick = () => save(button, root.querySelector(".status"), () => make(chartOf(block), data), data.file);
   }
-  return nameDownload(block, data);
+  return observeBlock(block, data);
 }
 
 function chartOf(block) {
@@ -38,17 +38,68 @@ async function save(button, status, make, file) {
   }
 }
 
-// Streamlit's own button has no name but its label, the same under every figure. It may come after this
-// component, and be drawn anew.
-function nameDownload(block, { name }) {
-  const rename = () => {
-    const button = block.querySelector("[data-testid=stDownloadButton] button");
-    if (button) button.ariaLabel = `${button.textContent} of “${name}”`;
+// The chart and Streamlit's own button may come after this component, and be drawn anew.
+function observeBlock(block, data) {
+  const watch = { charts: new WeakSet(), tries: 0, timer: 0 };
+  const look = () => {
+    nameDownload(block, data);
+    watchShape(block, watch, data);
   };
-  const observer = new MutationObserver(rename);
+  const observer = new MutationObserver(look);
   observer.observe(block, { childList: true, subtree: true });
-  rename();
-  return () => observer.disconnect();
+  look();
+  return () => {
+    observer.disconnect();
+    clearTimeout(watch.timer);
+  };
+}
+
+// Streamlit's own button has no name but its label, the same under every figure.
+function nameDownload(block, { name }) {
+  const button = block.querySelector("[data-testid=stDownloadButton] button");
+  if (button) button.ariaLabel = `${button.textContent} of “${name}”`;
+}
+
+// Measuring: where axes have one aspect ratio, Plotly writes the room that they need into the layout, and takes that
+// for the room that they have when it draws the same layout anew. So a chart that was narrow for a moment, while the
+// page around it moved, would stay small. Here axes get back what they had, and another width makes Streamlit draw.
+
+const SETTLED_MS = 250;
+const MOST_TRIES = 3;
+
+function watchShape(block, watch, data) {
+  const chart = block.querySelector(".js-plotly-plot");
+  if (!chart?.on || watch.charts.has(chart)) return;
+  watch.charts.add(chart);
+  const later = () => {
+    clearTimeout(watch.timer);
+    watch.timer = setTimeout(() => measure(block, chart, watch, data.domains), SETTLED_MS);
+  };
+  chart.on("plotly_afterplot", later);
+  later();
+}
+
+function measure(block, chart, watch, domains) {
+  if (!chart.isConnected) return;
+  if (!isShrunk(chart, domains)) return void (watch.tries = 0);
+  if (watch.tries++ >= MOST_TRIES) return;
+  for (const [name, domain] of Object.entries(domains)) {
+    if (chart.layout[name]) chart.layout[name].domain = [...domain];
+  }
+  block.style.paddingInlineEnd = "2px";
+  setTimeout(() => block.style.removeProperty("padding-inline-end"), SETTLED_MS);
+}
+
+// Axes of one aspect ratio: at least one of the two fills the room that it was given.
+function isShrunk({ _fullLayout: layout }, domains) {
+  const narrowed = (name) => {
+    const [[from, to], [start, end]] = [layout[name].domain, domains[name]];
+    return to - from < 0.97 * (end - start);
+  };
+  return Object.keys(domains).some((name) => {
+    const other = layout?.[name]?.scaleanchor?.replace(/^([xy])/, "$1axis");
+    return other && domains[other] && layout[other] && [name, other].every(narrowed);
+  });
 }
 
 async function svgOf(chart, data) {

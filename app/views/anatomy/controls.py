@@ -34,7 +34,7 @@ class OutputValue:
 
 def on_choice() -> On:
     """Choose between the example and the picture."""
-    return segments("Take apart", _ON, key=ON)
+    return segments("Example", _ON, key=ON)
 
 
 def style_choice() -> Style:
@@ -104,7 +104,7 @@ def stage_walk(labels: Mapping[Name, str], *, walk: bool, instead: Name) -> Name
     if st.session_state.get(_STAGE, instead) not in labels:
         go_to(instead)
     with st.container(horizontal=True, vertical_alignment="bottom", key="stage-walk"):
-        name = segments("Stage", labels, key=_STAGE)
+        name = segments("Stage", labels, key=_STAGE, hidden=not walk)
         if walk:
             step_buttons(names.index(name), len(names), lambda index: go_to(names[index]), what="stage")
     return name

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Bool, Float32, Shaped, UInt8
 
-from app.shared.drawing import Part, picture_trace, plain
+from app.shared.drawing import LEGEND, Part, picture_trace, plain
 from app.theme import WRONG
 from app.views.anatomy.heatmaps import (
     FEATURES,
@@ -33,6 +33,9 @@ _QUANTITIES: Mapping[StageName, tuple[str, str]] = {
 }
 _WINDOW = 6  # cells across and down a window of points
 _FEW = 4  # cells across a window with room for points and numbers
+_USUAL_PX = 290  # side of a window of points
+_STILL = 0.02  # low-res pixels: an arrow shorter than this is drawn as a dot
+_LEGEND = {"legend": {**LEGEND, "itemclick": False, "itemdoubleclick": False}}
 # Colour and width of the stroke, and colour of its halo: legible on any map.
 _PLAIN, _HIGHLIGHT = ("#FFFFFF", 1.6, "#000000"), (WRONG, 3.5, "#FFFFFF")
 
@@ -65,16 +68,17 @@ def blocks(
         anatomy: The anatomy of the example or of a trained operator.
         name: The stage.
         followed: The value to mark in every figure.
-        photo: The picture that the network sees, for the first stage; None for the example.
+        photo: The picture that the network sees, for the first stage and under the points; None for the
+            example.
     """
     if name == "input":
         if photo is None:
             return _channels(anatomy, followed), _unmoved(anatomy, followed)
         return _picture(anatomy, followed, photo), _channel(anatomy, followed)
     if name == "grid":
-        return _moves(anatomy, followed, reads=False), _points(anatomy, followed)
+        return _moves(anatomy, followed, photo, reads=False), _points(anatomy, followed)
     if name == "sample":
-        return _moves(anatomy, followed, reads=True), _output(anatomy, followed)
+        return _moves(anatomy, followed, photo, reads=True), _output(anatomy, followed)
     if name == "shuffle" and anatomy.op.style == "pl":
         return _channels(anatomy, followed), _shuffled(anatomy, followed)
     return _offsets(anatomy, name, followed, 0), _offsets(anatomy, name, followed, 1)
@@ -195,21 +199,27 @@ def _titles(anatomy: Anatomy, followed: Trace, axis: int, maps: int) -> list[str
     return [f"channel {first + index} → {divmod(index, anatomy.op.scale)}" for index in range(maps)]
 
 
-def _moves(anatomy: Anatomy, followed: Trace, *, reads: bool) -> Block:
-    """Draw grid and sampling points over the followed channel; `reads` frames the pixels that are read."""
+def _moves(
+    anatomy: Anatomy, followed: Trace, photo: UInt8[np.ndarray, "H W 3"] | None, *, reads: bool
+) -> Block:
+    """Draw grid and sampling points over the followed channel, or over the picture where there is one.
+
+    `reads` frames the pixels that are read.
+    """
     x = _feature_map(anatomy, "input", followed)
     window = _window(anatomy, followed)
     moved = arrows(anatomy.record, height=x.shape[0], width=x.shape[1], group=followed.group, window=window)
     taps = followed.taps if reads else ()
     shades = _feature_shades(anatomy, followed)
     move = f"from {pair(followed.initial)} to {pair(followed.point)}"
-    framed = " Orange frames: the pixels that it reads." if reads else ""
+    beneath = f"channel {followed.channel}" if photo is None else "the picture"
+    framed = f" Orange frames: the pixels of channel {followed.channel} that it reads." if reads else ""
     return Block(
-        figure=arrow_map(x, moved, shades, window=window, at=followed.at, taps=taps),
+        figure=arrow_map(x, moved, shades, window=window, at=followed.at, taps=taps, photo=photo),
         name="Sampling points",
-        caption=f"Rings: **grid** $\\mathcal{{G}}$; dots: **sampling points** $\\mathcal{{S}}$"
-        f"{_of_group(anatomy, followed)} (low-res pixels), over channel {followed.channel}. The followed "
-        f"one, orange, goes {move}.{framed}",
+        caption=f"Dots: the **grid** $\\mathcal{{G}}$, where points start; arrow heads: **sampling points** "
+        f"$\\mathcal{{S}}${_of_group(anatomy, followed)}, over {beneath}, in low-res pixels. The followed "
+        f"one, orange, goes {move} (x, y).{framed}",
         alt=f"{len(moved.starts)} points over {window.rows} by {window.columns} low-res pixels; the "
         f"followed one goes {move}.",
         data={"starts": moved.starts, "ends": moved.ends, "features": x},
@@ -313,8 +323,9 @@ def arrow_map(
     window: CellWindow,
     at: tuple[int, int],
     taps: tuple[Tap, ...] = (),
+    photo: UInt8[np.ndarray, "H W 3"] | None = None,
 ) -> go.Figure:
-    """Draw rings where points start and dots where they sample, joined by a line of true length.
+    """Draw arrows of true length from where points start to where they sample.
 
     Args:
         features: One channel of the low-res map.
@@ -323,18 +334,48 @@ def arrow_map(
         window: The cells to show.
         at: Row and column of the output pixel whose point to highlight.
         taps: The pixels that it reads, to frame; they show their values, and in a small window all cells do.
+        photo: The picture over the whole map, to draw in place of the channel.
     """
-    traces = [_cells(features, window, taps)]
+    traces: list[Part | go.Image] = (
+        [_cells(features, window, taps)] if photo is None else [_crop(photo, window, features.shape[0])]
+    )
     for tap in taps:
         x = tap.column + np.array([0.04, 0.96, 0.96, 0.04, 0.04, 0.96])
         y = tap.row + np.array([0.04, 0.04, 0.96, 0.96, 0.04, 0.04])
         traces += [line(x, y, colour, width) for colour, width in (("#FFFFFF", 5), (WRONG, 3))]
     chosen: Bool[np.ndarray, " n"] = (moved.pixels == np.array(at)).all(axis=1)
-    traces += _strokes(moved.starts[~chosen], moved.ends[~chosen], _PLAIN)
-    traces += _strokes(moved.starts[chosen], moved.ends[chosen], _HIGHLIGHT)
+    cell_px = _USUAL_PX / max(window.rows, window.columns)
+    traces += _strokes(moved.starts[~chosen], moved.ends[~chosen], _PLAIN, cell_px)
+    traces += _strokes(moved.starts[chosen], moved.ends[chosen], _HIGHLIGHT, cell_px)
+    traces += _legend()
     traces.append(_hover(moved))
     colours: Part = {"colorscale": FEATURES, "cmin": shades.low, "cmax": shades.high, "showscale": False}
-    return go.Figure(traces, {"coloraxis": colours, **_axes(window)})
+    values = [] if photo is None else [_value(tap) for tap in taps]
+    layout = _axes(window) | plain(HEIGHT, above=34, legend=True)
+    return go.Figure(traces, {"coloraxis": colours, "annotations": values, **layout, **_LEGEND})
+
+
+def _crop(photo: UInt8[np.ndarray, "H W 3"], window: CellWindow, rows: int) -> go.Image:
+    """Return the part of a picture that lies over a window; the whole picture lies over `rows` rows."""
+    side = photo.shape[0] / rows  # pixels of the picture to one of the map
+    left, right, top, bottom = (
+        round(place * side)
+        for place in (
+            window.column,
+            window.column + window.columns,
+            window.row,
+            window.row + window.rows,
+        )
+    )
+    image = picture_trace(np.ascontiguousarray(photo[top:bottom, left:right]), pixel=1 / side)
+    return image.update(x0=window.column + 0.5 / side, y0=window.row + 0.5 / side)
+
+
+def _value(tap: Tap) -> Part:
+    """Return the value of a pixel, in the corner of its frame."""
+    place: Part = {"x": tap.column + 0.07, "y": tap.row + 0.07, "xanchor": "left", "yanchor": "top"}
+    box: Part = {"bgcolor": "#000000", "borderpad": 1, "font": {"color": "#FFFFFF", "size": 13}}
+    return place | box | {"text": number(tap.value), "showarrow": False}
 
 
 def _cells(features: Float32[np.ndarray, "h w"], window: CellWindow, taps: tuple[Tap, ...]) -> Part:
@@ -362,24 +403,52 @@ def _cells(features: Float32[np.ndarray, "h w"], window: CellWindow, taps: tuple
 
 
 def _strokes(
-    starts: Float32[np.ndarray, "n 2"], ends: Float32[np.ndarray, "n 2"], style: tuple[str, float, str]
+    starts: Float32[np.ndarray, "n 2"],
+    ends: Float32[np.ndarray, "n 2"],
+    style: tuple[str, float, str],
+    cell_px: float,
 ) -> list[Part]:
     colour, width, halo = style
     x, y = np.stack([starts, ends, np.full_like(starts, np.nan)], axis=1).reshape(-1, 2).T
-    ring: Part = {"size": 2 * width + 4, "color": halo, "line": {"color": colour, "width": 1.5}}
-    dot: Part = {"size": 2 * width + 3, "color": colour, "line": {"color": halo, "width": 1.2}}
+    rim: Part = {"color": halo, "width": 1.2}
+    dot: Part = {"size": 1.5 * width + 4, "color": colour, "line": rim}
+    move = ends - starts
+    length = np.hypot(move[:, 0], move[:, 1])
+    still = length < _STILL
+    head: Part = {
+        "symbol": np.where(still, "circle", "arrow").tolist(),
+        "angle": np.degrees(np.arctan2(move[:, 0], -move[:, 1])),  # clockwise from upwards; y points down
+        "size": np.where(
+            still, 1.5 * width + 4, np.clip(0.7 * length * cell_px, 1.5 * width + 4, 3 * width + 7)
+        ),
+        "color": colour,
+        "line": rim,
+    }
     return [
         line(x, y, halo, width + 2.5),
         line(x, y, colour, width),
-        _markers(starts, ring, "initial positions"),
-        _markers(ends, dot, "sampling points"),
+        _markers(starts, dot, "initial positions"),
+        _markers(ends, head, "sampling points"),
     ]
+
+
+def _legend() -> list[Part]:
+    """Return one entry each for starts, for what is read, and for the followed point."""
+    colour, _, halo = _PLAIN
+    rim: Part = {"color": halo, "width": 1.2}
+    entries: tuple[tuple[str, Part], ...] = (
+        ("start, on the grid", {"symbol": "circle", "color": colour, "size": 8, "line": rim}),
+        ("read here", {"symbol": "triangle-right", "color": colour, "size": 11, "line": rim}),
+        ("followed", {"symbol": "triangle-right", "color": _HIGHLIGHT[0], "size": 12, "line": rim}),
+    )
+    nowhere = np.full((1, 2), np.nan, np.float32)
+    return [_markers(nowhere, marker, name) | {"showlegend": True} for name, marker in entries]
 
 
 def _markers(places: Float32[np.ndarray, "n 2"], marker: Part, name: str) -> Part:
     x, y = places.T
     trace: Part = {"type": "scatter", "mode": "markers", "x": x, "y": y, "marker": marker}
-    return trace | {"name": name, "hoverinfo": "skip"}
+    return trace | {"name": name, "hoverinfo": "skip", "showlegend": False}
 
 
 def _hover(moved: Arrows) -> Part:

@@ -159,7 +159,8 @@ def haloed_square(column: float, row: float, reach: float) -> list[Part]:
 def line(x: np.ndarray, y: np.ndarray, colour: str, width: float) -> Part:
     """Return a line without hover text."""
     stroke = {"color": colour, "width": width}
-    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": stroke, "hoverinfo": "skip"}
+    drawn: Part = {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": stroke}
+    return drawn | {"hoverinfo": "skip", "showlegend": False}
 
 
 def axis(title: str, start: float, stop: float, *, few: bool) -> Part:

@@ -4,24 +4,20 @@ from typing import cast
 
 import numpy as np
 import streamlit as st
-import torch
 from jaxtyping import UInt8
 from streamlit.delta_generator import DeltaGenerator
 
 from app.components.figure.block import figure_block
 from app.settings import Subject
 from app.shared import networks, photos
-from app.shared.cache import cached
 from app.shared.controls import offer, prose
 from app.shared.subject import choose_network
 from app.shared.texts import sections, split
-from app.views.anatomy import controls, words
+from app.views.anatomy import compute, controls, words
 from app.views.anatomy.controls import OutputValue, stage_walk
 from app.views.anatomy.figures import blocks
-from app.views.anatomy.tour import tour_button, tour_card, tour_step
-from dysample.explain import anatomy
-from dysample.explain.anatomy import Anatomy, StageName, Trace, dissect, trace
-from dysample.ops.dysample import DySample, Style
+from app.views.anatomy.tour import compact, tour_button, tour_card, tour_step
+from dysample.explain.anatomy import Anatomy, StageName, Trace, trace
 
 _OFFERED = "dysample+"
 _WIDTHS = (10, 13, 13)  # relative: the words, and the two figures
@@ -30,19 +26,27 @@ _WIDTHS = (10, 13, 13)  # relative: the words, and the two figures
 def page() -> None:
     """Draw the page."""
     tour = tour_step()
-    st.title("Anatomy of DySample")
-    prose("anatomy")
-    row, body = st.container(horizontal=True, vertical_alignment="bottom"), st.container()
+    if tour is None:
+        st.title("Anatomy of DySample")
+        prose("anatomy")
+        row, body = _row(), st.container()
+    else:
+        compact()
+        body, row = st.container(), _row()  # the tour sets the choices, so they can wait below
     with row:
         on = controls.on_choice()
     if on == "example":
         with row:
-            anatomy = _example(controls.style_choice(), dynamic=controls.dynamic_choice())
+            anatomy = compute.of_example(controls.style_choice(), dynamic=controls.dynamic_choice())
             chosen = _follow(anatomy, on, OutputValue(3, 4, 0), tour)
         with body:
             _show(anatomy, chosen, tour, photo=None)
     else:
         _picture(row, body, tour)
+
+
+def _row() -> DeltaGenerator:
+    return st.container(horizontal=True, vertical_alignment="bottom")
 
 
 def _picture(row: DeltaGenerator, body: DeltaGenerator, tour: int | None) -> None:
@@ -53,7 +57,7 @@ def _picture(row: DeltaGenerator, body: DeltaGenerator, tour: int | None) -> Non
         _only_tour(body, tour)
         return
     subject, name = network.subject, network.step
-    anatomy = _of_step(subject, name)
+    anatomy = compute.of_step(subject, name)
     if anatomy is None:
         _only_tour(body, tour)
         with body:
@@ -61,7 +65,9 @@ def _picture(row: DeltaGenerator, body: DeltaGenerator, tour: int | None) -> Non
         return
     scale, (_, rows, columns) = anatomy.op.scale, anatomy.input_size
     cell = controls.kept_cell(rows, columns)
-    usual = OutputValue(scale * cell[0], scale * cell[1], _liveliest_channel(subject, name))
+    channel = compute.liveliest_channel(subject, name)
+    place = (scale * cell[0], scale * cell[1]) if tour is None else compute.edge_pixel(subject, name, channel)
+    usual = OutputValue(*place, channel)
     with row:
         chosen = _follow(anatomy, "picture", usual, tour)
     controls.keep_cell((chosen.row // scale, chosen.column // scale))
@@ -79,6 +85,7 @@ def _follow(anatomy: Anatomy, on: controls.On, usual: OutputValue, tour: int | N
 def _only_tour(body: DeltaGenerator, tour: int | None) -> None:
     if tour is not None:
         with body:
+            st.title("Anatomy of DySample")
             tour_card(tour, split(sections("anatomy")["tour"], "## "))
 
 
@@ -109,9 +116,14 @@ def _walk(
 ) -> None:
     followed = trace(anatomy, at=(chosen.row, chosen.column), channel=chosen.channel)
     labels = {stage.name: words.STAGES[stage.name] for stage in anatomy.stages}
-    name = cast(StageName, stage_walk(labels, walk=tour is None, instead="scope"))
+    if tour is None:
+        name = cast(StageName, stage_walk(labels, walk=True, instead="scope"))
+    else:
+        with st.container(horizontal=True, vertical_alignment="center", key="tour-head"):
+            st.title("Anatomy of DySample", width="content")
+            name = cast(StageName, stage_walk(labels, walk=False, instead="scope"))
     text, *places = st.columns(_WIDTHS, gap="medium")
-    with text:
+    with text, st.container(key="anatomy-text"):
         if tour is not None:
             tour_card(tour, split(sections("anatomy")["tour"], "## "))
         _explain(anatomy, name, followed, brief=tour is not None)
@@ -135,29 +147,6 @@ def _explain(anatomy: Anatomy, name: StageName, followed: Trace, *, brief: bool)
     st.markdown(f"{words.shape(anatomy, name)}.")
     st.markdown(words.lead(name, followed))
     st.latex(words.formula(anatomy, name, followed))
-
-
-@cached
-def _example(style: Style, *, dynamic: bool) -> Anatomy:
-    """Return the anatomy of the 4×4 example."""
-    op, x = anatomy.example(style, dynamic=dynamic)
-    return dissect(op, x)
-
-
-@cached
-def _of_step(subject: Subject, name: str) -> Anatomy | None:
-    """Return the anatomy of a step of a trained network; None where its upsampler is not DySample."""
-    op = networks.operator(subject, name)
-    if not isinstance(op, DySample):
-        return None
-    with torch.inference_mode():
-        return dissect(op, networks.step(subject, name).input)
-
-
-@cached
-def _liveliest_channel(subject: Subject, name: str) -> int:
-    """Return the channel of a step's input that varies most."""
-    return int(networks.step(subject, name).input[0].flatten(1).std(1).argmax())
 
 
 page()

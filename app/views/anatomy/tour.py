@@ -12,6 +12,17 @@ from dysample.explain.anatomy import StageName
 from dysample.ops.dysample import Style
 
 _STEP = "tour"  # parameter of the address, counted from 1
+# A step has to fit on a projector of 1280 × 720 pixels, with its figures and its arithmetic.
+_COMPACT = """<style>
+.stMainBlockContainer { padding-top: 4rem; }
+.st-key-tour-head h1 { padding: 0; font-size: 1.6rem; line-height: 1.2; }
+.st-key-tour-card { padding: 0.5rem 0.75rem; }
+.st-key-tour-card, .st-key-anatomy-text { gap: 0.5rem; }
+.st-key-anatomy-text p { font-size: 0.9rem; line-height: 1.4; margin-bottom: 0.35rem; }
+.st-key-tour-card [data-testid=stMarkdownContainer] { margin-bottom: 0; }
+.st-key-anatomy-text .katex-display { margin: 0.25rem 0; }
+.st-key-anatomy-text .katex { font-size: 1em; }
+</style>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,11 @@ def tour_step() -> int | None:
         if not {"stage", ON, STYLE, SCOPE} & set(st.query_params):
             _show(place - 1)
     return place - 1
+
+
+def compact() -> None:
+    """Draw title and text of a step smaller than elsewhere, so that all of it is on one screen."""
+    st.html(_COMPACT)
 
 
 def tour_button() -> None:

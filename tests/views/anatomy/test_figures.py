@@ -1,12 +1,17 @@
 """Figures of the page "Anatomy": they hold the numbers of the stages."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from app.views.anatomy.compute import liveliest_edge
 from app.views.anatomy.figures import arrow_map, blocks, photograph, window_frame
 from app.views.anatomy.heatmaps import Mark, Shades, heatmaps
 from dysample.explain.anatomy import Tap, stage_names
-from dysample.explain.offsets import CellWindow, arrows
+from dysample.explain.offsets import CellWindow, arrows, window_around
 from dysample.ops.dysample import Style
 from tests.views.anatomy.made import (
     AT,
@@ -106,6 +111,48 @@ def test_in_a_large_window_only_the_pixels_that_are_read_have_numbers() -> None:
     assert {tuple(place) for place in np.argwhere(text != "")} == {(2, 2), (2, 3)}
     assert float(text[2, 3].replace("−", "-")) == pytest.approx(x[4, 6], abs=0.0051)
     np.testing.assert_array_equal(figure.data[0].z, x[2:8, 3:9])
+
+
+def test_on_a_picture_points_lie_over_the_part_that_they_read() -> None:
+    anatomy = large_anatomy("lp")
+    photo = np.random.default_rng(0).integers(0, 255, (12 * 8, 15 * 8, 3), np.uint8)
+    figure = stage_blocks(anatomy, "sample", photo)[0].figure
+    image, window = figure.data[0], window_around(AT[0] // 2, AT[1] // 2, size=6, height=12, width=15)
+    assert image.type == "image"
+    assert image.dx == pytest.approx(1 / 8)
+    assert (image.x0 - image.dx / 2, image.y0 - image.dy / 2) == pytest.approx((window.column, window.row))
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(image.source.partition(",")[2]))))
+    top, left = 8 * window.row, 8 * window.column
+    np.testing.assert_array_equal(shown, photo[top : top + 48, left : left + 48])
+    values = [float(note.text) for note in figure.layout.annotations]
+    x = anatomy.stages[0].values[0, 0].numpy()
+    places = [(int(note.y), int(note.x)) for note in figure.layout.annotations]
+    assert values == pytest.approx([x[place] for place in places], abs=0.0051)
+
+
+def test_starts_and_ends_differ_and_the_legend_says_which_is_which() -> None:
+    figure = stage_blocks(example_anatomy("lp", dynamic=False), "grid")[0].figure
+    starts, ends = (
+        [part for part in figure.data if part.name == name]
+        for name in ("initial positions", "sampling points")
+    )
+    assert all(part.marker.symbol in (None, "circle") for part in starts)
+    orange = ends[-1]
+    assert orange.marker.symbol == ("arrow",)
+    # From (2.25, 1.75) to (2.43, 1.96): to the right and down, 0.18 across and 0.21 down the page.
+    assert orange.marker.angle[0] == pytest.approx(180 - np.degrees(np.arctan(0.18 / 0.21)), abs=0.01)
+    legend = [part.name for part in figure.data if part.showlegend]
+    assert legend == ["start, on the grid", "read here", "followed"]
+
+
+def test_the_tour_follows_a_far_moving_point_at_an_edge() -> None:
+    photo = np.zeros((80, 120, 3), np.uint8)
+    photo[:, 60:] = 255
+    lengths = np.full((40, 60), 0.5, np.float32)
+    lengths[20, 30] = 1.0
+    lengths[25, 12] = 9.0  # in a flat area
+    lengths[1, 30] = 9.0  # at the border, where the window would be cut
+    assert liveliest_edge(photo, lengths) == (20, 30)
 
 
 def test_the_window_is_framed_in_output_pixels() -> None:
