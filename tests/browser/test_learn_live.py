@@ -31,7 +31,7 @@ def button(page: Page, name: str) -> Locator:
 
 def titles(page: Page) -> str:
     """What stands over the four pictures."""
-    panes = page.locator(".js-plotly-plot").nth(1)
+    panes = page.locator(".js-plotly-plot").nth(2)
     return panes.evaluate("plot => plot.layout.annotations.map(note => note.text).join('; ')")
 
 
@@ -40,11 +40,20 @@ def expect_verdict(page: Page, step: int, psnr: float, bilinear: float) -> None:
     numbers = f"{psnr:.2f} dB against {bilinear:.2f} dB"
     expect(page.get_by_test_id("stAlert").filter(has_text=f"After {step} steps:")).to_contain_text(numbers)
     drawn = re.compile(f"DySample, step {step}{psnr:.2f} dB")
-    expect(page.locator(".js-plotly-plot").nth(1)).to_have_text(drawn)
+    expect(page.locator(".js-plotly-plot").nth(2)).to_have_text(drawn)
     expect_shown(lambda: f"Bilinear<br>{bilinear:.2f} dB" in titles(page), True)
     curves = page.locator(".js-plotly-plot").first
     place = "plot => plot.data.filter(t => t.name == 'Step shown').map(t => [t.x[0], t.y[0]])[0]"
     expect_shown(lambda: curves.evaluate(place), [step, pytest.approx(psnr)])
+
+
+def test_curves_and_arrows_are_on_the_first_screen_of_a_projector(page: Page, url: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    open_page(page, url, "")
+    for chart in range(2):
+        box = page.locator(".js-plotly-plot").nth(chart).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 720
 
 
 def test_a_run_to_its_end_and_back_along_the_slider(page: Page, url: str) -> None:
@@ -79,6 +88,7 @@ def test_a_pause_holds_and_a_setting_starts_anew(page: Page, url: str) -> None:
     expect(standing).to_have_text(step)
     button(page, "Continue").click()
     expect(standing).not_to_have_text(step)
+    page.get_by_text("Settings of DySample").click()
     page.get_by_role("radio", name="Nearest").click()
     expect(page.get_by_test_id("stAlert").filter(has_text="starts from the beginning")).to_be_visible()
     expect(page.get_by_text("Step 0 of 400")).to_be_visible()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import cv2
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from app.settings import LearnChoice, Source
 from app.shared.engine import local
@@ -29,6 +29,8 @@ _SNAPSHOTS = 20  # in a whole run, besides the first
 _SHORTEST_S, _LONGEST_S = 0.2, 2.0  # of training from one look to the next
 _SLICE_S = 0.2  # of training in one turn, in which a network of another visitor waits at most
 _MOST_ARROWS = 1200  # more are slow to draw and hard to tell apart
+_NEAR = 2  # low-res pixels from an edge, where it matters where a point goes
+_STRONG = 0.3  # of the steepest slope
 _THREADS = torch.get_num_threads()
 
 
@@ -119,17 +121,40 @@ class Run:
         return self.snapshots[min(step // self.every, len(self.snapshots) - 1)]
 
     def arrows(self, snapshot: Snapshot, *, group: int, window: CellWindow) -> tuple[Arrows, int]:
-        """Return the arrows of a group in a window, and n if only every n-th row and column has one."""
+        """Return the arrows near edges of a group in a window, and n: every n-th row and column has one."""
         height, width = self.pictures.input.shape[:2]
         points = window.rows * window.columns * self.choice.scale**2
         # Scales are even here, so an odd stride shows all corners of the cells in turn.
         every = next(odd for odd in range(1, points + 2, 2) if points <= odd**2 * _MOST_ARROWS)
         record = snapshot.record
-        return arrows(record, height=height, width=width, group=group, window=window, every=every), every
+        every_one = arrows(record, height=height, width=width, group=group, window=window, every=every)
+        chosen = thinned(every_one.pixels // every) & near_edges(self.pictures.input, every_one.starts)
+        return Arrows(*(part[chosen] for part in (every_one.starts, every_one.ends, every_one.pixels))), (
+            2 * every
+        )
 
     def _take(self, snapshot: Snapshot | None) -> None:
         if snapshot is not None:
             self.snapshots.append(snapshot)
+
+
+def thinned(places: Int64[np.ndarray, "n 2"]) -> Bool[np.ndarray, " n"]:
+    """Choose one of four neighbouring (row, column), all four corners in turn."""
+    row, column = places.T
+    return (row % 2 == column // 2 % 2) & (column % 2 == row // 2 % 2)
+
+
+def near_edges(
+    image: UInt8[np.ndarray, "h w c"], places: Float32[np.ndarray, "n 2"]
+) -> Bool[np.ndarray, " n"]:
+    """Choose the places (x, y), in pixels of the image, that are within two pixels of a strong edge."""
+    grey = image.mean(axis=2)
+    steepness = np.hypot(*np.gradient(grey))
+    edges = (steepness > _STRONG * steepness.max()).astype(np.uint8)
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _NEAR + 1, 2 * _NEAR + 1))
+    near = cv2.dilate(edges, around).astype(bool)
+    column, row = np.floor(places).astype(int).T
+    return near[row.clip(0, near.shape[0] - 1), column.clip(0, near.shape[1] - 1)]
 
 
 def _problem(choice: LearnChoice) -> Problem:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import streamlit as st
 from streamlit.components.v2 import component
@@ -42,11 +42,31 @@ _PACER = component(
 )
 
 
+# Curves and arrows have to be seen while they move, on a projector of 1280 × 720 pixels too.
+_COMPACT = """<style>
+.stMainBlockContainer { padding-top: 4rem; gap: 0.5rem; }
+.stMainBlockContainer h1 { padding: 0; font-size: 1.8rem; line-height: 1.2; }
+</style>"""
+
+
+class TimeControl(Protocol):
+    """A slider over the steps; it returns the step to show."""
+
+    def __call__(self, *, steps: int, every: int, newest: int) -> int:
+        """Draw the slider."""
+        ...
+
+
+def compact() -> None:
+    """Draw the title smaller than elsewhere, so that the result is on the first screen."""
+    st.html(_COMPACT)
+
+
 def problem_choice() -> tuple[PictureOrigin, Task, int, int]:
     """Choose what to learn from, what to learn, the upsampling factor, and the picture's side in pixels."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        origin = segments("Learn from", _ORIGINS, usual="rings", wrap=True, key="learn_from")
-        task = segments("Learn to", _TASKS, usual="picture", wrap=True, key="learn_task")
+        origin = segments("Picture", _ORIGINS, usual="rings", wrap=True, key="learn_from")
+        task = segments("Task", _TASKS, usual="picture", wrap=True, key="learn_task")
         scale = 2
         if task == "mask":
             scale = segments("Enlargement", {2: "×2", 4: "×4"}, usual=2, wrap=True, key="learn_scale")
@@ -56,7 +76,10 @@ def problem_choice() -> tuple[PictureOrigin, Task, int, int]:
 
 def settings_choice() -> tuple[LearnSettings, int, int]:
     """Choose the options of DySample, the seed, and the number of steps."""
-    with st.container(horizontal=True, gap="medium"):
+    with (
+        st.expander("Settings of DySample", icon=":material/tune:"),
+        st.container(horizontal=True, gap="medium"),
+    ):
         initial = segments("Initial grid", _GRIDS, usual="bilinear", wrap=True, key="learn_grid")
         groups = segments(
             "Groups", {count: str(count) for count in (1, 2, 4, 8)}, usual=4, wrap=True, key="learn_groups"
@@ -88,7 +111,7 @@ def commands(
     """Draw the buttons that control a run; those that do not fit its state are disabled."""
     labels = {"ready": "Start", "going": "Start", "paused": "Continue", "finished": "Start again"}
     begin = go if state == "paused" else start
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, gap="small"):
         st.button(
             labels[state],
             icon=":material/play_arrow:",
@@ -96,7 +119,7 @@ def commands(
             key="learn_go",
             on_click=begin,
             disabled=state == "going",
-            width=140,
+            width="stretch",
         )
         st.button(
             "Pause",
@@ -104,7 +127,7 @@ def commands(
             key="learn_pause",
             on_click=pause,
             disabled=state != "going",
-            width=140,
+            width=128,
         )
         st.button(
             "Reset",
@@ -112,7 +135,7 @@ def commands(
             key="learn_reset",
             on_click=reset,
             disabled=state == "ready",
-            width=140,
+            width=128,
         )
 
 

@@ -16,6 +16,7 @@ from dysample.explain.offsets import Arrows, CellWindow
 
 HELD_OUT = "#F0E442"  # Okabe-Ito yellow
 LEARNED, BILINEAR = "#0072B2", "#D55E00"  # Okabe-Ito blue and vermilion: legible on white and on black
+_LEAST = (2.0, 0.1)  # shortest axes: of the PSNR in dB, and of the IoU
 _SHOWN, _MARK = "Step shown", "#CC79A7"  # Okabe-Ito reddish purple
 # Dark on a light halo, and light on a dark one: legible on any picture, and without colour vision.
 _TRAINING, _HELD_OUT = ("#0072B2", "#FFFFFF"), (HELD_OUT, "#000000")
@@ -57,8 +58,22 @@ def curves(snapshots: Sequence[Snapshot], *, steps: int, at: int) -> go.Figure:
     figure.add_vline(at, line=marked, row="all", col="all")
     figure.update_xaxes(range=[0, steps])
     figure.update_xaxes(title_text="Step (updates of the weights)", row=len(panels))
-    figure.update_yaxes(type="log", tickformat=".3~g", nticks=5, row=len(panels))
-    return figure.update_layout(plain(180 * len(panels) + 100, above=70, right=24, legend=True))
+    for row, panel in enumerate(panels[:-1], start=1):
+        figure.update_yaxes(range=_room(panel, least=_LEAST[row - 1]), row=row)
+    loss = _room(panels[-1], least=1.5, log=True)
+    decades = 1 if loss[1] - loss[0] < 4 else 2
+    figure.update_yaxes(type="log", range=loss, dtick=decades, exponentformat="power", row=len(panels))
+    return figure.update_layout(plain(145 * len(panels) + 100, above=70, right=24, legend=True))
+
+
+def _room(panel: "_Panel", *, least: float, log: bool = False) -> tuple[float, float]:
+    """Return a range that holds all values and is no shorter than `least`: noise is not a slope."""
+    values = np.array([*panel.values, panel.bilinear])
+    values = np.log10(values) if log else values
+    low, high = float(values.min()), float(values.max())
+    missing = max(0.0, least - (high - low))
+    margin = 0.08 * (high - low + missing)
+    return low - missing / 2 - margin, high + missing / 2 + margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +100,21 @@ def panes(pictures: ProblemPictures, snapshot: Snapshot) -> go.Figure:
     """Draw input, bilinear, learned and target, zoomed together, with the squares marked."""
     shown = (pictures.input, pictures.bilinear, snapshot.output, pictures.target)
     titles = pane_titles(pictures, snapshot)
-    figure = make_subplots(
-        rows=2, cols=2, subplot_titles=titles, horizontal_spacing=0.06, vertical_spacing=0.11
-    )
+    figure = make_subplots(rows=1, cols=4, subplot_titles=titles, horizontal_spacing=0.03)
     height, width = pictures.target.shape[:2]
     for index, image in enumerate(shown):
         for trace in (picture_trace(image, pixel=height / image.shape[0]), *_squares(pictures)):
-            figure.add_trace(trace, row=index // 2 + 1, col=index % 2 + 1)
+            figure.add_trace(trace, row=1, col=index + 1)
     figure.update_xaxes(range=[0, width], matches="x", constrain="domain", showgrid=False)
     figure.update_yaxes(range=[height, 0], matches="y", constrain="domain", showgrid=False)
     figure.update_layout(xaxis_matches=None, yaxis_matches=None)  # the first two need not match themselves
-    figure.update_xaxes(showticklabels=False, row=1).update_yaxes(showticklabels=False, col=2)
-    figure.update_xaxes(title_text="x (px of the target)", row=2)
+    for column in range(2, 5):
+        figure.update_yaxes(showticklabels=False, col=column)
+    figure.update_xaxes(title_text="x (px of the target)")
     figure.update_yaxes(title_text="y (px)", col=1)
     figure.update_yaxes(constraintoward="top")
     figure.update_yaxes(scaleanchor="x", row=1, col=1)  # the others match this one
-    return figure.update_layout(plain(560, above=70, right=24))
+    return figure.update_layout(plain(400, above=46, right=24))
 
 
 def _squares(pictures: ProblemPictures) -> tuple[go.Scatter, ...]:
@@ -155,7 +169,7 @@ def arrow_field(
     figure.update_xaxes(range=x, constrain="domain", title_text="x (low-res pixels)", showgrid=False)
     figure.update_yaxes(range=y, scaleanchor="x", title_text="y (low-res pixels)", showgrid=False)
     figure.update_yaxes(constrain="domain", constraintoward="top")
-    figure.update_layout(plain(640, above=70, right=24, legend=True))
+    figure.update_layout(plain(390, above=34, right=10, legend=True))
     return figure.update_layout(legend={"itemclick": False, "itemdoubleclick": False})
 
 

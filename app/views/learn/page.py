@@ -24,13 +24,17 @@ _RUN, _FINISHED, _NOTICE, _BEGIN = "learn.run", "learn.finished", "learn.notice"
 
 def page() -> None:
     """Draw the page."""
+    controls.compact()
     st.title("Watch it learn")
     prose("learn")
-    origin, task, scale, side = controls.problem_choice()
-    source = _photograph() if origin == "photo" else None
-    beside, main = st.columns([1, 3], gap="large")
+    above = st.container()  # a gallery needs the width of the page
+    beside, main = st.columns([3, 8], gap="medium")
     with beside:
+        buttons = st.container()  # what they do depends on what is chosen below them
+        origin, task, scale, side = controls.problem_choice()
         settings, seed, steps = controls.settings_choice()
+    with above:
+        source = _photograph() if origin == "photo" else None
     with main:
         with st.container():  # while others are before this visitor, it shows the place in the queue
             run = _run(LearnChoice(source, side, task, scale, settings, seed, steps))
@@ -38,7 +42,8 @@ def page() -> None:
             return
         if notice := kept(_NOTICE, ""):
             st.info(notice)
-        controls.commands(_state(run), start=_start, go=_go, pause=_pause, reset=_reset)
+        with buttons:
+            controls.commands(_state(run), start=_start, go=_go, pause=_pause, reset=_reset)
         (_train if run.going else _review)(run)
     _compare(run)
 
@@ -123,8 +128,7 @@ def _train(run: Run) -> None:
             run.pause()
             keep(_NOTICE, plain(str(error)))
             st.rerun()
-    _progress(run)
-    _draw(run, controls.time_passing(steps=run.choice.steps, every=run.every, newest=run.snapshots[-1].step))
+    _draw(run, controls.time_passing)
     if run.finished:
         st.rerun()
     controls.look_again(run.step, key="learn-pacer")
@@ -133,24 +137,24 @@ def _train(run: Run) -> None:
 @st.fragment
 def _review(run: Run) -> None:
     st.container()  # where a fragment that trains has one
-    _progress(run)
-    newest = run.snapshots[-1].step
-    _draw(run, controls.time_choice(steps=run.choice.steps, every=run.every, newest=newest))
+    _draw(run, controls.time_choice)
 
 
-def _progress(run: Run) -> None:
-    st.progress(run.step / run.choice.steps, f"Step {run.step} of {run.choice.steps}")
-
-
-def _draw(run: Run, step: int) -> None:
-    snapshot = run.at(step)
-    controls.verdict(words.standing(snapshot), better=None if run.going else words.wins(snapshot))
+def _draw(run: Run, time: controls.TimeControl) -> None:
+    verdict, passed = st.columns([3, 2], gap="medium", vertical_alignment="center")
+    with passed:
+        st.progress(run.step / run.choice.steps, f"Step {run.step} of {run.choice.steps}")
+        newest = run.snapshots[-1].step
+        snapshot = run.at(time(steps=run.choice.steps, every=run.every, newest=newest))
+    with verdict:
+        sentence = words.standing(snapshot, run.snapshots)
+        controls.verdict(sentence, better=None if run.going else words.wins(snapshot))
     left, right = st.columns([2, 3], gap="medium")
     with left:
         _curves(run, snapshot)
     with right:
-        _panes(run, snapshot)
-    _arrows(run, snapshot)
+        _arrows(run, snapshot)
+    _panes(run, snapshot)
 
 
 def _curves(run: Run, snapshot: Snapshot) -> None:
@@ -176,18 +180,20 @@ def _panes(run: Run, snapshot: Snapshot) -> None:
 
 
 def _arrows(run: Run, snapshot: Snapshot) -> None:
+    above = st.container()  # the figure comes first, and shows what is chosen below it
     group, extent = controls.arrows_choice(run.choice.settings.groups)
     height, width = run.pictures.input.shape[:2]
     window = run.detail if extent == "detail" else CellWindow(0, 0, rows=height, columns=width)
     arrows, every = run.arrows(snapshot, group=group, window=window)
-    figure_block(
-        figures.arrow_field(run.pictures, arrows, window=window, numbers=not run.going),
-        caption=words.arrows_caption(snapshot, group=group, every=every),
-        alt=words.arrows_alt(arrows),
-        name="Sampling points",
-        data=words.arrows_data(arrows),
-        key="learn-arrows",
-    )
+    with above:
+        figure_block(
+            figures.arrow_field(run.pictures, arrows, window=window, numbers=not run.going),
+            caption=words.arrows_caption(snapshot, group=group, every=every),
+            alt=words.arrows_alt(arrows),
+            name="Sampling points",
+            data=words.arrows_data(arrows),
+            key="learn-arrows",
+        )
 
 
 def _compare(run: Run) -> None:
@@ -203,6 +209,8 @@ def _compare(run: Run) -> None:
     with left:
         st.markdown("#### What to try")
         prose("learn", "try")
+        st.markdown("#### How it works")
+        prose("learn", "how")
     with right:
         st.markdown("#### What the paper measured")
         prose("learn", "paper")

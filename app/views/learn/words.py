@@ -24,7 +24,9 @@ PANES_CAPTION = (
     "alone. Coordinates are pixels of the target."
 )
 FORMATS = {"Gain (dB)": "%+.2f", "DySample (dB)": "%.2f", "Bilinear (dB)": "%.2f", "Scope": "%g"}
-_ORDINALS = {3: "third", 5: "fifth"}
+_ORDINALS = {2: "second", 6: "sixth", 10: "tenth", 14: "fourteenth"}
+_FLAT_DB = 0.1  # held-out scores that differ by less are level
+_FALLEN = 3  # times smaller, and the training error has gone on falling
 _TITLES: Mapping[str, str] = {
     "initialization": "Initial grid",
     "scope_factor": "Scope",
@@ -78,11 +80,25 @@ def wins(snapshot: Snapshot) -> bool:
     return snapshot.beats_bilinear and (ours is None or plain is None or round(ours, 3) >= round(plain, 3))
 
 
-def standing(snapshot: Snapshot) -> str:
-    """Return the verdict with the step that it holds for."""
+def standing(snapshot: Snapshot, snapshots: Sequence[Snapshot]) -> str:
+    """Return the verdict with the step that it holds for, and whether the network overfits by then."""
     step = snapshot.step
     when = "Before the first step" if step == 0 else f"After {step} steps"
-    return f"**{when}:** {verdict(snapshot)}"
+    past = [earlier for earlier in snapshots if earlier.step <= step]
+    return " ".join(filter(None, (f"**{when}:** {verdict(snapshot)}", overfitting(past))))
+
+
+def overfitting(snapshots: Sequence[Snapshot]) -> str:
+    """Return since when only the training error falls; empty where the held-out score still rises."""
+    last, best = snapshots[-1], max(snapshot.score.psnr for snapshot in snapshots)
+    level = next(snapshot for snapshot in snapshots if snapshot.score.psnr >= best - _FLAT_DB)
+    if level.step == 0 or level.loss < _FALLEN * last.loss:
+        return ""
+    share = f"1/{level.loss / last.loss:.0f}"
+    return (
+        f"**Overfitting:** since step {level.step} the training error has fallen to {share}, "
+        f"while the held-out score went from {level.score.psnr:.2f} to {last.score.psnr:.2f} dB."
+    )
 
 
 def interrupted(step: int, steps: int) -> str:
@@ -153,13 +169,15 @@ def panes_data(pictures: ProblemPictures, snapshot: Snapshot) -> Arrays:
 
 def arrows_caption(snapshot: Snapshot, *, group: int, every: int) -> str:
     """Return the caption of the arrows of one group; every `every`-th row and column has one."""
-    drawn = "of every output pixel" if every == 1 else f"of every {_ORDINALS[every]} row and column"
+    drawn = (
+        f"of every {_ORDINALS.get(every, f'{every}th')} output row and column, within two pixels of an edge,"
+    )
     weight = round(snapshot.mix[group], 2) + 0.0  # no negative zero
     return (
         f"Step {snapshot.step}, group {group + 1} of {len(snapshot.mix)}, whose readings weigh {weight:+.2f} "
         f"(the weights add up to 1). Arrows {drawn} go from the initial to the sampling position, at true "
-        "length; the picture is the input, whose pixels have a side of 1. Where it is flat, moving changes "
-        "nothing, and arrows may point anywhere."
+        "length; the picture is the input, whose pixels have a side of 1. Away from edges moving changes "
+        "nothing, and arrows may point anywhere; they are left out."
     )
 
 

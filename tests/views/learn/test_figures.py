@@ -183,3 +183,27 @@ def test_text_alternatives_hold_the_numbers(pictures: ProblemPictures) -> None:
         shots[0], group=1, every=1
     )
     assert "24 × 24 pixels; it enlarged to 48 × 48" in learn_words.panes_alt(pictures, shots[2])
+
+
+def test_overfitting_is_named_where_only_the_training_error_falls() -> None:
+    """The loss of a made snapshot is 0.1 / (1 + step)."""
+    rising = [snapshot(step, 20 + step) for step in (0, 1, 2, 3)]
+    assert learn_words.overfitting(rising) == ""
+    flat = [*rising, snapshot(40, 23.05), snapshot(80, 22.9)]
+    assert learn_words.overfitting(flat) == (
+        "**Overfitting:** since step 3 the training error has fallen to 1/20, while the held-out score went "
+        "from 23.00 to 22.90 dB."
+    )
+    assert "Overfitting" in learn_words.standing(flat[-1], flat)
+    assert "Overfitting" not in learn_words.standing(flat[2], flat)
+
+
+def test_at_step_0_axes_do_not_magnify_noise() -> None:
+    start = snapshot(0, 20, None, None)
+    figure = figures.curves([start], steps=30, at=0)
+    low, high = figure.layout.yaxis.range
+    assert high - low >= 2
+    assert low < 20 < high
+    low, high = figure.layout.yaxis2.range
+    assert high - low >= 1.5
+    assert low < np.log10(0.1) < np.log10(0.2) < high

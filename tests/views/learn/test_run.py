@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from threading import Thread
 
+import numpy as np
 import pytest
 import torch
 
@@ -124,10 +125,20 @@ def test_arrows_are_few_and_of_all_corners(task: Task, scale: int, side: int) ->
     whole = CellWindow(0, 0, rows=side // scale, columns=side // scale)
     for window in (run.detail, whole):
         arrows, every = run.arrows(run.snapshots[0], group=3, window=window)
-        assert 300 < len(arrows.starts) <= 1200
-        rows = {int(row) for row in arrows.pixels[:, 0]}
-        assert {row % scale for row in rows} == set(range(scale))
-        assert sorted(rows)[1] - sorted(rows)[0] == every
+        assert 30 < len(arrows.starts) <= 300
+        assert {int(row) % scale for row in arrows.pixels[:, 0]} == set(range(scale))
+        assert {int(column) % scale for column in arrows.pixels[:, 1]} == set(range(scale))
+        assert len({tuple(pixel // every) for pixel in arrows.pixels}) == len(arrows.starts)
+
+
+def test_arrows_are_near_edges_only() -> None:
+    image = np.zeros((12, 20, 3), np.uint8)
+    image[:, 10:] = 200  # the slope is in the pixels on both sides, columns 9 and 10
+    across = np.arange(0.5, 20).astype(np.float32)
+    places = np.stack([across, np.full(20, 6.5, np.float32)], axis=1)
+    near = compute.near_edges(image, places)
+    assert across[near].tolist() == [7.5, 8.5, 9.5, 10.5, 11.5, 12.5]
+    assert not compute.near_edges(np.full((12, 20, 3), 9, np.uint8), places).any()
 
 
 def test_photographs_are_cut_to_their_middle(monkeypatch: pytest.MonkeyPatch) -> None:
