@@ -86,16 +86,16 @@ def test_keys_walk_choose_zoom_and_leave(page: Page, url: str) -> None:
     expect(frame).to_have_css("outline", "rgb(0, 104, 165) solid 3px")
     expect(frame).to_have_attribute("data-cursor", "12,8")
     live = page.locator(".offsets .live")
-    expect(live).to_have_text("Column 12, row 8: mean offset zero.")
+    expect(live).to_have_text("Row 8, column 12: mean offset zero.")
     for key in 8 * ["ArrowUp"] + 9 * ["ArrowLeft"] + 4 * ["ArrowDown"]:
         page.keyboard.press(key)
-    expect(live).to_have_text(f"Column 3, row 4: {spoken(3, 4)}")
+    expect(live).to_have_text(f"Row 4, column 3: {spoken(3, 4)}")
     expect(page.locator(".offsets .status")).to_have_text(
-        re.compile(r"^Cell 3, 4: mean offset x.[+−]0\.\d\d, y")
+        re.compile(r"^Row 4, column 3: mean offset x.[+−]0\.\d\d, y")
     )
     page.keyboard.press("Enter")
     expect_chosen(page, 3, 4)
-    expect(live).to_have_text(f"Column 3, row 4, chosen: {spoken(3, 4)}")
+    expect(live).to_have_text(f"Row 4, column 3, chosen: {spoken(3, 4)}")
     for _ in range(5):
         page.keyboard.press("+")
     for _ in range(30):

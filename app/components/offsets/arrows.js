@@ -92,7 +92,7 @@ function lookOf({ field, spot, room }) {
   const octave = Math.floor(Math.log2(spot.zoom) + 1e-6);
   const step = detail ? 1 : Math.max(1, Math.round(field.step / 2 ** octave));
   const core = clamp(0.07 * pitch * step, 1.2, 2.4);
-  return { detail, step, core, head: 4.5 * core, halo: core + clamp(core, 1.6, 2.4), dot: detail ? 0.6 * core : 0 };
+  return { detail, step, core, head: 6 * core, halo: core + clamp(core, 1.6, 2.4), dot: detail ? 0.6 * core : 0 };
 }
 
 function meanOffset({ field }, [column, row]) {
@@ -151,9 +151,9 @@ function traceArrow(path, [x, y, endX, endY], { core, head, dot }) {
   if (length < core) return path.lineTo(x + 0.01, y); // too short for a direction: a point
   const [dx, dy] = [(endX - x) / length, (endY - y) / length];
   const tip = length - core / 2; // the round edge of the stroke then ends where the arrow ends
-  const wing = Math.min(head, 0.5 * tip);
+  const wing = Math.min(head, 0.6 * tip);
   const [neckX, neckY] = [x + (tip - wing) * dx, y + (tip - wing) * dy];
-  const half = 0.36 * wing;
+  const half = 0.42 * wing;
   path.lineTo(neckX, neckY);
   path.moveTo(x + tip * dx, y + tip * dy);
   path.lineTo(neckX - half * dy, neckY + half * dx);

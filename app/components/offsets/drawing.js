@@ -133,7 +133,7 @@ function ordinal(count) {
 
 function briefly(viewer, cell) {
   const [dx, dy] = meanOffset(viewer, cell).map(signed);
-  return `Cell ${cell[0]}, ${cell[1]}: mean offset x\u00a0${dx}, y\u00a0${dy} px`;
+  return `Row ${cell[1]}, column ${cell[0]}: mean offset x\u00a0${dx}, y\u00a0${dy} px`;
 }
 
 function signed(value) {
@@ -149,5 +149,5 @@ function inWords(viewer, cell) {
     return Number(length) === 0 ? [] : [`${length} pixels ${ways[axis][value < 0 ? 0 : 1]}`];
   });
   const chosen = String(cell) === String(viewer.memory.value) ? ", chosen" : "";
-  return `Column ${cell[0]}, row ${cell[1]}${chosen}: mean offset ${moves.join(" and ") || "zero"}.`;
+  return `Row ${cell[1]}, column ${cell[0]}${chosen}: mean offset ${moves.join(" and ") || "zero"}.`;
 }

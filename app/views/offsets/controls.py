@@ -9,17 +9,17 @@ from app.settings import ArrowColour, Background
 from app.shared.controls import dropdown, segments, whole_number
 
 _BACKGROUNDS: dict[Background, str] = {
+    "photo": "Photograph",
     "norm": "Feature norm",
     "components": "Components as colours",
-    "photo": "Photograph",
     "channel": "One channel",
 }
 _COLOURS: dict[ArrowColour, str] = {"length": "Length", "direction": "Direction"}
 _FACTORS = {1.0: "true length", 2.0: "×2", 4.0: "×4", 8.0: "×8"}
 _WINDOWS: dict[int, str] = {0: "Whole map", 12: "12 cells"}
 _BACKGROUND_HELP = (
-    "The low-res map: the length of each pixel's feature vector (lighter is longer), its three principal "
-    "components as red, green and blue, one channel, or the photograph in its place."
+    "The photograph, or the low-res map in its place: the length of each pixel's feature vector (lighter is "
+    "longer), its three principal components as red, green and blue, or one channel."
 )
 _FACTOR_HELP = "Only the drawing is longer; every number on the page is the true one."
 _GROUP_HELP = "Channels are split into groups that are read at points of their own."

@@ -21,11 +21,18 @@ _RARE = 0.002  # share of the offsets that lie outside the initial view of the h
 def histograms(statistics: PointStatistics, *, scale: int) -> go.Figure:
     """Draw the histograms of the offsets along x and along y, with scope and marginal value marked."""
     figure = go.Figure()
-    for name, histogram, colour in (("x", statistics.x, ACROSS), ("y", statistics.y, DOWN)):
-        figure.add_trace(_steps(name, histogram, statistics.points, colour))
+    for name, histogram, colour, dash in (
+        ("x", statistics.x, ACROSS, "solid"),
+        ("y", statistics.y, DOWN, "4px,2px"),
+    ):
+        figure.add_trace(_steps(name, histogram, statistics.points, colour, dash))
     for value, text, dash in (
-        (statistics.max_scope, "scope" if _static(statistics) else "largest scope", "solid"),
-        (1 / (2 * scale), f"1/(2s) = {1 / (2 * scale):g}", "dot"),
+        (
+            statistics.max_scope,
+            "scope: a factor" if _static(statistics) else "largest scope: a factor",
+            "solid",
+        ),
+        (1 / (2 * scale), f"1/(2s) = {1 / (2 * scale):g}: reaches touch", "dot"),
     ):
         for side in (-1, 1):
             figure.add_vline(side * value, line={"color": MARGINAL, "dash": dash, "width": 1.5})
@@ -37,16 +44,14 @@ def histograms(statistics: PointStatistics, *, scale: int) -> go.Figure:
     return figure.update_layout(plain(_HEIGHT, above=40, legend=True))
 
 
-def _steps(name: str, histogram: Histogram, points: int, colour: str) -> go.Scatter:
+def _steps(name: str, histogram: Histogram, points: int, colour: str, dash: str) -> go.Scatter:
     share = 100 * np.asarray(histogram.counts) / points
     return go.Scatter(
         x=np.asarray(histogram.edges),
         y=np.append(share, share[-1:]),
         name=f"along {name}",
         mode="lines",
-        line={"color": colour, "shape": "hv", "width": 2},
-        fill="tozeroy",
-        opacity=0.9,
+        line={"color": colour, "shape": "hv", "width": 2, "dash": dash},
         hovertemplate="from %{x:.3f}: %{y:.2f} %<extra></extra>",
     )
 
@@ -71,8 +76,8 @@ def histograms_alt(statistics: PointStatistics, *, scale: int) -> str:
     )
     return (
         f"Two histograms of {statistics.points} offsets, along x and along y. Their mean length is "
-        f"{statistics.mean_length:.3f} low-res pixels, the greatest {statistics.max_length:.3f}. {scope}; "
-        f"the marginal value is {1 / (2 * scale):g}."
+        f"{statistics.mean_length:.3f} low-res pixels, the greatest {statistics.max_length:.3f}. {scope}, "
+        f"and bounds none of them; the marginal value is {1 / (2 * scale):g}."
     )
 
 
@@ -89,6 +94,21 @@ def histogram_arrays(statistics: PointStatistics) -> dict[str, np.ndarray]:
         "offset_edges": np.asarray(statistics.x.edges),
         "length_edges": np.asarray(statistics.length.edges),
     }
+
+
+def histograms_caption(statistics: PointStatistics) -> str:
+    """Return the caption of `histograms`, which says what the scope does and does not do."""
+    scope = (
+        f"the scope, {statistics.max_scope:.3g}"
+        if _static(statistics)
+        else f"the largest scope, {statistics.max_scope:.2f}"
+    )
+    return (
+        f"Offsets of all groups along x and along y. Green: {scope}, and (dotted) the scope at which the "
+        "reaches of neighbouring points touch. The scope multiplies a raw value that has no bound, so it "
+        f"limits nothing: the longest offset here is {statistics.max_length:.2f} low-res pixels. A double "
+        "click shows the rarest, longest offsets, too."
+    )
 
 
 def group_lengths(field: OffsetField, *, longest: float) -> go.Figure:

@@ -45,13 +45,14 @@ def page() -> None:
 def _map(subject: Subject, step: str) -> None:
     """Draw the map under its arrows, and the numbers of the chosen cell."""
     field = compute.field(subject, step)
+    above = st.container()  # the map comes first, and shows what is chosen below it
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind, channel = controls.background_choice(compute.channels(subject, step))
         group = controls.group_choice(len(field.vectors))
         colour, factor, across = controls.arrow_choice()
     height, width = compute.map_size(subject, step)
     longest = arrows.longest_shown(field)
-    picture, beside = st.columns([5, 3], gap="medium")
+    picture, beside = above.columns([5, 3], gap="medium")
     with picture:
         cell = offset_canvas(
             arrows.map_png(compute.background(subject, step, kind, channel)),
@@ -101,9 +102,7 @@ def _numbers(subject: Subject, step: str) -> None:
     with left:
         figure_block(
             _histograms(subject, step),
-            caption="Offsets of all groups along x and y, in low-res pixels. Green: the scope, and the "
-            "marginal value at which the reaches of neighbouring points begin to overlap. A double click "
-            "shows the rarest, longest offsets, too.",
+            caption=figures.histograms_caption(statistics.overall),
             alt=figures.histograms_alt(statistics.overall, scale=field.scale),
             name=f"Offset histogram {step}",
             data=figures.histogram_arrays(statistics.overall),
@@ -113,7 +112,8 @@ def _numbers(subject: Subject, step: str) -> None:
         figure_block(
             _group_lengths(subject, step),
             caption="Length of every point's offset in low-res pixels, group by group; the longest hundredth "
-            "has the last colour.",
+            "has the last colour. A pattern of single pixels is real: the points of a cell are predicted "
+            "separately, and may move differently.",
             alt=figures.group_lengths_alt(field),
             name=f"Offset lengths {step}",
             data={"vectors": field.vectors, "lengths": field.lengths, "scopes": field.scopes},

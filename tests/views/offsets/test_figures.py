@@ -60,7 +60,9 @@ def test_a_dynamic_scope_is_stated_as_a_range():
     scope = torch.linspace(0.1, 0.4, 4).view(1, 4, 1, 1, 1).expand(record().offset.shape)
     statistics = offset_statistics(record(scope), height=HEIGHT, width=WIDTH).overall
     assert "from 0.10 to 0.40" in figures.histograms_alt(statistics, scale=SCALE)
-    assert "largest scope" in {trace.name for trace in figures.histograms(statistics, scale=SCALE).data}
+    assert "largest scope: a factor" in {
+        trace.name for trace in figures.histograms(statistics, scale=SCALE).data
+    }
 
 
 def test_the_histogram_shows_the_scope_and_all_but_the_rarest_offsets() -> None:
