@@ -1,20 +1,26 @@
 """Controls of the page "Check yourself": progress, choices, verdicts, navigation and the score.
 
-The address holds the number of the question; the answers are kept in the visitor's session only.
+The address holds the number of the question and a letter for every answer, so that both survive a reload.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
+from streamlit.components.v2 import component
 from streamlit.errors import StreamlitPageNotFoundError
 
+from app.components.assets import read_joined
 from app.memory import keep, kept
 from app.shared import links
 from app.shared.cell import read_whole
 from app.views.quiz.questions import LETTERS, Wording
 
-_REPLIES, _PLACE = "quiz.answers", "question"
+_CHOSEN, _ANSWERS, _PLACE = "quiz.answers", "answers", "question"
+_OPEN = "-"  # stands for a question without an answer in `_ANSWERS`
+_KEYS = component("quiz_keys", html="<span hidden></span>", js=read_joined(Path(__file__).parent, "keys.js"))
+_KEYS_NOTE = "Keys: A to D choose, Enter checks and goes on, → and ← move between questions."
 _SCORE = "score"  # value of `_PLACE` after the last question
 
 
@@ -31,9 +37,46 @@ class Reply:
         return self.chosen == self.right
 
 
-def replies() -> Mapping[str, Reply]:
-    """Return the visitor's replies so far by the name of the question."""
-    return kept(_REPLIES, {})
+def read_answers(names: Sequence[str]) -> None:
+    """Take the answers in the address, if there are any; else write the visitor's earlier ones into it.
+
+    Args:
+        names: Names of all questions, in order.
+    """
+    written = st.query_params.get(_ANSWERS, "")
+    if len(written) == len(names) and set(written) <= {*LETTERS, _OPEN}:
+        answers = zip(names, written, strict=True)
+        keep(_CHOSEN, {name: LETTERS.index(letter) for name, letter in answers if letter != _OPEN})
+    else:
+        _write_answers(names)
+
+
+def _write_answers(names: Sequence[str]) -> None:
+    chosen = _chosen()
+    if chosen:
+        letters = [LETTERS[chosen[name]] if name in chosen else _OPEN for name in names]
+        st.query_params[_ANSWERS] = "".join(letters)
+    elif _ANSWERS in st.query_params:
+        del st.query_params[_ANSWERS]
+
+
+def _chosen() -> Mapping[str, int]:
+    return kept(_CHOSEN, {})
+
+
+def replies(right: Callable[[str], int]) -> Mapping[str, Reply]:
+    """Return the visitor's replies so far by the name of the question.
+
+    Args:
+        right: Returns the right choice of a question.
+    """
+    return {name: Reply(index, right(name)) for name, index in _chosen().items()}
+
+
+def keys() -> None:
+    """Listen to the keys, and say which there are."""
+    _KEYS(key="quiz-keys")
+    st.caption(_KEYS_NOTE)
 
 
 def place(count: int) -> int:
@@ -45,18 +88,24 @@ def place(count: int) -> int:
     return number
 
 
-def progress(number: int, count: int) -> None:
+def progress(number: int, count: int, given: Sequence[Reply]) -> None:
     """Draw the number of the question, and the score so far."""
-    given = replies().values()
     right = sum(reply.correct for reply in given)
     where = f"Question {number} of {count}" if number <= count else "Your score"
     st.progress((number - 1) / count, f"{where} · {right} of {len(given)} right so far")
 
 
-def choice(name: str, choices: Sequence[str], right: int) -> Reply | None:
-    """Draw the choices and a button that locks one; return the reply once there is one."""
-    given = replies().get(name)
-    if given is not None:
+def choice(name: str, names: Sequence[str], choices: Sequence[str], right: int) -> Reply | None:
+    """Draw the choices and a button that locks one; return the reply once there is one.
+
+    Args:
+        name: Name of the question.
+        names: Names of all questions, in order.
+        choices: The choices in words.
+        right: Index of the right one.
+    """
+    if name in _chosen():
+        given = Reply(_chosen()[name], right)
         st.markdown("\n".join(f"- {_marked(index, choices, given)}" for index in range(len(choices))))
         return given
     chosen = st.radio(
@@ -71,7 +120,7 @@ def choice(name: str, choices: Sequence[str], right: int) -> Reply | None:
         type="primary",
         key=f"quiz-{name}-check",
         disabled=chosen is None,
-        on_click=lambda: _lock(name, Reply(chosen, right)) if chosen is not None else None,
+        on_click=lambda: _lock(name, names, chosen) if chosen is not None else None,
     )
     return None
 
@@ -87,8 +136,9 @@ def _marked(index: int, choices: Sequence[str], given: Reply) -> str:
     return f"{words} **✗ your prediction**" if index == given.chosen else words
 
 
-def _lock(name: str, reply: Reply) -> None:
-    keep(_REPLIES, {**replies(), name: reply})
+def _lock(name: str, names: Sequence[str], chosen: int) -> None:
+    keep(_CHOSEN, {**_chosen(), name: chosen})
+    _write_answers(names)
 
 
 def verdict(reply: Reply, choices: Sequence[str]) -> None:
@@ -126,9 +176,9 @@ def _go(number: int, count: int) -> None:
         del st.query_params[_PLACE]
 
 
-def score(questions: Mapping[str, Wording]) -> None:
-    """Draw the result question by question, and the buttons that lead on from it."""
-    given, count = replies(), len(questions)
+def score(questions: Mapping[str, Wording], given: Mapping[str, Reply]) -> None:
+    """Draw the result question by question, and the links and buttons that lead on from it."""
+    count = len(questions)
     right = sum(reply.correct for reply in given.values())
     st.subheader(f"You predicted {right} of {count}")
     st.markdown(_praise(right, len(given), count))
@@ -149,7 +199,19 @@ def score(questions: Mapping[str, Wording]) -> None:
         if unanswered:
             label = f"Go to question {unanswered[0]}"
             st.button(label, type="primary", key="quiz-open", on_click=_go, args=(unanswered[0], count))
-        st.button("Start again", key="quiz-again", on_click=_start_again, args=(count,))
+        st.button("Start again", key="quiz-again", on_click=_start_again, args=(list(questions),))
+    _links(questions, given)
+
+
+def _links(questions: Mapping[str, Wording], given: Mapping[str, Reply]) -> None:
+    """Draw links to the pages of the questions that were not answered right, or of all if all were."""
+    missed = [name for name in questions if name not in given or not given[name].correct]
+    st.markdown("**Try them on their pages**")
+    drawn: set[str] = set()
+    for name in missed or questions:
+        if questions[name].link not in drawn:
+            page_link(questions[name])
+        drawn.add(questions[name].link)
 
 
 def _praise(right: int, given: int, count: int) -> str:
@@ -160,7 +222,8 @@ def _praise(right: int, given: int, count: int) -> str:
     if 2 * right >= count:
         return "Well predicted. Go back to the others: each says why, and where to try it."
     return (
-        "These ideas are not obvious. Go back through the answers, try them on their pages, and start again."
+        "These ideas are not obvious. Go back through the answers, try them on the pages below, and start "
+        "again."
     )
 
 
@@ -170,6 +233,7 @@ def _result(reply: Reply | None) -> str:
     return "✓ right" if reply.correct else "✗ wrong"
 
 
-def _start_again(count: int) -> None:
-    keep(_REPLIES, {})
-    _go(1, count)
+def _start_again(names: Sequence[str]) -> None:
+    keep(_CHOSEN, {})
+    _write_answers(names)
+    _go(1, len(names))

@@ -11,13 +11,15 @@ from app.views.quiz.sections import ITEMS
 def page() -> None:
     """Draw the page."""
     words = wordings()
+    controls.read_answers(list(words))
+    given = controls.replies(lambda name: _ITEMS[name].question().right)
     number = controls.place(len(words))
     title, progress = st.columns([2, 3], vertical_alignment="bottom")
     title.title("Check yourself")
     with progress:
-        controls.progress(number, len(words))
+        controls.progress(number, len(words), list(given.values()))
     if number > len(words):
-        controls.score(words)
+        controls.score(words, given)
     else:
         _ask(list(words)[number - 1], number, len(words))
 
@@ -29,12 +31,13 @@ def _ask(name: str, number: int, count: int) -> None:
     question = item.question()
     left, right = st.columns([3, 2], gap="large")
     with right:
-        reply = controls.choice(name, question.choices, question.right)
+        reply = controls.choice(name, list(wordings()), question.choices, question.right)
         if reply is not None:
             controls.verdict(reply, question.choices)
             st.markdown(words.why)
             controls.page_link(words)
         controls.navigation(number, count, answered=reply is not None)
+        controls.keys()
     with left:
         picture = item.posed(question) if reply is None else item.solved(question)
         figure_block(

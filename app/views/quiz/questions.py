@@ -283,7 +283,7 @@ def shuffle() -> Question[Shuffle]:
     first, last = _linear("dysample"), _linear("dysample-s")
     facts = Shuffle(_CHANNELS, _SCALE, first, last)
     right = closest([abs(log(first.weights / last.weights / times)) for times in _TIMES])
-    return Question(tuple(f"{times} times as many" for times in _TIMES), right, facts)
+    return Question(tuple(f"{times} times" for times in _TIMES), right, facts)
 
 
 def _linear(name: str) -> Linear:

@@ -58,7 +58,7 @@ def start() -> Question[Start]:
         guesses = (nearest, sample(edge, noise.points), Bilinear(1)(edge), _average(edge))
         differences = tuple(_difference(output, guess) for guess in guesses)
         from_nearest = _difference(on_nearest(x)[:, :1], nearest)
-    names = ("hard blocks: nearest neighbour", "disorder: random readings", "smooth: bilinear", "a wide blur")
+    names = ("hard blocks", "disorder", "a smooth edge", "a wide blur")
     pictures = tuple(as_array(guess[0, 0]) for guess in guesses)
     facts = Start(as_array(edge[0, 0]), as_array(output[0, 0]), pictures, differences, from_nearest)
     return Question(names, closest(differences), facts)

@@ -149,3 +149,35 @@ def test_answers_are_kept_while_one_tries_it_on_another_page() -> None:
     assert app.subheader[0].value.startswith("4. ")
     assert verdicts(app)[0].startswith("Right: ")
     assert app.query_params["question"] in ("4", ["4"])
+
+
+def test_answers_survive_a_reload() -> None:
+    """The address alone brings a new session to the same answers."""
+    right = [make().right for make in MAKERS]
+    wrong = (right[1] + 1) % 4
+    app = AppTest.from_file(PAGE, default_timeout=60)
+    app.query_params["answers"] = f"{'ABCD'[right[0]]}{'ABCD'[wrong]}------"
+    app.query_params["question"] = "score"
+    app.run()
+    assert not app.exception
+    assert app.subheader[0].value == "You predicted 1 of 8"
+    assert list(app.table[0].value["Result"]) == ["✓ right", "✗ wrong", *["not answered"] * 6]
+    press(app, "Go to question 3")
+    predict(app, right[2])
+    written = app.query_params["answers"]
+    written = written if isinstance(written, str) else written[0]
+    assert written == f"{'ABCD'[right[0]]}{'ABCD'[wrong]}{'ABCD'[right[2]]}-----"
+
+
+@pytest.mark.parametrize("nonsense", ["", "ABC", "EEEEEEEE", "ABCDABCDA", "12345678"])
+def test_nonsense_answers_in_the_address_are_none(app: AppTest, nonsense: str) -> None:
+    app.query_params["answers"] = nonsense
+    app.run()
+    assert not app.exception
+    assert len(app.radio[0].options) == 4
+
+
+def test_questions_do_not_tell_their_answers() -> None:
+    assert "bilinear" not in wordings()["start"].given + "".join(reading.start().choices)
+    shuffled = wordings()["shuffle"]
+    assert "4 groups for LP and 8 for PL" in shuffled.ask
