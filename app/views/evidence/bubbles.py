@@ -28,7 +28,7 @@ from dysample.scores.specs import ScoreSpec
 
 _MOST, _LEAST = 56, 9  # diameters in CSS pixels
 _SPECK = 1e-6  # of the largest: Plotly draws no bubble of size 0
-_TICKS = (0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20)
+_TICKS = (0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ def bubbles(found: Sequence[Bubble], score: str, *, upside_down: bool) -> go.Fig
         upside_down: Whether less of the score is better, so that the better ones are on top all the same.
     """
     places = [(log10(each.latency), -each.score if upside_down else each.score) for each in found]
-    positions = dict(zip([each.label for each in found], label_positions(places), strict=True))
+    names = [each.label for each in found]
+    positions = dict(zip(names, label_positions(places, names), strict=True))
     most = max((each.macs for each in found), default=0) or 1.0
     kinds: list[Family] = [kind for kind in FAMILIES if any(each.family == kind for each in found)]
     ends = [log10(end) for each in found for end in (each.latency - each.spread, each.latency + each.spread)]

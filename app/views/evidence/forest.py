@@ -47,7 +47,7 @@ def forest(
     if paper_noise is not None:
         shapes += [_authors(sign * paper_noise) for sign in (-1, 1)]
     across = {
-        "title": {"text": f"{unit(spec)} less {reference}’s, {spec.better} is better"},
+        "title": {"text": f"{unit(spec)}, difference from {reference}, {spec.better} is better"},
         "zeroline": False,
         "range": limits,
     }
@@ -263,7 +263,8 @@ def class_map(found: ClassGains, spec: ScoreSpec) -> go.Figure:
 
 def scale_of(found: ClassGains) -> float:
     """Return the difference that has the strongest colour; larger ones have the same colour."""
-    return reach(found.values.ravel().tolist())
+    columns = np.nanmax(np.abs(found.values), axis=0)
+    return float(np.median(columns))  # robust: an upsampler that fails everywhere does not set the scale
 
 
 def extremes(found: ClassGains) -> Sequence[tuple[str, str, float, str, float]]:

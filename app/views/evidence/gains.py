@@ -186,7 +186,7 @@ Verdict = Literal["agrees", "contradicts", "open", "tie"]
 VERDICTS: Mapping[Verdict, str] = {
     "agrees": "same sign",
     "contradicts": "contradicts",
-    "open": "cannot be told",
+    "open": "undecided",
     "tie": "no difference in the paper",
 }
 
@@ -262,7 +262,9 @@ def agreement_sentences(
             )
     seeds = min(each.ours.seeds for each in found)
     if seeds == 1:
-        parts.append("With one seed the intervals are about the pictures alone: another run may turn a sign.")
+        parts.append(
+            "With one seed the intervals cover the choice of pictures alone: another run may turn a sign."
+        )
     return " ".join(parts)
 
 
@@ -283,10 +285,10 @@ def _signs(found: Sequence[Pair], spec: ScoreSpec, reference: str) -> str:
         )
     if of["contradicts"]:
         told = listed([_contradiction(each, spec) for each in of["contradicts"]])
-        clauses.append(f"**{len(of['contradicts'])} against the paper**: {told}")
+        clauses.append(f"**{len(of['contradicts'])} contradict the paper**: {told}")
     if of["open"]:
         clauses.append(
-            f"of {len(of['open'])} nothing can be told, as the interval contains zero ({names['open']})"
+            f"{len(of['open'])} are undecided, because the interval contains zero ({names['open']})"
         )
     if of["tie"]:
         clauses.append(f"{len(of['tie'])} with no difference in the paper ({names['tie']})")
@@ -304,7 +306,7 @@ def _order(found: Order) -> str:
         return "There are no two to compare in order."
     start = f"Compared with each other, {found.same} of {found.pairs} pairs are in the paper’s order"
     if not found.separated:
-        return f"{start}, but the intervals of all of them overlap, so the order cannot be told."
+        return f"{start}, but all of their intervals overlap, so the order is undecided."
     held = f"{found.separated_same} of the {found.separated} whose intervals do not overlap"
     return f"{start}, and {held}."
 

@@ -11,7 +11,7 @@ from jaxtyping import Float64, Shaped
 from app.shared.drawing import Part, plain
 from app.views.evidence.forest import LINE, band, families_of, interval_bars, marker, reach
 from app.views.evidence.gains import FAMILIES, VERDICTS, Gain, Pair, gain, number, source, unit
-from app.views.evidence.tables import TITLES, TRAINED, Cells, Columns, shown
+from app.views.evidence.tables import TITLES, Cells, Columns, shown
 from dysample.ops.dysample import DySample
 from dysample.ops.registry import Family, operator_spec
 from dysample.scores.evidence import Evidence, EvidenceRow, Trained
@@ -40,7 +40,8 @@ def scatter(
     across = [each.paper.gain for each in found]
     far = _far(found)
     places = [(each.paper.gain, _clipped(each.ours.value, far)) for each in found]
-    positions = dict(zip([each.ours.upsampler for each in found], label_positions(places), strict=True))
+    sides = label_positions(places, [each.ours.label for each in found])
+    positions = dict(zip([each.ours.upsampler for each in found], sides, strict=True))
     for each in scatter_beyond(found):  # two lines, on the inner side
         positions[each.upsampler] = "top center" if (each.value or 0) < 0 else "bottom center"
     up = [_clipped(end, far) for end in _ends(found)]
@@ -141,37 +142,59 @@ def _axis(name: str) -> Part:
 # --- Positions of names ---
 
 
-_SIDES = ("middle right", "middle left", "top center", "bottom center")
-_SHIFTS = np.array([[0.11, 0.0], [-0.11, 0.0], [0.0, 0.055], [0.0, -0.055]])  # shares of the axes
-_WIDTH, _HEIGHT = 0.2, 0.055  # of a name, in shares of the axes of a figure of middling width
+# Sides of a mark, each with the place of the name's centre: across in half widths, up in heights.
+_SIDES: Mapping[str, tuple[float, float]] = {
+    "middle right": (1, 0),
+    "middle left": (-1, 0),
+    "top center": (0, 1),
+    "bottom center": (0, -1),
+    "top right": (1, 1),
+    "top left": (-1, 1),
+    "bottom right": (1, -1),
+    "bottom left": (-1, -1),
+}
+_EXTENT_PX = np.array([360.0, 260.0])  # from the first mark to the last, in a figure of middling width
+_LETTER_PX, _LINE_PX, _MARK_PX = 7.0, 15.0, 8.0  # a name's letter and line, and half a mark
 
 
-def label_positions(places: Sequence[tuple[float, float]]) -> list[str]:
-    """Return a side of the mark for each name: the first free of names and marks, else the least covered.
+def label_positions(places: Sequence[tuple[float, float]], names: Sequence[str]) -> list[str]:
+    """Return a side of the mark for each name: the one that covers least of other names and marks.
 
     Args:
         places: Of the marks, in the units of the axes, which are taken to be linear.
+        names: Their names.
     """
     if not places:
         return []
     marks = np.array(places)
     extent = np.ptp(marks, axis=0)
-    marks = (marks - marks.min(axis=0)) / np.where(extent > 0, extent, 1.0)
-    centres = np.full_like(marks, np.inf)
+    marks = (marks - marks.min(axis=0)) / np.where(extent > 0, extent, 1.0) * _EXTENT_PX
+    taken = [_box(mark, _MARK_PX, _MARK_PX) for mark in marks]
     chosen = [""] * len(places)
     for index in np.argsort(-marks[:, 1]):  # from the top
-        candidates = marks[index] + _SHIFTS
-        others = np.delete(marks, index, 0)
-        near = [_covered(each, others, _WIDTH / 2) + _covered(each, centres, _WIDTH) for each in candidates]
-        side = int(np.argmin(near))
-        centres[index], chosen[index] = candidates[side], _SIDES[side]
+        half = _LETTER_PX * len(names[index]) / 2
+        boxes = [
+            _box(marks[index] + (x * (half + _MARK_PX), y * _LINE_PX), half, _LINE_PX / 2)
+            for x, y in _SIDES.values()
+        ]
+        others = np.array([box for at, box in enumerate(taken) if at != index])
+        best = int(np.argmin([_overlap(box, others) for box in boxes]))
+        chosen[index] = list(_SIDES)[best]
+        taken.append(boxes[best])
     return chosen
 
 
-def _covered(centre: Float64[np.ndarray, " 2"], others: Float64[np.ndarray, "n 2"], width: float) -> float:
-    """Return how much a name at a place covers of others: 1 for each that it lies on, less farther off."""
-    apart = np.abs(others - centre) / (width, _HEIGHT)
-    return float(np.clip(1 - apart.max(axis=1, initial=0.0), 0, None).sum())
+def _box(centre: Float64[np.ndarray, " 2"], across: float, up: float) -> Float64[np.ndarray, " 4"]:
+    """Return left, lower, right and upper edge."""
+    return np.array([centre[0] - across, centre[1] - up, centre[0] + across, centre[1] + up])
+
+
+def _overlap(box: Float64[np.ndarray, " 4"], others: Float64[np.ndarray, "n 4"]) -> float:
+    """Return the area of a box that lies in others."""
+    if not len(others):
+        return 0.0
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    return float(np.prod(sides.clip(0), axis=1).sum())
 
 
 # --- Ablations ---
@@ -253,13 +276,12 @@ def beside_the_paper(evidence: Evidence, ablation: Ablation, score: str) -> Colu
             TITLES[column]: [_setting(row, option) for row in rows]
             for column, option in ablation.keys.items()
         },
-        "Trained": [TRAINED[row.trained] for row in rows],
-        "Seeds": [each.seeds for each in ours],
         unit(spec): [each.mean for each in ours],
-        "± sd": [each.deviation for each in ours],
-        f"less {operator_spec(evidence.reference).label}": [each.value for each in ours],
+        f"Difference from {operator_spec(evidence.reference).label}": [each.value for each in ours],
         "from": [each.low for each in ours],
         "to": [each.high for each in ours],
+        "± sd": [each.deviation for each in ours],
+        "Seeds": [each.seeds for each in ours],
     }
     for name, title in ((_SCORE, "Paper: mIoU (%)"), (_OTHER, "Paper: AP")):
         cells = table.column(name)

@@ -47,6 +47,7 @@ def measured() -> None:
     if chosen is None:
         return
     evidence, score, trained = chosen.evidence, chosen.score, chosen.trained
+    _verdict(evidence, score, trained)
     choice.table(tables.measured(evidence, score), tables.formats(evidence, score), key="evidence-measured")
     choice.table_download(
         lambda: tables.as_csv(tables.everything(evidence)),
@@ -61,12 +62,17 @@ def measured() -> None:
         _classes(evidence, score, trained)
 
 
+def _verdict(evidence: Evidence, score: str, trained: Trained) -> None:
+    """Draw the sentence that the table and the figures below it bear out."""
+    reference, ours = operator_spec(evidence.reference).label, noise(evidence, score, trained)
+    st.markdown(words.verdict(gains(evidence, score, trained), score_spec(score), reference, ours))
+
+
 def _forest(evidence: Evidence, score: str, trained: Trained, *, key: str) -> None:
-    """Draw the differences of the rows that were trained one way, and a verdict on them."""
+    """Draw the differences of the rows that were trained one way."""
     spec, reference = score_spec(score), operator_spec(evidence.reference).label
     rows, ours = gains(evidence, score, trained), noise(evidence, score, trained)
     authors = PAPER_NOISE.get(counterpart(evidence.kind, score))
-    st.markdown(words.verdict(rows, spec, reference, ours))
     if compared(rows):
         beyond = forest.outside(rows, ours, authors)
         figure_block(
@@ -121,10 +127,9 @@ def _our_scores(kind: Kind) -> None:
     if chosen is None:
         return
     evidence, score, trained = chosen.evidence, chosen.score, chosen.trained
-    left, right = st.columns(2, gap="large")
+    _table(evidence, score, trained)
+    left, _ = st.columns([3, 1])
     with left:
-        _table(evidence, score, trained)
-    with right:
         _scatter(evidence, score, trained)
 
 
@@ -174,30 +179,42 @@ def ablations() -> None:
 def _ablation(task: str, name: str) -> None:
     ablation, known = ABLATIONS[name], evidence(task, name)
     st.subheader(ablation.title)
+    if isinstance(known, Missing):
+        choice.missing(known.reason, known.commands, damaged=known.damaged)
+    else:
+        _our_ablations(known, name)
     left, right = st.columns([2, 3], gap="large")
     with left:
         table = paper_table(ablation.table)
-        choice.table(tables.paper_columns(table), tables.paper_formats(table), key=f"evidence-paper-{name}")
-        st.caption(f"{table.title}. {table.source}.")
+        columns = tables.brief(tables.paper_columns(table))
+        choice.table(columns, tables.brief_formats(table), key=f"evidence-paper-{name}")
+        st.caption(
+            f"{table.title}. {table.source}. mIoU: SegFormer-B1 on ADE20K; AP: Faster R-CNN R50 on COCO."
+        )
         if name == "figure5":
             prose("evidence", "figure5")
     with right:
-        if isinstance(known, Missing):
-            choice.missing(known.reason, known.commands, damaged=known.damaged)
-        else:
-            _our_ablations(known, name)
+        if not isinstance(known, Missing):
+            _our_figures(known, name)
 
 
 def _our_ablations(evidence: Evidence, name: str) -> None:
+    """Draw the verdict and the table, over the whole width."""
     score, trained = evidence.headline[0], ways(evidence)[0]
-    columns, spec = beside_the_paper(evidence, ABLATIONS[name], score), score_spec(score)
-    choice.table(columns, tables.formats(evidence, score), key=f"evidence-ours-{name}")
+    _verdict(evidence, score, trained)
+    columns = beside_the_paper(evidence, ABLATIONS[name], score)
+    choice.table(tables.brief(columns), tables.formats(evidence, score), key=f"evidence-ours-{name}")
     choice.table_download(
         lambda: tables.as_csv(columns),
         f"{ABLATIONS[name].title.partition(':')[0]}, ours",
         key=f"evidence-{name}-csv",
     )
     st.caption(words.how_to_read(evidence, compute.encoder_upsampler(evidence.task)))
+
+
+def _our_figures(evidence: Evidence, name: str) -> None:
+    score, trained = evidence.headline[0], ways(evidence)[0]
+    spec = score_spec(score)
     _forest(evidence, score, trained, key=f"evidence-forest-{name}")
     if name == "figure5":
         figure_block(

@@ -13,7 +13,12 @@ from dysample.scores.specs import ScoreSpec, score_spec
 Cells = Sequence[str | float | None]
 Columns = Mapping[str, Cells]
 TRAINED: Mapping[Trained, str] = {"heads": "head on a shared encoder", "end-to-end": "end to end"}
+_WAYS: Mapping[Trained, str] = {"heads": "shared encoder", "end-to-end": "end to end"}  # short, for tables
 _GIGA = 10**9
+_LONG: Mapping[str, str] = {
+    "mIoU (%), SegFormer-B1, ADE20K": "mIoU (%)",
+    "AP, Faster R-CNN R50, COCO": "AP",
+}
 TITLES: Mapping[str, str] = {
     "task": "Predicted",
     "backbone": "Backbone",
@@ -65,7 +70,14 @@ _WORDS: Mapping[str, str] = {
 def measured(evidence: Evidence, score: str) -> Columns:
     """Return all rows: the chosen score in full, and the means of the others."""
     rows, chosen = evidence.rows, score_spec(score)
-    table: dict[str, Cells] = {**_heads(rows), **_full(rows, chosen, evidence.reference)}
+    heads = _heads(rows)
+    # What decides comes first; how it was made comes last, where a narrow window cuts.
+    table: dict[str, Cells] = {
+        "Upsampler": heads["Upsampler"],
+        **_full(rows, chosen, evidence.reference),
+        "Trained": [_WAYS[row.trained] for row in rows],
+        "Seeds": heads["Seeds"],
+    }
     for other in map(score_spec, evidence.headline):
         if other != chosen:
             table[unit(other)] = [other.factor * value_of(row, other.name).spread.mean for row in rows]
@@ -87,7 +99,7 @@ def everything(evidence: Evidence) -> Columns:
 
 def formats(evidence: Evidence, score: str) -> Mapping[str, str]:
     """Return the formats of the numbers of `measured` by column."""
-    chosen, against = score_spec(score), f"less {operator_spec(evidence.reference).label}"
+    chosen, against = score_spec(score), f"Difference from {operator_spec(evidence.reference).label}"
     found = {unit(spec): f"%.{spec.digits}f" for spec in map(score_spec, evidence.headline)}
     return (
         found
@@ -125,6 +137,16 @@ def paper_columns(table: PaperTable) -> Columns:
     return columns
 
 
+def brief(columns: Columns) -> Columns:
+    """Return columns with short titles and without sources, for half of the page's width."""
+    return {_LONG.get(name, name): cells for name, cells in columns.items() if name != "Source"}
+
+
+def brief_formats(table: PaperTable) -> Mapping[str, str]:
+    """Return the formats of the numbers of `brief` by column."""
+    return {_LONG.get(name, name): text for name, text in paper_formats(table).items()}
+
+
 def as_csv(columns: Columns) -> str:
     """Return a table as CSV; cells without a number are empty."""
     stream = io.StringIO()
@@ -147,14 +169,14 @@ def _heads(rows: Sequence[EvidenceRow]) -> Columns:
 def _full(rows: Sequence[EvidenceRow], spec: ScoreSpec, reference: str) -> Columns:
     values = [value_of(row, spec.name) for row in rows]
     found = [value.difference for value in values]
-    factor, against = spec.factor, f"less {operator_spec(reference).label}"
+    factor, against = spec.factor, f"Difference from {operator_spec(reference).label}"
     deviations = [value.spread.deviation for value in values]
     return {
         unit(spec): [factor * value.spread.mean for value in values],
-        "± sd": [None if each is None else factor * each for each in deviations],
         against: [factor * each.value if each else None for each in found],
         "from": [factor * each.low if each else None for each in found],
         "to": [factor * each.high if each else None for each in found],
+        "± sd": [None if each is None else factor * each for each in deviations],
     }
 
 

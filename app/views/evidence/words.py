@@ -26,7 +26,7 @@ AUTHORS = (
 )
 
 _SIZE = "The area of a bubble is the number of multiply-accumulates of the upsamplers"
-_OUT = ", with an interval that leaves zero out"
+_OUT = ", with an interval that excludes zero"
 
 
 def where(evidence: Evidence) -> str:
@@ -43,14 +43,14 @@ def how_to_read(evidence: Evidence, encoder: str) -> str:
     """
     reference = operator_spec(evidence.reference).label
     words = (
-        f"Scored on {where(evidence)}. Mean and sample standard deviation over the seeds; less {reference}: "
-        f"the mean paired difference to {reference} trained the same way, and the ends of its {LEVEL:.0%} "
-        f"interval from {RESAMPLES:,} resamples of seeds and pictures."
+        f"Scored on {where(evidence)}. Mean and sample standard deviation over the seeds; difference "
+        f"from {reference}: the mean paired difference from {reference} trained the same way, with the ends "
+        f"of its {LEVEL:.0%} interval from {RESAMPLES:,} resamples of seeds and pictures."
     )
     if any(row.trained == "heads" for row in evidence.rows):
         words += (
             " Heads were trained on the frozen features of one encoder, itself trained with "
-            f"{operator_spec(encoder).label}: their seeds tell how heads vary, not encoders."
+            f"{operator_spec(encoder).label}: their seeds show how heads vary, not encoders."
         )
     return f"{words} {short_training(evidence)}".rstrip()
 
@@ -68,21 +68,21 @@ def verdict(found: Sequence[Gain], spec: ScoreSpec, reference: str, noise: float
         for word, names in (
             (f"Better than {reference}{_OUT}", better),
             (
-                f"Worse than {reference}, likewise" if better else f"Worse than {reference}{_OUT}",
+                "Significantly worse" if better else f"Worse than {reference}{_OUT}",
                 worse,
             ),
-            ("Cannot be told, because the interval contains zero", unknown),
+            ("Undecided, because the interval contains zero", unknown),
         )
         if names
     ]
     if noise is not None:
         within = [row.label for row in rows if abs(row.value or 0) <= noise]
         if within:
-            parts.append(f"No farther from zero than runs differ by their seed: {listed(within)}.")
+            parts.append(f"Within seed-to-seed noise: {listed(within)}.")
     if any(row.seeds == 1 for row in rows):
         parts.append(
-            "Where there is one seed, the interval is about the pictures alone: how much another run would "
-            "differ is not known."
+            "Where there is one seed, the interval covers the choice of pictures alone: how much another run "
+            "would differ is not known."
         )
     return " ".join(parts)
 
@@ -122,15 +122,15 @@ def forest_alt(found: Sequence[Gain], spec: ScoreSpec, reference: str) -> str:
         f"{number(each.high, spec, sign=True)}"
         for each in compared(found)
     ]
-    return f"{unit(spec)} less {reference}, with intervals: {'; '.join(phrases)}."
+    return f"{unit(spec)}, difference from {reference}, with intervals: {'; '.join(phrases)}."
 
 
 def classes_caption(evidence: Evidence, found: ClassGains, spec: ScoreSpec) -> str:
     """Return the caption of the map of classes."""
     reference = operator_spec(evidence.reference).label
     return (
-        f"{spec.label} of every class less {reference}’s, in percentage points, means over the seeds: orange "
-        f"where the upsampler is better, blue where {reference} is. {_capped(found, spec)}A class that few "
+        f"{spec.label} of every class: difference from {reference} in percentage points, means over the "
+        f"seeds: orange where the upsampler is better, blue where {reference} is. {_capped(found, spec)}A class that few "
         "pictures show varies most; single classes have no intervals here."
     )
 
@@ -139,7 +139,10 @@ def _capped(found: ClassGains, spec: ScoreSpec) -> str:
     most = scale_of(found)
     if not (abs(found.values) > most).any():
         return ""
-    return f"Beyond ±{number(most, spec)} the colour stays the same. "
+    return (
+        f"Colours end at ±{number(most, spec)}, the median over the columns of their largest difference, so "
+        "that one column does not fade the others; beyond it they stay the same. "
+    )
 
 
 def classes_alt(found: ClassGains, spec: ScoreSpec) -> str:

@@ -1,10 +1,22 @@
 """Figures, tables and sentences of the Evidence page, against numbers counted independently."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from app.views.evidence.forest import class_gains, class_map, forest, forest_data, outside, reach
+from app.views.evidence.forest import (
+    ClassGains,
+    class_gains,
+    class_map,
+    forest,
+    forest_data,
+    outside,
+    reach,
+    scale_of,
+)
 from app.views.evidence.gains import COLOURS, gains, noise
+from app.views.evidence.scatter import label_positions
 from app.views.evidence.words import verdict
 from dysample.ops.registry import OPERATORS
 from dysample.scores.evidence import Evidence
@@ -88,7 +100,7 @@ def test_the_verdict_sorts_by_interval_and_by_what_is_better():
     rows = [gain("carafe", 2, 1, 3), gain("deconv", -2, -3, -1), gain("sapa", 0.1, -1, 1)]
     told = verdict(rows, MIOU, "Bilinear", 0.2)
     assert "Better than Bilinear, with an interval that leaves zero out: CARAFE." in told
-    assert "Worse than Bilinear, likewise: Deconvolution." in told
+    assert "Significantly worse: Deconvolution." in told
     assert "contains zero: SAPA-B." in told
     assert "differ by their seed: SAPA-B." in told
     assert "leaves zero out: Deconvolution." in verdict(rows, RMS, "Bilinear", None)
@@ -127,3 +139,26 @@ def test_a_row_far_out_is_written_at_the_end_of_the_axis():
 )
 def test_reach(values: list[float], expected: float):
     assert reach(values) == expected
+
+
+def test_the_scale_of_classes_is_not_that_of_a_failing_upsampler():
+    values = np.array([[1.0, -0.5, 0.8, 30.0], [-2.0, 1.5, 0.2, -25.0], [0.3, 0.9, -1.0, 40.0]])
+    found = ClassGains(("wall", "floor", "lamp"), ("A", "B", "C", "D"), values)
+    assert scale_of(found) == pytest.approx((1.5 + 2.0) / 2)  # the median of 2, 1.5, 1 and 40
+    trace = class_map(found, MIOU).data[0]
+    assert (trace.zmin, trace.zmax) == (-1.75, 1.75)
+
+
+def test_names_beside_marks_do_not_overprint():
+    """Five marks in a cluster, as those of DySample and FADE are, and two that set the scale."""
+    places = [(0.0, 0.0), (1.0, 1.0), (0.50, 0.50), (0.52, 0.52), (0.55, 0.49), (0.49, 0.55), (0.56, 0.56)]
+    names = ["Deconvolution", "CARAFE", "FADE", "DySample", "DySample+", "DySample-S", "DySample-S+"]
+    sides = label_positions(places, names)
+    boxes = []
+    for (x, y), name, side in zip(places, names, sides, strict=True):
+        half = 3.5 * len(name)
+        across = {"right": 1, "left": -1}.get(side.split()[1], 0) * (half + 8)
+        up = {"top": 1, "bottom": -1}.get(side.split()[0], 0) * 15
+        boxes.append((360 * x + across - half, 260 * y + up - 7, 360 * x + across + half, 260 * y + up + 7))
+    for one, other in itertools.combinations(boxes, 2):
+        assert not (one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3])

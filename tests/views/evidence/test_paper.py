@@ -70,7 +70,7 @@ def test_overlapping_intervals_tell_no_order():
     found = pairs(
         [gain("carafe", 1, 0.2, 2), gain("sapa", 0.8, 0.1, 1.5)], paper_scores("segmentation", "miou")
     )
-    assert "order cannot be told" in agreement_sentences(found, MIOU, "bilinear", None)
+    assert "order is undecided" in agreement_sentences(found, MIOU, "bilinear", None)
 
 
 def test_the_papers_gains_are_over_its_own_bilinear():
