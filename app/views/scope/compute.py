@@ -20,6 +20,7 @@ from dysample.scores.paper import PaperTable
 from dysample.types import SamplingRecord
 
 _EDGE_SIDE = 16  # cells: enough for an edge, few enough to see single output pixels
+_VIEW_CELLS = 6  # across the part of a map that is shown: the edge is two of them
 _STEPS = 400  # of the overlap curves: multiples of 1/400, which include all values of the slider
 
 
@@ -101,3 +102,27 @@ def swaps(disorder: Disorder) -> Swaps:
     """Return the neighbouring points that changed places, of a record with one group."""
     points = disorder.record.points[0, 0]
     return Swaps(swapped_horizontally(points).numpy(), swapped_vertically(points).numpy())
+
+
+def at_edge(swapped: Swaps, edge: Bool[np.ndarray, "H W"]) -> Swaps:
+    """Return the pairs of which a pixel lies at an edge: elsewhere a swap changes nothing that is seen."""
+    return Swaps(swapped.horizontal & (edge[:, :-1] | edge[:, 1:]), swapped.vertical & (edge[:-1] | edge[1:]))
+
+
+def edge_view(edge: Bool[np.ndarray, "H W"], *, scale: int) -> tuple[int, int, int, int]:
+    """Return left, right, top and bottom of a square part of a map, in output pixels, around an edge.
+
+    Args:
+        edge: The output pixels at an edge; the one nearest to the middle is in the middle of the part.
+        scale: Output pixels across a cell.
+    """
+    rows, columns = edge.shape
+    side = min(_VIEW_CELLS * scale, rows, columns)
+    places = np.argwhere(edge) + 0.5
+    middle = np.array([rows / 2, columns / 2])
+    centre = places[np.hypot(*(places - middle).T).argmin()] if len(places) else middle
+    top, left = (
+        int(np.clip(round(float(at)) - side // 2, 0, length - side))
+        for at, length in zip(centre, (rows, columns), strict=True)
+    )
+    return left, left + side, top, top + side

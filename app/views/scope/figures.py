@@ -23,6 +23,7 @@ _LINES = (
     ("of the plane is in more than one reach", COLOURS[0], "solid", "overlapped"),
     ("of a reach is in other reaches too", COLOURS[1], "dash", "shared"),
 )
+View = tuple[int, int, int, int]  # left, right, top and bottom of the part of a map that is shown first
 _VIEW = (-1.04, 2.04)  # low-res pixels: the middle cell and one to each side
 _PANE = 250  # CSS pixels: the usual side of a pane
 _ABOVE, _BETWEEN, _BELOW = 84, 84, 60
@@ -194,13 +195,18 @@ def scope_image(scopes: ScopeMap, *, cells: int) -> go.Figure:
 
 def _over_cells(*, width: float, height: float) -> Part:
     """Return axes in low-res pixels that keep pixels square, with room above for a colour bar or a title."""
-    pane = int(np.clip(_WIDTH * height / width, 0.5 * _WIDTH, 1.3 * _WIDTH))
     shared: Part = {"constrain": "domain", "showgrid": False, "zeroline": False, "nticks": 6}
     down: Part = {"range": [height, 0], "scaleanchor": "x", "constraintoward": "top"}
-    return plain(pane + _ABOVE_MAP + _BELOW_MAP, above=_ABOVE_MAP, below=_BELOW_MAP) | {
+    return _beside_maps(width=width, height=height) | {
         "xaxis": shared | {"title": {"text": "x, y (low-res pixels)"}, "range": [0, width]},
         "yaxis": shared | down,
     }
+
+
+def _beside_maps(*, width: float, height: float) -> Part:
+    """Return height and margins of a figure whose axes begin and end where those of a map do."""
+    pane = int(np.clip(_WIDTH * height / width, 0.5 * _WIDTH, 1.3 * _WIDTH))
+    return plain(pane + _ABOVE_MAP + _BELOW_MAP, above=_ABOVE_MAP, below=_BELOW_MAP)
 
 
 def scope_histogram(scopes: ScopeMap) -> go.Figure:
@@ -224,7 +230,8 @@ def scope_histogram(scopes: ScopeMap) -> go.Figure:
         _beside(f"{name} {place:.3g}", place, height, left=place > 0.6 * scopes.limit)
         for name, place, height, _ in marks
     ]
-    layout = plain(370) | {
+    rows, columns = scopes.values.shape
+    layout = _beside_maps(width=columns, height=rows) | {
         "xaxis": {"title": {"text": "Scope (low-res pixels)"}, "range": [0, scopes.limit], "showgrid": False},
         "yaxis": {"title": {"text": "Share of all scopes (%)"}, "range": [0, top], "nticks": 6},
         "shapes": lines,
@@ -239,7 +246,11 @@ def _beside(text: str, x: float, y: float, *, left: bool) -> Part:
 
 
 def before(
-    low_res: Float32[np.ndarray, "h w"], bilinear: Float32[np.ndarray, "H W"], extent: tuple[float, float]
+    low_res: Float32[np.ndarray, "h w"],
+    bilinear: Float32[np.ndarray, "H W"],
+    extent: tuple[float, float],
+    *,
+    view: View | None = None,
 ) -> go.Figure:
     """Draw the map enlarged bilinearly, above the map itself.
 
@@ -247,11 +258,12 @@ def before(
         low_res: The map.
         bilinear: The map enlarged.
         extent: Values at the ends of the grey scale.
+        view: The part to show; by default the whole map.
     """
     side = bilinear.shape[0] / low_res.shape[0]
     upper = _map(bilinear, extent, _GREYS, side=1.0)
     lower = _map(low_res, extent, _GREYS, side=side)
-    return _panes(bilinear.shape, [(upper, "Before: bilinear"), (lower, "The low-res map")], [])
+    return _panes(bilinear.shape, [(upper, "Before: bilinear"), (lower, "The low-res map")], [], view)
 
 
 def after(
@@ -260,6 +272,7 @@ def after(
     extent: tuple[float, float],
     *,
     marks: Float32[np.ndarray, "n 2"] | None,
+    view: View | None = None,
 ) -> go.Figure:
     """Draw the map read at moved points, above its difference from the bilinear one.
 
@@ -269,6 +282,7 @@ def after(
         extent: Values at the ends of the grey scale; a quarter of their distance is the full colour of the
             difference.
         marks: Broken line to draw over the map, as `borders` returns it; None for none.
+        view: The part to show; by default the whole map.
     """
     most = (extent[1] - extent[0]) / 4
     upper = _map(output, extent, _GREYS, side=1.0)
@@ -280,7 +294,7 @@ def after(
         "hoverinfo": "skip",
     }
     over = [] if marks is None else [line | {"x": marks[:, 0], "y": marks[:, 1], "name": "swapped pairs"}]
-    return _panes(output.shape, [(upper, "After"), (lower, "Difference: after − before")], over)
+    return _panes(output.shape, [(upper, "After"), (lower, "Difference: after − before")], over, view)
 
 
 def borders(
@@ -301,21 +315,25 @@ def borders(
     return np.concatenate([ends, gaps], axis=1).reshape(-1, 2)
 
 
-def _panes(shape: tuple[int, ...], maps: list[tuple[Part, str]], over: list[Part]) -> go.Figure:
+def _panes(
+    shape: tuple[int, ...], maps: list[tuple[Part, str]], over: list[Part], view: View | None
+) -> go.Figure:
     """Draw two maps of one extent, zoomed together, one above the other, in the aspect ratio of the output.
 
     Args:
         shape: Rows and columns of the output.
         maps: The upper and the lower map, with their titles.
         over: Traces to draw over the upper map.
+        view: The part to show; None for the whole.
     """
-    rows, columns = shape
+    left, right, top, bottom = view or (0, shape[1], 0, shape[0])
+    rows, columns = bottom - top, right - left
     pane = int(np.clip(_PANE * rows / columns, 0.5 * _PANE, 1.5 * _PANE))
     inner = 2 * pane + _BETWEEN
     tops = (1.0, pane / inner)
     frame: Part = {"showline": True, "mirror": True, "linecolor": LINE, "showgrid": False, "zeroline": False}
     frame |= {"constrain": "domain", "nticks": 5}
-    x, y = frame | {"range": [0, columns]}, frame | {"range": [rows, 0], "constraintoward": "top"}
+    x, y = frame | {"range": [left, right]}, frame | {"range": [bottom, top], "constraintoward": "top"}
     layout = plain(_ABOVE + inner + _BELOW, above=_ABOVE, below=_BELOW) | {
         "xaxis": x | {"anchor": "y", "showticklabels": False},
         "xaxis2": x | {"anchor": "y2", "matches": "x", "title": {"text": "x, y (output pixels)"}},

@@ -208,20 +208,23 @@ def _show_disorder(source: Edge | compute.Features, disturbance: Disturbance, *,
     disorders = compute.disorders(source, disturbance)
     low_res = compute.low_res_map(source)[0, 0].numpy()
     extent = (float(low_res.min()), float(low_res.max()))
+    view = compute.edge_view(disorders[0].at_edge, scale=disturbance.scale)
     columns = st.columns(1 + len(SQUASHES))
     with columns[0]:
-        _before(low_res, disorders[0], extent)
+        _before(low_res, disorders[0], extent, view)
     for column, squash, disorder in zip(columns[1:], SQUASHES, disorders, strict=True):
         with column:
-            _after(squash, disorder, extent, marked=marked)
+            _after(squash, disorder, extent, view, marked=marked)
     table(words.disorder_table(disorders), label="Disorder in numbers")
     prose("scope", "remark")
 
 
-def _before(low_res: Float32[np.ndarray, "h w"], disorder: Disorder, extent: tuple[float, float]) -> None:
+def _before(
+    low_res: Float32[np.ndarray, "h w"], disorder: Disorder, extent: tuple[float, float], view: figures.View
+) -> None:
     st.markdown("**Without offsets**")
     figure_block(
-        figures.before(low_res, disorder.bilinear[0], extent),
+        figures.before(low_res, disorder.bilinear[0], extent, view=view),
         caption=words.before_caption(low_res.shape, disorder),
         alt=words.before_alt(low_res.shape),
         name="Before",
@@ -230,12 +233,15 @@ def _before(low_res: Float32[np.ndarray, "h w"], disorder: Disorder, extent: tup
     )
 
 
-def _after(squash: Squash, disorder: Disorder, extent: tuple[float, float], *, marked: bool) -> None:
+def _after(
+    squash: Squash, disorder: Disorder, extent: tuple[float, float], view: figures.View, *, marked: bool
+) -> None:
     st.markdown(f"**{words.SQUASH_TITLES[squash]}**")
     swapped = compute.swaps(disorder)
-    marks = figures.borders(swapped.horizontal, swapped.vertical) if marked else None
+    seen = compute.at_edge(swapped, disorder.at_edge)
+    marks = figures.borders(seen.horizontal, seen.vertical) if marked else None
     figure_block(
-        figures.after(disorder.output[0], disorder.bilinear[0], extent, marks=marks),
+        figures.after(disorder.output[0], disorder.bilinear[0], extent, marks=marks, view=view),
         caption=words.disorder_caption(disorder),
         alt=words.disorder_alt(squash, disorder),
         name=f"After, {squash}",

@@ -109,7 +109,7 @@ def before_caption(shape: tuple[int, ...], disorder: Disorder) -> str:
     rows, columns = disorder.bilinear.shape[1:]
     return (
         f"{shape[1]} × {shape[0]} low-res pixels, enlarged to {columns} × {rows}. Orange lines at the right: "
-        "borders between output pixels whose points changed places."
+        "borders between output pixels at the edge whose points changed places."
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.views.scope import figures
+from app.views.scope import compute, figures
 from dysample.explain.overlap import cell_reaches, overlap
 from dysample.explain.scope import ScopeMap
 from dysample.explain.statistics import Histogram
@@ -106,3 +106,35 @@ def test_a_disturbed_map_stands_above_its_difference(shape: tuple[int, int]) -> 
     assert 200 < figure.layout.height < 1000
     before = figures.before(bilinear[::2, ::2].copy(), bilinear, (0.0, 2.0))
     assert before.data[1].dx == 2
+
+
+def test_the_view_is_around_the_edge() -> None:
+    edge = np.zeros((32, 32), bool)
+    edge[:, 14:18] = True
+    left, right, top, bottom = compute.edge_view(edge, scale=2)
+    assert (right - left, bottom - top) == (12, 12)
+    assert (left + right) / 2 == pytest.approx(16, abs=1)
+    assert (top + bottom) / 2 == pytest.approx(16, abs=1)
+    corner = np.zeros((32, 40), bool)
+    corner[0, 39] = True
+    assert compute.edge_view(corner, scale=2) == (28, 40, 0, 12)
+    assert compute.edge_view(np.zeros((8, 8), bool), scale=4) == (0, 8, 0, 8)
+    zeros = np.zeros((32, 32), np.float32)
+    figure = figures.after(zeros, zeros, (0.0, 1.0), marks=None, view=(10, 22, 9, 21))
+    assert (figure.layout.xaxis.range, figure.layout.yaxis.range) == ((10, 22), (21, 9))
+
+
+def test_only_swaps_at_the_edge_are_marked() -> None:
+    edge = np.zeros((4, 4), bool)
+    edge[:, 2] = True
+    everywhere = compute.Swaps(np.ones((4, 3), bool), np.ones((3, 4), bool))
+    seen = compute.at_edge(everywhere, edge)
+    assert seen.horizontal.all(axis=0).tolist() == [False, True, True]
+    assert seen.vertical.all(axis=0).tolist() == [False, False, True, False]
+
+
+def test_map_and_histogram_begin_and_end_at_one_height() -> None:
+    scopes = example_map()
+    image, histogram = figures.scope_image(scopes, cells=3), figures.scope_histogram(scopes)
+    assert image.layout.height == histogram.layout.height
+    assert image.layout.margin == histogram.layout.margin
