@@ -17,7 +17,7 @@ from dysample.explain.offsets import Arrows, CellWindow
 from dysample.explain.one_point import OnePoint
 
 _DARK, _LIGHT = 26, 230  # grey levels, neither black nor white: halos must show
-_ASIDE_PX = 17
+_INSET = 0.03  # cells between a weight and the corner of its pixel
 SCALE = "Cividis"
 TICKS = (0.0, 0.04, 0.25, 0.5, 1.0)  # 0.04 is a 5 x 5 average, 0.25 one of 2 x 2
 _BLACK_READS_FROM = 0.47  # place on the scale from which black reads better than white
@@ -130,7 +130,10 @@ def _spokes(scene: PointScene) -> list[Part]:
 
 
 def _labels(scene: PointScene) -> list[dict[str, object]]:
-    """Return the weights at their pixels; for points beside them, so that the arrow's head stays visible."""
+    """Return the weights at their pixels; for points in the corner that is farthest from what is read.
+
+    There they leave the arrows and their heads free.
+    """
     reading = scene.point.reading
     several = len(reading.weights) > 4
     labels: list[dict[str, object]] = []
@@ -147,8 +150,11 @@ def _labels(scene: PointScene) -> list[dict[str, object]]:
             "hovertext": f"row {row}, column {column}: weight {weight:.4f}",
         }
         if reading.move is not None:
-            label["xshift"] = _ASIDE_PX if column + 0.5 >= reading.move.read[0] else -_ASIDE_PX
-            label["yshift"] = _ASIDE_PX if row + 0.5 <= reading.move.read[1] else -_ASIDE_PX
+            right, below = column + 0.5 >= reading.move.read[0], row + 0.5 > reading.move.read[1]
+            label["x"] = column + (1 - _INSET if right else _INSET)
+            label["y"] = row + (1 - _INSET if below else _INSET)
+            label |= {"xanchor": "right" if right else "left", "yanchor": "bottom" if below else "top"}
+            label["font"] = {"color": ink(weight), "size": 12}
         labels.append(label)
     return labels
 

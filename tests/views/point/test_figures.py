@@ -60,7 +60,13 @@ def test_the_window_has_values_arrows_and_weights_where_they_belong() -> None:
     assert len(named["Group 2, other points"].x) == 3 * 3
     assert "arrow" not in named["Other groups"].marker.symbol
     labels = {(label.x, label.y): label.text for label in figure.layout.annotations}
-    assert labels == {(4.5, 3.5): "0.375", (5.5, 3.5): "0.125", (4.5, 4.5): "0.375", (5.5, 4.5): "0.125"}
+    # In the corners of their pixels that are farthest from the point read, (4.75, 4.0).
+    assert labels == {
+        (4.03, 3.03): "0.375",
+        (5.97, 3.03): "0.125",
+        (4.03, 4.97): "0.375",
+        (5.97, 4.97): "0.125",
+    }
 
 
 def test_a_kernel_has_weights_and_no_arrows() -> None:
