@@ -280,19 +280,24 @@ def _signs(found: Sequence[Pair], spec: ScoreSpec, reference: str) -> str:
     clauses: list[str] = []
     if of["agrees"]:
         clauses.append(
-            f"{len(of['agrees'])} differ from {reference} with the same sign as in the paper "
+            f"{_counted(of['agrees'], 'differs', 'differ')} from {reference} with the same sign as in the paper "
             f"({names['agrees']})"
         )
     if of["contradicts"]:
         told = listed([_contradiction(each, spec) for each in of["contradicts"]])
-        clauses.append(f"**{len(of['contradicts'])} contradict the paper**: {told}")
+        clauses.append(f"**{_counted(of['contradicts'], 'contradicts', 'contradict')} the paper**: {told}")
     if of["open"]:
         clauses.append(
-            f"{len(of['open'])} are undecided, because the interval contains zero ({names['open']})"
+            f"{_counted(of['open'], 'is', 'are')} undecided, because the interval contains zero ({names['open']})"
         )
     if of["tie"]:
         clauses.append(f"{len(of['tie'])} with no difference in the paper ({names['tie']})")
     return f"{both}: {'; '.join(clauses)}."
+
+
+def _counted(found: Sequence[Pair], one: str, several: str) -> str:
+    """Return their number with the verb that fits it."""
+    return f"{len(found)} {one if len(found) == 1 else several}"
 
 
 def _contradiction(each: Pair, spec: ScoreSpec) -> str:

@@ -97,7 +97,7 @@ def forest_caption(
 ) -> str:
     """Return a caption on differences, intervals and bands, and on what lies beyond the axis."""
     parts = [
-        f"{evidence.title}, {TRAINED[trained]}: differences of {unit(spec)} to "
+        f"{evidence.title}, {TRAINED[trained]}: differences of {unit(spec)} from "
         f"{operator_spec(evidence.reference).label}’s on {where(evidence)}. Bars are {LEVEL:.0%} intervals."
     ]
     if beyond:
@@ -130,8 +130,8 @@ def classes_caption(evidence: Evidence, found: ClassGains, spec: ScoreSpec) -> s
     reference = operator_spec(evidence.reference).label
     return (
         f"{spec.label} of every class: difference from {reference} in percentage points, means over the "
-        f"seeds: orange where the upsampler is better, blue where {reference} is. {_capped(found, spec)}A class that few "
-        "pictures show varies most; single classes have no intervals here."
+        f"seeds: orange where the upsampler is better, blue where {reference} is. {_capped(found, spec)}"
+        "A class that few pictures show varies most; single classes have no intervals here."
     )
 
 

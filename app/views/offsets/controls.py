@@ -25,6 +25,18 @@ _FACTOR_HELP = "Only the drawing is longer; every number on the page is the true
 _GROUP_HELP = "Channels are split into groups that are read at points of their own."
 
 
+# The map is what the page is about: as much of it as can be has to be on a projector's first screen.
+_COMPACT = """<style>
+.stMainBlockContainer { padding-top: 4rem; gap: 0.5rem; }
+.stMainBlockContainer h1 { padding: 0; font-size: 1.8rem; line-height: 1.2; }
+</style>"""
+
+
+def compact() -> None:
+    """Draw the title smaller than elsewhere."""
+    st.html(_COMPACT)
+
+
 def background_choice(channels: int) -> tuple[Background, int]:
     """Choose what lies under the arrows, and the channel (0 where none is shown)."""
     kind = dropdown("Under the arrows", _BACKGROUNDS, width=210, key="below", words=_BACKGROUND_HELP)

@@ -23,6 +23,7 @@ _CELL_TABLE_PX = 330
 
 def page() -> None:
     """Draw the page."""
+    controls.compact()
     st.title("Where the points go")
     prose("offsets")
     chosen = choose_network()

@@ -59,7 +59,9 @@ def test_agreement_follows_from_signs_and_intervals():
     assert order(found).pairs == 6
     assert order(found).same == 1
     told = agreement_sentences(found, MIOU, "bilinear", 0.5)
-    assert "**1 against the paper**: DySample (−1.00 [−1.40, −0.60] here, +1.50 in Table 4, row 0)" in told
+    assert (
+        "**1 contradicts the paper**: DySample (−1.00 [−1.40, −0.60] here, +1.50 in Table 4, row 0)" in told
+    )
     assert "FADE lies within the ±0.5" in told
     assert "one seed" not in told
     alone = agreement_sentences(pairs([replace(ours[0], seeds=1)], paper), MIOU, "bilinear", None)

@@ -53,7 +53,7 @@ def test_a_run_to_its_end_says_how_it_stands_at_every_step(app: AppTest) -> None
     assert row["DySample (dB)"] == pytest.approx(expected[-1].score.psnr)
     app.slider(key="learn_time").set_value(20).run()
     assert "**After 20 steps:**" in (app.success or app.warning)[0].value
-    curves, panes, arrows = figures(app)
+    curves, arrows, panes = figures(app)
     titles = [note["text"] for note in panes["layout"]["annotations"]]
     assert f"DySample, step 20<br>{expected[10].score.psnr:.2f} dB" in titles
     (shown,) = (trace for trace in curves["data"] if trace["name"] == "Step shown" and trace["showlegend"])
