@@ -279,17 +279,14 @@ def _signs(found: Sequence[Pair], spec: ScoreSpec, reference: str) -> str:
     )
     clauses: list[str] = []
     if of["agrees"]:
-        clauses.append(
-            f"{_counted(of['agrees'], 'differs', 'differ')} from {reference} with the same sign as in the paper "
-            f"({names['agrees']})"
-        )
+        differing = _counted(of["agrees"], "differs", "differ")
+        clauses.append(f"{differing} from {reference} with the same sign as in the paper ({names['agrees']})")
     if of["contradicts"]:
         told = listed([_contradiction(each, spec) for each in of["contradicts"]])
         clauses.append(f"**{_counted(of['contradicts'], 'contradicts', 'contradict')} the paper**: {told}")
     if of["open"]:
-        clauses.append(
-            f"{_counted(of['open'], 'is', 'are')} undecided, because the interval contains zero ({names['open']})"
-        )
+        undecided = _counted(of["open"], "is", "are")
+        clauses.append(f"{undecided} undecided, because the interval contains zero ({names['open']})")
     if of["tie"]:
         clauses.append(f"{len(of['tie'])} with no difference in the paper ({names['tie']})")
     return f"{both}: {'; '.join(clauses)}."

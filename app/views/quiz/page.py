@@ -12,7 +12,7 @@ def page() -> None:
     """Draw the page."""
     words = wordings()
     controls.read_answers(list(words))
-    given = controls.replies(lambda name: _ITEMS[name].question().right)
+    given = controls.replies(lambda name: ITEMS[name].question().right)
     number = controls.place(len(words))
     title, progress = st.columns([2, 3], vertical_alignment="bottom")
     title.title("Check yourself")
