@@ -28,6 +28,13 @@ def foot(page: Page) -> Locator:
     return page.locator(".st-key-course-foot")
 
 
+def press(page: Page, key: str) -> None:
+    """Press a key of a presentation once the page listens to it."""
+    expect(page.locator(".st-key-present-leave button")).to_be_enabled()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=START_MS)
+    page.keyboard.press(key)
+
+
 def bottom(part: Locator) -> float:
     box = part.bounding_box()
     assert box is not None
@@ -141,14 +148,14 @@ def test_present_hides_controls_and_its_keys_turn_the_pages(page: Page, app_url:
     expect(page.get_by_test_id("stHeader")).to_be_hidden()
     expect(foot(page)).to_be_hidden()
     expect(page.get_by_role("radio", name=re.compile("^A"))).to_be_visible()  # what is asked stays
-    page.keyboard.press("PageUp")
+    press(page, "PageUp")
     arrived(page, "Watch it learn")
     expect(page).to_have_url(re.compile("/learn.*present=1"))
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
     expect(page.get_by_test_id("stButtonGroup").first).to_be_hidden()
-    page.keyboard.press("PageDown")
+    press(page, "PageDown")
     arrived(page, "Check yourself")
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     expect(page.get_by_test_id("stHeader")).to_be_visible()
     expect(page).to_have_url(re.compile(r"/quiz\?picture=coffee$"))
 
@@ -159,14 +166,14 @@ def test_a_presented_page_begins_at_its_top_and_keeps_its_own_keys(page: Page, a
     expect(page.get_by_test_id("stHeader")).to_be_hidden()
     page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 0")
     expect(page.get_by_role("button", name="Next", exact=True)).to_have_count(0)
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     expect(page).to_have_url(re.compile("stage=linear"))
     page.locator('a[href^="#term-"]').first.click()
     expect(page.locator(".term")).to_be_visible()
     page.keyboard.press("Escape")  # closes the note alone
     expect(page.locator(".term")).to_be_hidden()
     expect(page).to_have_url(re.compile("present=1"))
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     expect(page.get_by_test_id("stHeader")).to_be_visible()
 
 
