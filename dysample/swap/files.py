@@ -84,7 +84,7 @@ class FileAudit:
         """Return the table by columns."""
         sites = self.sites
         return {
-            "#": tuple(map(str, range(len(sites)))),
+            "No.": tuple(map(str, range(len(sites)))),
             "Where": tuple(site.name for site in sites),
             "Line": tuple(site.source for site in sites),
             "Kind": tuple(site.kind for site in sites),

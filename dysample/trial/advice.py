@@ -15,6 +15,7 @@ from dysample.trial.deploy import AttemptOutcome
 
 NOTHING = "–"
 LEAST_SEEDS = 2
+LEAST_ROUNDS = 3  # that quartiles mean something of
 EXPORTS = ("torch.export", "ONNX")
 MARKS: Mapping[AttemptOutcome, str] = {"yes": "✓", "differs": "≠", "no": "✗", "not installed": NOTHING}
 ARROWS: Mapping[Sign, str] = {"better": "↑", "open": "≈", "worse": "↓"}
@@ -22,7 +23,7 @@ RULE = (
     "The rule: of the upsamplers whose gain over plain interpolation is above zero in more than half of our "
     f"tasks, with the whole 95 % interval and at least {LEAST_SEEDS} seeds, and below zero in none, and that "
     "export wherever the network as it is does, take the one with the least time here. Where the quartiles "
-    "of times overlap, the one that adds fewest parameters."
+    "of times overlap, or times are of fewer than three rounds, the one that adds fewest parameters."
 )
 _ONLY_TRAINING = "Only training can show the effect on accuracy in your network."
 
@@ -88,11 +89,10 @@ def advise(decision: Decision, gains: Sequence[TaskGain]) -> Advice:
 
 
 def _cheapest(rows: Sequence[Candidate]) -> Candidate:
-    timed = [row for row in rows if row.time is not None]
-    if not timed:
+    if any(row.time is None or row.rounds < LEAST_ROUNDS for row in rows):
         return min(rows, key=lambda row: row.parameters)
-    first = min(timed, key=lambda row: ratio(row).median)
-    level = [row for row in timed if ratio(row).lower <= ratio(first).upper]
+    first = min(rows, key=lambda row: ratio(row).median)
+    level = [row for row in rows if ratio(row).lower <= ratio(first).upper]
     return min(level, key=lambda row: (row.parameters, ratio(row).median))
 
 

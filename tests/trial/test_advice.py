@@ -32,6 +32,7 @@ def race(median: float, spread: float = 0.01) -> Race:
 
 def row(name: str, time: float | None = 1.1, parameters: int = 10, **more: object) -> Candidate:
     timed = None if time is None else race(time)
+    more = {"rounds": 5} | more
     return Candidate(name, sites=1, parameters=parameters, time=timed, **more)
 
 
@@ -91,6 +92,14 @@ def test_times_whose_quartiles_overlap_are_level_and_parameters_decide() -> None
     assert advise(level, found).operator == "dysample+"
     apart = table(row("dysample", 1.10, parameters=20), row("dysample+", 1.13, parameters=10))
     assert advise(apart, found).operator == "dysample"
+
+
+def test_times_of_one_round_tell_nothing() -> None:
+    found = [*gains("dysample", *"+"), *gains("dysample+", *"+")]
+    once = table(row("dysample", 1.1, 10), row("dysample+", 0.9, 20, rounds=1))
+    assert advise(once, found).operator == "dysample"
+    often = table(row("dysample", 1.1, 10), row("dysample+", 0.9, 20))
+    assert advise(often, found).operator == "dysample+"
 
 
 def test_without_times_parameters_decide_and_it_says_so() -> None:

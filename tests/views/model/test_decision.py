@@ -104,7 +104,7 @@ def test_rows_come_one_by_one_and_cancelling_keeps_them(app: AppTest, program: P
     wait(app, lambda: cells(app, "Time, CPU")[2] != "–")
     assert cells(app, "Time, CPU")[:4] == ["× 1.00 (0.99 to 1.01)", "× 1.10 (1.09 to 1.11)",
                                             "× 1.20 (1.19 to 1.21)", "–"]  # fmt: skip
-    assert "Deconvolution" in app.get("progress")[0].proto.text
+    wait(app, lambda: "Deconvolution" in app.get("progress")[0].proto.text)
     app.button(key="model_cancel_decide").click().run()
     wait(app, lambda: any("what had been measured is kept" in each.value for each in app.warning))
     assert cells(app, "Time, CPU")[2] == "× 1.20 (1.19 to 1.21)"
