@@ -72,3 +72,21 @@ def test_answers_fit_a_narrow_window_in_the_dark(page: Page, url: str) -> None:
     box = page.locator(".js-plotly-plot").first.bounding_box()
     assert box is not None
     assert box["width"] <= 390
+
+
+def test_letters_choose_enter_checks_arrows_go_on_and_a_reload_keeps_the_answer(page: Page, url: str) -> None:
+    open_question(page, url, 7)
+    page.keyboard.press("b")
+    expect(page.get_by_role("radio").nth(1)).to_be_checked()
+    page.keyboard.press("c")  # Streamlit would offer to clear its cache
+    expect(page.get_by_role("radio").nth(2)).to_be_checked()
+    page.keyboard.press("b")
+    expect(page.get_by_role("button", name="Check")).to_be_enabled()
+    page.keyboard.press("Escape")
+    page.get_by_role("heading", name="7. ").click()
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("Right: B: about a ninth")
+    page.reload()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("Right: B: about a ninth")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**question=8*")

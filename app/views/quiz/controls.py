@@ -17,7 +17,8 @@ from app.shared import links
 from app.shared.cell import read_whole
 from app.views.quiz.questions import LETTERS, Wording
 
-_CHOSEN, _ANSWERS, _PLACE = "quiz.answers", "answers", "question"
+_CHOSEN = "quiz.answers"  # in the visitor's memory
+_ANSWERS, _PLACE = "answers", "question"  # in the address
 _OPEN = "-"  # stands for a question without an answer in `_ANSWERS`
 _KEYS = component("quiz_keys", html="<span hidden></span>", js=read_joined(Path(__file__).parent, "keys.js"))
 _KEYS_NOTE = "Keys: A to D choose, Enter checks and goes on, → and ← move between questions."

@@ -117,7 +117,7 @@ def test_our_objects_stand_beside_the_papers(kind: str):
     both = pairs(gains(evidence, score, "heads"), paper_scores(kind, score))
     assert [each.ours.upsampler for each in both] == ["dysample+"]  # the paper has no bilinear there
     told = agreement_sentences(both, score_spec(score), reference_name(evidence), None)
-    assert "1 differ from nearest with the same sign as in the paper (DySample+)" in told
+    assert "1 differs from nearest with the same sign as in the paper (DySample+)" in told
     assert words.scatter_alt(both, score_spec(score), "nearest").startswith("Gains over nearest of ")
 
 

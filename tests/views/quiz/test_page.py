@@ -164,9 +164,8 @@ def test_answers_survive_a_reload() -> None:
     assert list(app.table[0].value["Result"]) == ["✓ right", "✗ wrong", *["not answered"] * 6]
     press(app, "Go to question 3")
     predict(app, right[2])
-    written = app.query_params["answers"]
-    written = written if isinstance(written, str) else written[0]
-    assert written == f"{'ABCD'[right[0]]}{'ABCD'[wrong]}{'ABCD'[right[2]]}-----"
+    expected = f"{'ABCD'[right[0]]}{'ABCD'[wrong]}{'ABCD'[right[2]]}-----"
+    assert app.query_params["answers"] in (expected, [expected])
 
 
 @pytest.mark.parametrize("nonsense", ["", "ABC", "EEEEEEEE", "ABCDABCDA", "12345678"])
