@@ -75,7 +75,9 @@ def test_answers_fit_a_narrow_window_in_the_dark(page: Page, url: str) -> None:
 
 
 def test_letters_choose_enter_checks_arrows_go_on_and_a_reload_keeps_the_answer(page: Page, url: str) -> None:
+    listening = page.locator(".st-key-quiz-keys [data-listening]")
     open_question(page, url, 7)
+    expect(listening).to_be_attached()
     page.keyboard.press("b")
     expect(page.get_by_role("radio").nth(1)).to_be_checked()
     page.keyboard.press("c")  # Streamlit would offer to clear its cache
@@ -88,5 +90,6 @@ def test_letters_choose_enter_checks_arrows_go_on_and_a_reload_keeps_the_answer(
     expect(page.get_by_test_id("stAlert")).to_contain_text("Right: B: about a ninth")
     page.reload()
     expect(page.get_by_test_id("stAlert")).to_contain_text("Right: B: about a ninth")
+    expect(listening).to_be_attached()
     page.keyboard.press("ArrowRight")
     page.wait_for_url("**question=8*")

@@ -5,8 +5,9 @@ const LETTERS = "abcd";
 const OWN_ENTER = "button, a, summary, input, textarea, select, [role=button], [role=application]";
 const OWN_KEYS = "input:not([type=radio]), textarea, select, [role=application], [role=slider], [contenteditable=true]";
 
-export default function () {
+export default function ({ parentElement }) {
   window.addEventListener("keydown", press, true);
+  parentElement.querySelector("span").dataset.listening = "";
   return () => window.removeEventListener("keydown", press, true);
 }
 
