@@ -104,7 +104,7 @@ def formats(evidence: Evidence, score: str) -> Mapping[str, str]:
     return (
         found
         | {"± sd": f"%.{chosen.digits}f"}
-        | dict.fromkeys((against, "from", "to"), f"%+.{chosen.digits}f")
+        | dict.fromkeys((against, "Difference", "from", "to"), f"%+.{chosen.digits}f")
     )
 
 

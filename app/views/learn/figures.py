@@ -100,21 +100,20 @@ def panes(pictures: ProblemPictures, snapshot: Snapshot) -> go.Figure:
     """Draw input, bilinear, learned and target, zoomed together, with the squares marked."""
     shown = (pictures.input, pictures.bilinear, snapshot.output, pictures.target)
     titles = pane_titles(pictures, snapshot)
-    figure = make_subplots(rows=1, cols=4, subplot_titles=titles, horizontal_spacing=0.03)
+    figure = make_subplots(rows=2, cols=2, subplot_titles=titles, horizontal_spacing=0.06, vertical_spacing=0.11)
     height, width = pictures.target.shape[:2]
     for index, image in enumerate(shown):
         for trace in (picture_trace(image, pixel=height / image.shape[0]), *_squares(pictures)):
-            figure.add_trace(trace, row=1, col=index + 1)
+            figure.add_trace(trace, row=index // 2 + 1, col=index % 2 + 1)
     figure.update_xaxes(range=[0, width], matches="x", constrain="domain", showgrid=False)
     figure.update_yaxes(range=[height, 0], matches="y", constrain="domain", showgrid=False)
     figure.update_layout(xaxis_matches=None, yaxis_matches=None)  # the first two need not match themselves
-    for column in range(2, 5):
-        figure.update_yaxes(showticklabels=False, col=column)
-    figure.update_xaxes(title_text="x (px of the target)")
+    figure.update_xaxes(showticklabels=False, row=1).update_yaxes(showticklabels=False, col=2)
+    figure.update_xaxes(title_text="x (px of the target)", row=2)
     figure.update_yaxes(title_text="y (px)", col=1)
     figure.update_yaxes(constraintoward="top")
     figure.update_yaxes(scaleanchor="x", row=1, col=1)  # the others match this one
-    return figure.update_layout(plain(400, above=46, right=24))
+    return figure.update_layout(plain(560, above=70, right=24))
 
 
 def _squares(pictures: ProblemPictures) -> tuple[go.Scatter, ...]:
