@@ -196,6 +196,7 @@ class Visitor:
                 case "navigation":
                     pages = message.navigation.app_pages
                     self.pages = {page.url_pathname: page.page_script_hash for page in pages}
+                    self._page = message.navigation.page_script_hash
                 case "script_finished" if message.script_finished == _DONE:
                     return answer
                 case "script_finished" if message.script_finished != _FOR_RERUN:
