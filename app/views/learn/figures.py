@@ -100,8 +100,9 @@ def panes(pictures: ProblemPictures, snapshot: Snapshot) -> go.Figure:
     """Draw input, bilinear, learned and target, zoomed together, with the squares marked."""
     shown = (pictures.input, pictures.bilinear, snapshot.output, pictures.target)
     titles = pane_titles(pictures, snapshot)
-    gaps = {"horizontal_spacing": 0.06, "vertical_spacing": 0.11}
-    figure = make_subplots(rows=2, cols=2, subplot_titles=titles, **gaps)
+    figure = make_subplots(
+        rows=2, cols=2, subplot_titles=titles, horizontal_spacing=0.06, vertical_spacing=0.11
+    )
     height, width = pictures.target.shape[:2]
     for index, image in enumerate(shown):
         for trace in (picture_trace(image, pixel=height / image.shape[0]), *_squares(pictures)):
