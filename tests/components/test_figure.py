@@ -61,6 +61,7 @@ def test_texts_and_settings_reach_the_browser(downloads: list[object]) -> None:
         "name": "Länge / c3_0, group 1",
         "file": "länge-c3_0-group-1",
         "alt": "One bar of 3 px.",
+        "domains": {},
     }
     assert bare["file"] == "figure"
     assert len(app.get("download_button")) == len(downloads) == 1

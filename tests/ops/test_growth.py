@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from app.shared import networks
 from app.views.evidence.bubbles import paper_bubbles, printed_ranges
 from app.views.evidence.tables import shown
-from app.views.model.paper import paper_gains
 from dysample import cli
 from dysample.geometry import check_map
 from dysample.measure.case import BenchRequest
@@ -24,6 +23,7 @@ from dysample.models.weights import load_host
 from dysample.ops.registry import OPERATORS, OperatorSpec, build, canonical_name, operator_spec
 from dysample.ops.upsampler import Upsampler
 from dysample.reassembly import reassemble
+from dysample.scores.gains import paper_gains
 from dysample.types import KernelRecord
 from scripts import tables
 from tests.ops.test_operators import Contract

@@ -168,7 +168,7 @@ def test_explorers_reduce_the_picture_and_say_both_sizes(
 
 @pytest.mark.slow
 def test_objects_are_found_in_a_reduced_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = run("compare", 25_000_000, monkeypatch, task="Everyday objects, boxes")
+    app = run("compare", 25_000_000, monkeypatch, task="Everyday objects, boxes", picture="chelsea")
     # 240 bytes and 30 % for gaps: 80,000 pixels; 352×234 are padded to 90,000.
     assert "Computed at 320×213 pixels instead of 451×300 pixels" in captions(app)
     assert "tiles" not in captions(app)

@@ -13,7 +13,6 @@ from app.settings import Source, Subject
 from app.shared import networks
 from app.views.anatomy.tour import TOUR
 from dysample.explain.anatomy import example, stage_names
-from dysample.models.manifest import load_manifest
 
 pytestmark = pytest.mark.slow
 
@@ -149,7 +148,7 @@ def test_on_the_picture_the_numbers_are_the_networks_own(app: AppTest) -> None:
     app.query_params["stage"] = "sample"
     app.run()
     assert not app.exception
-    task = load_manifest().tasks[0].name
+    task = app.session_state["task"]
     subject = Subject(Source("coffee"), task, "dysample+", 480)
     step = networks.step(subject, app.session_state["step"])
     row, column, channel = (
