@@ -130,6 +130,7 @@ def _train(run: Run) -> None:
             st.rerun()
     _draw(run, controls.time_passing)
     if run.finished:
+        controls.show_step(run.snapshots[-1].step)  # the slider's own step is from before the run
         st.rerun()
     controls.look_again(run.step, key="learn-pacer")
 
