@@ -21,8 +21,6 @@ from dysample.cli.pictures import (
 )
 from dysample.cli.predict import class_colours, depth_colours, drawn_objects, ends_of
 from dysample.models.annotations import Annotation, Depth, Labels, Objects, Panoptic
-from dysample.models.computing import device_named, precision_on
-from dysample.models.manifest import load_manifest
 from dysample.models.tasks import Task
 from dysample.models.weights import load_host
 from dysample.ops.registry import OPERATORS
@@ -53,9 +51,7 @@ def run_compare(options: argparse.Namespace) -> int:
         raise CommandError("--upsampler needs at least two upsamplers to compare")
     paths = pictures_in(options.picture)
     make_folder(options.out)
-    device = device_named(options.device)
-    task = load_manifest().task(options.task)
-    runner = Runner(task, device, precision_on(device, options.precision), options.threshold)
+    runner = Runner.of(options)
     hosts = [runner.place(load_host(options.task, upsampler=name)) for name in names]
 
     def work(path: Path) -> str:
@@ -64,7 +60,7 @@ def run_compare(options: argparse.Namespace) -> int:
         image = read_picture(path, options.longer_side)
         answers = runner.answers(hosts, image)
         made = sheet(
-            task,
+            runner.task,
             image,
             dict(zip(names, answers, strict=True)),
             title=path.name,

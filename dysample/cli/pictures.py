@@ -1,8 +1,8 @@
 """What commands on pictures share: files and folders, a progress bar, and going on after a bad one."""
 
+import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import TextIOBase
 from pathlib import Path
@@ -17,8 +17,9 @@ from dysample.cli.options import CommandError
 from dysample.files import DiskError, write_aside
 from dysample.images import ImageError, decode, to_uint8
 from dysample.models.annotations import Annotation
-from dysample.models.computing import ChosenPrecision, decoding, encoding
+from dysample.models.computing import ChosenPrecision, decoding, device_named, encoding, precision_on
 from dysample.models.host import Host
+from dysample.models.manifest import load_manifest
 from dysample.models.tasks import KINDS, Task
 from dysample.text import one_line
 
@@ -209,7 +210,18 @@ class Runner:
     device: torch.device
     precision: ChosenPrecision
     threshold: float
-    decoding: Callable[..., AbstractContextManager[None]] = decoding
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> "Runner":
+        """Return how the networks of a command line are run.
+
+        Raises:
+            ValueError: There is no such network, device or precision.
+            WeightsError: The manifest is damaged.
+        """
+        device = device_named(options.device)
+        task = load_manifest().task(options.task)
+        return cls(task, device, precision_on(device, options.precision), options.threshold)
 
     def place(self, host: Host[Any]) -> Host[Any]:
         """Move a network to the device, in place."""
@@ -233,7 +245,7 @@ class Runner:
                     maps = hosts[0].encode(batch)
                 answers = list[Annotation]()
                 for host in hosts:
-                    with self.decoding(self.device, self.precision):
+                    with decoding(self.device, self.precision):
                         output = host.head.decode(maps, height, width).output
                     answers.append(
                         kind.annotation(self.task, output)

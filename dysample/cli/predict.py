@@ -25,8 +25,6 @@ from dysample.cli.pictures import (
     write_files,
 )
 from dysample.models.annotations import Annotation, Depth, Labels, Objects, Panoptic, boxes_of
-from dysample.models.computing import decoding, device_named, precision_on
-from dysample.models.manifest import load_manifest
 from dysample.models.tasks import Task
 from dysample.models.weights import load_host
 
@@ -52,9 +50,7 @@ def run_predict(options: argparse.Namespace) -> int:
     """
     paths = pictures_in(options.picture)
     make_folder(options.out)
-    device = device_named(options.device)
-    task = load_manifest().task(options.task)
-    runner = Runner(task, device, precision_on(device, options.precision), options.threshold, decoding)
+    runner = Runner.of(options)
     host = runner.place(load_host(options.task, upsampler=options.upsampler))
 
     def work(path: Path) -> str:
@@ -62,7 +58,7 @@ def run_predict(options: argparse.Namespace) -> int:
             _refuse_done(options.out, path.stem)
         image = read_picture(path, options.longer_side)
         (answer,) = runner.answers([host], image)
-        files = files_of(Shown(task, path.name, image), answer)
+        files = files_of(Shown(runner.task, path.name, image), answer)
         return write_files(options.out, path.stem, files, overwrite=options.overwrite)
 
     return each_picture(paths, work)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from skimage import data
 
 from dysample.cli import main
 from dysample.cli.compare import ENDING, sheet
@@ -17,13 +16,6 @@ from dysample.models.weights import load_host
 from dysample.scores.segmentation import difference
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def cat(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pictures") / "cat.png"
-    Image.fromarray(data.chelsea()).resize((113, 75)).save(path)
-    return path
 
 
 def compared(path: Path, task: str, out: Path, *options: str) -> int:

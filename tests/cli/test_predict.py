@@ -10,9 +10,8 @@ import pytest
 import torch
 from PIL import Image
 from pycocotools import mask as coco
-from skimage import data
 
-from dysample.cli import main
+from dysample.cli import main, pictures
 from dysample.cli import predict as command
 from dysample.cli.pictures import Bar
 from dysample.cli.predict import class_colours, run_lengths
@@ -21,14 +20,6 @@ from dysample.models.tasks import KINDS
 from dysample.models.weights import load_host
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def cat(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A picture of 113 x 75 pixels, without loss."""
-    path = tmp_path_factory.mktemp("pictures") / "cat.png"
-    Image.fromarray(data.chelsea()).resize((113, 75)).save(path)
-    return path
 
 
 def answered(task: str, path: Path, threshold: float = 0.5) -> object:
@@ -121,8 +112,8 @@ def test_bfloat16_and_reduced_pictures(cat: Path, tmp_path: Path, monkeypatch: p
         used.append(precision)
         return original(device, precision)
 
-    original = command.decoding
-    monkeypatch.setattr(command, "decoding", decoding)
+    original = pictures.decoding
+    monkeypatch.setattr(pictures, "decoding", decoding)
     predicted("indoor-depth", cat, tmp_path, "--precision", "bfloat16")
     metres = np.load(tmp_path / "cat-depth.npy")
     exact = answered("indoor-depth", cat).metres
@@ -247,7 +238,7 @@ def test_memory_that_runs_out_is_one_sentence(
     def full(device: torch.device, precision: str) -> object:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    monkeypatch.setattr(command, "decoding", full)
+    monkeypatch.setattr(pictures, "decoding", full)
     words = [str(cat), "--task", "indoor-depth", "--upsampler", "bilinear", "--out", str(tmp_path)]
     assert main(["predict", *words, "--device", "cpu"]) == 1
     assert "the memory of cpu ran out over 113×75 pixels" in capsys.readouterr().err

@@ -10,7 +10,6 @@ from app.records import Comparison
 from app.settings import CompareSettings, Source
 from app.shared import controls, networks, photos
 from app.shared.cache import cached
-from app.shared.engine.memory import NoRoomError
 from app.shared.engine.turns import EngineError
 from app.shared.subject import choose_picture, choose_task, suited
 from app.views.compare import compute, words
@@ -117,7 +116,7 @@ def _found(picture: Source, task: Task) -> int | None:
         return None
     try:
         return _count(picture, task.name)
-    except (EngineError, NoRoomError, WeightsError):
+    except (EngineError, WeightsError):
         return None
 
 
